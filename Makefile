@@ -1,0 +1,70 @@
+# Two commands do everything: `make demo` and `make test`. Both set up .venv by themselves.
+# README.md gives the same without make.
+
+VENV := .venv
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python,\
+	$(shell $(name) -c '$(SUITABLE)' >/dev/null 2>&1 && echo $(name))))
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+OPENCV := $(shell grep '^opencv-python==' constraints.txt)
+
+MODEL ?= coco
+OUT ?= out/demo.mp4
+
+.PHONY: help demo test check proofs format clean
+
+help:
+	@echo "make demo [MODEL=...]  install, then detect live (or in the built-in clip)"
+	@echo "make test              install, then run every check that CI runs"
+	@echo "make proofs            the same proofs at full size (long)"
+	@echo "make format            format the code"
+	@echo "make clean             remove .venv and caches"
+
+demo: $(VENV)/installed
+	$(BIN)/python -m demo.webcam --model "$(MODEL)" --save "$(OUT)"
+
+test: $(VENV)/installed-dev check
+
+check:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest
+
+proofs: $(VENV)/installed-dev
+	SSDLITE_PROOFS=1 $(BIN)/python -m pytest -s --timeout=3600
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+$(VENV)/created:
+	@test -n "$(PYTHON)" || { echo "error: needs Python 3.11, 3.12 or 3.13; install one, or run make PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c '$(SUITABLE)' || { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/created pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e .
+	$(mend-opencv)
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) install -c constraints.txt -e ".[dev]"
+	$(mend-opencv)
+	@touch $@
+
+# albumentations pulls in opencv-python-headless, whose cv2 may overwrite the one with windows.
+define mend-opencv
+$(PIP) install --force-reinstall --no-deps "$(OPENCV)"
+@$(BIN)/python -c 'import cv2, sys; sys.exit(None if cv2.currentUIFramework() else "error: cv2 has no window support")'
+endef

@@ -1,0 +1,103 @@
+"""YAML to schema. An unknown key or a value out of range is an error that names its place."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from configs.errors import UserError
+from configs.schema import Config
+
+_FOLDER = Path(__file__).parent
+
+
+def config_names() -> list[str]:
+    """The names of the configurations that come with the project, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a configuration.
+
+    Args:
+        source: a YAML file, or the name of one that comes with the project (`coco_300`).
+        overrides: `section.key=value` strings, applied last; a value is read as YAML.
+
+    Raises:
+        UserError: there is no such file or name, it is not YAML, a key is unknown (the message
+            offers the nearest one), or a value has the wrong type or range.
+    """
+    path = _find(source)
+    values = _read(path)
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{path.name}: {_explain(error)}") from error
+
+
+def dump_config(config: Config) -> str:
+    """The resolved configuration as YAML; `load_config` reads it back equal."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _find(source: str | Path) -> Path:
+    for path in (Path(source), _FOLDER / f"{source}.yaml"):
+        try:
+            if path.is_file():
+                return path
+        except OSError as error:  # a folder on the way may not be entered
+            raise UserError(f"cannot read configuration {path}: {error.strerror}") from error
+    raise UserError(f"no configuration {str(source)!r}; a YAML file or one of {config_names()}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # ValueError: not UTF-8, or what only looks like a date (2001-99-99).
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"cannot read configuration {path}: {reason}") from error
+    if values is None:  # an empty file
+        return {}
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a mapping of sections, got {type(values).__name__}")
+    return values
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    dotted, separator, text = override.partition("=")
+    if not separator:
+        raise UserError(f"override {override!r} is not of the form section.key=value")
+    *sections, key = dotted.split(".")
+    node = values
+    for section in sections:
+        node = node.setdefault(section, {})
+        if not isinstance(node, dict):
+            raise UserError(f"override {override!r}: {section!r} is a value, not a section")
+    try:
+        node[key] = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"override {override!r}: {text!r} is not a YAML value") from error
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "configuration"
+    if first["type"] != "extra_forbidden":
+        return f"{place}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
+    near = difflib.get_close_matches(str(first["loc"][-1]), _keys_at(first["loc"][:-1]), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{place}: unknown key{hint}"
+
+
+def _keys_at(place: Sequence[int | str]) -> list[str]:
+    section: Any = Config
+    for part in place:
+        section = section.model_fields[str(part)].annotation
+    fields: Mapping[str, Any] = section.model_fields if issubclass(section, BaseModel) else {}
+    return list(fields)

@@ -1,0 +1,1 @@
+"""From a picture to detections: network, weights, pre- and post-processing, commands."""

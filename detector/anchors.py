@@ -1,0 +1,81 @@
+"""Anchors: the boxes that the network's outputs are relative to. A constant of the model."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from configs.schema import AnchorConfig, ModelConfig
+from detector.boxes import cxcywh_to_xyxy
+
+NUM_FEATURE_MAPS = 6
+_FIRST_STRIDE = 16
+
+
+def model_anchors(config: ModelConfig) -> np.ndarray:
+    """The anchors of a model: float32 `(A, 4)`, xyxy in fractions of the image."""
+    return make_anchors(feature_sizes(config.input_size), config.anchors)
+
+
+def feature_sizes(input_size: int) -> tuple[int, ...]:
+    """Cells per side of the six feature maps: every stride-2 convolution halves, rounding up.
+
+    300 px give 19, 10, 5, 3, 2, 1.
+    """
+    sizes = [math.ceil(input_size / _FIRST_STRIDE)]
+    while len(sizes) < NUM_FEATURE_MAPS:
+        sizes.append(math.ceil(sizes[-1] / 2))
+    return tuple(sizes)
+
+
+def anchors_per_cell(config: AnchorConfig) -> tuple[int, ...]:
+    """Anchors in each cell of the six feature maps: 3, then one per aspect ratio and one more."""
+    return tuple(len(shapes) for shapes in _cell_shapes(config))
+
+
+def make_anchors(sizes: Sequence[int], config: AnchorConfig) -> np.ndarray:
+    """All anchors of a model, in the order of its outputs: feature map, y, x, shape.
+
+    Args:
+        sizes: cells per side of each feature map, from fine to coarse (`feature_sizes`).
+        config: scales and aspect ratios.
+
+    Returns:
+        float32 `(A, 4)`, xyxy in fractions of the image; anchors at the border reach outside.
+
+    Raises:
+        ValueError: there are not six feature maps.
+
+    Source:
+        TF OD API `anchor_generators/multiple_grid_anchor_generator.py` (with
+        `reduce_boxes_in_lowest_layer`) and `grid_anchor_generator.py`.
+    """
+    if len(sizes) != NUM_FEATURE_MAPS:
+        raise ValueError(f"need {NUM_FEATURE_MAPS} feature map sizes, got {tuple(sizes)}")
+    maps = [_grid(size, shapes) for size, shapes in zip(sizes, _cell_shapes(config), strict=True)]
+    return cxcywh_to_xyxy(np.concatenate(maps)).astype(np.float32)
+
+
+def _cell_shapes(config: AnchorConfig) -> list[np.ndarray]:
+    """Width and height of the anchors in one cell, `(K, 2)` for each feature map."""
+    scales = [*np.linspace(config.min_scale, config.max_scale, NUM_FEATURE_MAPS).tolist(), 1.0]
+    # The finest map has only three: half the smallest scale, and the smallest in 2:1 and 1:2.
+    shapes = [_shapes([(config.min_scale / 2, 1.0), (scales[0], 2.0), (scales[0], 0.5)])]
+    for this, following in itertools.pairwise(scales[1:]):
+        pairs = [(this, ratio) for ratio in config.aspect_ratios]
+        shapes.append(_shapes([*pairs, (math.sqrt(this * following), 1.0)]))
+    return shapes
+
+
+def _shapes(scales_and_ratios: Sequence[tuple[float, float]]) -> np.ndarray:
+    return np.array([(s * math.sqrt(r), s / math.sqrt(r)) for s, r in scales_and_ratios])
+
+
+def _grid(size: int, shapes: np.ndarray) -> np.ndarray:
+    """The shapes centred on each cell of a grid, `(size * size * K, 4)` as cxcywh."""
+    centres = (np.arange(size) + 0.5) / size
+    cy, cx = np.meshgrid(centres, centres, indexing="ij")
+    centre = np.stack([cx, cy], axis=-1).reshape(-1, 1, 2)
+    shape = np.broadcast_to(shapes, (len(centre), *shapes.shape))
+    return np.concatenate([np.broadcast_to(centre, shape.shape), shape], axis=-1).reshape(-1, 4)

@@ -1,0 +1,120 @@
+"""Box geometry: the one place where a box changes its form.
+
+Every box array in this project is float32 `(..., 4)` as `x1, y1, x2, y2`, unless its name
+says otherwise (`boxes_cxcywh`). A box is a continuous rectangle: its width is `x2 - x1`,
+with no `+ 1`. Functions here never alter their arguments, and do not care whether the
+coordinates are pixels or fractions of the image.
+
+Each function takes `xp`, the array namespace to compute in: NumPy by default, or `keras.ops`
+inside a graph. One body serves both, and the tests run it in both.
+"""
+
+from typing import Any
+
+import numpy as np
+
+Array = Any  # np.ndarray, or a tensor of the namespace passed as `xp`
+
+
+def xyxy_to_cxcywh(boxes: Array, xp: Any = np) -> Array:
+    """Corners to centre and size.
+
+    Args:
+        boxes: `(..., 4)` as `x1, y1, x2, y2`.
+        xp: array namespace.
+
+    Returns:
+        `(..., 4)` as `cx, cy, w, h`, in the unit of `boxes`.
+
+    Raises:
+        ValueError: the last axis is not 4.
+    """
+    _require_boxes(boxes)
+    top_left, bottom_right = boxes[..., :2], boxes[..., 2:]
+    return xp.concatenate([(top_left + bottom_right) / 2, bottom_right - top_left], axis=-1)
+
+
+def cxcywh_to_xyxy(boxes_cxcywh: Array, xp: Any = np) -> Array:
+    """Centre and size to corners; the inverse of `xyxy_to_cxcywh`."""
+    _require_boxes(boxes_cxcywh)
+    centre, half_size = boxes_cxcywh[..., :2], boxes_cxcywh[..., 2:] / 2
+    return xp.concatenate([centre - half_size, centre + half_size], axis=-1)
+
+
+def area(boxes: Array) -> Array:
+    """Area of each box, `(...,)`, in squared units of `boxes`.
+
+    Raises:
+        ValueError: the last axis is not 4.
+    """
+    _require_boxes(boxes)
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def clip(boxes: Array, height: float, width: float, xp: Any = np) -> Array:
+    """Boxes cut at the borders of a picture.
+
+    Args:
+        boxes: `(..., 4)`.
+        height: of the picture, in the unit of `boxes` (1 for fractions).
+        width: likewise.
+        xp: array namespace.
+
+    Returns:
+        `(..., 4)`; a box that lies outside keeps no area.
+    """
+    _require_boxes(boxes)
+    limits = xp.array([width, height, width, height], dtype=boxes.dtype)
+    return xp.minimum(xp.maximum(boxes, 0.0), limits)
+
+
+def scale(boxes: Array, height: float, width: float, xp: Any = np) -> Array:
+    """Boxes in fractions of a picture to boxes in its pixels.
+
+    Args:
+        boxes: `(..., 4)`, fractions.
+        height: of the picture, pixels.
+        width: likewise.
+        xp: array namespace.
+
+    Returns:
+        `(..., 4)`, pixels.
+    """
+    _require_boxes(boxes)
+    return boxes * xp.array([width, height, width, height], dtype=boxes.dtype)
+
+
+def pairwise_iou(boxes_a: Array, boxes_b: Array, xp: Any = np) -> Array:
+    """Intersection over union of every box of A with every box of B.
+
+    Two boxes of zero area have an IoU of 0, not NaN, so that a padded row of zeros
+    matches nothing.
+
+    Args:
+        boxes_a: `(A, 4)` as `x1, y1, x2, y2`.
+        boxes_b: `(B, 4)`, same unit as `boxes_a`.
+        xp: array namespace.
+
+    Returns:
+        `(A, B)`, each in [0, 1].
+
+    Raises:
+        ValueError: the last axis of either is not 4.
+
+    Source:
+        the Jaccard overlap by which SSD matches anchors (Liu et al. 2016, section
+        "Matching strategy"); the rule for empty boxes is this project's.
+    """
+    _require_boxes(boxes_a)
+    _require_boxes(boxes_b)
+    top_left = xp.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
+    bottom_right = xp.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
+    size = xp.maximum(bottom_right - top_left, 0.0)
+    intersection = size[..., 0] * size[..., 1]  # (A, B)
+    union = area(boxes_a)[:, None] + area(boxes_b)[None, :] - intersection
+    return xp.where(union > 0, intersection / xp.where(union > 0, union, 1.0), 0.0)
+
+
+def _require_boxes(boxes: Array) -> None:
+    if boxes.shape[-1] != 4:
+        raise ValueError(f"boxes must end in an axis of 4, got shape {tuple(boxes.shape)}")

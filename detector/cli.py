@@ -1,0 +1,26 @@
+"""`ssdlite VERB ...`: a table of verbs, each the same as `python -m MODULE ...`."""
+
+import argparse
+import runpy
+import sys
+
+VERBS = {
+    "summary": ("detector.summary", "what a network costs"),
+}
+
+
+def main() -> None:
+    """Run the module behind a verb, by name: this room imports no other."""
+    lines = [f"  {verb:10}{text} (python -m {module})" for verb, (module, text) in VERBS.items()]
+    parser = argparse.ArgumentParser(
+        prog="ssdlite",
+        description="Small, fast object detection.",
+        epilog="verbs:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("verb", choices=VERBS, metavar="VERB", help="one of the verbs below")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the verb; try VERB --help")
+    args = parser.parse_args()
+    module = VERBS[args.verb][0]
+    sys.argv = [module, *args.arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -1,0 +1,64 @@
+"""What every command shares: how it ends."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from configs.errors import UserError
+
+Number = TypeVar("Number", int, float)
+
+EXIT_OK = 0
+EXIT_CHECK_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+def run(main: Callable[[], int]) -> int:
+    """Run a command and turn how it ended into an exit code.
+
+    A `UserError` is printed as one line on stderr, without a stack trace.
+    """
+    try:
+        code = main()
+        sys.stdout.flush()  # a reader that is gone shows here, not when the interpreter ends
+        return code
+    except UserError as error:
+        # One line, even where a file's name has line breaks.
+        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) is gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def positive(kind: type[Number]) -> Callable[[str], Number]:
+    """An argparse type: an int or a float above zero."""
+
+    def parse(text: str) -> Number:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"must be a positive number, got {text}")
+        return value
+
+    parse.__name__ = kind.__name__  # argparse names the type in "invalid float value"
+    return parse
+
+
+def fraction(text: str) -> float:
+    """An argparse type: a number in [0, 1]."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, got {text}")
+    return value
+
+
+def name_list(text: str) -> list[str]:
+    """An argparse type: names between commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,79 @@
+"""SSDLite: a MobileNet with two taps, four extra feature maps, and six separable heads.
+
+Source: Sandler et al. 2018, section 6.2, laid out as TF OD API's `ssdlite_mobilenet_v2_coco`
+(`models/ssd_mobilenet_v2_feature_extractor.py`, `predictors/convolutional_box_predictor.py`).
+"""
+
+from typing import Any
+
+import keras
+
+from configs.schema import AnchorConfig, ModelConfig
+from detector.anchors import anchors_per_cell
+from detector.backbones import BACKBONES, image_input, rescale
+from detector.blocks import Tensor, Unit, conv, depthwise
+
+# Channels of the four extra feature maps at width 1 (`layer_depth` of the feature extractor).
+EXTRA_FILTERS = (512, 256, 256, 128)
+_MIN_FILTERS = 16  # `min_depth` of the official config
+# `truncated_normal_initializer` of the official config. Any: Keras annotates its default only.
+_HEAD_INITIALIZER: Any = {"class_name": "TruncatedNormal", "config": {"stddev": 0.03}}
+
+
+def build_ssdlite(config: ModelConfig, num_classes: int) -> keras.Model:
+    """The detection network, with random weights.
+
+    Args:
+        config: backbone, width, input size and anchors.
+        num_classes: C, without background.
+
+    Returns:
+        a model from uint8 `(B, S, S, 3)` RGB to a dict of `box_deltas` `(B, A, 4)`
+        (`detector.box_coder`) and `class_logits` `(B, A, C + 1)`, channel 0 the background,
+        over the A anchors of `detector.anchors.model_anchors`.
+    """
+    image = image_input(config.input_size)
+    taps = BACKBONES[config.backbone](rescale(image), config.width_multiplier)
+    maps = list(taps)
+    for number, filters in enumerate(EXTRA_FILTERS, start=1):
+        maps.append(_extra(maps[-1], f"extra_{number}", filters, config.width_multiplier))
+    outputs = {
+        "box_deltas": _heads(maps, "box", 4, config.anchors),
+        "class_logits": _heads(maps, "class", num_classes + 1, config.anchors),
+    }
+    name = f"ssdlite_{config.backbone}_{config.input_size}"
+    return keras.Model(image, outputs, name=name)
+
+
+def _extra(x: Tensor, name: str, filters: int, width_multiplier: float) -> Tensor:
+    """1x1 to half the depth, depthwise 3x3 of stride 2, 1x1 to the full depth."""
+    reduced, full = (
+        max(int(depth * width_multiplier), _MIN_FILTERS) for depth in (filters // 2, filters)
+    )
+    x = conv(x, Unit.of(f"{name}_reduce"), reduced)
+    x = depthwise(x, Unit.of(f"{name}_depthwise"), stride=2)
+    return conv(x, Unit.of(f"{name}_project"), full)
+
+
+def _heads(maps: list[Tensor], kind: str, channels: int, anchors: AnchorConfig) -> Tensor:
+    """One head per feature map, joined along the anchors: `(B, A, channels)`."""
+    parts = [
+        _head(x, f"head_{level}_{kind}", per_cell, channels)
+        for level, (x, per_cell) in enumerate(zip(maps, anchors_per_cell(anchors), strict=True))
+    ]
+    name = {"box": "box_deltas", "class": "class_logits"}[kind]
+    # Losses and box arithmetic stay in float32 whatever the layers compute in.
+    return keras.layers.Concatenate(axis=1, dtype="float32", name=name)(parts)
+
+
+def _head(x: Tensor, name: str, per_cell: int, channels: int) -> Tensor:
+    """Depthwise 3x3 with batch norm and ReLU6, then 1x1 with a bias and nothing after it."""
+    height, width = x.shape[1:3]
+    x = depthwise(x, Unit.of(f"{name}_depthwise"))
+    x = keras.layers.Conv2D(
+        per_cell * channels,
+        1,
+        kernel_initializer=_HEAD_INITIALIZER,
+        name=f"{name}_conv",
+    )(x)
+    return keras.layers.Reshape((height * width * per_cell, channels), name=f"{name}_reshape")(x)

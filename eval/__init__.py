@@ -1,0 +1,1 @@
+"""Figures: whatever only a measurement needs (mAP, error analysis, latency)."""

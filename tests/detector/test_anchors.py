@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from configs.schema import AnchorConfig
+from detector.anchors import anchors_per_cell, feature_sizes, make_anchors
+from detector.boxes import xyxy_to_cxcywh
+
+DEFAULT = AnchorConfig()
+
+
+def centre_form(input_size: int) -> np.ndarray:
+    return xyxy_to_cxcywh(make_anchors(feature_sizes(input_size), DEFAULT))
+
+
+@pytest.mark.parametrize(
+    ("input_size", "expected"),
+    [
+        pytest.param(96, (6, 3, 2, 1, 1, 1), id="smallest"),
+        pytest.param(300, (19, 10, 5, 3, 2, 1), id="official model"),
+        pytest.param(320, (20, 10, 5, 3, 2, 1), id="paper"),
+    ],
+)
+def test_every_map_halves_rounding_up(input_size, expected):
+    assert feature_sizes(input_size) == expected
+
+
+@pytest.mark.parametrize(("input_size", "count"), [(300, 1917), (320, 2034)])
+def test_anchor_counts_are_those_of_the_official_models(input_size, count):
+    # 1917 and 2034 box priors: tensorflow/tensorflow#31922
+    assert make_anchors(feature_sizes(input_size), DEFAULT).shape == (count, 4)
+
+
+def test_cells_hold_three_anchors_on_the_finest_map_and_six_elsewhere():
+    assert anchors_per_cell(DEFAULT) == (3, 6, 6, 6, 6, 6)
+
+
+def test_first_cell_of_the_finest_map_by_hand():
+    # Centre of the first of 19 cells; half the scale 0.2, then 0.2 in 2:1 and in 1:2.
+    half = 0.5 / 19
+    expected = [[half, half, 0.1, 0.1], [half, half, 0.2828, 0.1414], [half, half, 0.1414, 0.2828]]
+    np.testing.assert_allclose(centre_form(300)[:3], expected, atol=5e-5)
+
+
+def test_first_cell_of_the_second_map_by_hand():
+    # Widths and heights at scale 0.35 for 1, 2, 1/2, 3, 0.3333 and sqrt(0.35 * 0.5).
+    sizes = centre_form(300)[19 * 19 * 3 :][:6, 2:]
+    expected = [
+        [0.35, 0.35],
+        [0.4950, 0.2475],
+        [0.2475, 0.4950],
+        [0.6062, 0.2021],
+        [0.2021, 0.6062],
+        [0.4183, 0.4183],
+    ]
+    np.testing.assert_allclose(sizes, expected, atol=5e-5)
+
+
+def test_cells_run_along_x_first():
+    centres = centre_form(300)[:: anchors_per_cell(DEFAULT)[0], :2]
+    np.testing.assert_allclose(centres[1] - centres[0], [1 / 19, 0], atol=1e-6)
+    np.testing.assert_allclose(centres[19] - centres[0], [0, 1 / 19], atol=1e-6)
+
+
+def test_the_last_anchor_covers_nearly_all_of_the_image():
+    # sqrt(0.95 * 1) = 0.9747 in the middle of the only cell.
+    np.testing.assert_allclose(centre_form(300)[-1], [0.5, 0.5, 0.9747, 0.9747], atol=5e-5)
+
+
+def test_anchors_agree_with_the_reference_within_1e_6(test_data):
+    golden = np.load(test_data / "weights/golden_heads.npz")["anchors_cycxhw"]
+    np.testing.assert_allclose(centre_form(300)[:, [1, 0, 3, 2]], golden, atol=1e-6)
+
+
+def test_another_number_of_maps_is_refused():
+    with pytest.raises(ValueError, match="need 6 feature map sizes"):
+        make_anchors((19, 10), DEFAULT)

@@ -1,0 +1,40 @@
+import json
+
+import pytest
+
+from configs.errors import UserError
+from detector.summary import main
+
+
+def test_the_totals_of_a_detector_are_printed(capsys):
+    assert main(["coco_300", "--classes", "20"]) == 0
+    text = capsys.readouterr().out
+    assert "3,355,833" in text
+    assert "645,249,776" in text
+    assert "anchors: 1,917" in text
+
+
+def test_layers_and_ratios_are_listed_on_request(capsys):
+    main(["mobilenet_v1", "--width", "0.25", "--resolution", "32", "--classes", "10", "--layers"])
+    text = capsys.readouterr().out
+    assert "conv_pw_13" in text
+    assert "1/N + 1/k^2" in text
+
+
+def test_json_holds_every_layer(tmp_path, capsys):
+    main(["coco_300", "--width", "0.35", "--json", str(tmp_path / "cost.json")])
+    written = json.loads((tmp_path / "cost.json").read_text())
+    assert {"layers", "separable", "model"} == set(written)
+    assert written["layers"][0]["name"] == "Conv1"
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(UserError, match=r"unknown network 'coco_299'.*coco_300"):
+        main(["coco_299"])
+
+
+@pytest.mark.parametrize("option", ["--width", "--classes", "--resolution"])
+def test_zero_is_refused(option, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["mobilenet_v2", option, "0"])
+    assert end.value.code == 2

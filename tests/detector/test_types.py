@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.types import Detections, Sample
+
+
+@pytest.fixture
+def three() -> Detections:
+    return Detections(
+        boxes=np.arange(12, dtype=np.float32).reshape(3, 4),
+        scores=np.array([0.9, 0.5, 0.1], np.float32),
+        labels=np.array([7, 8, 9]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("keep", "labels"),
+    [
+        pytest.param(np.array([True, False, True]), [7, 9], id="mask"),
+        pytest.param(slice(2), [7, 8], id="slice"),
+        pytest.param(np.array([0, 2]), [7, 9], id="indices"),
+        pytest.param(np.zeros(3, bool), [], id="none"),
+        pytest.param(slice(None), [7, 8, 9], id="all"),
+    ],
+)
+def test_picking_keeps_order_and_what_belongs_together(three, keep, labels):
+    picked = three[keep]
+    rows = [label - 7 for label in labels]
+    np.testing.assert_array_equal(picked.labels, labels)
+    np.testing.assert_array_equal(picked.scores, three.scores[rows])
+    np.testing.assert_array_equal(picked.boxes, three.boxes[rows])
+    assert len(picked) == len(labels)
+
+
+def test_dtypes_survive_picking(three):
+    picked = three[:0]
+    assert (picked.boxes.dtype, picked.scores.dtype) == (np.float32, np.float32)
+    assert picked.boxes.shape == (0, 4)
+
+
+def test_a_single_index_picks_no_detections(three):
+    with pytest.raises(ValueError, match="boxes must have shape"):
+        three[0]
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 5), (4,), (1, 3, 4), (0,)])
+def test_boxes_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=r"boxes must have shape \(N, 4\), got"):
+        Detections(np.zeros(shape), np.zeros(shape[0]), np.zeros(shape[0], int))
+
+
+@pytest.mark.parametrize("name", ["scores", "labels"])
+@pytest.mark.parametrize("shape", [(2,), (3, 1), ()])
+def test_other_lengths_are_refused(name, shape):
+    arrays = {"scores": np.zeros(3), "labels": np.zeros(3, int), name: np.zeros(shape)}
+    with pytest.raises(ValueError, match=rf"{name} must have shape \(3,\), one per box"):
+        Detections(np.zeros((3, 4)), **arrays)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["boxes", "scores"])
+def test_numbers_that_are_not_finite_are_refused(name, value):
+    arrays = {"boxes": np.zeros((2, 4)), "scores": np.zeros(2)}
+    arrays[name].flat[-1] = value
+    with pytest.raises(ValueError, match="must be finite"):
+        Detections(**arrays, labels=np.zeros(2, int))
+
+
+def test_detections_cannot_be_reassigned(three):
+    with pytest.raises(AttributeError):
+        three.scores = np.zeros(3)
+
+
+def sample(**changed) -> Sample:
+    fields = {
+        "image_id": 1,
+        "path": Path("a.jpg"),
+        "height": 10,
+        "width": 20,
+        "boxes": np.zeros((2, 4), np.float32),
+        "labels": np.zeros(2, int),
+        "is_crowd": np.zeros(2, bool),
+        "is_difficult": np.zeros(2, bool),
+    }
+    return Sample(**(fields | changed))
+
+
+def test_a_sample_without_objects_is_a_sample():
+    none = np.zeros(0, bool)
+    empty = sample(boxes=np.zeros((0, 4)), labels=none, is_crowd=none, is_difficult=none)
+    assert len(empty.boxes) == 0
+
+
+@pytest.mark.parametrize("name", ["labels", "is_crowd", "is_difficult"])
+def test_a_sample_has_one_of_each_per_box(name):
+    with pytest.raises(ValueError, match=rf"{name} must have shape \(2,\)"):
+        sample(**{name: np.zeros(3)})
+
+
+def test_a_sample_has_boxes_of_four():
+    with pytest.raises(ValueError, match=r"boxes must have shape \(N, 4\)"):
+        sample(boxes=np.zeros((2, 5)))

@@ -1,0 +1,1 @@
+"""Fitting: whatever only training needs (matching, losses, augmentation, the trainer)."""
