@@ -5,6 +5,7 @@ import runpy
 import sys
 
 VERBS = {
+    "detect": ("detector.detect", "detect objects in pictures"),
     "summary": ("detector.summary", "what a network costs"),
 }
 

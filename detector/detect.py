@@ -1,0 +1,180 @@
+"""Detect objects in pictures: JSON, COCO results, drawn pictures, or lines on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import UserError
+from detector.command import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_OK, fraction, name_list, run
+from detector.files import check_writable, make_folder, write_text
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from detector.predictor import Predictor
+    from detector.results import ResultsWriter
+    from detector.types import Detections
+
+_EXAMPLES = """examples:
+  python -m detector.detect photo.jpg --draw drawn
+  python -m detector.detect photos/ 'more/**/*.png' --json found.json --score 0.5
+  python -m detector.detect photos/ --model my_run/best --classes person,dog --coco results.json
+
+exit code: 0; 1 if a picture could not be read (it is named and skipped); 2 on bad input
+"""
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m detector.detect",
+        description="Detect objects in pictures.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders or globs")
+    parser.add_argument("--model", default="coco", help="preset, model folder or .npz (coco)")
+    parser.add_argument("--score", type=fraction, metavar="S", help="lowest score (0.4)")
+    parser.add_argument(
+        "--classes", type=name_list, metavar="A,B", help="only these classes, by name"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write detections as JSON")
+    parser.add_argument(
+        "--coco",
+        type=Path,
+        metavar="FILE",
+        help="write COCO results; a file name of digits is the image id, else the name is",
+    )
+    parser.add_argument("--draw", type=Path, metavar="DIR", help="write pictures with boxes drawn")
+    return parser.parse_args(argv)
+
+
+class _Outputs:
+    """Where detections go; what was not asked for is not made."""
+
+    def __init__(
+        self, args: argparse.Namespace, predictor: Predictor, writer: ResultsWriter | None
+    ) -> None:
+        self._predictor = predictor
+        self._writer = writer
+        self._coco_path: Path | None = args.coco
+        self._coco: list[dict[str, Any]] = []
+        self._draw_folder: Path | None = args.draw
+        self._drawn: set[Path] = set()
+
+    def add(self, path: Path, image: np.ndarray, detections: Detections) -> None:
+        """Write or keep what was found in one picture."""
+        from detector.results import coco_results
+
+        classes = self._predictor.classes
+        if self._writer:
+            height, width = image.shape[:2]
+            self._writer.add(str(path), height, width, detections)
+        if self._coco_path:
+            image_id = int(path.stem) if path.stem.isdecimal() else path.stem
+            self._coco += coco_results(image_id, detections, classes)
+        if self._draw_folder:
+            self._draw(self._draw_folder, path, image, detections)
+
+    def finish(self) -> None:
+        """Write what could only be written at the end."""
+        if self._writer:
+            self._writer.finish()
+        if self._coco_path:
+            write_text(self._coco_path, json.dumps(self._coco))
+
+    def _draw(self, folder: Path, path: Path, image: np.ndarray, detections: Detections) -> None:
+        from detector.draw import draw_detections
+        from detector.images import write_image
+
+        target = folder / f"{path.stem}.jpg"
+        number = 2
+        while target in self._drawn:  # pictures of one name from several folders
+            target = folder / f"{path.stem}_{number}.jpg"
+            number += 1
+        self._drawn.add(target)
+        write_image(target, draw_detections(image, detections, self._predictor.classes.names))
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    for path in filter(None, (args.json, args.coco)):
+        check_writable(path)
+    if args.draw:
+        make_folder(args.draw)
+
+
+def _describe(path: Path, detections: Detections, names: tuple[str, ...]) -> str:
+    found = [
+        f"{names[label]} {score:.2f} [{' '.join(f'{edge:.0f}' for edge in box)}]"
+        for box, score, label in zip(
+            detections.boxes, detections.scores, detections.labels, strict=True
+        )
+    ]
+    return f"{path}: {', '.join(found) or 'nothing found'}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = _parse(argv)
+    _check_outputs(args)
+    from detector.images import find_images
+
+    paths = find_images(args.images)
+    from detector.predictor import Predictor
+
+    predictor = Predictor.load(args.model, score_threshold=args.score)
+    labels = predictor.classes.labels_of(args.classes) if args.classes else None
+    with contextlib.ExitStack() as stack:
+        writer = None
+        if args.json:
+            from detector.results import open_results
+
+            opened = open_results(args.json, predictor.name, predictor.classes)
+            writer = stack.enter_context(opened)
+        outputs = _Outputs(args, predictor, writer)
+        quiet = bool(args.json or args.coco or args.draw)
+        skipped = _detect_all(paths, predictor, labels, outputs, quiet)
+        outputs.finish()
+    if skipped:
+        print(f"skipped {skipped} of {len(paths)} pictures", file=sys.stderr)
+    if skipped == len(paths):
+        return EXIT_BAD_INPUT
+    return EXIT_CHECK_FAILED if skipped else EXIT_OK
+
+
+def _detect_all(
+    paths: list[Path],
+    predictor: Predictor,
+    labels: list[int] | None,
+    outputs: _Outputs,
+    quiet: bool,
+) -> int:
+    """Run over all pictures; the number of those that could not be read."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from detector.images import read_image
+
+    skipped = 0
+    for path in tqdm(paths, unit="image", delay=2, disable=not quiet):
+        try:
+            image = read_image(path)
+        except UserError as error:
+            tqdm.write(f"skipped: {error}", file=sys.stderr)
+            skipped += 1
+            continue
+        detections = predictor(image)
+        if labels is not None:
+            detections = detections[np.isin(detections.labels, labels)]
+        outputs.add(path, image, detections)
+        if not quiet:
+            print(_describe(path, detections, predictor.classes.names))
+    return skipped
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,127 @@
+"""From a file to pixels: the one place where pictures are found, decoded and encoded.
+
+Every picture becomes RGB uint8 `(H, W, 3)`, upright (EXIF orientation applied), whatever it was
+stored as. Pillow decodes: its JPEG pixels equal OpenCV's, and unlike OpenCV it refuses a
+truncated file instead of filling the rest with grey.
+"""
+
+import glob
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from configs.errors import UserError
+from detector.files import atomic_path
+
+SUFFIXES = frozenset(".bmp .gif .jfif .jpe .jpeg .jpg .png .ppm .tif .tiff .webp".split())
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read any picture as RGB.
+
+    Greyscale is repeated, transparency dropped, palettes and CMYK converted, 16 bits per channel
+    scaled to 8, and of an animation the first frame is taken. White is 65535 in a grey picture of
+    more than 8 bits, and 1.0 in one of floating point numbers, whatever the picture shows. The
+    content decides what the file is, not its name.
+
+    Returns:
+        uint8 `(H, W, 3)`, RGB, upright, the caller's own to draw on.
+
+    Raises:
+        UserError: the file is missing, truncated, too large to decode safely, not a picture, or
+            a wide grey has pixels below black or above white.
+    """
+    try:
+        return _decode(path)
+    except FileNotFoundError as error:
+        raise UserError(f"no such picture: {path}") from error
+    except IsADirectoryError as error:
+        raise UserError(f"cannot read {path}: it is a folder; name the pictures in it") from error
+    except UnidentifiedImageError as error:
+        raise UserError(f"cannot read {path}: not a picture in a known format") from error
+    # On damaged files Pillow's decoders raise almost anything, struct.error and RuntimeError too.
+    except Exception as error:
+        raise UserError(f"cannot read {path}: {_reason(error)}") from error
+
+
+def _decode(path: Path) -> np.ndarray:
+    with warnings.catch_warnings():
+        # Damaged EXIF, or 89 to 178 megapixels: Pillow warns, and reads the picture all the same.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        with Image.open(path) as image:
+            ImageOps.exif_transpose(image, in_place=True)
+            if image.mode == "F" or image.mode.startswith("I"):
+                return np.repeat(_narrow(image)[..., None], 3, axis=2)
+            return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _narrow(image: Image.Image) -> np.ndarray:
+    """A grey of more than 8 bits as uint8 `(H, W)`; Pillow's own conversion clips it at 255."""
+    white = 1.0 if image.mode == "F" else 65535.0
+    grey = np.asarray(image).astype(np.float32)
+    if not ((grey >= 0) & (grey <= white)).all():
+        span = f"{grey.min():g} to {grey.max():g}"
+        raise ValueError(f"its grey pixels are {span}, not 0 (black) to {white:g} (white)")
+    return np.rint(grey * (255 / white)).astype(np.uint8)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said = " ".join(str(error).split()) or type(error).__name__
+    return f"{said}; replace it or leave it out"
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write an RGB uint8 `(H, W, 3)` picture in the format of the file's suffix, atomically.
+
+    Raises:
+        UserError: the suffix names no format that can be written, or the file cannot be.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"cannot write {path}: unknown suffix {path.suffix!r}; use .jpg or .png")
+    with atomic_path(path) as temporary:
+        Image.fromarray(image).save(temporary, quality=95)
+
+
+def find_images(patterns: Iterable[str]) -> list[Path]:
+    """The pictures that file names, folders and globs stand for.
+
+    A folder stands for the pictures directly in it, by suffix, sorted by name, hidden ones left
+    out; a file named outright is taken whatever its suffix. Each picture is listed once, in the
+    order given.
+
+    Raises:
+        UserError: a pattern matches nothing, or a folder holds no picture or cannot be read.
+    """
+    try:
+        found = [path for pattern in patterns for path in _matches(pattern)]
+    except OSError as error:
+        raise UserError(f"cannot look for {error.filename}: {error.strerror}") from error
+    return list(dict.fromkeys(found))
+
+
+def _matches(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    if path.is_dir():
+        # A Mac leaves a hidden "._name.jpg", which is no picture, beside each file it copies.
+        pictures = sorted(p for p in path.iterdir() if _is_picture(p) and p.name[0] != ".")
+        if not pictures:
+            raise UserError(
+                f"no pictures in folder {path} (looked for {' '.join(sorted(SUFFIXES))})"
+            )
+        return pictures
+    if path.exists():
+        return [path]
+    matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
+    pictures = [match for match in matches if _is_picture(match)]
+    if not pictures:
+        raise UserError(f"no such picture, folder or pattern: {pattern}")
+    return pictures
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()

@@ -1,0 +1,98 @@
+"""A picture in, detections out: the one path that training, evaluation and demo share."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from configs.schema import PostprocessConfig
+from detector.anchors import model_anchors
+from detector.artefact import DetectorSpec
+from detector.classes import ClassMap
+from detector.postprocess import Postprocessor
+from detector.preprocess import resize, to_source_pixels
+from detector.runtimes import Runtime
+from detector.types import Detections
+
+
+class Predictor:
+    """Resizes, runs, decodes, suppresses, and returns to the pixels of the source.
+
+    Example:
+        >>> predictor = Predictor.load("coco")
+        >>> predictor(rgb_image).boxes
+        array([[12.1, 30.7, 211.8, 299.2]], dtype=float32)
+
+    Args:
+        runtime: runs the network.
+        spec: describes it.
+        postprocess: thresholds; the model's own by default.
+
+    Attributes:
+        spec: as given.
+        classes: the class map.
+        name: of the model.
+        stage_ms: duration of each stage of the last call: `resize`, `run`, `postprocess`.
+    """
+
+    def __init__(
+        self, runtime: Runtime, spec: DetectorSpec, postprocess: PostprocessConfig | None = None
+    ) -> None:
+        self.spec = spec
+        self.classes: ClassMap = spec.classes
+        self.name = spec.name
+        self.stage_ms: dict[str, float] = {}
+        self._runtime = runtime
+        model = spec.model
+        self._postprocess = Postprocessor(
+            model_anchors(model),
+            model.anchors.variances,
+            model.score_activation,
+            postprocess or spec.postprocess,
+        )
+
+    @classmethod
+    def load(cls, model: str, **thresholds: float | None) -> Predictor:
+        """Load a model by name or path.
+
+        Args:
+            model: a preset, an artefact folder or a weights file (`detector.models.load_model`).
+            thresholds: of `configs.schema.PostprocessConfig`, where they differ from the model's
+                own: `score_threshold`, `iou_threshold`, `max_detections`. None means no change.
+
+        Raises:
+            UserError: the model cannot be loaded.
+        """
+        from detector.models import load_model
+
+        network, spec = load_model(model)
+        from detector.runtimes.keras_model import KerasRuntime
+
+        changes = {name: value for name, value in thresholds.items() if value is not None}
+        postprocess = PostprocessConfig(**{**spec.postprocess.model_dump(), **changes})
+        return cls(KerasRuntime(network), spec, postprocess)
+
+    def __call__(self, image: np.ndarray) -> Detections:
+        """Detect in one picture.
+
+        Args:
+            image: uint8 `(H, W, 3)`, RGB.
+
+        Returns:
+            detections in pixels of `image`, best first.
+
+        Raises:
+            ValueError: `image` is not such an array, or the network's outputs are not finite.
+        """
+        times = [time.perf_counter()]
+        resized = resize(image, self.spec.model.input_size)
+        times.append(time.perf_counter())
+        box_deltas, class_logits = self._runtime.run(resized[None])
+        times.append(time.perf_counter())
+        found = self._postprocess(box_deltas[0], class_logits[0])
+        boxes = to_source_pixels(found.boxes_fraction, *image.shape[:2])
+        times.append(time.perf_counter())
+        milliseconds = (1000 * np.diff(times)).tolist()
+        self.stage_ms = dict(zip(("resize", "run", "postprocess"), milliseconds, strict=True))
+        return Detections(boxes, found.scores, found.labels)

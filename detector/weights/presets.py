@@ -1,0 +1,138 @@
+"""Models by name: where each comes from, under which licence, and what it is known to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.errors import UserError
+from configs.schema import ModelConfig
+from detector.artefact import DetectorSpec, LoadedModel
+from detector.backend import start_keras
+from detector.weights.archive import extract_files
+from detector.weights.download import RemoteFile, cache_folder, fetch
+
+if TYPE_CHECKING:
+    import keras
+
+    from detector.classes import ClassMap
+
+Importer = Callable[[Path], "tuple[keras.Model, ClassMap]"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A published model.
+
+    Attributes:
+        name: what `--model` calls it, and its folder in the cache.
+        files: all that is fetched.
+        load: builds the network from the folder that holds the files.
+        licence: of the weights.
+        source: where they are described.
+        metrics: as published, 0 ... 1.
+    """
+
+    name: str
+    files: tuple[RemoteFile, ...]
+    load: Importer
+    licence: str
+    source: str
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def load_preset(preset: Preset) -> LoadedModel:
+    """Fetch a preset's files where the cache lacks them, and build its network.
+
+    Raises:
+        UserError: a file cannot be fetched, is not the one expected, or is damaged.
+    """
+    folder = cache_folder() / preset.name
+    for remote in preset.files:
+        _fetch(remote, preset, folder)
+    start_keras()
+    network, classes = preset.load(folder)
+    spec = DetectorSpec(
+        name=preset.name,
+        model=ModelConfig(),
+        class_names=classes.names,
+        category_ids=classes.category_ids,
+        licence=preset.licence,
+        source=preset.source,
+        metrics=preset.metrics,
+    )
+    return LoadedModel(network, spec)
+
+
+def _fetch(remote: RemoteFile, preset: Preset, folder: Path) -> None:
+    try:
+        fetch(remote, folder)
+    except UserError as error:
+        missing = [f.name for f in preset.files if f != remote and not (folder / f.name).exists()]
+        if not missing:
+            raise
+        raise UserError(f"{error} (the model also needs {', '.join(missing)})") from error
+
+
+def _load_tfjs(folder: Path) -> tuple[keras.Model, ClassMap]:
+    from detector.weights.tfjs_graph import load_tfjs_graph
+
+    return load_tfjs_graph(folder / "model.json")
+
+
+def _load_checkpoint(folder: Path) -> tuple[keras.Model, ClassMap]:
+    from detector.weights.tf_checkpoint import load_checkpoint
+
+    extract_files(folder / _CHECKPOINT_ARCHIVE, _CHECKPOINT_FILES, folder)
+    return load_checkpoint(folder / "model.ckpt")
+
+
+_CHECKPOINT_ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
+_CHECKPOINT_FILES = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
+_TFJS = "https://storage.googleapis.com/tfjs-models/savedmodel/ssdlite_mobilenet_v2/"
+_ZOO = (
+    "https://github.com/tensorflow/models/blob/master/research/object_detection/"
+    "g3doc/tf1_detection_zoo.md"
+)
+_LICENCE = "Apache-2.0 (TensorFlow models); trained on COCO (annotations CC BY 4.0)"
+_ZOO_METRICS = {"AP": 0.22}  # "COCO mAP 22" in the zoo's table
+
+
+def _tfjs_files() -> tuple[RemoteFile, ...]:
+    model = RemoteFile(
+        _TFJS + "model.json",
+        size=527_315,
+        sha256="3770b2528339b1e3340cb74360e1e40401816b009779aeb8d0cce3a4353ea3a9",
+    )
+    # Of the other shards the size is known; their digests are recorded on first download.
+    shards = [RemoteFile(f"{_TFJS}group1-shard{i}of5", size=4_194_304) for i in range(1, 5)]
+    last = RemoteFile(
+        _TFJS + "group1-shard5of5",
+        size=1_257_312,
+        sha256="3d356f1fb6dfca6af78c56db34d9326706d0196e303f9de6b04f236ca79ed309",
+    )
+    return (model, *shards, last)
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        # 18 MB: the smallest official form, for detecting.
+        Preset("coco", _tfjs_files(), _load_tfjs, _LICENCE, _ZOO, _ZOO_METRICS),
+        # The only form whose batch norm is intact, for training on.
+        Preset(
+            "coco-checkpoint",
+            (
+                RemoteFile(
+                    f"https://download.tensorflow.org/models/object_detection/{_CHECKPOINT_ARCHIVE}"
+                ),
+            ),
+            _load_checkpoint,
+            _LICENCE,
+            _ZOO,
+            _ZOO_METRICS,
+        ),
+    )
+}

@@ -1,0 +1,177 @@
+"""The official SSDLite-MobileNetV2 of the TF Object Detection API, from any of its three forms.
+
+A *dialect* knows how one form names and folds the arrays of a convolution unit; everything else
+(which unit is which layer, the order of box codes, the choice of class channels) is here, once.
+
+    checkpoint      weights, BatchNorm/{gamma,beta,moving_mean,moving_variance}, biases
+    TensorFlow.js   batch norm partly folded: merged_input, batchnorm/{mul,sub}
+    npz             batch norm folded: kernel, bias
+
+Source: TF OD API `models/ssd_mobilenet_v2_feature_extractor.py`,
+`models/feature_map_generators.py`, `predictors/convolutional_box_predictor.py`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from configs.schema import ModelConfig
+from detector.anchors import NUM_FEATURE_MAPS
+from detector.backbones import V2_ROWS
+from detector.blocks import BATCH_NORM_EPSILON
+from detector.classes import COCO_CATEGORY_IDS, ClassMap, coco_classes
+from detector.ssdlite import EXTRA_FILTERS, build_ssdlite
+from detector.weights.variables import Variables, set_layer_weights
+
+BACKGROUND_ID = 0  # the category id of class channel 0
+OFFICIAL_CHANNEL_IDS = tuple(range(91))  # background and COCO's 90 numbers
+
+_BACKBONE = "FeatureExtractor/MobilenetV2"
+# Official box codes are ty, tx, th, tw; ours dx, dy, dw, dh.
+_BOX_CODE_ORDER = (1, 0, 3, 2)
+
+
+class TfUnit(NamedTuple):
+    """A convolution with what follows it.
+
+    Attributes:
+        scope: its TensorFlow variable scope.
+        conv: our convolution layer.
+        norm: our batch norm layer; None for the last convolution of a head, which has a bias.
+        is_depthwise: one kernel per channel.
+    """
+
+    scope: str
+    conv: str
+    norm: str | None
+    is_depthwise: bool
+
+
+# (variables, unit, kernel shape in the file) -> kernel first, then bias or the four of the norm
+Dialect = Callable[[Variables, TfUnit, tuple[int, ...]], list[np.ndarray]]
+
+
+def build_official(
+    variables: Variables, dialect: Dialect, channel_ids: Sequence[int]
+) -> tuple[keras.Model, ClassMap]:
+    """Build the official model at 300 px and fill it.
+
+    Args:
+        variables: all network variables of the file.
+        dialect: how the file names and folds them.
+        channel_ids: category id of each class channel in the file, background (0) first. Of
+            these, background and COCO's 80 named categories are kept.
+
+    Returns:
+        the network and its class map, with COCO's category ids.
+
+    Raises:
+        UserError: a variable is missing, left over or mis-shaped.
+    """
+    kept = [i for i, number in enumerate(channel_ids) if number in _KEPT_IDS]
+    classes = coco_classes([channel_ids[i] for i in kept if channel_ids[i] != BACKGROUND_ID])
+    model = build_ssdlite(ModelConfig(), len(classes))
+    weights = {}
+    for unit in official_units():
+        head = _HeadChannels.of(unit, len(channel_ids), kept)
+        layer = model.get_layer(unit.conv)
+        kernel, *rest = dialect(variables, unit, head.shape_in_file(layer.kernel.shape))
+        if unit.norm is None:
+            weights[unit.conv] = [head.select(kernel), *map(head.select, rest)]
+        else:
+            weights |= {unit.conv: [kernel], unit.norm: rest}
+    variables.require_all_taken()
+    set_layer_weights(model, weights)
+    return model, classes
+
+
+_KEPT_IDS = frozenset({BACKGROUND_ID, *COCO_CATEGORY_IDS})
+
+
+class _HeadChannels(NamedTuple):
+    """How the output channels of a head's last convolution lie in the file."""
+
+    per_anchor: int  # channels of one anchor in the file; 0: not such a convolution
+    order: Sequence[int]  # those we take, in our order
+
+    @classmethod
+    def of(cls, unit: TfUnit, file_classes: int, kept: Sequence[int]) -> "_HeadChannels":
+        if unit.norm is not None:
+            return cls(0, ())
+        if "_box_" in unit.conv:
+            return cls(len(_BOX_CODE_ORDER), _BOX_CODE_ORDER)
+        return cls(file_classes, kept)
+
+    def shape_in_file(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if not self.per_anchor:
+            return shape
+        return (*shape[:-1], shape[-1] // len(self.order) * self.per_anchor)
+
+    def select(self, array: np.ndarray) -> np.ndarray:
+        by_anchor = array.reshape(*array.shape[:-1], -1, self.per_anchor)[..., list(self.order)]
+        return by_anchor.reshape(*array.shape[:-1], -1)
+
+
+def official_units() -> list[TfUnit]:
+    """All 88 convolution units of the official model, input to output."""
+    return [*_backbone_units(), *_extra_units(), *_head_units()]
+
+
+def _backbone_units() -> list[TfUnit]:
+    units = [TfUnit(f"{_BACKBONE}/Conv", "Conv1", "bn_Conv1", False)]
+    blocks = [expansion for expansion, _, repeats, _ in V2_ROWS for _ in range(repeats)]
+    for block, expansion in enumerate(blocks):
+        scope = f"{_BACKBONE}/expanded_conv" + (f"_{block}" if block else "")
+        prefix = f"block_{block}" if block else "expanded_conv"
+        for step in ("expand", "depthwise", "project")[expansion == 1 :]:
+            units.append(_normed(f"{scope}/{step}", f"{prefix}_{step}"))
+    return [*units, TfUnit(f"{_BACKBONE}/Conv_1", "Conv_1", "Conv_1_bn", False)]
+
+
+def _extra_units() -> list[TfUnit]:
+    units = []
+    for number, filters in enumerate(EXTRA_FILTERS, start=1):
+        reduce = f"{_BACKBONE}/layer_19_1_Conv2d_{number + 1}_1x1_{filters // 2}"
+        full = f"{_BACKBONE}/layer_19_2_Conv2d_{number + 1}_3x3_s2_{filters}"
+        units += [
+            _normed(reduce, f"extra_{number}_reduce"),
+            _normed(f"{full}_depthwise", f"extra_{number}_depthwise"),
+            _normed(full, f"extra_{number}_project"),
+        ]
+    return units
+
+
+def _head_units() -> list[TfUnit]:
+    units = []
+    for level in range(NUM_FEATURE_MAPS):
+        for kind, predictor in (("box", "BoxEncodingPredictor"), ("class", "ClassPredictor")):
+            scope, name = f"BoxPredictor_{level}/{predictor}", f"head_{level}_{kind}"
+            units.append(_normed(f"{scope}_depthwise", f"{name}_depthwise"))
+            units.append(TfUnit(scope, f"{name}_conv", None, False))
+    return units
+
+
+def _normed(scope: str, layer: str) -> TfUnit:
+    return TfUnit(scope, layer, f"{layer}_BN", layer.endswith("depthwise"))
+
+
+def folded_norm(bias: np.ndarray, gamma: np.ndarray | None = None) -> list[np.ndarray]:
+    """Batch norm weights that compute `gamma * x + bias`: mean 0, variance 1 - epsilon."""
+    scale = np.ones_like(bias) if gamma is None else gamma
+    return [scale, bias, np.zeros_like(bias), np.full_like(bias, 1 - BATCH_NORM_EPSILON)]
+
+
+def unfolded(variables: Variables, unit: TfUnit, kernel_shape: tuple[int, ...]) -> list[np.ndarray]:
+    """The dialect of the checkpoint: nothing is folded."""
+    kernel_name = "depthwise_weights" if unit.is_depthwise else "weights"
+    kernel = variables.take(f"{unit.scope}/{kernel_name}", kernel_shape)
+    channels = kernel_shape[-2:-1] if unit.is_depthwise else kernel_shape[-1:]
+    if unit.norm is None:
+        return [kernel, variables.take(f"{unit.scope}/biases", channels)]
+    parts = ("gamma", "beta", "moving_mean", "moving_variance")
+    return [
+        kernel,
+        *(variables.take(f"{unit.scope}/BatchNorm/{part}", channels) for part in parts),
+    ]

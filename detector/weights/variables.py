@@ -1,0 +1,63 @@
+"""Named arrays on their way into a network: each is used once, in its right shape, or refused."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+
+from configs.errors import UserError
+
+LayerWeights = Mapping[str, Sequence[np.ndarray]]  # layer name -> arrays in `get_weights` order
+
+
+class Variables:
+    """The arrays of a weights file, handed out by name.
+
+    Args:
+        arrays: by the names of the file.
+        origin: the file, for messages.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+        self._arrays = dict(arrays)
+        self._origin = origin
+
+    def take(self, name: str, shape: Sequence[int]) -> np.ndarray:
+        """One array as float32; it cannot be taken again.
+
+        Raises:
+            UserError: it is missing, was taken before, has another shape or is not finite.
+        """
+        if name not in self._arrays:
+            raise UserError(f"{self._origin}: variable {name} is missing; is it the right model?")
+        array = self._arrays.pop(name)
+        if array.shape != tuple(shape):
+            raise UserError(
+                f"{self._origin}: variable {name} has shape {array.shape}, "
+                f"this model needs {tuple(shape)}"
+            )
+        if not np.isfinite(array).all():
+            raise UserError(f"{self._origin}: variable {name} holds NaN or infinity; it is damaged")
+        return array.astype(np.float32)
+
+    def require_all_taken(self) -> None:
+        """Show that nothing in the file was left over.
+
+        Raises:
+            UserError: a variable was never taken.
+        """
+        if self._arrays:
+            first, *others = self._arrays
+            more = f" and {len(others)} more" if others else ""
+            raise UserError(f"{self._origin}: variable {first}{more} has no place in this model")
+
+
+def set_layer_weights(model: keras.Model, weights: LayerWeights) -> None:
+    """Set the weights of the named layers.
+
+    Raises:
+        ValueError: the model lacks a layer, or an array does not fit: a fault of the importer,
+            which checks its file against the model first.
+    """
+    for name, arrays in weights.items():
+        model.get_layer(name).set_weights(arrays)

@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pytest
+
+from configs.errors import UserError
+from configs.schema import ModelConfig
+from detector import artefact
+from detector.artefact import DetectorSpec
+from detector.ssdlite import build_ssdlite
+
+CONFIG = ModelConfig(input_size=96, width_multiplier=0.35)
+
+
+@pytest.fixture(scope="module")
+def model():
+    spec = DetectorSpec(name="tiny", model=CONFIG, class_names=("a", "b"), category_ids=(3, 7))
+    return build_ssdlite(CONFIG, 2), spec
+
+
+def test_what_was_saved_is_loaded_equal(model, tmp_path):
+    network, spec = model
+    artefact.save(tmp_path / "m", network, spec)
+    loaded = artefact.load(tmp_path / "m")
+    image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8)
+    before, after = network(image, training=False), loaded.network(image, training=False)
+    assert loaded.spec == spec
+    np.testing.assert_array_equal(before["class_logits"], after["class_logits"])
+
+
+def test_saving_again_replaces_the_whole_artefact(model, tmp_path):
+    network, spec = model
+    artefact.save(tmp_path / "m", network, spec)
+    artefact.save(tmp_path / "m", network, spec.model_copy(update={"name": "second"}))
+    assert artefact.read_spec(tmp_path / "m").name == "second"
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_folder_of_other_files_is_not_overwritten(model, tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"precious")
+    with pytest.raises(UserError, match="holds other files"):
+        artefact.save(tmp_path, *model)
+    assert (tmp_path / "holiday.jpg").read_bytes() == b"precious"
+
+
+def test_a_folder_without_description_says_so(tmp_path):
+    with pytest.raises(UserError, match=r"holds no detector\.json"):
+        artefact.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({"schema_version": 2}, "schema_version", id="newer schema"),
+        pytest.param({"class_names": ["a"], "category_ids": [1]}, "belong together", id="classes"),
+        pytest.param({"colour": "red"}, "colour", id="unknown key"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(model, tmp_path, change, message):
+    artefact.save(tmp_path / "m", *model)
+    path = tmp_path / "m" / "detector.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(UserError, match=message):
+        artefact.load(tmp_path / "m")
+
+
+def test_a_truncated_network_is_named(model, tmp_path):
+    artefact.save(tmp_path / "m", *model)
+    network = tmp_path / "m" / "model.keras"
+    network.write_bytes(network.read_bytes()[:5000])
+    with pytest.raises(UserError, match=r"model\.keras: truncated or not a Keras model"):
+        artefact.load(tmp_path / "m")

@@ -1,0 +1,120 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs.errors import UserError
+from configs.schema import ModelConfig
+from detector import artefact, detect
+from detector.artefact import DetectorSpec
+from detector.command import run
+from detector.ssdlite import build_ssdlite
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    """A tiny detector with random weights, which sees a little of everything."""
+    config = ModelConfig(input_size=96, width_multiplier=0.35)
+    spec = DetectorSpec(
+        name="tiny", model=config, class_names=("cat", "dog"), category_ids=(17, 18)
+    )
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    artefact.save(folder, build_ssdlite(config, 2), spec)
+    return str(folder)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    (folder / "more").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("000000000042.jpg", "b.png", "more/b.png"):
+        Image.fromarray(rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)).save(folder / name)
+    return folder
+
+
+def test_readable_json_is_the_contract(model, pictures, tmp_path):
+    target = tmp_path / "found.json"
+    assert (
+        detect.main([str(pictures), "--model", model, "--score", "0", "--json", str(target)]) == 0
+    )
+    written = json.loads(target.read_text())
+    assert written["model"] == "tiny"
+    assert [entry["file"] for entry in written["images"]] == [
+        str(pictures / "000000000042.jpg"),
+        str(pictures / "b.png"),
+    ]
+    first = written["images"][0]
+    assert (first["width"], first["height"]) == (80, 60)
+    assert set(first["detections"][0]) == {"box", "score", "label", "name", "category_id"}
+
+
+def test_coco_results_take_the_image_id_from_the_file_name(model, pictures, tmp_path):
+    target = tmp_path / "coco.json"
+    detect.main([str(pictures), "--model", model, "--score", "0", "--coco", str(target)])
+    rows = json.loads(target.read_text())
+    assert {row["image_id"] for row in rows} == {42, "b"}
+    assert {row["category_id"] for row in rows} <= {17, 18}
+
+
+def test_drawn_pictures_of_one_name_do_not_overwrite_each_other(model, pictures, tmp_path):
+    target = tmp_path / "drawn"
+    detect.main([str(pictures / "**" / "*.png"), "--model", model, "--draw", str(target)])
+    assert sorted(path.name for path in target.iterdir()) == ["b.jpg", "b_2.jpg"]
+
+
+def test_without_outputs_each_picture_gets_a_line(model, pictures, capsys):
+    detect.main([str(pictures / "b.png"), "--model", model, "--score", "1"])
+    assert capsys.readouterr().out == f"{pictures / 'b.png'}: nothing found\n"
+
+
+def test_only_the_classes_asked_for_are_reported(model, pictures, tmp_path):
+    target = tmp_path / "found.json"
+    arguments = [str(pictures), "--model", model, "--score", "0", "--classes", "dog"]
+    detect.main([*arguments, "--json", str(target)])
+    names = {d["name"] for i in json.loads(target.read_text())["images"] for d in i["detections"]}
+    assert names == {"dog"}
+
+
+def test_an_unreadable_picture_is_named_skipped_and_told_by_the_exit_code(
+    model, pictures, tmp_path, capsys
+):
+    (pictures / "broken.jpg").write_bytes(b"not a picture")
+    target = tmp_path / "found.json"
+    assert detect.main([str(pictures), "--model", model, "--json", str(target)]) == 1
+    assert "broken.jpg" in capsys.readouterr().err
+    assert len(json.loads(target.read_text())["images"]) == 2
+
+
+def test_nothing_but_unreadable_pictures_is_bad_input(model, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    assert detect.main([str(tmp_path / "broken.jpg"), "--model", model]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(["--classes", "dgo"], "did you mean 'dog'", id="unknown class"),
+        pytest.param(["--model", "nothing"], "nothing is no model", id="unknown model"),
+        pytest.param(["--json", "/dev/null/x.json"], "cannot write", id="unwritable JSON"),
+        pytest.param(["--draw", "/dev/null/x"], "cannot write", id="unwritable folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(model, pictures, capsys, change, message):
+    assert run(lambda: detect.main([str(pictures), "--model", model, *change])) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_no_such_picture_is_told_before_the_model_is_loaded(tmp_path):
+    with pytest.raises(UserError, match="no such picture"):
+        detect.main([str(tmp_path / "none.jpg"), "--model", "not even looked at"])
+
+
+@pytest.mark.parametrize("score", ["-0.1", "1.5", "high"])
+def test_a_score_outside_0_to_1_is_refused(score, capsys):
+    with pytest.raises(SystemExit) as end:
+        detect.main(["x.jpg", "--score", score])
+    assert end.value.code == 2

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from configs.errors import UserError
+from detector.classes import COCO_CATEGORY_IDS
+from detector.weights.npz import load_npz
+from detector.weights.tf_od_api import official_units
+
+META = "meta/coco_category_ids_of_class_channels"
+
+
+def fold(variables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The checkpoint's variables with all batch norm folded."""
+    folded = {META: np.arange(91)}
+    for unit in official_units():
+        kernel = variables[f"{unit.scope}/{'depthwise_' * unit.is_depthwise}weights"]
+        if unit.norm is None:
+            bias = variables[f"{unit.scope}/biases"]
+        else:
+            norm = f"{unit.scope}/BatchNorm"
+            mul = variables[f"{norm}/gamma"] / np.sqrt(variables[f"{norm}/moving_variance"] + 1e-3)
+            bias = variables[f"{norm}/beta"] - variables[f"{norm}/moving_mean"] * mul
+            kernel = kernel * (mul[:, None] if unit.is_depthwise else mul)
+        folded |= {f"{unit.scope}/kernel": kernel, f"{unit.scope}/bias": bias}
+    return folded
+
+
+@pytest.fixture
+def arrays(checkpoint_variables):
+    return fold(checkpoint_variables)
+
+
+def test_outputs_are_those_of_plain_tensorflow(tmp_path, arrays, checkpoint_outputs, picture):
+    np.savez(tmp_path / "w.npz", **arrays)
+    model, classes = load_npz(tmp_path / "w.npz")
+    outputs = model(picture, training=False)
+    kept = checkpoint_outputs[1][..., [0, *COCO_CATEGORY_IDS]]
+    assert classes.category_ids == COCO_CATEGORY_IDS
+    np.testing.assert_allclose(outputs["class_logits"], kept, atol=1e-3)
+
+
+def test_a_variable_left_over_is_refused_by_name(tmp_path, arrays):
+    np.savez(tmp_path / "w.npz", **arrays, **{"BoxPredictor_6/kernel": np.zeros(3)})
+    with pytest.raises(UserError, match="BoxPredictor_6/kernel has no place"):
+        load_npz(tmp_path / "w.npz")
+
+
+def test_a_missing_variable_is_refused_by_name(tmp_path, arrays):
+    del arrays["FeatureExtractor/MobilenetV2/Conv_1/bias"]
+    np.savez(tmp_path / "w.npz", **arrays)
+    with pytest.raises(UserError, match="Conv_1/bias is missing"):
+        load_npz(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize(
+    ("channel_ids", "message"),
+    [
+        pytest.param([1, 2, 3], "must be 0", id="no background"),
+        pytest.param([0, 1, 1], "names a category twice", id="twice"),
+        pytest.param([0, 12], "COCO category ids", id="no named category"),
+    ],
+)
+def test_channel_ids_that_make_no_sense_are_refused(tmp_path, arrays, channel_ids, message):
+    np.savez(tmp_path / "w.npz", **(arrays | {META: np.array(channel_ids)}))
+    with pytest.raises(UserError, match=message):
+        load_npz(tmp_path / "w.npz")
+
+
+def test_an_archive_of_something_else_is_refused(tmp_path):
+    np.savez(tmp_path / "w.npz", a=np.zeros(3))
+    with pytest.raises(UserError, match="not a weights file of this project"):
+        load_npz(tmp_path / "w.npz")
+
+
+def test_missing_truncated_and_foreign_files_are_named(tmp_path, arrays):
+    with pytest.raises(UserError, match="no such weights file"):
+        load_npz(tmp_path / "none.npz")
+    np.savez(tmp_path / "w.npz", **arrays)
+    whole = (tmp_path / "w.npz").read_bytes()
+    for name, content in (("cut", whole[: len(whole) // 2]), ("text", b"hello"), ("empty", b"")):
+        (tmp_path / f"{name}.npz").write_bytes(content)
+        with pytest.raises(UserError, match=rf"{name}\.npz: truncated or not a \.npz file"):
+            load_npz(tmp_path / f"{name}.npz")
