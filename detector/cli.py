@@ -5,6 +5,7 @@ import runpy
 import sys
 
 VERBS = {
+    "webcam": ("demo.webcam", "live detection on a camera, a video or pictures"),
     "detect": ("detector.detect", "detect objects in pictures"),
     "summary": ("detector.summary", "what a network costs"),
 }

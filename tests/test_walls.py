@@ -17,7 +17,9 @@ def test_rooms_import_one_way():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("module", ["detector.detect", "detector.summary", "detector.cli"])
+@pytest.mark.parametrize(
+    "module", ["demo.webcam", "detector.detect", "detector.summary", "detector.cli"]
+)
 def test_commands_import_without_tensorflow(module):
     code = (
         f"import sys, {module}; "

@@ -1,0 +1,171 @@
+"""Recording: a video that plays as long as the real thing, and is either playable or not there."""
+
+import contextlib
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from configs.errors import UserError
+from detector.backend import stderr_held_back
+from detector.files import atomic_path
+from detector.images import write_image
+
+_CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
+
+
+class Recorder:
+    """A video file; a context manager.
+
+    The file takes the size of its first frame (codecs cut an odd number by one); frames of
+    another size are letterboxed. It appears under its name when the block ends; if that ends in
+    an exception, or there was no frame, nothing is left behind.
+
+    Args:
+        path: its suffix names the format: .mp4, .avi or .webm.
+        fps: frames per second of the video.
+
+    Attributes:
+        frames: how many frames of video have been written.
+
+    Raises:
+        UserError: the suffix is another one.
+    """
+
+    def __init__(self, path: Path, fps: float) -> None:
+        if path.suffix.lower() not in _CODECS:
+            raise UserError(f"cannot record to {path}: its suffix must be {' or '.join(_CODECS)}")
+        self.frames = 0
+        self._path = self._temporary = path
+        self._fps = fps
+        self._writer: cv2.VideoWriter | None = None
+        self._size_hw = (0, 0)
+        self._held: np.ndarray | None = None  # the latest timed frame, not written yet
+        self._start = 0.0
+        self._file = contextlib.ExitStack()
+
+    def add(self, image: np.ndarray, at: float | None = None) -> None:
+        """Append a frame.
+
+        Args:
+            image: uint8 `(H, W, 3)`, RGB.
+            at: when it was seen, in seconds of any clock. Frames that come irregularly are then
+                repeated or dropped, so that the video takes as long as they took. None: one
+                frame of a file, written once.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        if at is None:
+            self._write(image)
+            return
+        if self._held is None:
+            self._start = at
+        due = round((at - self._start) * self._fps)
+        while self._held is not None and self.frames < due:
+            self._write(self._held)
+        self._held = image
+
+    def close(self) -> None:
+        """Write what is held back and finish the file.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        with self._file:
+            if self._held is not None:
+                self._write(self._held)
+            if self._writer is not None:
+                self._writer.release()
+                self._require_complete()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._file.__exit__(kind, error, traceback)
+
+    def _write(self, image: np.ndarray) -> None:
+        if self._writer is None:
+            self._size_hw = image.shape[0], image.shape[1]
+            self._writer = self._open()
+        self._writer.write(cv2.cvtColor(letterbox(image, self._size_hw), cv2.COLOR_RGB2BGR))
+        self.frames += 1
+
+    def _open(self) -> cv2.VideoWriter:
+        self._temporary = self._file.enter_context(atomic_path(self._path))
+        codec = _CODECS[self._path.suffix.lower()]
+        height, width = self._size_hw
+        with stderr_held_back():  # a harmless line about VP80 past OpenCV's own log level
+            fourcc = cv2.VideoWriter.fourcc(*codec)
+            writer = cv2.VideoWriter(str(self._temporary), fourcc, self._fps, (width, height))
+        self._file.callback(writer.release)  # called before the file is renamed or removed
+        if not writer.isOpened():
+            raise UserError(
+                f"cannot write {self._path}: OpenCV cannot encode {codec} at {width}x{height}; "
+                "try .avi"
+            )
+        return writer
+
+    def _require_complete(self) -> None:
+        """OpenCV goes on without a fault on a full disk; what tells depends on the format."""
+        video = cv2.VideoCapture(str(self._temporary))
+        video.set(cv2.CAP_PROP_POS_FRAMES, self.frames - 1)
+        complete = video.get(cv2.CAP_PROP_FRAME_COUNT) >= 1 and video.grab()
+        video.release()
+        if not complete:
+            raise UserError(f"cannot write {self._path}: it is incomplete; is the disk full?")
+
+
+class Still:
+    """A recording of a single picture: an image file. It is used like a `Recorder`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, image: np.ndarray, at: float | None = None) -> None:  # noqa: ARG002
+        """Write a uint8 `(H, W, 3)` RGB picture; `at` has no meaning here.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        write_image(self._path, image)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def letterbox(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Scale a picture to fit into a size, centred on black.
+
+    Args:
+        image: uint8 `(H, W, 3)`.
+        size_hw: height and width of the result, px.
+
+    Returns:
+        uint8 `(height, width, 3)`; `image` itself if it has that size.
+    """
+    if image.shape[:2] == size_hw:
+        return image
+    scale = min(wanted / given for wanted, given in zip(size_hw, image.shape, strict=False))
+    height, width = (max(1, round(scale * given)) for given in image.shape[:2])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    top, left = (size_hw[0] - height) // 2, (size_hw[1] - width) // 2
+    canvas = np.zeros((*size_hw, 3), np.uint8)
+    canvas[top : top + height, left : left + width] = cv2.resize(
+        image, (width, height), interpolation=method
+    )
+    return canvas
