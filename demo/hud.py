@@ -111,7 +111,7 @@ class Tally:
     def lines(self) -> Iterator[str]:
         """The summary for the person at the keyboard, line by line."""
         yield f"{self.frames} frames, {self.fps:.1f} fps, latency {1000 * self.latency_s:.0f} ms"
-        for name, frames in self._seen.most_common():
+        for name, frames in sorted(self._seen.items(), key=lambda item: (-item[1], item[0])):
             yield f"{name} in {frames} of {self.frames} frames"
         if not self._seen:
             yield "nothing detected"

@@ -15,9 +15,11 @@ def test_opencv_can_show_windows():
 
 def test_both_opencv_packages_have_one_version():
     """They share their files, so two versions would be mixed."""
-    assert importlib.metadata.version("opencv-python") == importlib.metadata.version(
-        "opencv-python-headless"
-    )
+    try:
+        headless = importlib.metadata.version("opencv-python-headless")
+    except importlib.metadata.PackageNotFoundError:
+        return  # kept out, as uv does by pyproject.toml: better still
+    assert headless == importlib.metadata.version("opencv-python")
 
 
 def test_other_frameworks_are_never_required():
