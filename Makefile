@@ -19,7 +19,7 @@ OUT ?= out/demo.mp4
 .PHONY: help demo test check proofs format clean
 
 help:
-	@echo "make demo [MODEL=...]  install, then detect live (or in the built-in clip)"
+	@echo "make demo [MODEL=...]  install, detect live (or in the built-in clip), save $(OUT)"
 	@echo "make test              install, then run every check that CI runs"
 	@echo "make proofs            the same proofs at full size (long)"
 	@echo "make format            format the code"
@@ -28,9 +28,9 @@ help:
 demo: $(VENV)/installed
 	$(BIN)/python -m demo.webcam --model "$(MODEL)" --save "$(OUT)"
 
-test: $(VENV)/installed-dev check
+test: check
 
-check:
+check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
@@ -38,7 +38,8 @@ check:
 	$(BIN)/python -m pytest
 
 proofs: $(VENV)/installed-dev
-	SSDLITE_PROOFS=1 $(BIN)/python -m pytest -s --timeout=3600
+	SSDLITE_PROOFS=1 $(BIN)/python -m pytest --timeout=3600
+	$(BIN)/python -m tests.bench_predictor
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -56,4 +56,3 @@ class Config(_Section):
     """A whole file of `configs/*.yaml`."""
 
     model: ModelConfig = ModelConfig()
-    postprocess: PostprocessConfig = PostprocessConfig()

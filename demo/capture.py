@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ import numpy as np
 from configs.errors import UserError
 from demo.clip import CLIP_FPS, CLIP_FRAMES, clip_frames
 from demo.newest import Newest
+from detector.files import opencv_path
 from detector.images import SUFFIXES, find_images, read_image
 
 _VIDEO_FPS = 30.0  # of a video that does not say
@@ -70,7 +71,8 @@ class Source:
         live: it goes on by itself, and only its newest frame is given.
         close: lets go of the camera or the file.
         stopped: `stop` was called.
-        unreadable: how many pictures had to be skipped so far.
+        paths: the files it reads.
+        unreadable: how many pictures could not be read so far, or 1 for a video cut short.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Source:
     count: int | None = None
     live: bool = False
     close: Callable[[], None] = lambda: None
+    paths: Sequence[Path] = ()
     stopped: bool = False
     unreadable: int = 0
 
@@ -193,29 +196,34 @@ def _live(name: str, capture: Any, patience_s: float, first_s: float, mend: str)
 def _open_files(source: str) -> Source:
     path = Path(source)
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        capture = cv2.VideoCapture(source)
+        capture = cv2.VideoCapture(opencv_path(path))
         if not capture.isOpened():
             raise UserError(f"cannot read {source}: not a video or a picture in a known format")
-        return _video(source, capture)
+        return _video(source, capture, [path])
     if not path.exists() and not re.search(r"[*?\[]", source):
-        raise UserError(f"no such file or folder: {source}")
+        raise UserError(f"no such file or folder: {source!r}")
     paths = find_images([source])
-    return Source(source, map(_picture, paths), count=len(paths))
+    return Source(source, map(_picture, paths), count=len(paths), paths=paths)
 
 
-def _video(name: str, capture: cv2.VideoCapture) -> Source:
+def _video(name: str, capture: cv2.VideoCapture, paths: Sequence[Path] = ()) -> Source:
     count = int(max(0, capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     good, first = capture.read()
     if not good:
         raise UserError(f"no frame can be read from {name}: it is empty, damaged or cut short")
 
-    def shots() -> Iterator[_Shot]:
-        good, image = True, first
+    def shots() -> Iterator[_Shot | None]:
+        good, image, given = True, first, 0
         while good:
             yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB), name, time.monotonic()
+            given += 1
             good, image = capture.read()
+        if given < 0.95 * count - 2:  # some formats only estimate how many frames there are
+            print(f"{name} ends after {given} of {count} frames: it is cut short", file=sys.stderr)
+            yield None
 
-    return Source(name, shots(), _fps(capture) or _VIDEO_FPS, count or None, close=capture.release)
+    fps = _fps(capture) or _VIDEO_FPS
+    return Source(name, shots(), fps, count or None, close=capture.release, paths=paths)
 
 
 def _picture(path: Path) -> _Shot | None:

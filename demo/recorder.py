@@ -10,7 +10,7 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.backend import stderr_held_back
-from detector.files import atomic_path
+from detector.files import atomic_path, opencv_path
 from detector.images import write_image
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
@@ -31,12 +31,13 @@ class Recorder:
         frames: how many frames of video have been written.
 
     Raises:
-        UserError: the suffix is another one.
+        UserError: the suffix is another one, or the name is not UTF-8.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
         if path.suffix.lower() not in _CODECS:
             raise UserError(f"cannot record to {path}: its suffix must be {' or '.join(_CODECS)}")
+        opencv_path(path)
         self.frames = 0
         self._path = self._temporary = path
         self._fps = fps
@@ -108,7 +109,8 @@ class Recorder:
         height, width = self._size_hw
         with stderr_held_back():  # a harmless line about VP80 past OpenCV's own log level
             fourcc = cv2.VideoWriter.fourcc(*codec)
-            writer = cv2.VideoWriter(str(self._temporary), fourcc, self._fps, (width, height))
+            target = opencv_path(self._temporary)
+            writer = cv2.VideoWriter(target, fourcc, self._fps, (width, height))
         self._file.callback(writer.release)  # called before the file is renamed or removed
         if not writer.isOpened():
             raise UserError(
@@ -119,7 +121,7 @@ class Recorder:
 
     def _require_complete(self) -> None:
         """OpenCV goes on without a fault on a full disk; what tells depends on the format."""
-        video = cv2.VideoCapture(str(self._temporary))
+        video = cv2.VideoCapture(opencv_path(self._temporary))
         video.set(cv2.CAP_PROP_POS_FRAMES, self.frames - 1)
         complete = video.get(cv2.CAP_PROP_FRAME_COUNT) >= 1 and video.grab()
         video.release()

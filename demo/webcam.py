@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_CHECK_FAILED, EXIT_OK, fraction, name_list, positive, run
-from detector.files import check_writable
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, add_model_arguments, path, positive, run
+from detector.files import check_outputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,21 +60,19 @@ def main(argv: list[str] | None = None) -> int:
         UserError: an argument, the source or the model is at fault.
     """
     args = _parser().parse_args(argv)
-    for path in filter(None, (args.save, args.json)):
-        check_writable(path)
     from demo.capture import open_source
 
     with open_source(args.source) as source:
-        _settle_outputs(args, source)
+        recorder = _settle_outputs(args, source)
         from detector.predictor import Predictor
 
         predictor = Predictor.load(args.model, score_threshold=args.score)
         labels = predictor.classes.labels_of(args.classes) if args.classes else None
         with _on_signals(source.stop):
-            tally = _play(source, predictor, labels, args)
+            tally = _play(source, predictor, labels, recorder, args)
     print(*tally.lines(), sep="\n")
-    for path in filter(None, (args.save if tally.frames else None, args.json)):
-        print(f"saved {path}")
+    for saved in filter(None, (args.save, args.json)):
+        print(f"saved {saved}")
     return EXIT_CHECK_FAILED if source.unreadable else EXIT_OK
 
 
@@ -92,23 +90,21 @@ def _parser() -> argparse.ArgumentParser:
         help="camera number, video, picture, folder or glob of pictures, rtsp:// or http:// "
         "stream; without it camera 0, or the built-in clip where there is none",
     )
-    add("--model", default="coco", metavar="NAME|PATH", help="preset or artefact (%(default)s)")
-    add("--score", type=fraction, metavar="S", help="lowest score shown, 0 ... 1 (0.4)")
-    add("--classes", type=name_list, metavar="A,B", help="show these classes only")
+    add_model_arguments(parser)
     add(
         "--save",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="video with the boxes drawn: .mp4, .avi or .webm (pictures: one second each); "
         "for a single picture also .jpg, .png ...",
     )
-    add("--json", type=Path, metavar="FILE", help="write all detections, frame by frame")
+    add("--json", type=path, metavar="FILE", help="write all detections, frame by frame")
     add("--headless", action="store_true", help="open no window")
     add("--frames", type=positive(int), metavar="N", help="stop after N frames")
     return parser
 
 
-def _settle_outputs(args: argparse.Namespace, source: Source) -> None:
+def _settle_outputs(args: argparse.Namespace, source: Source) -> Recorder | Still | None:
     """Decide on window and recording before the model is loaded, which takes a while."""
     from demo.screen import why_no_window
 
@@ -117,11 +113,8 @@ def _settle_outputs(args: argparse.Namespace, source: Source) -> None:
         args.headless = True
         args.save = args.save or _FALLBACK_SAVE
         print(f"{reason}: running headless, saving to {args.save}", file=sys.stderr)
-    if args.save:
-        check_writable(args.save)
-        if args.save.resolve() == Path(source.name).resolve():
-            raise UserError(f"--save {args.save} would overwrite the source; name another file")
-        _recorder(args, source)  # refuses a wrong suffix
+    check_outputs([args.save, args.json], inputs=source.paths)
+    return _recorder(args, source) if args.save else None
 
 
 def _recorder(args: argparse.Namespace, source: Source) -> Recorder | Still:
@@ -134,16 +127,23 @@ def _recorder(args: argparse.Namespace, source: Source) -> Recorder | Still:
 
 
 def _play(
-    source: Source, predictor: Predictor, labels: list[int] | None, args: argparse.Namespace
+    source: Source,
+    predictor: Predictor,
+    labels: list[int] | None,
+    recorder: Recorder | Still | None,
+    args: argparse.Namespace,
 ) -> Tally:
     from demo.hud import Tally, draw_hud
     from detector.draw import draw_detections
 
     tally = Tally()
     names = predictor.classes.names
-    with _window(source, args) as window, _files(source, predictor, tally, args) as keep:
+    with (
+        _window(source, args) as window,
+        _files(source, predictor, tally, recorder, args.json) as keep,
+    ):
         for frame in _progress(itertools.islice(source, args.frames), source, args):
-            detections = _only(predictor(frame.image), labels)
+            detections = predictor(frame.image).of_labels(labels)
             drawn = draw_detections(frame.image, detections, names)
             if not source.pictures:
                 draw_hud(drawn, tally.rate.recent, tally.latency.value)
@@ -160,12 +160,6 @@ def _play(
             while not (source.stopped or window.ended) and window.wait(0.05) < 0:
                 pass
     return tally
-
-
-def _only(detections: Detections, labels: list[int] | None) -> Detections:
-    import numpy as np
-
-    return detections if labels is None else detections[np.isin(detections.labels, labels)]
 
 
 def _window(source: Source, args: argparse.Namespace) -> AbstractContextManager[Window | None]:
@@ -186,18 +180,21 @@ def _progress(frames: Iterator[Frame], source: Source, args: argparse.Namespace)
 
 @contextlib.contextmanager
 def _files(
-    source: Source, predictor: Predictor, tally: Tally, args: argparse.Namespace
+    source: Source,
+    predictor: Predictor,
+    tally: Tally,
+    recorder: Recorder | Still | None,
+    json: Path | None,
 ) -> Iterator[Callable[[Frame, np.ndarray, Detections], None]]:
     """A function that puts a frame, as drawn and as found, into the files asked for."""
     from detector.results import open_results
 
     with contextlib.ExitStack() as stack:
-        recorder = results = None
-        if args.save:
-            recorder = stack.enter_context(_recorder(args, source))
-        if args.json:
-            writer = open_results(args.json, predictor.name, predictor.classes)
-            results = stack.enter_context(writer)
+        results = None
+        if recorder:
+            stack.enter_context(recorder)
+        if json:
+            results = stack.enter_context(open_results(json, predictor.name, predictor.classes))
 
         def keep(frame: Frame, drawn: np.ndarray, detections: Detections) -> None:
             if recorder:
@@ -208,6 +205,8 @@ def _files(
                 results.add(frame.file, height, width, detections, frame=index)
 
         yield keep
+        if not tally.frames and source.unreadable:  # within the block: no empty file is written
+            raise UserError(f"none of the pictures of {source.name} can be read")
         if results:
             results.finish(fps=round(tally.fps, 2), stage_ms=tally.stage_ms)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from configs.errors import UserError
 from configs.schema import ModelConfig, PostprocessConfig
 from detector.anchors import model_anchors
 from detector.classes import ClassMap
+from detector.files import reason
 
 if TYPE_CHECKING:
     import keras
@@ -50,6 +50,13 @@ class DetectorSpec(BaseModel):
         """The class map."""
         return ClassMap(self.class_names, self.category_ids)
 
+    @model_validator(mode="after")
+    def _classes_make_a_map(self) -> DetectorSpec:
+        if len(self.class_names) != len(self.category_ids):
+            raise ValueError("class_names and category_ids differ in length")
+        assert self.classes  # raises where a name or an id stands twice
+        return self
+
 
 class LoadedModel(NamedTuple):
     """A network in memory with its description."""
@@ -69,6 +76,8 @@ def save(folder: Path, network: keras.Model, spec: DetectorSpec) -> None:
     Raises:
         UserError: the folder holds something else, or cannot be written.
     """
+    if folder.is_file():
+        raise UserError(f"cannot write model to {folder}: it is a file; name a folder")
     if folder.exists() and not is_artefact(folder) and any(folder.iterdir()):
         raise UserError(f"{folder} holds other files; name a new folder for the model")
     with contextlib.ExitStack() as stack:
@@ -85,7 +94,12 @@ def save(folder: Path, network: keras.Model, spec: DetectorSpec) -> None:
         (new / DESCRIPTION).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
         if folder.exists():
             folder.rename(old)
-        shutil.move(new, folder)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
 
 
 @contextlib.contextmanager
@@ -93,7 +107,7 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write model to {folder}: {error.strerror or error}") from error
+        raise UserError(f"cannot write model to {folder}: {reason(error)}") from error
 
 
 def load(folder: Path) -> LoadedModel:
@@ -110,8 +124,8 @@ def load(folder: Path) -> LoadedModel:
         raise UserError(f"{folder} holds no {NETWORK}")
     try:
         network = cast("keras.Model", keras.saving.load_model(path, compile=False))
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise UserError(f"cannot read {path}: truncated or not a Keras model") from error
+    except Exception as error:  # whatever a damaged archive makes Keras raise
+        raise UserError(f"cannot read {path}: damaged or not a Keras model") from error
     _require_match(network, spec, folder)
     return LoadedModel(network, spec)
 
@@ -127,6 +141,8 @@ def read_spec(folder: Path) -> DetectorSpec:
         return DetectorSpec.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise UserError(f"{folder} is no model: it holds no {DESCRIPTION}") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {reason(error)}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "file"
@@ -136,8 +152,9 @@ def read_spec(folder: Path) -> DetectorSpec:
 def _require_match(network: keras.Model, spec: DetectorSpec, folder: Path) -> None:
     anchors = len(model_anchors(spec.model))
     wanted = {"box_deltas": (anchors, 4), "class_logits": (anchors, len(spec.class_names) + 1)}
-    outputs = network.output if isinstance(network.output, dict) else {}
-    found = {name: tuple(output.shape[1:]) for name, output in outputs.items()}
+    outputs = getattr(network, "output", None)  # a network that was never called has none
+    named = outputs if isinstance(outputs, dict) else {}
+    found = {name: tuple(output.shape[1:]) for name, output in named.items()}
     if found != wanted:
         raise UserError(
             f"{folder}: {NETWORK} and {DESCRIPTION} do not belong together: "

@@ -64,11 +64,15 @@ def mobilenet_v1(x: Tensor, width_multiplier: float) -> Taps:
     Returns:
         `conv_pw_11_relu` (stride 16) and `conv_pw_13_relu` (stride 32).
     """
-    x = conv(x, Unit.of("conv1", "_bn"), int(32 * width_multiplier), kernel_size=3, stride=2)
+
+    def width(filters: int) -> int:
+        return max(1, int(filters * width_multiplier))
+
+    x = conv(x, Unit.of("conv1", "_bn"), width(32), kernel_size=3, stride=2)
     outputs = [x]
     for block, (filters, stride) in enumerate(V1_ROWS, start=1):
         units = (Unit.of(f"conv_dw_{block}", "_bn"), Unit.of(f"conv_pw_{block}", "_bn"))
-        outputs.append(separable(outputs[-1], units, int(filters * width_multiplier), stride))
+        outputs.append(separable(outputs[-1], units, width(filters), stride))
     return Taps(outputs[_V1_STRIDE_16_BLOCK], outputs[-1])
 
 
@@ -97,6 +101,10 @@ def mobilenet_v2(x: Tensor, width_multiplier: float) -> Taps:
     return Taps(expansions[_V2_STRIDE_16_BLOCK], x)
 
 
+TAP_NAMES = {
+    "mobilenet_v1": ("conv_pw_11_relu", "conv_pw_13_relu"),
+    "mobilenet_v2": ("block_13_expand_relu", "out_relu"),
+}
 BACKBONES = {"mobilenet_v1": mobilenet_v1, "mobilenet_v2": mobilenet_v2}
 
 

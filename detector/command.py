@@ -1,9 +1,11 @@
 """What every command shares: how it ends."""
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from configs.errors import UserError
@@ -38,13 +40,14 @@ def run(main: Callable[[], int]) -> int:
         return EXIT_OK
 
 
-def positive(kind: type[Number]) -> Callable[[str], Number]:
-    """An argparse type: an int or a float above zero."""
+def positive(kind: type[Number], most: float = math.inf) -> Callable[[str], Number]:
+    """An argparse type: an int or a float above zero, and at most `most`."""
 
     def parse(text: str) -> Number:
         value = kind(text)
-        if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"must be a positive number, got {text}")
+        if not (0 < value <= most and value < math.inf):
+            limit = "" if most == math.inf else f" of at most {most:g}"
+            raise argparse.ArgumentTypeError(f"must be a positive number{limit}, got {text}")
         return value
 
     parse.__name__ = kind.__name__  # argparse names the type in "invalid float value"
@@ -60,5 +63,24 @@ def fraction(text: str) -> float:
 
 
 def name_list(text: str) -> list[str]:
-    """An argparse type: names between commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """An argparse type: names between commas, at least one."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("names no class")
+    return names
+
+
+def path(text: str) -> Path:
+    """An argparse type: a path; an empty one would mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty")
+    return Path(text)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--model`, `--score` and `--classes`, alike in every command that detects."""
+    parser.add_argument(
+        "--model", default="coco", metavar="NAME|PATH", help="preset, model folder or .npz (coco)"
+    )
+    parser.add_argument("--score", type=fraction, metavar="S", help="lowest score, 0 ... 1 (0.4)")
+    parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")

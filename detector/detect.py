@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_OK, fraction, name_list, run
-from detector.files import check_writable, make_folder, write_text
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, add_model_arguments, path, run
+from detector.files import check_folder, check_outputs, write_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,19 +37,15 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders or globs")
-    parser.add_argument("--model", default="coco", help="preset, model folder or .npz (coco)")
-    parser.add_argument("--score", type=fraction, metavar="S", help="lowest score (0.4)")
-    parser.add_argument(
-        "--classes", type=name_list, metavar="A,B", help="only these classes, by name"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write detections as JSON")
+    add_model_arguments(parser)
+    parser.add_argument("--json", type=path, metavar="FILE", help="write detections as JSON")
     parser.add_argument(
         "--coco",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="write COCO results; a file name of digits is the image id, else the name is",
     )
-    parser.add_argument("--draw", type=Path, metavar="DIR", help="write pictures with boxes drawn")
+    parser.add_argument("--draw", type=path, metavar="DIR", help="write pictures with boxes drawn")
     return parser.parse_args(argv)
 
 
@@ -57,28 +53,33 @@ class _Outputs:
     """Where detections go; what was not asked for is not made."""
 
     def __init__(
-        self, args: argparse.Namespace, predictor: Predictor, writer: ResultsWriter | None
+        self,
+        args: argparse.Namespace,
+        predictor: Predictor,
+        writer: ResultsWriter | None,
+        inputs: list[Path],
     ) -> None:
         self._predictor = predictor
         self._writer = writer
         self._coco_path: Path | None = args.coco
         self._coco: list[dict[str, Any]] = []
         self._draw_folder: Path | None = args.draw
-        self._drawn: set[Path] = set()
+        self._taken = {picture.resolve() for picture in inputs}
 
-    def add(self, path: Path, image: np.ndarray, detections: Detections) -> None:
+    def add(self, picture: Path, image: np.ndarray, detections: Detections) -> None:
         """Write or keep what was found in one picture."""
         from detector.results import coco_results
 
         classes = self._predictor.classes
         if self._writer:
             height, width = image.shape[:2]
-            self._writer.add(str(path), height, width, detections)
+            self._writer.add(str(picture), height, width, detections)
         if self._coco_path:
-            image_id = int(path.stem) if path.stem.isdecimal() else path.stem
+            stem = picture.stem
+            image_id = int(stem) if stem.isascii() and stem.isdecimal() else stem
             self._coco += coco_results(image_id, detections, classes)
         if self._draw_folder:
-            self._draw(self._draw_folder, path, image, detections)
+            self._draw(self._draw_folder, picture.stem, image, detections)
 
     def finish(self) -> None:
         """Write what could only be written at the end."""
@@ -87,43 +88,38 @@ class _Outputs:
         if self._coco_path:
             write_text(self._coco_path, json.dumps(self._coco))
 
-    def _draw(self, folder: Path, path: Path, image: np.ndarray, detections: Detections) -> None:
+    def _draw(self, folder: Path, stem: str, image: np.ndarray, detections: Detections) -> None:
         from detector.draw import draw_detections
         from detector.images import write_image
 
-        target = folder / f"{path.stem}.jpg"
+        target = folder / f"{stem}.jpg"
         number = 2
-        while target in self._drawn:  # pictures of one name from several folders
-            target = folder / f"{path.stem}_{number}.jpg"
+        while target.resolve() in self._taken:  # by an input, or a picture of the same name
+            target = folder / f"{stem}_{number}.jpg"
             number += 1
-        self._drawn.add(target)
+        self._taken.add(target.resolve())
         write_image(target, draw_detections(image, detections, self._predictor.classes.names))
 
 
-def _check_outputs(args: argparse.Namespace) -> None:
-    for path in filter(None, (args.json, args.coco)):
-        check_writable(path)
-    if args.draw:
-        make_folder(args.draw)
-
-
-def _describe(path: Path, detections: Detections, names: tuple[str, ...]) -> str:
+def _describe(picture: Path, detections: Detections, names: tuple[str, ...]) -> str:
     found = [
         f"{names[label]} {score:.2f} [{' '.join(f'{edge:.0f}' for edge in box)}]"
         for box, score, label in zip(
             detections.boxes, detections.scores, detections.labels, strict=True
         )
     ]
-    return f"{path}: {', '.join(found) or 'nothing found'}"
+    return f"{picture}: {', '.join(found) or 'nothing found'}"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    _check_outputs(args)
     from detector.images import find_images
 
     paths = find_images(args.images)
+    check_outputs([args.json, args.coco], inputs=paths)
+    if args.draw:
+        check_folder(args.draw)
     from detector.predictor import Predictor
 
     predictor = Predictor.load(args.model, score_threshold=args.score)
@@ -135,14 +131,14 @@ def main(argv: list[str] | None = None) -> int:
 
             opened = open_results(args.json, predictor.name, predictor.classes)
             writer = stack.enter_context(opened)
-        outputs = _Outputs(args, predictor, writer)
+        outputs = _Outputs(args, predictor, writer, paths)
         quiet = bool(args.json or args.coco or args.draw)
         skipped = _detect_all(paths, predictor, labels, outputs, quiet)
+        if skipped == len(paths):  # within the block, so that no empty file is written
+            raise UserError(f"none of the pictures can be read ({skipped})")
         outputs.finish()
     if skipped:
         print(f"skipped {skipped} of {len(paths)} pictures", file=sys.stderr)
-    if skipped == len(paths):
-        return EXIT_BAD_INPUT
     return EXIT_CHECK_FAILED if skipped else EXIT_OK
 
 
@@ -154,25 +150,22 @@ def _detect_all(
     quiet: bool,
 ) -> int:
     """Run over all pictures; the number of those that could not be read."""
-    import numpy as np
     from tqdm import tqdm
 
     from detector.images import read_image
 
     skipped = 0
-    for path in tqdm(paths, unit="image", delay=2, disable=not quiet):
+    for picture in tqdm(paths, unit="image", delay=2, disable=not quiet):
         try:
-            image = read_image(path)
+            image = read_image(picture)
         except UserError as error:
-            tqdm.write(f"skipped: {error}", file=sys.stderr)
+            print(f"skipped: {error}", file=sys.stderr)
             skipped += 1
             continue
-        detections = predictor(image)
-        if labels is not None:
-            detections = detections[np.isin(detections.labels, labels)]
-        outputs.add(path, image, detections)
+        detections = predictor(image).of_labels(labels)
+        outputs.add(picture, image, detections)
         if not quiet:
-            print(_describe(path, detections, predictor.classes.names))
+            print(_describe(picture, detections, predictor.classes.names))
     return skipped
 
 

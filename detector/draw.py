@@ -39,30 +39,49 @@ def ink_on(paper: Colour) -> Colour:
     return (0, 0, 0) if (luminance + 0.05) ** 2 > 0.05 * 1.05 else (255, 255, 255)
 
 
-def draw_detections(
-    image: np.ndarray, detections: Detections, names: Sequence[str], captions: bool = True
-) -> np.ndarray:
-    """Draw boxes and captions on a copy of a picture.
+def draw_detections(image: np.ndarray, detections: Detections, names: Sequence[str]) -> np.ndarray:
+    """Draw boxes, names and scores on a copy of a picture.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.
         detections: boxes in pixels of `image`.
         names: class names by label.
-        captions: also write name and score at each box.
 
     Returns:
         uint8 `(H, W, 3)`, RGB; `image` is left alone.
     """
-    canvas = np.array(image, order="C")
-    reach = max(1, round(min(image.shape[:2]) / 480))  # of a line to either side of its edge, px
-    order = range(len(detections) - 1, -1, -1)  # the best is drawn last, on top
-    for i in order:
-        _draw_box(canvas, detections.boxes[i], class_colour(int(detections.labels[i])), reach)
-    for i in order if captions else ():
+    canvas = draw_boxes(image, detections)
+    for i in _worst_first(detections):
         text = f"{names[detections.labels[i]]} {detections.scores[i]:.0%}"
         colour = class_colour(int(detections.labels[i]))
-        _draw_caption(canvas, detections.boxes[i], text, colour, reach)
+        _draw_caption(canvas, detections.boxes[i], text, colour, _reach(image))
     return canvas
+
+
+def draw_boxes(image: np.ndarray, detections: Detections) -> np.ndarray:
+    """Draw boxes alone on a copy of a picture.
+
+    Args:
+        image: uint8 `(H, W, 3)`, RGB.
+        detections: boxes in pixels of `image`.
+
+    Returns:
+        uint8 `(H, W, 3)`, RGB.
+    """
+    canvas = np.array(image, order="C")
+    for i in _worst_first(detections):
+        colour = class_colour(int(detections.labels[i]))
+        _draw_box(canvas, detections.boxes[i], colour, _reach(image))
+    return canvas
+
+
+def _worst_first(detections: Detections) -> range:
+    return range(len(detections) - 1, -1, -1)  # the best is drawn last, on top
+
+
+def _reach(image: np.ndarray) -> int:
+    """Of a line to either side of its edge, px."""
+    return max(1, round(min(image.shape[:2]) / 480))
 
 
 def text_patch(text: str, size: int, ink: Colour, paper: Colour) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Writing files so that a half-written one never bears the real name."""
 
 import contextlib
-import os
 import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from configs.errors import UserError
@@ -20,19 +20,46 @@ def make_folder(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UserError(f"cannot write to folder {folder}: {_reason(error)}") from error
+        raise UserError(f"cannot write to folder {folder}: {reason(error)}") from error
     return folder
 
 
-def check_writable(path: Path) -> Path:
-    """Show, before any work is done, that a file can be written at `path`.
+def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path] = ()) -> None:
+    """Show, before any work is done, that files can be written. Nothing is created.
+
+    Args:
+        outputs: files to be written; None stands for one that was not asked for.
+        inputs: files to be read, which no output may overwrite.
 
     Raises:
-        UserError: it is a folder or a device, or its folder cannot be written to.
+        UserError: an output is a folder or a device, its folder cannot be written to, or it is
+            the same file as an input or another output.
     """
-    _require_file(path)
-    make_folder(path.parent)
-    return path
+    taken = {path.resolve(): "it is an input" for path in inputs}
+    for path in outputs:
+        if path is None:
+            continue
+        _require_file(path)
+        check_folder(path.parent)
+        if obstacle := taken.get(path.resolve()):
+            raise UserError(f"cannot write {path}: {obstacle}; name another file")
+        taken[path.resolve()] = "another output goes there"
+
+
+def check_folder(folder: Path) -> None:
+    """Show that a folder can be written to, or made. Nothing is created.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise UserError(f"cannot write to folder {folder}: {existing} is not a folder")
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write to folder {folder}: {reason(error)}") from error
 
 
 @contextlib.contextmanager
@@ -46,7 +73,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             `path` is a folder or a device.
     """
     _require_file(path)
-    temporary = path.parent / f".{path.stem}.{os.getpid()}.part{path.suffix}"
+    temporary = path.parent / f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -54,22 +81,38 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except BrokenPipeError:  # of stdout, while the block ran; a file never raises it
         raise
     except OSError as error:
-        raise UserError(f"cannot write {path}: {_reason(error)}") from error
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
     finally:
         with contextlib.suppress(OSError):  # the error in flight says more
             temporary.unlink()
+
+
+def opencv_path(path: Path) -> str:
+    """A path as OpenCV can take it: absolute, so that "Z:/" is no protocol, and in UTF-8.
+
+    Raises:
+        UserError: its name is not UTF-8, on which OpenCV would crash.
+    """
+    absolute = str(path.absolute())
+    try:
+        absolute.encode("utf-8")
+    except UnicodeEncodeError as error:
+        shown = absolute.encode("utf-8", "replace").decode()
+        raise UserError(f"cannot use {shown}: its name is not UTF-8; rename it") from error
+    return absolute
 
 
 def _require_file(path: Path) -> None:
     try:
         is_other = path.exists() and not path.is_file()
     except OSError as error:
-        raise UserError(f"cannot write {path}: {_reason(error)}") from error
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
     if is_other:  # to replace /dev/null by a file would break the machine
         raise UserError(f"cannot write {path}: it is a folder or a device; name a file")
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Why the file system refused, in a few words on one line."""
     if isinstance(error, FileExistsError):  # mkdir, where a file stands
         return f"{error.filename} is not a folder"
     return " ".join((error.strerror or str(error)).split())

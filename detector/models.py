@@ -19,23 +19,29 @@ def load_model(model: str) -> LoadedModel:
     Raises:
         UserError: it is none of these, cannot be fetched, or is damaged.
     """
-    path = Path(model)
     if model in PRESETS:
         return load_preset(PRESETS[model])
-    if path.is_dir():
+    path = Path(model)
+    kind = _kind(path)
+    if kind == "folder":
         artefact.read_spec(path)  # refuses another folder before Keras takes its seconds
         start_keras()
         return artefact.load(path)
-    if path.suffix == ".npz":
+    if kind == "file" and path.suffix == ".npz":
         return _load_npz(path)
+    what = "is not a model file this program reads" if kind == "file" else "is no model"
     known = ", ".join(PRESETS)
-    what = "is not a model file this program reads" if path.is_file() else "is no model"
-    raise UserError(f"{model} {what}; use a preset ({known}), a model folder or a .npz file")
+    raise UserError(f"{model!r} {what}; use a preset ({known}), a model folder or a .npz file")
+
+
+def _kind(path: Path) -> str | None:
+    try:
+        return "folder" if path.name and path.is_dir() else "file" if path.is_file() else None
+    except OSError:  # a name too long for the file system
+        return None
 
 
 def _load_npz(path: Path) -> LoadedModel:
-    if not path.is_file():
-        raise UserError(f"no such weights file: {path}")
     start_keras()
     from detector.weights.npz import load_npz
 

@@ -139,9 +139,10 @@ def _select_sigmoid(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Anchor, label and score of all that pass; compares logits first, to spare the tanh."""
     classes = logits[:, 1:]
-    # A little below, so that rounding decides nothing; the score itself decides.
-    floor = math.log(threshold / (1 - threshold)) - 1e-3 if 0 < threshold < 1 else -math.inf
-    anchor, label = np.nonzero(classes >= floor)
+    # Well below the threshold's own logit, so that rounding decides nothing; above 8, where
+    # float32 scores crowd together, all are looked at.
+    floor = min(math.log(threshold / (1 - threshold)) - 0.01, 8.0) if 0 < threshold < 1 else None
+    anchor, label = np.nonzero(classes >= (-math.inf if floor is None else floor))
     scores = sigmoid(classes[anchor, label])
     passed = scores >= np.float32(threshold)
     return anchor[passed], label[passed], scores[passed]

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from configs.errors import UserError
 from configs.load import config_names, load_config
 from detector.backend import start_keras
-from detector.command import positive, run
-from detector.files import check_writable, write_text
+from detector.command import path, positive, run
+from detector.files import check_outputs, write_text
 
 if TYPE_CHECKING:
     import keras
@@ -58,11 +58,13 @@ def _overrides(args: argparse.Namespace) -> list[str]:
 
 def _detector_lines(config: ModelConfig) -> list[str]:
     from detector.anchors import anchors_per_cell, feature_sizes
+    from detector.backbones import TAP_NAMES
 
     sizes, per_cell = feature_sizes(config.input_size), anchors_per_cell(config.anchors)
     total = sum(size * size * count for size, count in zip(sizes, per_cell, strict=True))
     grids = ", ".join(f"{size}x{size}" for size in sizes)
     return [
+        f"taps: {', '.join(TAP_NAMES[config.backbone])}",
         f"feature maps: {grids}",
         f"anchors: {total:,} ({', '.join(map(str, per_cell))} per cell)",
     ]
@@ -118,14 +120,16 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     known = ", ".join([*config_names(), *_CLASSIFIERS])
     parser.add_argument("name", help=f"configuration, YAML file or classifier: {known}")
     parser.add_argument(
-        "--classes", type=positive(int), metavar="N", help="without background (80; 1000)"
+        "--classes", type=positive(int, 10_000), metavar="N", help="without background (80; 1000)"
     )
-    parser.add_argument("--width", type=positive(float), metavar="ALPHA", help="width multiplier")
     parser.add_argument(
-        "--resolution", type=positive(int), metavar="PX", help="height and width of the input"
+        "--width", type=positive(float, 4), metavar="ALPHA", help="width multiplier"
+    )
+    parser.add_argument(
+        "--resolution", type=positive(int, 2048), metavar="PX", help="height and width of the input"
     )
     parser.add_argument("--layers", action="store_true", help="also list every layer")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same as JSON")
+    parser.add_argument("--json", type=path, metavar="FILE", help="write layers and pairs as JSON")
     return parser.parse_args(argv)
 
 
@@ -140,8 +144,7 @@ def _to_json(model: keras.Model) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    if args.json:
-        check_writable(args.json)
+    check_outputs([args.json])
     model, about = _build(args)
     print(_report(model, about, args.layers))
     if args.json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +72,10 @@ class Detections:
     def __getitem__(self, keep: np.ndarray | slice) -> Detections:
         """The detections that a boolean mask, an index array or a slice picks."""
         return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+
+    def of_labels(self, labels: Sequence[int] | None) -> Detections:
+        """Those with one of the labels; all of them if `labels` is None."""
+        return self if labels is None else self[np.isin(self.labels, labels)]
 
 
 def _require_boxes(boxes: np.ndarray) -> None:

@@ -10,19 +10,9 @@ from hypothesis import settings
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-PROOFS = bool(os.environ.get("SSDLITE_PROOFS"))
-
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("proofs", deadline=None, max_examples=3000)
-settings.load_profile("proofs" if PROOFS else "ci")
-
-
-def pytest_collection_modifyitems(items):
-    """Full-size proofs run by `make proofs` alone."""
-    if not PROOFS:
-        for item in items:
-            if item.get_closest_marker("proof"):
-                item.add_marker(pytest.mark.skip(reason="full-size proof: run `make proofs`"))
+settings.load_profile("proofs" if os.environ.get("SSDLITE_PROOFS") else "ci")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,10 +23,7 @@ class KerasRuntime:
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `detector.runtimes.Runtime`."""
-        outputs = [self._call(image[None]) for image in images]
-        if len(outputs) == 1:
-            return outputs[0]
-        deltas, logits = zip(*outputs, strict=True)
+        deltas, logits = zip(*(self._call(image[None]) for image in images), strict=True)
         return np.concatenate(deltas), np.concatenate(logits)
 
 

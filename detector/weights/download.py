@@ -152,10 +152,10 @@ def _verify(remote: RemoteFile, path: Path) -> None:
 
 
 def _fault(path: Path, sha256: str | None, size: int | None) -> str | None:
-    if sha256 is not None and (found := _sha256(path)) != sha256:
-        return f"expected sha256 {sha256}, found {found}"
     if size is not None and (length := path.stat().st_size) != size:
         return f"expected {size} bytes, found {length}"
+    if sha256 is not None and (found := _sha256(path)) != sha256:
+        return f"expected sha256 {sha256}, found {found}"
     return None
 
 

@@ -4,7 +4,6 @@ Names are those of the checkpoint's scopes with `/kernel` and `/bias`;
 `meta/coco_category_ids_of_class_channels` tells which class channels it holds.
 """
 
-import zipfile
 from pathlib import Path
 
 import keras
@@ -27,7 +26,8 @@ def load_npz(path: Path) -> tuple[keras.Model, ClassMap]:
     arrays = _read(path)
     if _CHANNEL_IDS not in arrays:
         raise UserError(f"{path}: not a weights file of this project: {_CHANNEL_IDS} is missing")
-    channel_ids = [int(number) for number in arrays.pop(_CHANNEL_IDS).ravel()]
+    numbers = arrays.pop(_CHANNEL_IDS).ravel()
+    channel_ids = numbers.tolist() if np.issubdtype(numbers.dtype, np.integer) else []
     if channel_ids[:1] != [BACKGROUND_ID] or not set(COCO_CATEGORY_IDS) & set(channel_ids):
         raise UserError(f"{path}: {_CHANNEL_IDS} must be 0 (background), then COCO category ids")
     if len(set(channel_ids)) != len(channel_ids):
@@ -41,8 +41,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise UserError(f"no such weights file: {path}") from error
-    # A truncated or foreign file fails in whichever layer notices first.
-    except (OSError, ValueError, EOFError, AttributeError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged or foreign file fails in whichever layer notices first
         raise UserError(f"cannot read weights {path}: truncated or not a .npz file") from error
 
 

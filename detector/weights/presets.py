@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,8 +86,9 @@ def _load_tfjs(folder: Path) -> tuple[keras.Model, ClassMap]:
 def _load_checkpoint(folder: Path) -> tuple[keras.Model, ClassMap]:
     from detector.weights.tf_checkpoint import load_checkpoint
 
-    extract_files(folder / _CHECKPOINT_ARCHIVE, _CHECKPOINT_FILES, folder)
-    return load_checkpoint(folder / "model.ckpt")
+    with tempfile.TemporaryDirectory() as scratch:  # the cache may be shared and read-only
+        extract_files(folder / _CHECKPOINT_ARCHIVE, _CHECKPOINT_FILES, Path(scratch))
+        return load_checkpoint(Path(scratch) / "model.ckpt")
 
 
 _CHECKPOINT_ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"

@@ -61,16 +61,12 @@ def read_graph_weights(model_json: Path) -> dict[str, np.ndarray]:
         arrays: dict[str, np.ndarray] = {}
         for group in groups:
             shards = [model_json.with_name(Path(name).name) for name in group["paths"]]
-            arrays |= _cut(b"".join(map(_read_shard, shards)), group["weights"], model_json)
+            arrays |= _cut(b"".join(map(Path.read_bytes, shards)), group["weights"], model_json)
     except FileNotFoundError as error:
         raise UserError(f"no such weights file: {error.filename}") from error
     except (OSError, UnicodeDecodeError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise UserError(f"cannot read {model_json}: not a TensorFlow.js graph model") from error
     return arrays
-
-
-def _read_shard(path: Path) -> bytes:
-    return path.read_bytes()
 
 
 def _cut(data: bytes, entries: Sequence[dict[str, Any]], origin: Path) -> dict[str, np.ndarray]:

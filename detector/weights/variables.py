@@ -36,6 +36,8 @@ class Variables:
                 f"{self._origin}: variable {name} has shape {array.shape}, "
                 f"this model needs {tuple(shape)}"
             )
+        if not np.issubdtype(array.dtype, np.floating):
+            raise UserError(f"{self._origin}: variable {name} is {array.dtype}, not a float array")
         if not np.isfinite(array).all():
             raise UserError(f"{self._origin}: variable {name} holds NaN or infinity; it is damaged")
         return array.astype(np.float32)

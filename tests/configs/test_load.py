@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from configs.errors import UserError
 from configs.load import config_names, dump_config, load_config
-from configs.schema import AnchorConfig, Config, ModelConfig, PostprocessConfig
+from configs.schema import AnchorConfig, Config, ModelConfig
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ def test_an_override_reaches_a_section_that_the_file_leaves_out(load_text):
 @pytest.mark.parametrize("value", ["1e-3", "1.0e-3", "0.001"])
 def test_an_exponent_without_a_dot_is_a_number(load_text, value):
     # YAML 1.1 reads 1e-3 as text.
-    config = load_text(f"postprocess: {{score_threshold: {value}}}")
-    assert config.postprocess.score_threshold == 0.001
-    assert load_text("", f"postprocess.score_threshold={value}") == config
+    config = load_text(f"model: {{anchors: {{min_scale: {value}}}}}")
+    assert config.model.anchors.min_scale == 0.001
+    assert load_text("", f"model.anchors.min_scale={value}") == config
 
 
 def test_a_frozen_configuration_cannot_be_changed():
@@ -174,9 +174,6 @@ def configs(draw):
             anchors=AnchorConfig(min_scale=low, max_scale=high, aspect_ratios=tuple(ratios)),
             score_activation=draw(st.sampled_from(["sigmoid", "softmax"])),
         ),
-        postprocess=PostprocessConfig(
-            score_threshold=draw(st.floats(0, 1)), max_detections=draw(st.integers(1, 10**6))
-        ),
     )
 
 
@@ -189,4 +186,4 @@ def test_what_is_dumped_loads_equal(tmp_path_factory, config):
 
 def test_a_dump_names_every_default():
     text = dump_config(Config())
-    assert "min_scale: 0.2" in text and "score_threshold: 0.4" in text
+    assert "min_scale: 0.2" in text and "score_activation: sigmoid" in text

@@ -123,9 +123,17 @@ def test_a_picture_that_cannot_be_read_is_named_counted_and_skipped(tmp_path, ca
     assert "b.png" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere refuse such a name")
+def test_a_video_whose_name_is_not_utf_8_is_refused_where_opencv_would_crash(tmp_path):
+    whole = write_video(tmp_path / "video.mp4")
+    odd = whole.rename(tmp_path / "v\udcff.mp4")
+    with pytest.raises(UserError, match="its name is not UTF-8; rename it"):
+        open_source(str(odd))
+
+
 @pytest.mark.parametrize("name", ["missing.mp4", "missing/", "0x"])
 def test_what_is_not_there_is_named(name):
-    with pytest.raises(UserError, match=f"no such file or folder: {name}"):
+    with pytest.raises(UserError, match=f"no such file or folder: '{name}'"):
         open_source(name)
 
 

@@ -201,6 +201,7 @@ def test_the_colours_on_the_screen_are_those_of_the_picture(show, tmp_path):
     shot = tmp_path / "screen.png"
     colour, deadline = None, time.monotonic() + 20
     while colour != (250, 10, 10) and time.monotonic() < deadline:  # until it has been painted
+        time.sleep(0.5)  # a screenshot holds up the X server
         subprocess.run(["import", "-window", "root", str(shot)], check=True)
         colour = tuple(read_image(shot)[120, 160].tolist())
     process.kill()

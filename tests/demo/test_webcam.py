@@ -123,9 +123,13 @@ def test_importing_the_command_imports_the_standard_library_only():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--source", "missing.mp4"], "no such file or folder: missing.mp4"),
+        (["--source", "missing.mp4"], "no such file or folder: 'missing.mp4'"),
         (["--json", "."], "it is a folder"),
-        (["--source", "video.mp4", "--save", "video.mp4"], "would overwrite the source"),
+        (["--source", "video.mp4", "--save", "video.mp4"], "it is an input; name another file"),
+        (["--source", "video.mp4", "--json", "video.mp4"], "it is an input"),
+        (["--source", "photos", "--save", "photos/a.png"], "it is an input"),
+        (["--source", "video.mp4", "--save", "o.mp4", "--json", "o.mp4"], "another output"),
+        (["--source", "video.mp4", "--save", "v\udcff.mp4"], "its name is not UTF-8"),
         (["--source", "video.mp4", "--save", "out.mkv"], r"\.mp4 or \.avi or \.webm"),
         (["--source", "video.mp4", "--save", "out.png"], r"\.mp4 or \.avi or \.webm"),
         (["--source", "photos", "--save", "out.png"], r"\.mp4 or \.avi or \.webm"),
@@ -256,12 +260,25 @@ def test_a_picture_that_cannot_be_read_makes_the_exit_code_1(capsys):
     assert "b.png" in capsys.readouterr().err
 
 
-def test_pictures_of_which_none_can_be_read_leave_an_empty_json_and_no_video(capsys):
+def test_pictures_of_which_none_can_be_read_are_bad_input_and_leave_nothing():
     capture.Path("b.png").write_text("no pixels")
-    assert run_headless("--source", "b.png", "--json", "out.json", "--save", "out.mp4") == 1
-    assert read_json()["images"] == []
+    with pytest.raises(UserError, match=r"none of the pictures of b\.png can be read"):
+        run_headless("--source", "b.png", "--json", "out.json", "--save", "out.mp4")
+    assert not capture.Path("out.json").exists()
     assert not capture.Path("out.mp4").exists()
-    assert "saved out.mp4" not in capsys.readouterr().out
+
+
+def test_a_video_that_is_cut_short_is_told_by_line_and_exit_code(capsys):
+    writer = cv2.VideoWriter("whole.avi", cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        writer.write(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8))
+    writer.release()
+    whole = capture.Path("whole.avi").read_bytes()
+    capture.Path("half.avi").write_bytes(whole[: len(whole) // 2])
+    assert run_headless("--source", "half.avi", "--json", "out.json") == 1
+    assert "half.avi ends after" in capsys.readouterr().err
+    assert 10 < len(read_json()["images"]) < 90
 
 
 def test_the_summary_says_what_was_seen_and_saved(capsys):
@@ -374,7 +391,7 @@ def test_a_video_is_not_played_faster_than_its_own_rate():
     make_video(frames=20)
     words = in_a_window("webcam --source video.mp4").split()
     assert words[:2] == ["20", "frames,"]
-    assert 11 < float(words[2]) < 12.7
+    assert float(words[2]) < 12.7  # a busy machine may be slower
 
 
 def test_the_last_picture_stays_until_a_key_is_pressed():

@@ -1,5 +1,6 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -53,6 +54,9 @@ def test_a_folder_without_description_says_so(tmp_path):
     [
         pytest.param({"schema_version": 2}, "schema_version", id="newer schema"),
         pytest.param({"class_names": ["a"], "category_ids": [1]}, "belong together", id="classes"),
+        pytest.param({"class_names": ["a", "a"]}, "class name 'a' stands twice", id="same name"),
+        pytest.param({"category_ids": [3, 3]}, "category id 3 stands twice", id="same id"),
+        pytest.param({"category_ids": []}, "differ in length", id="no ids"),
         pytest.param({"colour": "red"}, "colour", id="unknown key"),
     ],
 )
@@ -64,9 +68,30 @@ def test_a_description_that_does_not_fit_is_refused(model, tmp_path, change, mes
         artefact.load(tmp_path / "m")
 
 
+def test_a_file_in_the_folders_place_is_left_alone(model, tmp_path):
+    (tmp_path / "m").write_text("mine")
+    with pytest.raises(UserError, match="it is a file; name a folder"):
+        artefact.save(tmp_path / "m", *model)
+    assert (tmp_path / "m").read_text() == "mine"
+
+
+def test_a_damaged_or_foreign_network_is_named(model, tmp_path):
+    artefact.save(tmp_path / "m", *model)
+    path = tmp_path / "m" / "model.keras"
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(64)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="damaged or not a Keras model"):
+        artefact.load(tmp_path / "m")
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(path)
+    with pytest.raises(UserError, match="do not belong together"):
+        artefact.load(tmp_path / "m")
+
+
 def test_a_truncated_network_is_named(model, tmp_path):
     artefact.save(tmp_path / "m", *model)
     network = tmp_path / "m" / "model.keras"
     network.write_bytes(network.read_bytes()[:5000])
-    with pytest.raises(UserError, match=r"model\.keras: truncated or not a Keras model"):
+    with pytest.raises(UserError, match=r"model\.keras: damaged or not a Keras model"):
         artefact.load(tmp_path / "m")

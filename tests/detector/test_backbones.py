@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from detector.backbones import build_backbone, build_classifier
+from detector.backbones import TAP_NAMES, build_backbone, build_classifier
 
 # The widths that the references publish weights for.
 V1_WIDTHS = (0.25, 0.5, 0.75, 1.0)
@@ -53,8 +53,9 @@ def test_v2_equals_keras_applications_at_any_size(width, size):
 
 def test_v1_for_cifar_10_has_the_parameters_of_the_whole_network():
     # The tutorial's 3,238,986 leaves out the first batch norm: 4 x 32 = 128.
-    assert build_classifier("mobilenet_v1", 10, 1.0, 32).count_params() == 3_239_114
-    assert 3_239_114 - 4 * 32 == 3_238_986
+    model = build_classifier("mobilenet_v1", 10, 1.0, 32)
+    assert model.count_params() == 3_239_114
+    assert model.count_params() - model.get_layer("conv1_bn").count_params() == 3_238_986
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,16 @@ def test_taps_at_300_are_19_and_10_cells_wide(name, names, shapes):
     model = build_backbone(name, 1.0, 300)
     assert [tensor.shape for tensor in model.outputs] == shapes
     assert [model.get_layer(layer).output for layer in names] == model.outputs
+
+
+def test_the_narrowest_v1_keeps_a_channel():
+    assert build_backbone("mobilenet_v1", 0.01, 32).outputs[0].shape == (None, 2, 2, 5)
+
+
+@pytest.mark.parametrize("name", TAP_NAMES)
+def test_the_taps_that_summary_names_are_the_taps(name):
+    model = build_backbone(name, 0.25, 96)
+    assert [model.get_layer(tap).output for tap in TAP_NAMES[name]] == model.outputs
 
 
 def test_the_classifier_gives_probabilities():

@@ -87,18 +87,42 @@ def test_an_unreadable_picture_is_named_skipped_and_told_by_the_exit_code(
     assert len(json.loads(target.read_text())["images"]) == 2
 
 
-def test_nothing_but_unreadable_pictures_is_bad_input(model, tmp_path):
+def test_nothing_but_unreadable_pictures_is_bad_input_and_leaves_nothing(model, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"not a picture")
-    assert detect.main([str(tmp_path / "broken.jpg"), "--model", model]) == 2
+    target = tmp_path / "found.json"
+    with pytest.raises(UserError, match="none of the pictures can be read"):
+        detect.main([str(tmp_path / "broken.jpg"), "--model", model, "--json", str(target)])
+    assert not target.exists()
+
+
+def test_drawing_into_the_pictures_own_folder_keeps_the_pictures(model, pictures):
+    before = (pictures / "000000000042.jpg").read_bytes()
+    detect.main([str(pictures), "--model", model, "--draw", str(pictures)])
+    assert (pictures / "000000000042.jpg").read_bytes() == before
+    assert (pictures / "000000000042_2.jpg").exists()
+
+
+def test_bad_input_creates_no_folder(model, tmp_path):
+    with pytest.raises(UserError, match="no such picture"):
+        detect.main(["none.jpg", "--draw", str(tmp_path / "a/b"), "--json", str(tmp_path / "c/d")])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["--classes", " ,"], ["--draw", ""], ["--json", ""]])
+def test_empty_arguments_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        detect.main(["x.jpg", *arguments])
+    assert end.value.code == 2
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         pytest.param(["--classes", "dgo"], "did you mean 'dog'", id="unknown class"),
-        pytest.param(["--model", "nothing"], "nothing is no model", id="unknown model"),
+        pytest.param(["--model", "nothing"], "'nothing' is no model", id="unknown model"),
         pytest.param(["--json", "/dev/null/x.json"], "cannot write", id="unwritable JSON"),
         pytest.param(["--draw", "/dev/null/x"], "cannot write", id="unwritable folder"),
+        pytest.param(["--json", "a", "--coco", "a"], "another output", id="same output twice"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(model, pictures, capsys, change, message):

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.draw import class_colour, draw_detections, font_size, ink_on, paste, text_patch
+from detector.draw import (
+    class_colour,
+    draw_boxes,
+    draw_detections,
+    font_size,
+    ink_on,
+    paste,
+    text_patch,
+)
 from detector.types import Detections
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
@@ -74,7 +82,7 @@ def test_the_ink_is_legible_on_any_paper(paper):
 
 
 def test_a_box_is_drawn_at_its_edges_and_nowhere_else():
-    drawn = draw_detections(grey(100, 200), found([40, 30, 120, 80]), ["cat"], captions=False)
+    drawn = draw_boxes(grey(100, 200), found([40, 30, 120, 80]))
     line = is_colour(drawn, class_colour(0))
     for y, x in [(30, 80), (80, 80), (55, 40), (55, 120)]:
         assert line[y, x]
@@ -87,7 +95,7 @@ def test_a_box_is_drawn_at_its_edges_and_nowhere_else():
 @pytest.mark.parametrize("label", [0, 2, 11])
 def test_a_box_stands_out_from_its_own_colour(label):
     image = np.full((100, 100, 3), class_colour(label), np.uint8)
-    drawn = draw_detections(image, found([20, 20, 80, 80], label=label), ["cat"] * 12, False)
+    drawn = draw_boxes(image, found([20, 20, 80, 80], label=label))
     rim = is_colour(drawn, ink_on(class_colour(label)))
     assert rim[50, :50].sum() == 2, "one pixel on either side of the line"
 
@@ -98,7 +106,7 @@ def test_the_best_detection_lies_on_top():
         np.array([0.9, 0.8], np.float32),
         np.array([0, 1]),
     )
-    drawn = draw_detections(grey(100, 100), detections, ["cat", "dog"], captions=False)
+    drawn = draw_boxes(grey(100, 100), detections)
     assert is_colour(drawn, class_colour(0)).any()
     assert not is_colour(drawn, class_colour(1)).any()
 
@@ -145,7 +153,7 @@ def test_boxes_anywhere_can_be_drawn(box):
 
 
 def test_of_a_box_that_reaches_beyond_the_picture_the_inner_edges_are_seen():
-    drawn = draw_detections(grey(60, 80), found([-3e38, 20, 40, 1e30]), ["cat"], captions=False)
+    drawn = draw_boxes(grey(60, 80), found([-3e38, 20, 40, 1e30]))
     line = is_colour(drawn, class_colour(0))
     assert line[20, :40].all() and line[20:, 40].all()
     assert not line[22:, :38].any()
@@ -153,7 +161,7 @@ def test_of_a_box_that_reaches_beyond_the_picture_the_inner_edges_are_seen():
 
 def test_a_box_outside_the_picture_is_not_seen():
     image = grey(60, 80)
-    drawn = draw_detections(image, found([100, 10, 200, 50]), ["cat"], captions=False)
+    drawn = draw_boxes(image, found([100, 10, 200, 50]))
     np.testing.assert_array_equal(drawn, image)
 
 
@@ -201,9 +209,9 @@ def test_a_caption_without_room_above_stands_in_its_box():
     assert is_colour(drawn[15:20, 55:70], class_colour(0)).any()
 
 
-def test_a_caption_is_nothing_but_its_box_when_switched_off():
+def test_boxes_alone_bear_no_caption():
     detections = found([50, 100, 150, 180])
-    plain = draw_detections(grey(200, 200), detections, ["cat"], captions=False)
+    plain = draw_boxes(grey(200, 200), detections)
     named = draw_detections(grey(200, 200), detections, ["cat"])
     assert (plain[:95] == 128).all() and not (named[:95] == 128).all()
 

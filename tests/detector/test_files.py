@@ -1,10 +1,18 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from configs.errors import UserError
-from detector.files import atomic_path, check_writable, make_folder, write_text
+from detector.files import (
+    atomic_path,
+    check_folder,
+    check_outputs,
+    make_folder,
+    opencv_path,
+    write_text,
+)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -86,7 +94,7 @@ def unwritable(tmp_path) -> dict[str, Path]:
 PLACES = {
     "below a device": "/dev/null is not a folder",
     "below a file": "file is not a folder",
-    "two below a file": "Not a directory",
+    "two below a file": "file is not a folder|Not a directory",
     "a folder": "it is a folder or a device; name a file",
     "the working folder": "it is a folder or a device; name a file",
     "a device": "it is a folder or a device; name a file",
@@ -95,12 +103,14 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("write", [check_writable, lambda path: write_text(path, "new")])
+@pytest.mark.parametrize(
+    "write", [lambda path: check_outputs([path]), lambda path: write_text(path, "new")]
+)
 def test_an_unwritable_place_is_refused_in_one_line(tmp_path, unwritable, place, write):
     with pytest.raises(UserError) as caught:
         write(unwritable[place])
     message = str(caught.value)
-    assert message.startswith("cannot write ") and PLACES[place] in message
+    assert message.startswith("cannot write ") and re.search(PLACES[place], message)
     assert "\n" not in message
     assert contents(tmp_path) == {"file": "old"}
 
@@ -116,16 +126,38 @@ def test_text_is_written_as_utf_8(tmp_path):
     assert (tmp_path / "a.txt").read_bytes() == "Gänsefüßchen 鵞\n".encode()
 
 
-def test_checking_a_place_leaves_nothing_there(tmp_path):
-    path = tmp_path / "new" / "a.txt"
-    assert check_writable(path) == path
-    assert contents(tmp_path / "new") == {}
-
-
-def test_checking_a_place_leaves_the_file_that_stands_there(tmp_path):
+def test_checking_places_creates_nothing_and_changes_nothing(tmp_path):
     (tmp_path / "a.txt").write_text("old")
-    check_writable(tmp_path / "a.txt")
+    check_outputs([tmp_path / "new" / "deep" / "b.txt", None, tmp_path / "a.txt"])
+    check_folder(tmp_path / "another")
     assert contents(tmp_path) == {"a.txt": "old"}
+
+
+@pytest.mark.parametrize("other", ["photo.jpg", "sub/../photo.jpg", "link.jpg"])
+def test_an_output_never_overwrites_an_input_by_whatever_name(tmp_path, other):
+    (tmp_path / "photo.jpg").write_text("precious")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "photo.jpg")
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(UserError, match="it is an input; name another file"):
+        check_outputs([tmp_path / other], inputs=[tmp_path / "photo.jpg"])
+
+
+def test_two_outputs_may_not_be_one_file(tmp_path):
+    with pytest.raises(UserError, match="another output goes there"):
+        check_outputs([tmp_path / "a.json", tmp_path / "a.json"])
+
+
+def test_two_writers_of_one_file_do_not_share_a_temporary_one(tmp_path):
+    with atomic_path(tmp_path / "a") as first, atomic_path(tmp_path / "a") as second:
+        first.write_text("1")
+        second.write_text("2")
+        assert first != second
+
+
+def test_opencv_is_given_no_name_that_it_would_crash_on():
+    assert opencv_path(Path("a.mp4")) == str(Path("a.mp4").absolute())
+    with pytest.raises(UserError, match="its name is not UTF-8; rename it"):
+        opencv_path(Path("v\udcff.mp4"))
 
 
 def test_a_folder_may_exist_already(tmp_path):

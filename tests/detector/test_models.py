@@ -5,8 +5,14 @@ from detector.models import load_model
 
 
 def test_an_unknown_name_lists_the_presets(tmp_path):
-    with pytest.raises(UserError, match=r"cocoo is no model; use a preset \(coco, "):
+    with pytest.raises(UserError, match=r"'cocoo' is no model; use a preset \(coco, "):
         load_model("cocoo")
+
+
+@pytest.mark.parametrize("model", ["", "a" * 5000, "none.npz"])
+def test_what_is_no_path_at_all_is_refused(model):
+    with pytest.raises(UserError, match="is no model"):
+        load_model(model)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):

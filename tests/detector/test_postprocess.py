@@ -102,10 +102,11 @@ def plain_postprocess(deltas, logits, activation, config):
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
-@pytest.mark.parametrize("score_threshold", [0.0, 0.3, 0.9, 1.0])
+@pytest.mark.parametrize("score_threshold", [0.0, 0.3, 0.9, 0.99999, 1 - 1e-8, 1.0])
 def test_postprocessing_equals_the_plain_loop(activation, score_threshold):
     config = PostprocessConfig(score_threshold=score_threshold, max_detections=30)
     deltas, logits = random_outputs(seed=1)
+    logits[::3] *= 4  # scores close to 0 and to 1 too
     found = Postprocessor(ANCHORS, VARIANCES, activation, config)(deltas, logits)
     boxes, scores, labels = plain_postprocess(deltas, logits, activation, config)
     np.testing.assert_array_equal(found.boxes_fraction, boxes)

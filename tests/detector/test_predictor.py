@@ -1,14 +1,11 @@
 import json
-import time
 
-import cv2
 import numpy as np
 import pytest
 
 from detector.boxes import pairwise_iou
 from detector.images import read_image
 from detector.predictor import Predictor
-from detector.preprocess import resize
 
 
 @pytest.fixture(scope="module")
@@ -81,26 +78,3 @@ def test_every_stage_is_timed(predictor):
 def test_pictures_of_any_shape_are_taken(predictor, shape):
     found = predictor(np.full(shape, 128, np.uint8))
     assert (found.boxes <= [shape[1], shape[0], shape[1], shape[0]]).all()
-
-
-@pytest.mark.proof
-def test_a_frame_costs_little_more_than_the_network(predictor, test_data, capsys):
-    """Prints the ratio of a 640x480 frame to detections and the bare network call."""
-    photos = sorted((test_data / "data/coco/val2017").glob("*.jpg"))[:40]
-    frames = [cv2.resize(read_image(path), (640, 480)) for path in photos]
-    live = Predictor(predictor._runtime, predictor.spec)  # the webcam's threshold
-    network, whole = [], []
-    for frame in frames * 5:
-        resized = resize(frame, 300)[None]
-        network.append(milliseconds(lambda r=resized: predictor._runtime.run(r)))
-        whole.append(milliseconds(lambda f=frame: live(f)))
-    bare, full = np.median(network), np.median(whole)
-    with capsys.disabled():
-        print(f"\nnetwork {bare:.1f} ms, frame to detections {full:.1f} ms: {full / bare:.3f}x")
-    assert len(whole) == 200
-
-
-def milliseconds(call) -> float:
-    start = time.perf_counter()
-    call()
-    return 1000 * (time.perf_counter() - start)

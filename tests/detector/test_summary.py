@@ -34,7 +34,8 @@ def test_an_unknown_name_lists_the_known_ones():
 
 
 @pytest.mark.parametrize("option", ["--width", "--classes", "--resolution"])
-def test_zero_is_refused(option, capsys):
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "100000000"])
+def test_numbers_out_of_range_are_refused(option, value, capsys):
     with pytest.raises(SystemExit) as end:
-        main(["mobilenet_v2", option, "0"])
+        main(["mobilenet_v2", option, value])
     assert end.value.code == 2

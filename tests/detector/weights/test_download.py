@@ -360,7 +360,7 @@ def test_wrong_size_leaves_nothing_behind(server, cache):
 
 def test_server_that_promises_too_little_is_found_out(server, cache):
     server.script = [answer(200, CONTENT, length=1000)]
-    with pytest.raises(UserError, match="expected sha256"):
+    with pytest.raises(UserError, match="expected 300000 bytes, found 1000"):
         fetch(server.remote(), cache)
     assert visible(cache) == []
 

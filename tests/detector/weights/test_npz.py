@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.errors import UserError
 from detector.classes import COCO_CATEGORY_IDS
@@ -64,6 +66,34 @@ def test_channel_ids_that_make_no_sense_are_refused(tmp_path, arrays, channel_id
     np.savez(tmp_path / "w.npz", **(arrays | {META: np.array(channel_ids)}))
     with pytest.raises(UserError, match=message):
         load_npz(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("text", [np.array(["a", "b"]), np.array([0.0, np.nan])])
+def test_channel_ids_that_are_no_whole_numbers_are_refused(tmp_path, arrays, text):
+    np.savez(tmp_path / "w.npz", **(arrays | {META: text}))
+    with pytest.raises(UserError, match="must be 0"):
+        load_npz(tmp_path / "w.npz")
+
+
+def test_text_in_place_of_weights_is_refused(tmp_path, arrays):
+    name = "FeatureExtractor/MobilenetV2/Conv_1/bias"
+    np.savez(tmp_path / "w.npz", **(arrays | {name: np.full(1280, "x")}))
+    with pytest.raises(UserError, match="Conv_1/bias is <U1, not a float array"):
+        load_npz(tmp_path / "w.npz")
+
+
+@given(st.data())
+def test_a_damaged_archive_is_read_or_refused(tmp_path_factory, data):
+    """Fuzzing: a few bytes anywhere are changed; a case in CI, thousands in `make proofs`."""
+    path = tmp_path_factory.mktemp("fuzz") / "w.npz"
+    writer = data.draw(st.sampled_from([np.savez, np.savez_compressed]))
+    writer(path, **{META: np.array([0, 1]), "BoxPredictor_0/kernel": np.arange(9.0)})
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with pytest.raises(UserError):  # even whole, it lacks nearly all variables
+        load_npz(path)
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path):
