@@ -202,7 +202,10 @@ def _open_files(source: str) -> Source:
         return _video(source, capture, [path])
     if not path.exists() and not re.search(r"[*?\[]", source):
         raise UserError(f"no such file or folder: {source!r}")
-    paths = find_images([source])
+    try:
+        paths = find_images([source])
+    except UserError as error:
+        raise UserError(f"{error}; a video is named by itself") from error
     return Source(source, map(_picture, paths), count=len(paths), paths=paths)
 
 

@@ -3,10 +3,11 @@
 import argparse
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from configs.errors import UserError
 
@@ -16,13 +17,16 @@ EXIT_OK = 0
 EXIT_CHECK_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+EXIT_TERMINATED = 143  # 128 + SIGTERM
 
 
 def run(main: Callable[[], int]) -> int:
     """Run a command and turn how it ended into an exit code.
 
-    A `UserError` is printed as one line on stderr, without a stack trace.
+    A `UserError` is printed as one line on stderr, without a stack trace. SIGTERM ends the command
+    as an exception does, so that unfinished files are removed.
     """
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = main()
         sys.stdout.flush()  # a reader that is gone shows here, not when the interpreter ends
@@ -38,6 +42,10 @@ def run(main: Callable[[], int]) -> int:
         # The reader of our output (head, less) is gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+
+
+def _terminate(*_: object) -> NoReturn:
+    sys.exit(EXIT_TERMINATED)
 
 
 def positive(kind: type[Number], most: float = math.inf) -> Callable[[str], Number]:

@@ -38,7 +38,7 @@ def display():
     if missing:
         pytest.skip(f"not installed: {' '.join(missing)} (apt-get install xvfb xdotool)")
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", "1", "-screen", "0", "1600x1200x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "1600x1200x24", "-nolisten", "tcp", "-noreset"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -355,6 +355,10 @@ def test_it_runs_in_another_thread_which_may_not_set_handlers():
 # ---- in a window
 
 
+# Without -noreset the server starts anew, and drops who is just connecting, when a client leaves.
+SCREEN = "-screen 0 1280x1024x24 -noreset"
+
+
 def in_a_window(script):
     """Run a shell script on an X server of its own; `webcam` in it is the command."""
     missing = [tool for tool in ("xvfb-run", "xdotool") if shutil.which(tool) is None]
@@ -363,7 +367,10 @@ def in_a_window(script):
     capture.Path("runner.py").write_text(RUNNER)
     script = f'webcam() {{ {sys.executable} runner.py "$@"; }}\n{script}'
     done = subprocess.run(
-        ["xvfb-run", "-a", "bash", "-c", script], capture_output=True, text=True, timeout=40
+        ["xvfb-run", "-a", "-s", SCREEN, "bash", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.stderr == ""
     return done.stdout

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -130,6 +132,21 @@ def test_bad_input_is_one_line_and_code_2(model, pictures, capsys, change, messa
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_sigterm_leaves_no_unfinished_file(model, pictures, tmp_path):
+    target = tmp_path / "out" / "found.json"
+    code = (
+        "import os, signal, sys; from detector import detect, images;"
+        "from detector.command import run;"
+        "images.read_image = lambda path: os.kill(os.getpid(), signal.SIGTERM);"
+        "sys.exit(run(detect.main))"
+    )
+    arguments = [str(pictures / "b.png"), "--model", model, "--json", str(target)]
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], check=False)
+    assert ended.returncode == 143
+    assert list(target.parent.iterdir()) == []
 
 
 def test_no_such_picture_is_told_before_the_model_is_loaded(tmp_path):
