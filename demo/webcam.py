@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_CHECK_FAILED, EXIT_OK, add_model_arguments, path, positive, run
+from detector.command import (
+    EXIT_CHECK_FAILED,
+    EXIT_OK,
+    add_model_arguments,
+    make_parser,
+    path,
+    positive,
+    run,
+)
 from detector.files import check_outputs
 
 if TYPE_CHECKING:
@@ -77,11 +85,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m demo.webcam",
-        description="Detect objects in a camera, a video, pictures or a stream, live.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "demo.webcam", "Detect objects in a camera, a video, pictures or a stream, live.", _EXAMPLES
     )
     add = parser.add_argument
     add(

@@ -48,6 +48,16 @@ def _terminate(*_: object) -> NoReturn:
     sys.exit(EXIT_TERMINATED)
 
 
+def make_parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A parser whose help names the module and ends with examples, laid out as they are."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def positive(kind: type[Number], most: float = math.inf) -> Callable[[str], Number]:
     """An argparse type: an int or a float above zero, and at most `most`."""
 

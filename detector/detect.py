@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_CHECK_FAILED, EXIT_OK, add_model_arguments, path, run
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, add_model_arguments, make_parser, path, run
 from detector.files import check_folder, check_outputs, write_text
 
 if TYPE_CHECKING:
@@ -30,12 +30,7 @@ exit code: 0; 1 if a picture could not be read (it is named and skipped); 2 on b
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m detector.detect",
-        description="Detect objects in pictures.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("detector.detect", "Detect objects in pictures.", _EXAMPLES)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders or globs")
     add_model_arguments(parser)
     parser.add_argument("--json", type=path, metavar="FILE", help="write detections as JSON")

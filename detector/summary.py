@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from configs.errors import UserError
 from configs.load import config_names, load_config
 from detector.backend import start_keras
-from detector.command import path, positive, run
+from detector.command import make_parser, path, positive, run
 from detector.files import check_outputs, write_text
 
 if TYPE_CHECKING:
@@ -111,12 +111,7 @@ def _separable_lines(pairs: list[SeparableCost]) -> list[str]:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m detector.summary",
-        description="Print what a network costs.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("detector.summary", "Print what a network costs.", _EXAMPLES)
     known = ", ".join([*config_names(), *_CLASSIFIERS])
     parser.add_argument("name", help=f"configuration, YAML file or classifier: {known}")
     parser.add_argument(

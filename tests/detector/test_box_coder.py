@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -7,13 +6,6 @@ from hypothesis.extra import numpy as hnp
 from detector.box_coder import decode, encode
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
-
-
-@pytest.fixture(params=["numpy", "keras.ops"])
-def xp(request):
-    if request.param == "numpy":
-        return np
-    return pytest.importorskip("keras").ops
 
 
 @st.composite

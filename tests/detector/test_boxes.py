@@ -7,14 +7,6 @@ from hypothesis.extra import numpy as hnp
 from detector.boxes import area, clip, cxcywh_to_xyxy, pairwise_iou, scale, xyxy_to_cxcywh
 
 
-@pytest.fixture(params=["numpy", "keras.ops"])
-def xp(request):
-    """The namespaces that production code passes: NumPy, and keras.ops inside a graph."""
-    if request.param == "numpy":
-        return np
-    return pytest.importorskip("keras").ops
-
-
 @st.composite
 def box_arrays(draw, max_boxes: int = 8):
     """Valid boxes, zero-area ones included."""
