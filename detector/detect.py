@@ -132,6 +132,8 @@ def main(argv: list[str] | None = None) -> int:
         if skipped == len(paths):  # within the block, so that no empty file is written
             raise UserError(f"none of the pictures can be read ({skipped})")
         outputs.finish()
+    for saved in filter(None, (args.json, args.coco, args.draw)):
+        print(f"saved {saved}")
     if skipped:
         print(f"skipped {skipped} of {len(paths)} pictures", file=sys.stderr)
     return EXIT_CHECK_FAILED if skipped else EXIT_OK

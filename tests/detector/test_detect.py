@@ -60,10 +60,11 @@ def test_coco_results_take_the_image_id_from_the_file_name(model, pictures, tmp_
     assert {row["category_id"] for row in rows} <= {17, 18}
 
 
-def test_drawn_pictures_of_one_name_do_not_overwrite_each_other(model, pictures, tmp_path):
+def test_drawn_pictures_of_one_name_do_not_overwrite_each_other(model, pictures, tmp_path, capsys):
     target = tmp_path / "drawn"
     detect.main([str(pictures / "**" / "*.png"), "--model", model, "--draw", str(target)])
     assert sorted(path.name for path in target.iterdir()) == ["b.jpg", "b_2.jpg"]
+    assert capsys.readouterr().out == f"saved {target}\n"
 
 
 def test_without_outputs_each_picture_gets_a_line(model, pictures, capsys):
