@@ -83,16 +83,17 @@ def test_text_in_place_of_weights_is_refused(tmp_path, arrays):
 
 
 @given(st.data())
-def test_a_damaged_archive_is_read_or_refused(tmp_path_factory, data):
-    """Fuzzing: a few bytes anywhere are changed; a case in CI, thousands in `make proofs`."""
+def test_a_damaged_archive_is_refused_in_one_way(tmp_path_factory, data):
+    """Fuzzing: a few bytes anywhere are changed; tens of cases in CI, thousands in proofs."""
     path = tmp_path_factory.mktemp("fuzz") / "w.npz"
     writer = data.draw(st.sampled_from([np.savez, np.savez_compressed]))
-    writer(path, **{META: np.array([0, 1]), "BoxPredictor_0/kernel": np.arange(9.0)})
+    # Even whole it is refused, before a network is built: it has no background channel.
+    writer(path, **{META: np.array([7, 1]), "BoxPredictor_0/kernel": np.arange(9.0)})
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 5))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
-    with pytest.raises(UserError):  # even whole, it lacks nearly all variables
+    with pytest.raises(UserError):
         load_npz(path)
 
 
