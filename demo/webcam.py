@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         with _on_signals(source.stop):
             tally = _play(source, predictor, labels, recorder, args)
     print(*tally.lines(), sep="\n")
-    for saved in filter(None, (args.save, args.json)):
+    for saved in filter(None, (args.save if tally.frames else None, args.json)):
         print(f"saved {saved}")
     return EXIT_CHECK_FAILED if source.unreadable else EXIT_OK
 

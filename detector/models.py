@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from configs.errors import UserError
-from configs.schema import ModelConfig
 from detector import artefact
-from detector.artefact import DetectorSpec, LoadedModel
+from detector.artefact import LoadedModel
 from detector.backend import start_keras
-from detector.weights.presets import PRESETS, load_preset
+from detector.weights.presets import PRESETS, load_preset, official_spec
 
 
 def load_model(model: str) -> LoadedModel:
@@ -22,7 +21,7 @@ def load_model(model: str) -> LoadedModel:
     if model in PRESETS:
         return load_preset(PRESETS[model])
     path = Path(model)
-    kind = _kind(path)
+    kind = _kind(path) if model else None  # Path("") would be the current folder
     if kind == "folder":
         artefact.read_spec(path)  # refuses another folder before Keras takes its seconds
         start_keras()
@@ -36,7 +35,7 @@ def load_model(model: str) -> LoadedModel:
 
 def _kind(path: Path) -> str | None:
     try:
-        return "folder" if path.name and path.is_dir() else "file" if path.is_file() else None
+        return "folder" if path.is_dir() else "file" if path.is_file() else None
     except OSError:  # a name too long for the file system
         return None
 
@@ -46,11 +45,4 @@ def _load_npz(path: Path) -> LoadedModel:
     from detector.weights.npz import load_npz
 
     network, classes = load_npz(path)
-    spec = DetectorSpec(
-        name=path.stem,
-        model=ModelConfig(),
-        class_names=classes.names,
-        category_ids=classes.category_ids,
-        source=path.name,
-    )
-    return LoadedModel(network, spec)
+    return LoadedModel(network, official_spec(path.stem, classes, source=path.name))

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from configs.schema import ModelConfig
@@ -55,16 +55,25 @@ def load_preset(preset: Preset) -> LoadedModel:
         _fetch(remote, preset, folder)
     start_keras()
     network, classes = preset.load(folder)
-    spec = DetectorSpec(
-        name=preset.name,
-        model=ModelConfig(),
+    about = {"licence": preset.licence, "source": preset.source, "metrics": preset.metrics}
+    return LoadedModel(network, official_spec(preset.name, classes, **about))
+
+
+def official_spec(name: str, classes: ClassMap, **about: Any) -> DetectorSpec:
+    """The description of the official model.
+
+    Args:
+        name: what to call it.
+        classes: those that it holds.
+        about: further fields of `DetectorSpec`: licence, source, metrics.
+    """
+    return DetectorSpec(
+        name=name,
+        model=ModelConfig(),  # as detector.weights.tf_od_api builds it
         class_names=classes.names,
         category_ids=classes.category_ids,
-        licence=preset.licence,
-        source=preset.source,
-        metrics=preset.metrics,
+        **about,
     )
-    return LoadedModel(network, spec)
 
 
 def _fetch(remote: RemoteFile, preset: Preset, folder: Path) -> None:

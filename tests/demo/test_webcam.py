@@ -281,6 +281,13 @@ def test_a_video_that_is_cut_short_is_told_by_line_and_exit_code(capsys):
     assert 10 < len(read_json()["images"]) < 90
 
 
+def test_a_run_that_ends_before_its_first_frame_saves_no_video_and_says_so(capsys, monkeypatch):
+    monkeypatch.setattr(capture.Source, "__iter__", lambda source: iter(()))
+    assert run_headless("--source", make_video(), "--save", "out.mp4") == 0
+    assert "saved" not in capsys.readouterr().out
+    assert not capture.Path("out.mp4").exists()
+
+
 def test_the_summary_says_what_was_seen_and_saved(capsys):
     run_headless("--source", make_video(), "--save", "out.mp4", "--json", "out.json")
     first, *rest = capsys.readouterr().out.splitlines()

@@ -8,6 +8,7 @@ from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector import artefact
 from detector.artefact import DetectorSpec
+from detector.models import load_model
 from detector.ssdlite import build_ssdlite
 
 CONFIG = ModelConfig(input_size=96, width_multiplier=0.35)
@@ -27,6 +28,12 @@ def test_what_was_saved_is_loaded_equal(model, tmp_path):
     before, after = network(image, training=False), loaded.network(image, training=False)
     assert loaded.spec == spec
     np.testing.assert_array_equal(before["class_logits"], after["class_logits"])
+
+
+def test_a_model_folder_may_be_the_current_one(model, tmp_path, monkeypatch):
+    artefact.save(tmp_path / "m", *model)
+    monkeypatch.chdir(tmp_path / "m")
+    assert load_model(".").spec.name == "tiny"
 
 
 def test_saving_again_replaces_the_whole_artefact(model, tmp_path):
