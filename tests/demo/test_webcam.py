@@ -282,7 +282,7 @@ def test_a_video_that_is_cut_short_is_told_by_line_and_exit_code(capsys):
 
 
 def test_a_run_that_ends_before_its_first_frame_saves_no_video_and_says_so(capsys, monkeypatch):
-    monkeypatch.setattr(capture.Source, "__iter__", lambda source: iter(()))
+    monkeypatch.setattr(capture.Source, "__iter__", lambda _: iter(()))
     assert run_headless("--source", make_video(), "--save", "out.mp4") == 0
     assert "saved" not in capsys.readouterr().out
     assert not capture.Path("out.mp4").exists()
