@@ -40,6 +40,7 @@ check: $(VENV)/installed-dev
 proofs: $(VENV)/installed-dev
 	SSDLITE_PROOFS=1 $(BIN)/python -m pytest --timeout=3600
 	$(BIN)/python -m tests.bench_predictor
+	$(BIN)/python -m tests.bench_coco
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -7,6 +7,7 @@ import sys
 VERBS = {
     "webcam": ("demo.webcam", "live detection on a camera, a video or pictures"),
     "detect": ("detector.detect", "detect objects in pictures"),
+    "convert": ("training.convert", "write a data set as COCO, VOC or YOLO"),
     "summary": ("detector.summary", "what a network costs"),
 }
 

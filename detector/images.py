@@ -7,14 +7,18 @@ truncated file instead of filling the rest with grey.
 
 import glob
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from configs.errors import UserError
 from detector.files import atomic_path
+
+Read = TypeVar("Read")
 
 SUFFIXES = frozenset(".bmp .gif .jfif .jpe .jpeg .jpg .png .ppm .tif .tiff .webp".split())
 
@@ -34,8 +38,62 @@ def read_image(path: Path) -> np.ndarray:
         UserError: the file is missing, truncated, too large to decode safely, not a picture, or
             a wide grey has pixels below black or above white.
     """
+    return _explained(_decode, path)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a picture's file says before its pixels.
+
+    Attributes:
+        height: px, upright.
+        width: px, upright.
+        orientation: EXIF's, 1 ... 8; 1 is upright. From 5 on, height and width are swapped.
+        format: Pillow's name of the format, such as "JPEG".
+    """
+
+    height: int
+    width: int
+    orientation: int
+    format: str
+
+    @property
+    def is_transposed(self) -> bool:
+        """Whether the stored picture lies on its side."""
+        return self.orientation >= 5
+
+
+def read_header(path: Path) -> Header:
+    """Size, EXIF orientation and format of a picture, without decoding it.
+
+    Raises:
+        UserError: as `read_image`, as far as the first bytes tell.
+    """
+    return _explained(_decode_header, path)
+
+
+def read_thumbnail(path: Path, side: int) -> Image.Image:
+    """A small grey Pillow picture, upright, at least `side` px high and wide where the file is.
+
+    A JPEG is decoded at a fraction of its size, which takes a fraction of the time.
+
+    Raises:
+        UserError: as `read_image`.
+    """
+    return _explained(lambda file: _decode_thumbnail(file, side), path)
+
+
+def _decode_thumbnail(path: Path, side: int) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        with Image.open(path) as image:
+            image.draft("L", (side, side))
+            return ImageOps.exif_transpose(image.convert("L"))
+
+
+def _explained(decode: Callable[[Path], Read], path: Path) -> Read:
     try:
-        return _decode(path)
+        return decode(path)
     except FileNotFoundError as error:
         raise UserError(f"no such picture: {path}") from error
     except IsADirectoryError as error:
@@ -45,6 +103,17 @@ def read_image(path: Path) -> np.ndarray:
     # On damaged files Pillow's decoders raise almost anything, struct.error and RuntimeError too.
     except Exception as error:
         raise UserError(f"cannot read {path}: {_reason(error)}") from error
+
+
+def _decode_header(path: Path) -> Header:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        with Image.open(path) as image:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            if orientation not in range(1, 9):  # what exif_transpose ignores
+                orientation = 1
+            width, height = image.size if orientation < 5 else image.size[::-1]
+            return Header(height, width, orientation, image.format or "")
 
 
 def _decode(path: Path) -> np.ndarray:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from detector.boxes import area
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
     """One annotated image on disk; its pixels are not read.
+
+    Boxes are as annotated: they may reach outside, or be no boxes at all. `detector.data.usable`
+    says which of them training can use.
 
     Attributes:
         image_id: the data set's own id of the image.
@@ -22,6 +28,11 @@ class Sample:
         labels: int64 `(N,)`, 0 ... C-1.
         is_crowd: bool `(N,)`, COCO's iscrowd.
         is_difficult: bool `(N,)`, VOC's difficult.
+        areas: float64 `(N,)`, square pixels of each object: COCO's own; by default of the box.
+        source: the annotation file; None if the image came without one.
+        elements: where each object stands in `source` ("object 3"); N of them, or none.
+        details: what else `source` says of each object; N of them, or none.
+        about: what else `source` says of the image.
 
     Raises:
         ValueError: an array has the wrong shape, or lengths differ.
@@ -35,11 +46,38 @@ class Sample:
     labels: np.ndarray
     is_crowd: np.ndarray
     is_difficult: np.ndarray
+    areas: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    source: Path | None = None
+    elements: tuple[str, ...] = ()
+    details: tuple[Mapping[str, Any], ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require_boxes(self.boxes)
-        for name in ("labels", "is_crowd", "is_difficult"):
+        if not len(self.areas):
+            object.__setattr__(self, "areas", area(self.boxes.astype(np.float64)))
+        for name in ("labels", "is_crowd", "is_difficult", "areas"):
             _require_length(name, getattr(self, name), len(self.boxes))
+        for name in ("elements", "details"):
+            if len(getattr(self, name)) not in (0, len(self.boxes)):
+                raise ValueError(f"{name} must have one entry per box, or none")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __bool__(self) -> bool:
+        return True  # also without objects
+
+    def objects(self, keep: np.ndarray) -> Sample:
+        """The same image with the objects that a boolean mask or an index array picks."""
+        rows = np.arange(len(self))[keep].tolist()
+        arrays = ("boxes", "labels", "is_crowd", "is_difficult", "areas")
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in arrays},
+            elements=tuple(self.elements[row] for row in rows if self.elements),
+            details=tuple(self.details[row] for row in rows if self.details),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from configs.errors import UserError
-from detector.images import SUFFIXES, find_images, read_image, write_image
+from detector.images import (
+    SUFFIXES,
+    find_images,
+    read_header,
+    read_image,
+    read_thumbnail,
+    write_image,
+)
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -561,3 +568,46 @@ def test_a_folder_without_pictures_says_what_was_looked_for(folder):
 def test_a_pattern_that_the_file_system_refuses_is_the_users_to_mend():
     with pytest.raises(UserError, match=r"cannot look for x+: File name too long"):
         find_images(["x" * 300])
+
+
+@pytest.mark.parametrize("orientation", range(9))
+def test_a_header_says_the_upright_size(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.jpg", exif=exif)
+    header = read_header(tmp_path / "a.jpg")
+    assert (header.height, header.width) == read_image(tmp_path / "a.jpg").shape[:2]
+    assert header.orientation == max(orientation, 1)  # 0 is none
+    assert header.is_transposed == (orientation >= 5)
+
+
+def test_a_header_tells_the_true_format(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg", format="PNG")
+    assert read_header(tmp_path / "a.jpg").format == "PNG"
+
+
+def test_a_header_is_read_without_the_pixels(tmp_path):
+    """A picture torn in its middle has a header; its pixels are refused."""
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)).save(
+        tmp_path / "a.jpg"
+    )
+    torn = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(torn[: len(torn) // 2])
+    assert read_header(tmp_path / "a.jpg").width == 120
+    with pytest.raises(UserError, match="cannot read"):
+        read_thumbnail(tmp_path / "a.jpg", 32)
+
+
+def test_a_header_that_is_none_is_one_line(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    with pytest.raises(UserError, match="not a picture in a known format"):
+        read_header(tmp_path / "a.jpg")
+
+
+def test_a_thumbnail_is_small_grey_and_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (640, 480), "red").save(tmp_path / "a.jpg", exif=exif)
+    thumbnail = read_thumbnail(tmp_path / "a.jpg", 32)
+    assert thumbnail.mode == "L"
+    assert thumbnail.size == (60, 80)  # a JPEG is decoded at an eighth of its size

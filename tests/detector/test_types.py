@@ -87,12 +87,6 @@ def sample(**changed) -> Sample:
     return Sample(**(fields | changed))
 
 
-def test_a_sample_without_objects_is_a_sample():
-    none = np.zeros(0, bool)
-    empty = sample(boxes=np.zeros((0, 4)), labels=none, is_crowd=none, is_difficult=none)
-    assert len(empty.boxes) == 0
-
-
 @pytest.mark.parametrize("name", ["labels", "is_crowd", "is_difficult"])
 def test_a_sample_has_one_of_each_per_box(name):
     with pytest.raises(ValueError, match=rf"{name} must have shape \(2,\)"):
@@ -102,3 +96,43 @@ def test_a_sample_has_one_of_each_per_box(name):
 def test_a_sample_has_boxes_of_four():
     with pytest.raises(ValueError, match=r"boxes must have shape \(N, 4\)"):
         sample(boxes=np.zeros((2, 5)))
+
+
+def sample_with(boxes, **more):
+    boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    marks = np.zeros(len(boxes), bool)
+    arrays = {"labels": np.arange(len(boxes)), "is_crowd": marks, "is_difficult": marks}
+    return sample(boxes=boxes, **arrays, **more)
+
+
+def test_areas_are_those_of_the_boxes_unless_given():
+    boxes = [[0, 0, 4, 5], [1, 1, 2, 2]]
+    assert sample_with(boxes).areas.tolist() == [20.0, 1.0]
+    assert sample_with(boxes, areas=np.array([7.5, 1.0])).areas.tolist() == [7.5, 1.0]
+
+
+def test_picking_objects_keeps_what_belongs_together():
+    sample = sample_with(
+        [[0, 0, 4, 5], [1, 1, 2, 2], [3, 3, 9, 9]],
+        elements=("object 1", "object 2", "object 3"),
+        details=({"n": 1}, {"n": 2}, {"n": 3}),
+    )
+    picked = sample.objects(np.array([True, False, True]))
+    assert picked.labels.tolist() == [0, 2]
+    assert picked.areas.tolist() == [20.0, 36.0]
+    assert picked.elements == ("object 1", "object 3")
+    assert picked.details == ({"n": 1}, {"n": 3})
+    assert (picked.height, picked.image_id) == (10, 1)
+
+
+def test_a_sample_without_objects_is_still_a_sample():
+    empty = sample_with([])
+    assert empty
+    assert len(empty) == 0
+    assert len(empty.objects(np.zeros(0, bool))) == 0
+
+
+@pytest.mark.parametrize("name", ["elements", "details"])
+def test_one_entry_per_object_or_none(name):
+    with pytest.raises(ValueError, match=f"{name} must have one entry per box"):
+        sample_with([[0, 0, 1, 1], [0, 0, 2, 2]], **{name: ("only one",)})

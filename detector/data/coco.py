@@ -1,0 +1,139 @@
+"""COCO's JSON: `bbox` is x, y, width, height in pixels; categories have ids with gaps.
+
+A file of train2017's size holds half a gigabyte, most of it outlines. They are skipped while
+parsing, annotations are kept in flat arrays, and a `Sample` is made only when it is asked for.
+Source: cocodataset.org, "Data format".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from configs.errors import UserError
+from detector.classes import ClassMap
+from detector.data.coco_file import CocoCategory, CocoImage, decode, read_bytes
+from detector.data.coco_objects import CocoObjects, CocoSamples, Picture
+from detector.data.dataset import Dataset
+from detector.data.findings import FileFindings
+from detector.data.parse import side
+
+
+def read_coco(path: Path, images: Path | None = None, details: bool = False) -> Dataset:
+    """Read a COCO JSON.
+
+    Args:
+        path: the file.
+        images: the folder that its file names start from; by default it is looked for.
+        details: also keep what a detector does not need (outlines, licences, ...), at the cost
+            of time and memory.
+
+    Raises:
+        UserError: the file is not such a JSON, or none of its pictures is found.
+    """
+    data = read_bytes(path)
+    file = decode(path, data)
+    if not file.images:
+        raise UserError(f"{path}: lists no images")
+    findings = FileFindings(path)
+    pictures = _pictures(file.images, _find_images(path, images, file.images), findings)
+    label_of, classes = _classes(path, file.categories, findings)
+    raw = msgspec.json.decode(data) if details else {}
+    objects = CocoObjects.collect(file, list(pictures), label_of, findings)
+    samples = CocoSamples(path, pictures, objects, raw)
+    about = {key: value for key, value in raw.items() if key not in ("images", "annotations")}
+    return Dataset(path.stem, path, classes, samples, {}, tuple(findings.found), (), about)
+
+
+def _find_images(path: Path, given: Path | None, entries: Sequence[CocoImage]) -> Path:
+    """The folder that most file names are found in, among the usual ones."""
+    split = path.stem.removeprefix("_").split("_")[-1]  # instances_val2017 -> val2017
+    near, above = path.parent, path.parent.parent
+    guesses = [near, near / "images", near / split, above / split]
+    guesses += [above / "images" / split, above / "images", above / "JPEGImages", above]
+    folders = [given] if given else guesses
+    step = max(1, len(entries) // 50)
+    names = [entry.file_name for entry in entries[::step] if isinstance(entry.file_name, str)]
+    hits = [sum(_exists(folder / _native(name)) for name in names) for folder in folders]
+    if not max(hits):
+        looked = "" if given else " near it; name their folder with --images"
+        first = f" (such as {names[0]})" if names else ""
+        raise UserError(f"{path}: its pictures{first} are not in {given or 'a folder'}{looked}")
+    return folders[hits.index(max(hits))]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, or with a zero byte
+        return False
+
+
+def _native(name: str) -> str:
+    return name if os.sep == "\\" else name.replace("\\", "/")
+
+
+def _pictures(
+    entries: Sequence[CocoImage], folder: Path, findings: FileFindings
+) -> dict[int | str, Picture]:
+    """Position, path, height and width by image id, of the pictures that are there."""
+    found: dict[int | str, Picture] = {}
+    present = _Present()
+    for position, entry in enumerate(entries):
+        image_id, name = entry.id, entry.file_name
+        if not isinstance(image_id, int | str) or not isinstance(name, str) or not name:
+            findings.add("missing-picture", f"images[{position}]", "has no id or no file_name")
+        elif image_id in found:
+            findings.add("id-collision", f"image {image_id}", f"{name} has the id of another image")
+        elif not present.has(path := folder / _native(name)):
+            findings.add("missing-picture", f"image {image_id}", f"there is no {path}")
+        else:
+            found[image_id] = (position, path, side(entry.height), side(entry.width))
+    return found
+
+
+class _Present:
+    """Which files exist, by listing each folder once."""
+
+    def __init__(self) -> None:
+        self._names: dict[Path, frozenset[str]] = {}
+
+    def has(self, path: Path) -> bool:
+        folder = path.parent
+        if folder not in self._names:
+            try:
+                self._names[folder] = frozenset(os.listdir(folder))  # noqa: PTH208, strings, fast
+            except (OSError, ValueError):
+                self._names[folder] = frozenset()
+        return path.name in self._names[folder]
+
+
+def _classes(
+    path: Path, categories: Sequence[CocoCategory], findings: FileFindings
+) -> tuple[dict[Any, int], ClassMap]:
+    """Label by category id, and the class map in the order of the ids."""
+    names: dict[int, str] = {}
+    for position, category in enumerate(categories):
+        category_id, name = category.id, category.name
+        element = f"categories[{position}]"
+        if type(category_id) is not int or not isinstance(name, str) or not name.strip():
+            findings.add("unknown-class", element, "has no whole number as id, or no name")
+        elif category_id in names:
+            findings.add("id-collision", element, f"{name!r} has the id of {names[category_id]!r}")
+        else:
+            names[category_id] = name.strip()
+    if not names:
+        raise UserError(f"{path}: names no category")
+    first_id: dict[str, int] = {}
+    for category_id in sorted(names):
+        first = first_id.setdefault(names[category_id], category_id)
+        if first != category_id:
+            message = f"has the name of category {first}, {names[first]!r}, and joins it"
+            findings.add("id-collision", f"category {category_id}", message)
+    classes = ClassMap(tuple(first_id), tuple(first_id.values()))
+    label_of = {name: label for label, name in enumerate(classes.names)}
+    return {category_id: label_of[name] for category_id, name in names.items()}, classes

@@ -1,0 +1,75 @@
+"""A COCO JSON as it stands in the file, parsed without what a detector does not need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from configs.errors import UserError
+
+
+class CocoImage(msgspec.Struct, gc=False):
+    """An entry of `images`; anything may be wrong with it."""
+
+    id: Any = None
+    file_name: Any = None
+    height: Any = 0
+    width: Any = 0
+
+
+class CocoAnnotation(msgspec.Struct, gc=False):
+    """An entry of `annotations`, its outline left out; anything may be wrong with it."""
+
+    id: Any = None
+    image_id: Any = None
+    category_id: Any = None
+    bbox: Any = None
+    area: Any = None
+    iscrowd: Any = 0
+    ignore: Any = 0
+    difficult: Any = 0
+
+
+class CocoCategory(msgspec.Struct):
+    """An entry of `categories`; anything may be wrong with it."""
+
+    id: Any = None
+    name: Any = None
+
+
+class CocoFile(msgspec.Struct):
+    """The file."""
+
+    images: list[CocoImage]
+    annotations: list[CocoAnnotation]
+    categories: list[CocoCategory]
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a JSON file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return path.read_bytes().removeprefix(b"\xef\xbb\xbf")  # a byte order mark of Windows
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def decode(path: Path, data: bytes) -> CocoFile:
+    """Parse the content of a COCO JSON.
+
+    Raises:
+        UserError: it is no JSON, or not of this form.
+    """
+    try:
+        return msgspec.json.decode(data, type=CocoFile)
+    except msgspec.ValidationError as error:
+        raise UserError(
+            f"{path}: not a COCO data set ({error}); it needs images, annotations and categories"
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{path}: damaged JSON ({error}); export it again") from error

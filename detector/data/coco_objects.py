@@ -1,0 +1,185 @@
+"""The objects of a COCO JSON in flat arrays, and the samples made from them when asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detector.boxes import area
+from detector.data.coco_file import CocoAnnotation, CocoFile
+from detector.data.findings import FileFindings
+from detector.data.parse import flag, number
+from detector.types import Sample
+
+Picture = tuple[int, Path, int, int]  # position in the file, path, height, width
+
+_OURS = frozenset(
+    {"image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "difficult"}
+)  # what a Sample says by itself; everything else of an annotation goes to its details
+_ABOUT_IMAGE = frozenset({"id", "file_name", "height", "width"})
+
+
+@dataclass(frozen=True, eq=False)
+class CocoObjects:
+    """The objects of all pictures in flat arrays, in the order of the pictures."""
+
+    rows: np.ndarray  # position in the file's annotations
+    ends: np.ndarray  # of each picture's objects
+    boxes: np.ndarray
+    labels: np.ndarray
+    is_crowd: np.ndarray
+    is_difficult: np.ndarray
+    areas: np.ndarray
+    ids: np.ndarray
+
+    @classmethod
+    def collect(
+        cls,
+        file: CocoFile,
+        image_ids: Sequence[int | str],
+        label_of: Mapping[Any, int],
+        findings: FileFindings,
+    ) -> CocoObjects:
+        """Take the objects that can be read; report the others."""
+        annotations = file.annotations
+        index_of = {image_id: index for index, image_id in enumerate(image_ids)}
+        images = _look_up(index_of, (a.image_id for a in annotations), len(annotations))
+        labels = _look_up(label_of, (a.category_id for a in annotations), len(annotations))
+        boxes = _boxes(annotations)
+        good = (images >= 0) & (labels >= 0) & np.isfinite(boxes).all(axis=1)
+        listed = {str(entry.id) for entry in file.images}
+        for row in np.flatnonzero(~good).tolist():
+            _explain(annotations[row], row, listed, label_of, findings)
+        _report_twins(annotations, findings)
+        rows = np.flatnonzero(good)
+        rows = rows[np.argsort(images[rows], kind="stable")]
+        chosen = [annotations[row] for row in rows.tolist()]
+        return cls(
+            rows,
+            np.cumsum(np.bincount(images[rows], minlength=len(image_ids))),
+            boxes[rows],
+            labels[rows],
+            np.fromiter((flag(a.iscrowd) for a in chosen), bool, len(chosen)),
+            np.fromiter((flag(a.difficult) or flag(a.ignore) for a in chosen), bool, len(chosen)),
+            _areas(chosen, boxes[rows]),
+            np.array([a.id for a in chosen], dtype=object),
+        )
+
+
+def _look_up(table: Mapping[Any, int], keys: Iterable[Any], count: int) -> np.ndarray:
+    """The entry of each key, -1 where there is none."""
+    return np.fromiter((table.get(key, -1) if _is_id(key) else -1 for key in keys), int, count)
+
+
+def _is_id(key: Any) -> bool:
+    return type(key) is int or type(key) is str
+
+
+def _boxes(annotations: Sequence[CocoAnnotation]) -> np.ndarray:
+    """float32 `(N, 4)`, xyxy; NaN where an annotation has no box."""
+    nothing = (np.nan,) * 4
+    edges = itertools.chain.from_iterable(_xywh(a.bbox) or nothing for a in annotations)
+    boxes = np.fromiter(edges, np.float64, 4 * len(annotations)).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    with np.errstate(over="ignore"):  # what no float32 can hold becomes infinite, and is no box
+        return boxes.astype(np.float32)
+
+
+def _xywh(bbox: Any) -> Sequence[float] | None:
+    if type(bbox) is not list or len(bbox) != 4:
+        return None
+    if all(type(edge) is float for edge in bbox):
+        return bbox
+    parsed = [edge for edge in map(number, bbox) if edge is not None]
+    return parsed if len(parsed) == 4 else None
+
+
+def _areas(annotations: Sequence[CocoAnnotation], boxes: np.ndarray) -> np.ndarray:
+    """float64 `(N,)`; of the box where an annotation gives none."""
+    of_boxes = area(boxes.astype(np.float64))
+    given = (number(a.area) for a in annotations)
+    pairs = zip(given, of_boxes.tolist(), strict=True)
+    return np.fromiter((box if one is None else one for one, box in pairs), float, len(boxes))
+
+
+def _explain(
+    annotation: CocoAnnotation,
+    row: int,
+    listed: Collection[str],
+    label_of: Mapping[Any, int],
+    findings: FileFindings,
+) -> None:
+    """Say why an annotation is left out; nothing if its whole picture was."""
+    element = f"annotations[{row}]" if annotation.id is None else f"annotation {annotation.id}"
+    if not _is_id(annotation.image_id) or str(annotation.image_id) not in listed:
+        findings.add("dangling-id", element, f"no image has the id {annotation.image_id!r}")
+    elif not _is_id(annotation.category_id) or annotation.category_id not in label_of:
+        message = f"no category has the id {annotation.category_id!r}"
+        findings.add("unknown-class", element, message)
+    elif not np.isfinite(_boxes([annotation])).all():
+        message = f"bbox is {annotation.bbox!r}, not x, y, width and height"
+        findings.add("bad-object", element, message)
+
+
+def _report_twins(annotations: Sequence[CocoAnnotation], findings: FileFindings) -> None:
+    ids = [a.id for a in annotations if _is_id(a.id)]
+    if len(set(ids)) == len(ids):
+        return
+    for annotation_id, count in Counter(ids).items():
+        if count > 1:
+            message = f"{count} annotations have this id; all are kept"
+            findings.add("id-collision", f"annotation {annotation_id}", message)
+
+
+class CocoSamples(Sequence[Sample]):
+    """The samples of a COCO JSON, made when asked for."""
+
+    def __init__(
+        self,
+        source: Path,
+        pictures: Mapping[int | str, Picture],
+        objects: CocoObjects,
+        raw: Mapping[str, Any],
+    ) -> None:
+        self._source = source
+        self._ids = list(pictures)
+        self._pictures = list(pictures.values())
+        self._objects = objects
+        self._raw = raw
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        index = range(len(self))[index]
+        position, path, height, width = self._pictures[index]
+        start = self._objects.ends[index - 1] if index else 0
+        mine = slice(start, self._objects.ends[index])
+        objects = self._objects
+        return Sample(
+            self._ids[index],
+            path,
+            height,
+            width,
+            objects.boxes[mine],
+            objects.labels[mine],
+            objects.is_crowd[mine],
+            objects.is_difficult[mine],
+            objects.areas[mine],
+            self._source,
+            tuple(f"annotation {annotation_id}" for annotation_id in objects.ids[mine]),
+            tuple(self._details("annotations", row, _OURS) for row in self._rows(mine)),
+            self._details("images", position, _ABOUT_IMAGE) if self._raw else {},
+        )
+
+    def _rows(self, mine: slice) -> list[int]:
+        return self._objects.rows[mine].tolist() if self._raw else []
+
+    def _details(self, part: str, row: int, known: Collection[str]) -> dict[str, Any]:
+        return {key: value for key, value in self._raw[part][row].items() if key not in known}

@@ -1,0 +1,152 @@
+"""A data set: annotated images, their classes, and the named splits of them."""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.classes import ClassMap
+from detector.data.findings import Finding
+from detector.data.splits import automatic_splits
+from detector.types import Sample
+
+_SAME_SPLIT = ({"train", "training", "trn"}, {"val", "valid", "validation", "dev"}, {"test"})
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset(Sequence[Sample]):
+    """Annotated images on disk; no pixels.
+
+    Attributes:
+        name: as its user named it.
+        path: the file or folder it was read from.
+        classes: labels, names and category ids.
+        samples: the images, in the order of the annotations.
+        splits: indices into `samples` by the name of each split that the source has.
+        findings: what was wrong with the annotations.
+        notes: what the reader decided, to be told to the user.
+        about: what else the source says of itself.
+    """
+
+    name: str
+    path: Path
+    classes: ClassMap
+    samples: Sequence[Sample]
+    splits: Mapping[str, np.ndarray] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
+        if isinstance(index, slice):
+            return [self.samples[i] for i in range(*index.indices(len(self)))]
+        return self.samples[index]
+
+    def split(self, name: str) -> Dataset:
+        """One split, by its name or another usual one (`val` for `valid` or `val2017`).
+
+        Where the source has no splits, `train` and `val` are made, always the same
+        (`automatic_splits`), and a note says so.
+
+        Raises:
+            UserError: there is no such split.
+        """
+        if not self.splits:
+            made = replace(self, splits=automatic_splits(self.samples))
+            train, val = (len(made.splits[part]) for part in ("train", "val"))
+            note = f"{self.name} has no splits: made train ({train}) and val ({val}) by hash"
+            return replace(made, notes=(*self.notes, note)).split(name)
+        found = find_split(name, self.splits)
+        if found is None:
+            raise UserError(f"{self.name} has no split {name!r}, only {', '.join(self.splits)}")
+        chosen = replace(self, samples=Selection(self.samples, self.splits[found]), splits={})
+        return replace(chosen, name=f"{self.name}:{found}")
+
+
+def find_split(name: str, known: Mapping[str, Any]) -> str | None:
+    """The name of a split among those known: itself, a synonym, or the only longer form."""
+    if name in known:
+        return name
+    synonyms = next((group for group in _SAME_SPLIT if name in group), {name})
+    found = [other for other in known if other.lower() in synonyms]
+    found = found or [other for other in known if other.startswith(name) and name]
+    return found[0] if len(found) == 1 else None
+
+
+class Selection(Sequence[Sample]):
+    """Some of the samples, by index, without making them."""
+
+    def __init__(self, samples: Sequence[Sample], indices: np.ndarray) -> None:
+        self._samples, self._indices = samples, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._samples[int(self._indices[index])]
+
+
+class _Relabelled(Sequence[Sample]):
+    """The samples of several data sets, one after the other, in one set of labels."""
+
+    def __init__(self, parts: Sequence[Sequence[Sample]], new_labels: Sequence[np.ndarray]) -> None:
+        self._parts, self._new_labels = parts, new_labels
+        self._ends = list(itertools.accumulate(map(len, parts)))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, index: Any) -> Any:
+        index = range(len(self))[index]
+        part = bisect_right(self._ends, index)
+        sample = self._parts[part][index - self._ends[part] + len(self._parts[part])]
+        return replace(sample, labels=self._new_labels[part][sample.labels])
+
+
+def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
+    """Several data sets as the splits of one; classes are brought together by name.
+
+    Category ids are kept where the parts agree on them, else counted anew from 1.
+    """
+    datasets = list(parts.values())
+    classes = _union([part.classes for part in datasets])
+    new_labels = [np.array(classes.labels_of(part.classes.names)) for part in datasets]
+    ends = np.cumsum([len(part) for part in datasets])
+    splits = {
+        split: np.arange(end - len(part), end)
+        for (split, part), end in zip(parts.items(), ends, strict=True)
+    }
+    return Dataset(
+        name,
+        path,
+        classes,
+        _Relabelled([part.samples for part in datasets], new_labels),
+        splits,
+        tuple(itertools.chain.from_iterable(part.findings for part in datasets)),
+        tuple(dict.fromkeys(itertools.chain.from_iterable(part.notes for part in datasets))),
+        datasets[0].about,
+    )
+
+
+def _union(maps: Sequence[ClassMap]) -> ClassMap:
+    pairs = [pair for one in maps for pair in zip(one.names, one.category_ids, strict=True)]
+    names = tuple(dict.fromkeys(name for name, _ in pairs))
+    ids = tuple(dict(reversed(pairs))[name] for name in names)
+    if len(set(pairs)) == len(names) == len(set(ids)):
+        order = np.argsort(ids)
+        return ClassMap(tuple(names[i] for i in order), tuple(ids[i] for i in order))
+    return ClassMap(tuple(sorted(names)))

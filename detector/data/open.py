@@ -1,0 +1,216 @@
+"""`open_dataset`: whatever a person points at, recognised and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from configs.errors import UserError
+from detector.data.coco import read_coco
+from detector.data.dataset import Dataset, find_split, join
+from detector.data.voc_folder import read_voc, voc_folders
+from detector.data.yolo import label_file, read_yolo_folder, read_yolo_yaml
+from detector.images import SUFFIXES
+
+FORMS = """DATA is one of
+  a COCO JSON, its pictures beside it, in images/ or in the folder its name ends with
+  a folder with annotations/instances_*.json, or with one JSON per split folder
+  a folder of VOC annotations: Annotations + JPEGImages, annotations + images, XML beside pictures
+  a YOLO folder (images + labels), or its data.yaml
+  a YAML that names the parts: {train: DATA, val: DATA}
+with :SPLIT to take one split (voc:train, coco:val2017)"""
+
+_SEE = "`python -m training.check --help` for the forms that are"
+
+_SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")
+
+
+@dataclass(frozen=True)
+class _How:
+    images: Path | None
+    classes: Sequence[str] | None
+    details: bool
+
+
+def open_dataset(
+    data: str | Path,
+    images: Path | None = None,
+    classes: Sequence[str] | None = None,
+    details: bool = False,
+) -> Dataset:
+    """Recognise and read a data set; no picture is decoded.
+
+    Args:
+        data: as `FORMS` says.
+        images: the folder of the pictures of a COCO JSON, where it is not found by itself.
+        classes: class names in the order of their labels, for VOC; by default all that occur.
+        details: keep everything that the annotations say, for writing it elsewhere.
+
+    Raises:
+        UserError: there is no such path, nothing there is recognised, it cannot be read, or it
+            has no such split.
+    """
+    path, split = _split_off(str(data))
+    how = _How(images, classes, details)
+    try:
+        dataset = _open(path, split, how)
+    except OSError as error:  # a folder that may not be listed
+        raise UserError(f"cannot read {error.filename or path}: {error.strerror}") from error
+    return replace(dataset, name=str(data))
+
+
+def _split_off(data: str) -> tuple[Path, str]:
+    """Path and split of `PATH:SPLIT`; a path that exists has no split."""
+    if not data:
+        raise UserError("names no data set; point at a file or a folder")
+    path = Path(data)
+    before, colon, after = data.rpartition(":")
+    try:
+        is_whole = path.exists() or not colon or not before or "/" in after or "\\" in after
+        path = path if is_whole else Path(before)
+        if not path.exists():
+            raise UserError(f"no such data set: {path}")
+        if not is_whole and not after:
+            raise UserError(f"{data} names no split after the colon")
+    except (OSError, ValueError) as error:  # a name too long, or with a zero byte
+        raise UserError(f"no such data set: {data[:100]!r}") from error
+    return path, "" if is_whole else after
+
+
+def _open(path: Path, split: str, how: _How) -> Dataset:
+    parts = _parts(path)
+    if not parts:
+        dataset = _open_one(path, how)
+        return dataset.split(split) if split else dataset
+    if split and (found := find_split(split, parts)) and parts[found].is_alone:
+        return parts[found].read(how)  # its classes do not depend on the other parts
+    datasets = {name: part.read(how) for name, part in parts.items()}
+    joined = join(path.name, path, datasets)
+    return joined.split(split) if split else joined
+
+
+@dataclass(frozen=True)
+class _Part:
+    read: Callable[[_How], Dataset]
+    is_alone: bool  # a COCO JSON lists all categories, and the other parts may be large
+
+
+def _parts(path: Path) -> dict[str, _Part]:
+    """The named parts of a data set that consists of several; empty if it is one."""
+    if path.is_file():
+        return _yaml_parts(path) if path.suffix.lower() in (".yaml", ".yml") else {}
+    jsons = _jsons(path)
+    if len(jsons) > 1:
+        return {_json_split(file): _json_part(file) for file in jsons}
+    if jsons or voc_folders(path) or _yolo_yaml(path):
+        return {}
+    folders = {p.name.lower(): p for p in sorted(path.iterdir()) if p.is_dir()}
+    return {
+        name: _Part(lambda how, folder=folders[name]: _open_one(folder, how), is_alone=False)
+        for name in _SPLIT_FOLDERS
+        if name in folders and _is_dataset(folders[name])
+    }
+
+
+def _json_part(file: Path) -> _Part:
+    return _Part(lambda how: read_coco(file, how.images, how.details), is_alone=True)
+
+
+def _yaml_parts(path: Path) -> dict[str, _Part]:
+    values = read_yaml(path)
+    if "names" in values:
+        return {}
+    named = {key: values[key] for key in _SPLIT_FOLDERS if isinstance(values.get(key), str)}
+    if not named:
+        raise UserError(f"{path}: names neither classes (names:) nor parts (train:, val:)")
+
+    def part(data: str) -> _Part:
+        where, split = _split_off(str(path.parent / data))
+        if where.resolve() == path.resolve():
+            raise UserError(f"{path}: names itself as a part")
+        return _Part(lambda how: _open(where, split, how), is_alone=False)
+
+    return {name: part(data) for name, data in named.items()}
+
+
+def _open_one(path: Path, how: _How) -> Dataset:
+    """Open what has no parts."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return _open_folder(path, how)
+    if suffix == ".json":
+        return read_coco(path, how.images, how.details)
+    if suffix in (".yaml", ".yml"):
+        return read_yolo_yaml(path, read_yaml(path))
+    raise UserError(f"{path}: a {suffix or 'nameless'} file is no data set; name its folder")
+
+
+def _open_folder(path: Path, how: _How) -> Dataset:
+    jsons = _jsons(path)
+    if jsons:
+        return read_coco(jsons[0], how.images, how.details)
+    if yolo := _yolo_yaml(path):
+        return read_yolo_yaml(yolo, read_yaml(yolo))
+    if voc_folders(path):
+        return read_voc(path, how.classes)
+    if images := _yolo_images(path):
+        return read_yolo_folder(path, images)
+    editions = sorted(p for p in path.glob("VOC[0-9]*") if voc_folders(p))
+    if len(editions) == 1:  # VOCdevkit
+        return read_voc(editions[0], how.classes)
+    if editions:
+        raise UserError(f"{path}: holds {', '.join(p.name for p in editions)}; name one of them")
+    there = ", ".join(sorted(p.name for p in path.iterdir())[:8]) or "nothing"
+    raise UserError(f"{path}: not recognised as a data set, it holds {there}; see {_SEE}")
+
+
+def _jsons(folder: Path) -> list[Path]:
+    """The COCO JSONs of a folder: in `annotations`, or directly in it beside the pictures."""
+    for place in (folder / "annotations", folder):
+        found = sorted(p for p in place.glob("*.json") if p.name[0] != ".")
+        named = [p for p in found if p.name.startswith("instances_") or "coco" in p.name.lower()]
+        if named or found:
+            return named or found
+    return []
+
+
+def _json_split(path: Path) -> str:
+    return path.stem.removeprefix("instances_")
+
+
+def _yolo_yaml(folder: Path) -> Path | None:
+    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    return next((path for path in files if "names" in read_yaml(path)), None)
+
+
+def _yolo_images(folder: Path) -> Path | None:
+    """Where the pictures of a YOLO folder are: in `images`, or beside their text files."""
+    for place in (folder / "images", folder):
+        if place.is_dir():
+            pictures = (p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES)
+            if any(label_file(picture).is_file() for picture in pictures):
+                return place
+    return None
+
+
+def _is_dataset(folder: Path) -> bool:
+    return bool(_jsons(folder) or voc_folders(folder) or _yolo_images(folder))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping.
+
+    Raises:
+        UserError: it cannot be read, is no YAML, or holds something else.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a mapping with names, train and val")
+    return values

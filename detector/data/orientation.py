@@ -1,0 +1,117 @@
+"""Annotations brought into the frame of the upright picture, which is the only one we know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from detector.data.findings import KINDS, Finding
+from detector.images import Header, read_header, read_image
+from detector.types import Sample
+
+
+def settle(sample: Sample, header: Header) -> tuple[Sample, list[Finding]]:
+    """Bring a sample into the frame of its picture.
+
+    The picture's own size counts. Where the annotation's size is that of the picture as stored,
+    lying on its side, the boxes were drawn on it so, and are turned with it.
+
+    Args:
+        sample: with the size that its annotation claims, (0, 0) if it claims none.
+        header: of its picture.
+
+    Returns:
+        the sample with the picture's size, and what was found on the way.
+    """
+    claimed, upright = (sample.height, sample.width), (header.height, header.width)
+    if claimed == upright:
+        return sample, _ambiguous(sample, header)
+    if header.is_transposed and claimed == upright[::-1]:
+        turned = replace(
+            sample,
+            height=header.height,
+            width=header.width,
+            boxes=turn_boxes(sample.boxes, header.orientation, *claimed),
+            details=tuple(map(_without_outline, sample.details)),
+        )
+        message = f"EXIF orientation {header.orientation}, annotated at {_size(claimed)} as stored"
+        return turned, [_finding("exif-rotation", sample, message)] if len(sample) else []
+    settled = replace(sample, height=header.height, width=header.width)
+    if claimed == (0, 0):
+        return settled, _ambiguous(settled, header)
+    message = f"the annotation says {_size(claimed)}, the picture has {_size(upright)}"
+    return settled, [_finding("size-mismatch", sample, message)]
+
+
+def settle_on_disk(sample: Sample) -> tuple[Sample, list[Finding]]:
+    """`settle` with the header of the sample's picture.
+
+    Raises:
+        UserError: the picture cannot be read.
+    """
+    return settle(sample, read_header(sample.path))
+
+
+def read_sample(sample: Sample) -> tuple[np.ndarray, Sample]:
+    """The pixels of a sample, and the sample in their frame.
+
+    Returns:
+        uint8 `(H, W, 3)`, RGB, upright; and the sample, H px high and W px wide.
+
+    Raises:
+        UserError: the picture cannot be read.
+    """
+    image = read_image(sample.path)
+    if image.shape[:2] != (sample.height, sample.width):
+        sample, _ = settle_on_disk(sample)
+    return image, sample
+
+
+def turn_boxes(boxes: np.ndarray, orientation: int, height: int, width: int) -> np.ndarray:
+    """Boxes on a picture as stored to boxes on the same picture turned upright.
+
+    Args:
+        boxes: float32 `(N, 4)`, xyxy in pixels of the stored picture.
+        orientation: EXIF's, 1 ... 8.
+        height: of the stored picture, px.
+        width: likewise.
+
+    Returns:
+        float32 `(N, 4)`, xyxy in pixels of the upright picture.
+
+    Source:
+        Exif 2.32, tag 0x0112: which side of the scene row 0 and column 0 are.
+    """
+    x1, y1, x2, y2 = boxes.T
+    if orientation in (2, 3, 7, 8):  # column 0 is the right side, or the bottom
+        x1, x2 = width - x2, width - x1
+    if orientation in (3, 4, 6, 7):  # row 0 is the bottom, or the right side
+        y1, y2 = height - y2, height - y1
+    if orientation >= 5:
+        x1, y1, x2, y2 = y1, x1, y2, x2
+    return np.stack([x1, y1, x2, y2], axis=1).astype(np.float32)
+
+
+def _ambiguous(sample: Sample, header: Header) -> list[Finding]:
+    """A turn that leaves the size as it is cannot be told from the annotation."""
+    if header.orientation == 1 or not len(sample):
+        return []
+    if header.is_transposed and header.height != header.width:
+        return []  # the annotation claims the upright size
+    message = f"EXIF orientation {header.orientation} at {header.width}x{header.height}"
+    return [_finding("exif-ambiguous", sample, message)]
+
+
+def _without_outline(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in details.items() if key != "segmentation"}
+
+
+def _finding(kind: str, sample: Sample, message: str) -> Finding:
+    return Finding(KINDS[kind], sample.path, "", message)
+
+
+def _size(height_width: tuple[int, int]) -> str:
+    return f"{height_width[1]}x{height_width[0]}"

@@ -1,0 +1,73 @@
+"""Pictures that look alike, by perceptual hash.
+
+The hash is pHash: 64 bits, the signs of the low frequencies of the picture's cosine transform
+(the ImageHash library). Copies that were resized, recompressed or brightened differ in few bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from configs.errors import UserError
+
+NEAR = 6
+"""Bits of 64 that two pictures may differ in and still count as one."""
+
+_CHUNK = 1024
+
+
+def fingerprints(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """The perceptual hash of each picture.
+
+    Returns:
+        uint64 `(N,)`, 0 where a picture cannot be read; and bool `(N,)`, whether it could be.
+    """
+    from tqdm import tqdm
+
+    with ThreadPoolExecutor() as pool:
+        found = list(
+            tqdm(
+                pool.map(_fingerprint, paths),
+                total=len(paths),
+                desc="comparing pictures",
+                unit="picture",
+                delay=2,
+            )
+        )
+    readable = np.array([one is not None for one in found], bool)
+    return np.array([one or 0 for one in found], np.uint64), readable
+
+
+def _fingerprint(path: Path) -> int | None:
+    import imagehash
+
+    from detector.images import read_thumbnail
+
+    try:
+        return int(str(imagehash.phash(read_thumbnail(path, 64))), 16)
+    except UserError:
+        return None
+
+
+def near_pairs(prints: np.ndarray, distance: int = NEAR) -> np.ndarray:
+    """Pairs of hashes that differ in few bits.
+
+    Args:
+        prints: uint64 `(N,)`.
+        distance: the most bits that may differ.
+
+    Returns:
+        int64 `(M, 2)`, each with the lower index first, in ascending order.
+    """
+    pairs = [np.zeros((0, 2), np.int64)]
+    for start in range(0, len(prints), _CHUNK):
+        chunk = prints[start : start + _CHUNK]
+        apart = np.bitwise_count(chunk[:, None] ^ prints[None, start:])
+        first, second = np.nonzero(apart <= distance)
+        later = second > first
+        pairs.append(np.stack([first[later], second[later]], axis=1) + start)
+    return np.concatenate(pairs)

@@ -1,0 +1,108 @@
+"""Splits for a data set that comes without: by hash, and honest.
+
+Pictures that belong together go to one side: near-duplicates, what was augmented from one source,
+and numbered sequences such as the frames of a video. Where that cannot be (one sequence holds most
+of the data set, as in `raccoon-N.jpg`, or `train` would lack a class, as in `cat-N.jpg` beside
+`dog-N.jpg`), sequences are cut into runs of ten numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from detector.data.similar import fingerprints, near_pairs
+from detector.types import Sample
+
+VAL_SHARE = 0.2
+_RUN = 10  # numbers per run, where one sequence is all there is
+_AUGMENTED = re.compile(r"_(?:jpe?g|png|bmp|webp)\.rf\.[0-9a-f]+$", re.IGNORECASE)  # Roboflow
+_NUMBERED = re.compile(r"^(.*?)(\d+)$")
+
+
+def automatic_splits(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """A `train` and a `val` split, the same for the same pictures wherever they lie.
+
+    About a fifth goes to `val`: groups in the order of a hash of their names, as they fit.
+
+    Args:
+        samples: at least one; their pictures are read to find those that look alike.
+
+    Returns:
+        indices by split, ascending. `val` is empty only where a single picture is all there is.
+    """
+    looks = _look_alikes([sample.path for sample in samples])
+    val: list[int] = []
+    for whole in (True, False):
+        val = _choose(_groups(samples, looks, whole), len(samples) * VAL_SHARE)
+        if _classes_of(samples) == _classes_of(samples, without=val):
+            break
+    train = sorted(set(range(len(samples))) - set(val))
+    return {"train": np.array(train, int), "val": np.array(val, int)}
+
+
+def _classes_of(samples: Sequence[Sample], without: Sequence[int] = ()) -> set[int]:
+    left_out = set(without)
+    kept = (samples[i].labels.tolist() for i in range(len(samples)) if i not in left_out)
+    return set(itertools.chain.from_iterable(kept))
+
+
+def _look_alikes(paths: Sequence[Path]) -> list[list[int]]:
+    prints, readable = fingerprints(paths)
+    return np.flatnonzero(readable)[near_pairs(prints[readable])].tolist()
+
+
+def _groups(
+    samples: Sequence[Sample], looks: Sequence[Sequence[int]], whole: bool
+) -> list[tuple[str, list[int]]]:
+    """Each group's name, that of its first picture, and its members."""
+    from scipy.cluster.hierarchy import DisjointSet  # takes a third of a second
+
+    paths = [sample.path for sample in samples]
+    together = DisjointSet(range(len(paths)))
+    for first, *others in itertools.chain(_runs(paths, whole), looks):
+        for other in others:
+            together.merge(first, other)
+    members = [sorted(group) for group in together.subsets()]
+    return [(min(paths[i].name for i in group), group) for group in members]
+
+
+def _runs(paths: Sequence[Path], whole: bool) -> Iterable[list[int]]:
+    """Pictures whose names say that they are of one source."""
+    sequences: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    sources: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, path in enumerate(paths):
+        stem = _AUGMENTED.sub("", path.stem)
+        sources[str(path.parent), stem].append(index)
+        if matched := _NUMBERED.match(stem):
+            sequences[str(path.parent), matched[1]].append((int(matched[2]), index))
+    yield from sources.values()
+    for numbered in sequences.values():
+        if whole and len(numbered) <= len(paths) / 2:
+            yield [index for _, index in numbered]
+            continue
+        runs: dict[int, list[int]] = defaultdict(list)
+        for number, index in numbered:
+            runs[number // _RUN].append(index)
+        yield from runs.values()
+
+
+def _choose(groups: Sequence[tuple[str, list[int]]], wanted: float) -> list[int]:
+    """Members of the groups that make the validation split, ascending."""
+    if len(groups) == 1:  # all look alike, or are one video: one cut, before the last fifth
+        members = groups[0][1]
+        return members[-max(1, round(wanted)) :] if len(members) > 1 else []
+    ranked = sorted(groups, key=lambda group: hashlib.sha256(group[0].encode()).digest())
+    chosen: list[int] = []
+    for _, members in ranked:
+        if len(chosen) + len(members) <= wanted * 1.25:
+            chosen += members
+        if len(chosen) >= wanted:
+            break
+    return sorted(chosen or min((members for _, members in ranked), key=len))

@@ -1,0 +1,121 @@
+"""A data set written anew: its pictures copied, its annotations in another form."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from configs.errors import UserError
+from detector.data.dataset import Dataset
+from detector.data.orientation import settle_on_disk
+from detector.data.write_coco import write_coco
+from detector.data.write_voc import write_voc
+from detector.data.write_yolo import write_yolo
+from detector.files import check_folder, reason
+from detector.types import Sample
+
+Form = Literal["coco", "voc", "yolo"]
+
+_WRITERS = {"coco": write_coco, "voc": write_voc, "yolo": write_yolo}
+_PICTURES = {"coco": "images", "voc": "JPEGImages", "yolo": "images"}
+
+
+def write_dataset(dataset: Dataset, folder: Path, form: Form) -> list[str]:
+    """Write a data set into a new folder; it appears whole or not at all.
+
+    Pictures are copied byte by byte. Pictures of one name get their folder's name in front.
+
+    Args:
+        dataset: opened with `details=True`, or what the form could hold is lost.
+        folder: does not exist, or is empty.
+        form: of the annotations.
+
+    Returns:
+        what the form cannot hold, a line each.
+
+    Raises:
+        UserError: the folder holds something or cannot be written to, or a picture cannot be read.
+    """
+    check_new_folder(folder)
+    try:
+        with tempfile.TemporaryDirectory(
+            dir=_existing(folder.absolute().parent), prefix=".part."
+        ) as made:
+            work = Path(made) / "dataset"
+            samples = _copy_pictures(dataset, work / _PICTURES[form])
+            splits, about_splits = _splits_for(dataset, form)
+            notes = about_splits + _WRITERS[form](work, dataset, samples, splits)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            if folder.exists():
+                folder.rmdir()
+            work.rename(folder)
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {reason(error)}") from error
+    return notes
+
+
+def check_new_folder(folder: Path) -> None:
+    """Show that a folder can be made, and is none that holds something.
+
+    Raises:
+        UserError: it holds something, is a file, or cannot be made.
+    """
+    check_folder(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} is not empty; name a new folder")
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _copy_pictures(dataset: Dataset, folder: Path) -> list[Sample]:
+    """Copy the pictures; the samples with their new paths, in the frame of their pictures."""
+    from tqdm import tqdm
+
+    folder.mkdir(parents=True)
+    samples = []
+    taken: set[str] = set()
+    for sample in tqdm(dataset, desc="copying pictures", unit="picture", delay=2):
+        target = folder / _free_name(sample.path, taken)
+        settled, _ = settle_on_disk(sample)
+        shutil.copyfile(sample.path, target)
+        samples.append(replace(settled, path=target))
+    return samples
+
+
+def _free_name(path: Path, taken: set[str]) -> str:
+    """A name whose stem is not taken: VOC and YOLO tell pictures apart by it."""
+    stem, number = path.stem, 1
+    if stem.casefold() in taken:
+        stem = f"{path.parent.name}_{path.stem}"
+    while stem.casefold() in taken:
+        number += 1
+        stem = f"{path.parent.name}_{path.stem}_{number}"
+    taken.add(stem.casefold())
+    return f"{stem}{path.suffix}"
+
+
+def _splits_for(dataset: Dataset, form: Form) -> tuple[dict[str, list[int]], list[str]]:
+    """The splits to be written, and what is to be told about them.
+
+    What no split lists becomes `rest`. A union of others (VOC's trainval) is a list more in VOC,
+    but would be a second copy of its annotations elsewhere.
+    """
+    splits = {name: indices.tolist() for name, indices in dataset.splits.items()}
+    rest = set(range(len(dataset))).difference(*splits.values())
+    if splits and rest:
+        splits["rest"] = sorted(rest)
+    unions = [] if form == "voc" else [name for name in splits if _is_union(name, splits)]
+    notes = [f"split {name} is the union of others, and left out" for name in unions]
+    return {name: rows for name, rows in splits.items() if name not in unions}, notes
+
+
+def _is_union(name: str, splits: Mapping[str, Sequence[int]]) -> bool:
+    mine = set(splits[name])
+    parts = [set(rows) for other, rows in splits.items() if other != name and mine > set(rows)]
+    return len(parts) > 1 and mine == set().union(*parts)

@@ -1,0 +1,109 @@
+"""A data set as COCO JSON: one file per split, category ids and everything else as they came."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detector.data.dataset import Dataset
+from detector.data.digits import plain, shortest
+from detector.files import write_text
+from detector.types import Sample
+
+
+def write_coco(
+    folder: Path, dataset: Dataset, samples: Sequence[Sample], splits: Mapping[str, Sequence[int]]
+) -> list[str]:
+    """Write `annotations/instances_SPLIT.json`, or one file where there are no splits.
+
+    Returns:
+        nothing to tell: COCO holds everything.
+    """
+    image_ids, next_id = _image_ids(samples), _annotation_ids(samples)
+    images = [_image(sample, image_id) for sample, image_id in zip(samples, image_ids, strict=True)]
+    annotations = [
+        _annotations(sample, image_id, dataset, next_id)
+        for sample, image_id in zip(samples, image_ids, strict=True)
+    ]
+    for split, indices in (splits or {"": range(len(samples))}).items():
+        content = {
+            **{key: value for key, value in dataset.about.items() if key != "categories"},
+            "images": [images[index] for index in indices],
+            "annotations": [one for index in indices for one in annotations[index]],
+            "categories": _categories(dataset),
+        }
+        name = f"instances_{split}.json" if split else "instances.json"
+        write_text(folder / "annotations" / name, json.dumps(content))
+    return []
+
+
+def _image_ids(samples: Sequence[Sample]) -> list[int]:
+    ids = [sample.image_id for sample in samples]
+    if all(type(one) is int for one in ids) and len(set(ids)) == len(ids):
+        return [int(one) for one in ids]
+    return list(range(1, len(ids) + 1))
+
+
+def _annotation_ids(samples: Sequence[Sample]) -> Callable[[Mapping[str, Any]], int]:
+    """The id of the next object: its own where all have one, else counted."""
+    own = [details.get("id") for sample in samples for details in sample.details]
+    total = sum(len(sample) for sample in samples)
+    if len(set(own)) == total == len(own) and all(type(one) is int for one in own):
+        return lambda details: details["id"]
+    counter = iter(range(1, total + 1))
+    return lambda _: next(counter)
+
+
+def _image(sample: Sample, image_id: int) -> dict[str, Any]:
+    named = {"id": image_id, "file_name": sample.path.name}
+    return {**named, "width": sample.width, "height": sample.height, **_numbers(sample.about)}
+
+
+def _annotations(
+    sample: Sample, image_id: int, dataset: Dataset, next_id: Callable[[Mapping[str, Any]], int]
+) -> list[dict[str, Any]]:
+    boxes_xywh = shortest(sample.boxes, _to_xywh, _from_xywh)
+    found = []
+    for row in range(len(sample)):
+        details = sample.details[row] if sample.details else {}
+        annotation = {
+            "id": next_id(details),
+            "image_id": image_id,
+            "category_id": dataset.classes.category_ids[sample.labels[row]],
+            "bbox": [plain(edge) for edge in boxes_xywh[row].tolist()],
+            "area": plain(float(sample.areas[row])),
+            "iscrowd": int(sample.is_crowd[row]),
+        }
+        difficult = {"difficult": 1} if sample.is_difficult[row] else {}
+        rest = {key: value for key, value in _numbers(details).items() if key != "id"}
+        found.append(annotation | difficult | rest)
+    return found
+
+
+def _to_xywh(boxes: np.ndarray) -> np.ndarray:
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def _from_xywh(boxes_xywh: np.ndarray) -> np.ndarray:
+    return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
+
+
+def _numbers(details: Mapping[str, Any]) -> dict[str, Any]:
+    """XML knows text alone; a text of digits becomes a number."""
+    return {key: int(v) if _is_count(v) else v for key, v in details.items()}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10
+
+
+def _categories(dataset: Dataset) -> list[dict[str, Any]]:
+    """As they came, where they came from a COCO file; else id and name."""
+    classes = dataset.classes
+    given = {one.get("id"): one for one in dataset.about.get("categories", [])}
+    named = zip(classes.category_ids, classes.names, strict=True)
+    return [{**given.get(number, {}), "id": number, "name": name} for number, name in named]

@@ -1,0 +1,88 @@
+"""A data set as VOC: one XML per picture, and a list per split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+
+import numpy as np
+
+from detector.data.dataset import Dataset
+from detector.data.digits import plain, shortest
+from detector.data.voc import CORNERS, from_voc_corners, to_voc_corners
+from detector.files import atomic_path, write_text
+from detector.types import Sample
+
+_TAG = re.compile(r"[A-Za-z_][\w.-]*")
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, 2.2
+_NOT_HELD = frozenset({"segmentation", "id", "bndbox", "name", "difficult", "object"})
+
+
+def write_voc(
+    folder: Path, dataset: Dataset, samples: Sequence[Sample], splits: Mapping[str, Sequence[int]]
+) -> list[str]:
+    """Write `Annotations/*.xml` and `ImageSets/Main/SPLIT.txt`.
+
+    Returns:
+        what VOC cannot hold, to be told to the user.
+    """
+    annotations = folder / "Annotations"
+    annotations.mkdir(parents=True, exist_ok=True)
+    for sample in samples:
+        root = _annotation(sample, dataset.classes.names)
+        indent(root, "\t")
+        with atomic_path(annotations / f"{sample.path.stem}.xml") as temporary:
+            ElementTree(root).write(temporary, encoding="utf-8")
+    for split, indices in splits.items():
+        lines = "".join(f"{samples[index].path.stem}\n" for index in indices)
+        write_text(folder / "ImageSets" / "Main" / f"{split}.txt", lines)
+    return _losses(dataset, samples)
+
+
+def _annotation(sample: Sample, names: Sequence[str]) -> Element:
+    root = Element("annotation")
+    _add(root, "filename", sample.path.name)
+    _add(root, "size", {"width": sample.width, "height": sample.height, "depth": 3})
+    _add_all(root, sample.about)
+    corners = shortest(sample.boxes, to_voc_corners, from_voc_corners)
+    for row in range(len(sample)):
+        node = SubElement(root, "object")
+        _add(node, "name", names[sample.labels[row]])
+        _add_all(node, sample.details[row] if sample.details else {})
+        ignored = sample.is_difficult[row] | sample.is_crowd[row]
+        _add(node, "difficult", int(ignored))
+        edges = map(plain, corners[row].tolist())
+        _add(node, "bndbox", dict(zip(CORNERS, edges, strict=True)))
+    return root
+
+
+def _add_all(node: Element, values: Mapping[str, Any]) -> None:
+    for tag, value in values.items():
+        if tag not in _NOT_HELD and tag not in ("filename", "size"):
+            _add(node, tag, value)
+
+
+def _add(node: Element, tag: str, value: Any) -> None:
+    """Add text, a mapping as an element with children, a list as elements of one name."""
+    if not _TAG.fullmatch(str(tag)):
+        return
+    for one in value if isinstance(value, list) else [value]:
+        child = SubElement(node, tag)
+        if isinstance(one, Mapping):
+            for inner, nested in one.items():
+                _add(child, inner, nested)
+        else:
+            child.text = _NO_TEXT.sub(" ", str(one))
+
+
+def _losses(dataset: Dataset, samples: Sequence[Sample]) -> list[str]:
+    notes = []
+    crowds = int(sum(np.sum(sample.is_crowd) for sample in samples))
+    if crowds:
+        notes.append(f"VOC knows no crowds: {crowds} are written as difficult objects")
+    if dataset.classes.category_ids != tuple(range(1, len(dataset.classes) + 1)):
+        notes.append("VOC knows no category ids: only the names are written")
+    return notes

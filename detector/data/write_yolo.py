@@ -1,0 +1,84 @@
+"""A data set as YOLO's text files, with `data.yaml` and a list of pictures per split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from detector.boxes import cxcywh_to_xyxy, scale, xyxy_to_cxcywh
+from detector.data.dataset import Dataset, find_split
+from detector.data.digits import plain, shortest
+from detector.files import write_text
+from detector.types import Sample
+
+
+def write_yolo(
+    folder: Path, dataset: Dataset, samples: Sequence[Sample], splits: Mapping[str, Sequence[int]]
+) -> list[str]:
+    """Write `labels/*.txt`, `data.yaml` and one list of pictures per split.
+
+    Returns:
+        what YOLO cannot hold, to be told to the user.
+    """
+    for sample in samples:
+        text = "".join(f"{line}\n" for line in _lines(sample))
+        write_text(folder / "labels" / f"{sample.path.stem}.txt", text)
+    parts = {
+        part: found for part in ("train", "val", "test") if (found := find_split(part, splits))
+    }
+    for part, split in parts.items():
+        pictures = (f"images/{samples[index].path.name}\n" for index in splits[split])
+        write_text(folder / f"{part}.txt", "".join(pictures))
+    named = {part: f"{part}.txt" for part in parts} or {"train": "images", "val": "images"}
+    content = {**named, "names": dict(enumerate(dataset.classes.names))}
+    write_text(folder / "data.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    return _losses(samples, set(splits) - set(parts.values()))
+
+
+def _lines(sample: Sample) -> list[str]:
+    size = (sample.height, sample.width)
+    rows = np.flatnonzero(~sample.is_crowd).tolist()
+
+    def to_file(boxes: np.ndarray) -> np.ndarray:
+        return xyxy_to_cxcywh(boxes / np.array([*size[::-1], *size[::-1]]))
+
+    def from_file(boxes_cxcywh: np.ndarray) -> np.ndarray:
+        return scale(cxcywh_to_xyxy(boxes_cxcywh), *size)
+
+    numbers = shortest(sample.boxes[rows], to_file, from_file)
+    return [
+        f"{sample.labels[row]} {_outline(sample, row) or ' '.join(map(_text, box.tolist()))}"
+        for row, box in zip(rows, numbers, strict=True)
+    ]
+
+
+def _outline(sample: Sample, row: int) -> str:
+    """The one outline of an object as fractions, where its bounds are the box; else nothing."""
+    polygons = sample.details[row].get("segmentation") if sample.details else None
+    if not isinstance(polygons, list) or len(polygons) != 1 or len(polygons[0]) < 6:
+        return ""
+    points = np.reshape(polygons[0], (-1, 2))
+    bounds = np.concatenate([points.min(axis=0), points.max(axis=0)])
+    if not np.allclose(bounds, sample.boxes[row], rtol=0, atol=1e-3):
+        return ""
+    return " ".join(map(_text, (points / (sample.width, sample.height)).ravel().tolist()))
+
+
+def _text(value: float) -> str:
+    return str(plain(value)) if abs(value) >= 1e-4 or not value else f"{value:.12f}"
+
+
+def _losses(samples: Sequence[Sample], splits: set[str]) -> list[str]:
+    notes = []
+    crowds = int(sum(np.sum(sample.is_crowd) for sample in samples))
+    difficult = int(sum(np.sum(sample.is_difficult) for sample in samples))
+    if crowds:
+        notes.append(f"YOLO knows no crowds: {crowds} are left out")
+    if difficult:
+        notes.append(f"YOLO knows no difficult objects: {difficult} are written as ordinary ones")
+    if splits:
+        notes.append(f"YOLO knows train, val and test: {', '.join(sorted(splits))} is left out")
+    return notes

@@ -1,0 +1,130 @@
+import shutil
+
+import pytest
+
+from configs.errors import UserError
+from detector.data.open import open_dataset
+
+
+def test_a_json_and_its_folder_are_the_same(make):
+    path = make.coco()
+    assert len(open_dataset(path)) == len(open_dataset(make.root)) == 2
+    assert open_dataset(path).name == str(path)
+
+
+def test_a_folder_of_jsons_has_one_split_per_file(make):
+    make.coco(name="annotations/instances_train2017.json")
+    make.coco(name="annotations/instances_val2017.json")
+    for split in ("train2017", "val2017"):
+        shutil.copytree(make.root / "annotations", make.root / split)
+        for file in ("one.jpg", "two.jpg"):
+            make.picture(f"{split}/{file}")
+    dataset = open_dataset(make.root)
+    assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
+        "train2017": [0, 1],
+        "val2017": [2, 3],
+    }
+    only = open_dataset(f"{make.root}:val")
+    assert [sample.path.parent.name for sample in only] == ["val2017", "val2017"]
+    assert only.name.endswith(":val")
+
+
+def test_a_folder_per_split(make, obj):
+    """As Roboflow exports: each split holds pictures and XML side by side."""
+    for split, name in (("train", "dog"), ("valid", "cat")):
+        make.picture(f"{split}/{name}.jpg")
+        make.xml(f"{split}/{name}.xml", obj(name, 1, 1, 9, 9))
+    dataset = open_dataset(make.root)
+    assert dataset.classes.names == ("cat", "dog")
+    assert [sample.labels.tolist() for sample in dataset] == [[1], [0]]
+    # The labels of one split alone are those of the whole.
+    assert open_dataset(f"{make.root}:val")[0].labels.tolist() == [0]
+    assert open_dataset(f"{make.root}:train")[0].labels.tolist() == [1]
+
+
+def test_a_yaml_that_names_parts(make):
+    make.voc("a", "b", "c", train="a b", val="c")
+    shutil.move(make.root / "Annotations", make.root / "voc/Annotations")
+    shutil.move(make.root / "JPEGImages", make.root / "voc/JPEGImages")
+    shutil.move(make.root / "ImageSets", make.root / "voc/ImageSets")
+    path = make.text("mine.yaml", "train: voc:train\nval: voc:val\n")
+    dataset = open_dataset(path)
+    assert [sample.image_id for sample in dataset] == ["a", "b", "c"]
+    assert [sample.image_id for sample in open_dataset(f"{path}:val")] == ["c"]
+
+
+def test_the_folder_of_one_voc_edition(make):
+    make.voc("a")
+    for name in ("Annotations", "JPEGImages"):
+        shutil.move(make.root / name, make.root / "VOCdevkit/VOC2012" / name)
+    assert len(open_dataset(make.root / "VOCdevkit")) == 1
+
+
+def test_a_path_with_a_colon_is_a_path(make):
+    make.voc("a")
+    folder = make.root / "odd:name"
+    for name in ("Annotations", "JPEGImages"):
+        shutil.move(make.root / name, folder / name)
+    assert len(open_dataset(folder)) == 1
+
+
+def test_a_split_is_found_by_its_usual_names(make):
+    make.voc("a", "b", train="a", val="b")
+    assert [s.image_id for s in open_dataset(f"{make.root}:validation")] == ["b"]
+
+
+def test_without_splits_they_are_made_and_told(make):
+    make.voc(*[f"p{letter}" for letter in "abcdefghij"])
+    train, val = (open_dataset(f"{make.root}:{split}") for split in ("train", "val"))
+    assert (len(train), len(val)) == (8, 2)
+    assert not {s.path for s in train} & {s.path for s in val}
+    assert "made train (8) and val (2) by hash" in train.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        pytest.param("nowhere", "no such data set", id="no such path"),
+        pytest.param("", "names no data set", id="nothing"),
+        pytest.param("{root}:", "names no split after the colon", id="empty split"),
+        pytest.param("{root}:nope", "has no split 'nope', only train, val", id="no such split"),
+        pytest.param("{root}/JPEGImages/a.jpg", r"a \.jpg file is no data set", id="a picture"),
+        pytest.param("x" * 5000, "no such data set", id="name too long"),
+        pytest.param("a\0b", "no such data set", id="zero byte"),
+    ],
+)
+def test_what_cannot_be_opened_is_told_in_one_line(make, data, says):
+    make.voc("a", "b", train="a", val="b")
+    with pytest.raises(UserError, match=says):
+        open_dataset(data.format(root=make.root))
+
+
+def test_a_folder_that_is_not_recognised_shows_what_it_holds(make):
+    make.text("notes.md", "")
+    with pytest.raises(UserError, match=r"not recognised as a data set, it holds notes\.md"):
+        open_dataset(make.root)
+
+
+def test_several_voc_editions_ask_for_one(make):
+    make.voc("a")
+    for year in ("VOC2007", "VOC2012"):
+        for name in ("Annotations", "JPEGImages"):
+            shutil.copytree(make.root / name, make.root / "kit" / year / name)
+    with pytest.raises(UserError, match="holds VOC2007, VOC2012; name one of them"):
+        open_dataset(make.root / "kit")
+
+
+@pytest.mark.parametrize(
+    ("data", "pictures", "splits"),
+    [
+        ("bccd", 364, {"train": 205, "val": 87, "test": 72, "trainval": 292}),
+        ("raccoon", 200, {}),
+        ("VOCdevkit", 100, {"train": 66, "val": 34, "trainval": 100}),
+        ("coco", 498, {"train2017": 310, "val2017": 188}),
+    ],
+)
+def test_the_four_real_data_sets_open_without_a_finding(test_data, data, pictures, splits):
+    dataset = open_dataset(test_data / "data" / data)
+    assert len(dataset) == pictures
+    assert {name: len(rows) for name, rows in dataset.splits.items()} == splits
+    assert not dataset.findings

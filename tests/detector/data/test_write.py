@@ -1,0 +1,173 @@
+"""There and back: what a form can hold comes through bit for bit."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from configs.errors import UserError
+from detector.boxes import cxcywh_to_xyxy, scale, xyxy_to_cxcywh
+from detector.data.digits import shortest
+from detector.data.open import open_dataset
+from detector.data.voc import from_voc_corners, to_voc_corners
+from detector.data.write import write_dataset
+
+REAL = ["bccd", "raccoon", "VOCdevkit/VOC2012", "coco"]
+BOXES = hnp.arrays(np.float32, (5, 4), elements=st.floats(-100, 5000, width=32))
+
+
+def by_name(dataset):
+    return {sample.path.name: sample for sample in dataset}
+
+
+def content(path):
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+@pytest.mark.parametrize("form", ["coco", "voc", "yolo"])
+@pytest.mark.parametrize("data", REAL)
+def test_real_data_there_and_back(test_data, tmp_path, data, form):
+    before = open_dataset(test_data / "data" / data, details=True)
+    write_dataset(before, tmp_path / "new", form)
+    after = open_dataset(tmp_path / "new", details=True)
+    assert not after.findings
+    assert set(by_name(before)) == set(by_name(after))
+    for name, old in by_name(before).items():
+        new = by_name(after)[name]
+        if form == "yolo":
+            old = old.objects(~old.is_crowd)
+        np.testing.assert_array_equal(new.boxes, old.boxes)
+        assert [after.classes.names[i] for i in new.labels] == [
+            before.classes.names[i] for i in old.labels
+        ]
+        assert (new.height, new.width) == (old.height, old.width)
+        assert content(new.path) == content(old.path)
+        if form == "coco":
+            np.testing.assert_array_equal(new.is_crowd, old.is_crowd)
+            np.testing.assert_array_equal(new.areas, old.areas)
+        if form != "yolo":
+            np.testing.assert_array_equal(new.is_difficult, old.is_difficult | _marked(old, form))
+
+
+def _marked(sample, form):
+    return sample.is_crowd if form == "voc" else np.zeros(len(sample), bool)
+
+
+def test_coco_to_coco_is_the_same_json(test_data, tmp_path):
+    """Ids with gaps, outlines, licences, areas and supercategories included."""
+    source = test_data / "data/coco/annotations/instances_val2017.json"
+    write_dataset(open_dataset(source, details=True), tmp_path / "new", "coco")
+    old = json.loads(source.read_text())
+    new = json.loads((tmp_path / "new/annotations/instances.json").read_text())
+
+    def by_id(entries):
+        return {entry["id"]: entry for entry in entries}
+
+    assert set(old) == set(new)
+    for part in ("images", "annotations", "categories"):
+        assert by_id(old[part]) == by_id(new[part])
+    assert (old["info"], old["licenses"]) == (new["info"], new["licenses"])
+
+
+def test_voc_through_coco_and_back_keeps_flags_and_poses(make, obj, tmp_path):
+    make.voc("a", "b", train="a", val="b")
+    extra = "<pose>Left</pose><truncated>1</truncated><occluded>0</occluded>"
+    difficult = obj("dog", "1.5", 2, 30, 40, extra + "<difficult>1</difficult>")
+    make.xml("Annotations/a.xml", difficult, filename="a.jpg")
+    write_dataset(open_dataset(make.root, details=True), tmp_path / "coco", "coco")
+    write_dataset(open_dataset(tmp_path / "coco", details=True), tmp_path / "voc", "voc")
+    old, new = (open_dataset(folder, details=True) for folder in (make.root, tmp_path / "voc"))
+    assert {name: rows.tolist() for name, rows in new.splits.items()} == {"train": [0], "val": [1]}
+    np.testing.assert_array_equal(new[0].boxes, old[0].boxes)
+    assert new[0].is_difficult.tolist() == [True]
+    assert dict(new[0].details[0]) == {"pose": "Left", "truncated": "1", "occluded": "0"}
+
+
+def test_yolo_outlines_come_back(make, tmp_path):
+    make.yolo({"a": "0 0.25 0.5 0.75 0.5 0.5 0.75\n1 0.5 0.5 0.25 0.125\n"})
+    write_dataset(open_dataset(make.root, details=True), tmp_path / "new", "yolo")
+    text = (tmp_path / "new/labels/a.txt").read_text()
+    assert text == "0 0.25 0.5 0.75 0.5 0.5 0.75\n1 0.5 0.5 0.25 0.125\n"
+
+
+@given(BOXES)
+def test_numbers_in_a_coco_file_read_back_equal(boxes):
+    def to_file(b):
+        return np.concatenate([b[:, :2], b[:, 2:] - b[:, :2]], axis=1)
+
+    numbers = shortest(boxes, to_file, lambda n: np.c_[n[:, :2], n[:, :2] + n[:, 2:]])
+    back = np.c_[numbers[:, :2], numbers[:, :2] + numbers[:, 2:]]
+    np.testing.assert_allclose(back.astype(np.float32), boxes, rtol=0, atol=1e-12)
+
+
+@given(BOXES)
+def test_numbers_in_a_voc_file_read_back_equal(boxes):
+    numbers = shortest(boxes, to_voc_corners, from_voc_corners)
+    np.testing.assert_allclose(from_voc_corners(numbers), boxes, rtol=0, atol=1e-12)
+
+
+@given(BOXES, st.integers(1, 5000), st.integers(1, 5000))
+def test_numbers_in_a_yolo_file_read_back_equal(boxes, height, width):
+    size = np.array([width, height, width, height])
+    numbers = shortest(
+        boxes,
+        lambda b: xyxy_to_cxcywh(b / size),
+        lambda n: scale(cxcywh_to_xyxy(n), height, width),
+    )
+    back = scale(cxcywh_to_xyxy(numbers), height, width)
+    np.testing.assert_allclose(back.astype(np.float32), boxes, rtol=0, atol=1e-12)
+
+
+def test_few_digits_are_enough_for_few_digits():
+    boxes = np.array([[473.07, 395.93, 511.72, 424.6]], np.float32)
+    numbers = shortest(boxes, lambda b: b, lambda n: n)
+    assert numbers.tolist() == [[473.07, 395.93, 511.72, 424.6]]
+
+
+def test_pictures_of_one_name_are_kept_apart(make, obj, tmp_path):
+    for split in ("train", "val"):
+        make.picture(f"{split}/a.jpg", seed=len(split))
+        make.xml(f"{split}/a.xml", obj("cat", 1, 1, 9, 9))
+    write_dataset(open_dataset(make.root), tmp_path / "new", "voc")
+    assert [s.image_id for s in open_dataset(tmp_path / "new")] == ["a", "val_a"]
+
+
+def test_what_no_split_lists_is_not_lost(make, tmp_path):
+    make.voc("a", "b", "c", train="a", val="b")
+    write_dataset(open_dataset(make.root), tmp_path / "new", "coco")
+    assert set(open_dataset(tmp_path / "new").splits) == {"train", "val", "rest"}
+
+
+def test_a_folder_that_holds_something_is_left_alone(make, tmp_path):
+    dataset = open_dataset(make.voc("a"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="is not empty; name a new folder"):
+        write_dataset(dataset, tmp_path / "mine", "coco")
+
+
+def test_a_failure_leaves_nothing_behind(make, tmp_path):
+    dataset = open_dataset(make.voc("a", "b"))
+    (make.root / "JPEGImages/b.jpg").write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"b\.jpg"):
+        write_dataset(dataset, tmp_path / "new/deep", "coco")
+    assert not (tmp_path / "new").exists()
+    assert not list(tmp_path.glob(".part*"))
+
+
+def test_the_command(make, tmp_path):
+    make.voc("a", "b", train="a", val="b")
+    done = subprocess.run(
+        [sys.executable, "-m", "training.convert", make.root, tmp_path / "new", "--to", "yolo"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"saved {tmp_path / 'new'}: 2 pictures, 2 objects, YOLO\n"
+    assert len(open_dataset(f"{tmp_path / 'new'}:val")) == 1

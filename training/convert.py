@@ -1,0 +1,48 @@
+"""A data set in another form: COCO JSON, VOC or YOLO."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from detector.command import EXIT_OK, make_parser, path, run
+
+_EXAMPLES = """examples:
+  python -m training.convert my_voc_folder my_coco --to coco
+  python -m training.convert annotations.json my_voc --images photos --to voc
+  python -m training.convert my_coco:val my_yolo --to yolo
+
+DST must be new or empty; pictures are copied, SRC is never touched.
+"""
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_parser("training.convert", "Write a data set in another form.", _EXAMPLES)
+    parser.add_argument("source", metavar="SRC", help="data set, see training.check --help")
+    parser.add_argument("target", type=path, metavar="DST", help="folder to write")
+    parser.add_argument("--to", required=True, choices=("coco", "voc", "yolo"), help="form")
+    parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = _parse(argv)
+    from detector.data.open import open_dataset
+    from detector.data.write import check_new_folder, write_dataset
+
+    check_new_folder(args.target)
+    dataset = open_dataset(args.source, images=args.images, details=True)
+    notes = write_dataset(dataset, args.target, args.to)
+    for note in (*dataset.notes, *notes):
+        print(f"note: {note}")
+    if dataset.findings:
+        lost = f"{len(dataset.findings)} findings in the source (python -m training.check)"
+        print(f"{lost}, such as: {dataset.findings[0]}", file=sys.stderr)
+    objects = sum(len(sample) for sample in dataset)
+    print(f"saved {args.target}: {len(dataset)} pictures, {objects} objects, {args.to.upper()}")
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
