@@ -52,7 +52,59 @@ class PostprocessConfig(_Section):
     max_detections: int = Field(default=100, ge=1)
 
 
+class AugmentConfig(_Section):
+    """Random changes of training pictures: those of SSD (Liu et al. 2016, sections 2.2 and 3.6).
+
+    A probability of 0 switches a change off.
+    """
+
+    flip_probability: float = Field(default=0.5, ge=0, le=1)
+    # A patch of the picture. With the whole picture and a patch without a condition, the IoUs
+    # make the paper's seven choices, each as likely as the others.
+    crop_probability: float = Field(default=1.0, ge=0, le=1)
+    crop_min_ious: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    crop_min_area: float = Field(default=0.1, gt=0, le=1)  # of the picture
+    crop_max_aspect_ratio: float = Field(default=2.0, ge=1, le=10)  # and no less than its inverse
+    # The picture on a larger grey canvas; section 3.6: "16x", so 4 per side.
+    expand_probability: float = Field(default=0.5, ge=0, le=1)
+    expand_max_ratio: float = Field(default=4.0, ge=1, le=10)  # per side
+    # Colours: for each of the four on its own; ranges of torchvision's SSD recipe
+    # (RandomPhotometricDistort).
+    photometric_probability: float = Field(default=0.5, ge=0, le=1)
+    brightness: float = Field(default=0.125, ge=0, le=1)  # factor 1 - x ... 1 + x
+    contrast: float = Field(default=0.5, ge=0, le=1)  # likewise
+    saturation: float = Field(default=0.5, ge=0, le=1)  # likewise
+    hue: float = Field(default=0.05, ge=0, le=0.5)  # turn of the colour circle, either way
+    # Four pictures in one (YOLOv4, Bochkovskiy et al. 2020); not SSD's.
+    mosaic_probability: float = Field(default=0.0, ge=0, le=1)
+    # What stays of an object: square px at the input size, and share of its area. An object
+    # whose centre lies in a patch, SSD's rule, shows at least a quarter.
+    min_area: float = Field(default=1.0, ge=0)
+    min_visibility: float = Field(default=0.25, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _are_ious(self) -> "AugmentConfig":
+        if not all(0 <= iou <= 1 for iou in self.crop_min_ious):
+            raise ValueError(f"crop_min_ious {self.crop_min_ious} must lie between 0 and 1")
+        return self
+
+
+class LoaderConfig(_Section):
+    """From files to batches."""
+
+    batch_size: int = Field(default=24, ge=1, le=4096)  # official config
+    max_objects: int = Field(default=100, ge=1, le=10_000)  # per picture (TF OD API: 100)
+    # Threads. None: one per core, or a single one where a cache leaves nothing to decode.
+    workers: int | None = Field(default=None, ge=1, le=256)
+    # Pictures kept at the input size, 0.27 MB each at 300 px: for small sets. They are then
+    # augmented from that size, which blurs crops a little.
+    cache: Literal["none", "memory", "disk"] = "none"
+
+
 class Config(_Section):
     """A whole file of `configs/*.yaml`."""
 
+    seed: int = Field(default=0, ge=0, lt=2**32)  # of the order, the augmentation and the weights
     model: ModelConfig = ModelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    loader: LoaderConfig = LoaderConfig()

@@ -7,6 +7,8 @@ import sys
 VERBS = {
     "webcam": ("demo.webcam", "live detection on a camera, a video or pictures"),
     "detect": ("detector.detect", "detect objects in pictures"),
+    "check": ("training.check", "find what is wrong with a data set"),
+    "preview": ("training.preview", "show what training will see"),
     "convert": ("training.convert", "write a data set as COCO, VOC or YOLO"),
     "summary": ("detector.summary", "what a network costs"),
 }

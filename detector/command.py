@@ -95,10 +95,26 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+_DATA_FORMS = """
+DATA is a COCO JSON or a folder of them, a VOC folder (also a loose one), a YOLO folder or its
+data.yaml, or a YAML that names train and val; DATA:SPLIT takes one split (bccd:test).
+"""
+
+
+def add_data_arguments(parser: argparse.ArgumentParser, name: str = "data") -> None:
+    """`DATA` and `--images`, alike in every command that reads a data set; help says what it is."""
+    parser.add_argument(name, metavar=name.upper(), help="a data set, as below")
+    parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
+    parser.epilog = (parser.epilog or "") + _DATA_FORMS.replace("DATA", name.upper())
+
+
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """`--model`, `--score` and `--classes`, alike in every command that detects."""
     parser.add_argument(
-        "--model", default="coco", metavar="NAME|PATH", help="preset, model folder or .npz (coco)"
+        "--model",
+        default="coco",
+        metavar="NAME|PATH",
+        help="preset, model folder, .tflite, .onnx, .npz (coco)",
     )
     parser.add_argument("--score", type=fraction, metavar="S", help="lowest score, 0 ... 1 (0.4)")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")

@@ -1,4 +1,4 @@
-"""Detections drawn on a picture: a stable colour per class, legible on light and on dark."""
+"""Boxes drawn on a picture: a stable colour per class, legible on light and on dark."""
 
 import colorsys
 import functools
@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from detector.boxes import area
 from detector.types import Detections
 
 Colour = tuple[int, int, int]  # RGB, 0 ... 255
 
+_IGNORED = (160, 160, 160)
 _GOLDEN_RATIO = 0.618034
 _UNDRAWABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Pillow refuses line breaks
 
@@ -75,6 +77,61 @@ def draw_boxes(image: np.ndarray, detections: Detections) -> np.ndarray:
     return canvas
 
 
+def draw_annotations(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    is_ignored: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw annotated boxes and their class names on a copy of a picture.
+
+    Args:
+        image: uint8 `(H, W, 3)`, RGB.
+        boxes: `(N, 4)`, xyxy in pixels of `image`; corners may be the wrong way round.
+        labels: int `(N,)`.
+        names: class names by label.
+        is_ignored: bool `(N,)`; these are drawn dashed, in grey and without a name.
+
+    Returns:
+        uint8 `(H, W, 3)`, RGB.
+    """
+    canvas = np.array(image, order="C")
+    ignored = np.zeros(len(boxes), bool) if is_ignored is None else is_ignored
+    largest_first = np.argsort(-np.abs(area(boxes)), kind="stable")
+    for i in largest_first[ignored[largest_first]]:
+        _draw_dashes(canvas, boxes[i], _reach(image))
+    kept = largest_first[~ignored[largest_first]]
+    for i in kept:
+        _draw_box(canvas, boxes[i], class_colour(int(labels[i])), _reach(image))
+    for i in kept:
+        colour = class_colour(int(labels[i]))
+        _draw_caption(canvas, boxes[i], names[int(labels[i])], colour, _reach(image))
+    return canvas
+
+
+def draw_marked(
+    image: np.ndarray, boxes: np.ndarray, colour: Colour, texts: Sequence[str] = ()
+) -> np.ndarray:
+    """Draw boxes of one colour, whatever their class, on a copy of a picture.
+
+    Args:
+        image: uint8 `(H, W, 3)`, RGB.
+        boxes: `(N, 4)`, xyxy in pixels of `image`.
+        colour: of all of them.
+        texts: one per box, or none at all.
+
+    Returns:
+        uint8 `(H, W, 3)`, RGB.
+    """
+    canvas = np.array(image, order="C")
+    for box in boxes:
+        _draw_box(canvas, box, colour, _reach(image))
+    for box, text in zip(boxes, texts, strict=False):
+        _draw_caption(canvas, box, text, colour, _reach(image))
+    return canvas
+
+
 def _worst_first(detections: Detections) -> range:
     return range(len(detections) - 1, -1, -1)  # the best is drawn last, on top
 
@@ -121,10 +178,27 @@ def font_size(image: np.ndarray) -> int:
     return int(np.clip(min(image.shape[:2]) / 32, 11, 64))
 
 
-def _draw_box(canvas: np.ndarray, box: np.ndarray, colour: Colour, reach: int) -> None:
+def _corners(canvas: np.ndarray, box: np.ndarray, reach: int) -> tuple[int, int, int, int]:
     beyond = 4 * reach  # an edge this far outside is not seen; OpenCV refuses numbers like 1e10
     limits = np.tile(canvas.shape[1::-1], 2) + beyond
     x1, y1, x2, y2 = np.clip(box, -beyond, limits).round().astype(int).tolist()
+    return x1, y1, x2, y2
+
+
+def _draw_dashes(canvas: np.ndarray, box: np.ndarray, reach: int) -> None:
+    x1, y1, x2, y2 = _corners(canvas, box, reach)
+    step = 10 * reach
+    for ink, width in (ink_on(_IGNORED), 2 * reach + 2), (_IGNORED, 2 * reach):
+        for x in range(min(x1, x2), max(x1, x2), 2 * step):
+            for y in (y1, y2):
+                cv2.line(canvas, (x, y), (min(x + step, max(x1, x2)), y), ink, width)
+        for y in range(min(y1, y2), max(y1, y2), 2 * step):
+            for x in (x1, x2):
+                cv2.line(canvas, (x, y), (x, min(y + step, max(y1, y2))), ink, width)
+
+
+def _draw_box(canvas: np.ndarray, box: np.ndarray, colour: Colour, reach: int) -> None:
+    x1, y1, x2, y2 = _corners(canvas, box, reach)
     # A rim of 1 px sets the line off from a background of its own colour. OpenCV draws an even
     # thickness t as t + 1 px.
     cv2.rectangle(canvas, (x1, y1), (x2, y2), ink_on(colour), 2 * reach + 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from detector.command import EXIT_OK, make_parser, path, run
+from detector.command import EXIT_OK, add_data_arguments, make_parser, path, run
 
 _EXAMPLES = """examples:
   python -m training.convert my_voc_folder my_coco --to coco
@@ -18,10 +18,9 @@ DST must be new or empty; pictures are copied, SRC is never touched.
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser("training.convert", "Write a data set in another form.", _EXAMPLES)
-    parser.add_argument("source", metavar="SRC", help="data set, see training.check --help")
+    add_data_arguments(parser, "src")
     parser.add_argument("target", type=path, metavar="DST", help="folder to write")
     parser.add_argument("--to", required=True, choices=("coco", "voc", "yolo"), help="form")
-    parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
     return parser.parse_args(argv)
 
 
@@ -32,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     from detector.data.write import check_new_folder, write_dataset
 
     check_new_folder(args.target)
-    dataset = open_dataset(args.source, images=args.images, details=True)
+    dataset = open_dataset(args.src, images=args.images, details=True)
     notes = write_dataset(dataset, args.target, args.to)
     for note in (*dataset.notes, *notes):
         print(f"note: {note}")

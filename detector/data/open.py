@@ -16,14 +16,6 @@ from detector.data.voc_folder import read_voc, voc_folders
 from detector.data.yolo import label_file, read_yolo_folder, read_yolo_yaml
 from detector.images import SUFFIXES
 
-FORMS = """DATA is one of
-  a COCO JSON, its pictures beside it, in images/ or in the folder its name ends with
-  a folder with annotations/instances_*.json, or with one JSON per split folder
-  a folder of VOC annotations: Annotations + JPEGImages, annotations + images, XML beside pictures
-  a YOLO folder (images + labels), or its data.yaml
-  a YAML that names the parts: {train: DATA, val: DATA}
-with :SPLIT to take one split (voc:train, coco:val2017)"""
-
 _SEE = "`python -m training.check --help` for the forms that are"
 
 _SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")
@@ -45,7 +37,7 @@ def open_dataset(
     """Recognise and read a data set; no picture is decoded.
 
     Args:
-        data: as `FORMS` says.
+        data: a file or a folder as docs/data.md lists them, perhaps with `:SPLIT`.
         images: the folder of the pictures of a COCO JSON, where it is not found by itself.
         classes: class names in the order of their labels, for VOC; by default all that occur.
         details: keep everything that the annotations say, for writing it elsewhere.
@@ -173,7 +165,8 @@ def _jsons(folder: Path) -> list[Path]:
     for place in (folder / "annotations", folder):
         found = sorted(p for p in place.glob("*.json") if p.name[0] != ".")
         named = [p for p in found if p.name.startswith("instances_") or "coco" in p.name.lower()]
-        if named or found:
+        # Beside VOC's or YOLO's files a JSON of another name is something else.
+        if named or (found and not voc_folders(folder) and not _yolo_yaml(folder)):
             return named or found
     return []
 
@@ -183,8 +176,14 @@ def _json_split(path: Path) -> str:
 
 
 def _yolo_yaml(folder: Path) -> Path | None:
-    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
-    return next((path for path in files if "names" in read_yaml(path)), None)
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        try:
+            if "names" in read_yaml(path):
+                return path
+        except UserError:
+            if path.stem == "data":  # any other may be of another program
+                raise
+    return None
 
 
 def _yolo_images(folder: Path) -> Path | None:

@@ -17,7 +17,7 @@ from configs.errors import UserError
 NEAR = 6
 """Bits of 64 that two pictures may differ in and still count as one."""
 
-_CHUNK = 1024
+_CHUNK = 128  # rows compared with all others at once: 120 MB for 118,000 pictures
 
 
 def fingerprints(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:

@@ -66,7 +66,7 @@ def _image(sample: Sample, image_id: int) -> dict[str, Any]:
 def _annotations(
     sample: Sample, image_id: int, dataset: Dataset, next_id: Callable[[Mapping[str, Any]], int]
 ) -> list[dict[str, Any]]:
-    boxes_xywh = shortest(sample.boxes, _to_xywh, _from_xywh)
+    boxes_xywh = shortest(sample.boxes, to_xywh, from_xywh)
     found = []
     for row in range(len(sample)):
         details = sample.details[row] if sample.details else {}
@@ -84,11 +84,13 @@ def _annotations(
     return found
 
 
-def _to_xywh(boxes: np.ndarray) -> np.ndarray:
+def to_xywh(boxes: np.ndarray) -> np.ndarray:
+    """Our xyxy `(N, 4)` to COCO's x, y, width, height."""
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
-def _from_xywh(boxes_xywh: np.ndarray) -> np.ndarray:
+def from_xywh(boxes_xywh: np.ndarray) -> np.ndarray:
+    """COCO's x, y, width, height `(N, 4)` to our xyxy."""
     return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
 
 

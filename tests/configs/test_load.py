@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from configs.errors import UserError
 from configs.load import config_names, dump_config, load_config
-from configs.schema import AnchorConfig, Config, ModelConfig
+from configs.schema import AnchorConfig, AugmentConfig, Config, LoaderConfig, ModelConfig
 
 
 @pytest.fixture
@@ -93,6 +93,15 @@ def test_a_frozen_configuration_cannot_be_changed():
             id="two fields at odds",
         ),
         pytest.param("model: {anchors: {aspect_ratios: [0]}}", "must be positive", id="ratio of 0"),
+        pytest.param("augment: {hue: 0.6}", "less than or equal to 0.5, got 0.6", id="hue"),
+        pytest.param(
+            "augment: {crop_min_ious: [0.5, 1.5]}", "must lie between 0 and 1", id="IoU above 1"
+        ),
+        pytest.param("augment: {flip_propability: 1}", "'flip_probability'?", id="augmentation"),
+        pytest.param("loader: {cache: ram}", "'memory' or 'disk', got 'ram'", id="cache"),
+        pytest.param("loader: {workers: 0}", "greater than or equal to 1, got 0", id="no workers"),
+        pytest.param("seed: -1", "greater than or equal to 0, got -1", id="negative seed"),
+        pytest.param("seed: 4294967296", "less than 4294967296", id="seed above 32 bits"),
     ],
 )
 def test_a_wrong_key_or_value_is_named_with_its_place(load_text, text, says):
@@ -174,6 +183,15 @@ def configs(draw):
             anchors=AnchorConfig(min_scale=low, max_scale=high, aspect_ratios=tuple(ratios)),
             score_activation=draw(st.sampled_from(["sigmoid", "softmax"])),
         ),
+        augment=AugmentConfig(
+            expand_max_ratio=draw(st.floats(1, 10)),
+            crop_min_ious=tuple(draw(st.lists(st.floats(0, 1), max_size=6))),
+        ),
+        loader=LoaderConfig(
+            workers=draw(st.none() | st.integers(1, 256)),
+            cache=draw(st.sampled_from(["none", "memory", "disk"])),
+        ),
+        seed=draw(st.integers(0, 2**32 - 1)),
     )
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from detector.draw import (
     class_colour,
+    draw_annotations,
     draw_boxes,
     draw_detections,
     font_size,
@@ -173,6 +174,57 @@ def test_any_size_of_picture_can_be_drawn_on(height, width):
     box = [0.1 * width, 0.4 * height, 0.8 * width, 0.9 * height]
     drawn = draw_detections(grey(height, width), found(box), ["traffic light"])
     assert drawn.shape == (height, width, 3)
+
+
+# Annotations.
+
+
+def annotated(*boxes, ignored=None, names=("cat", "dog"), labels=None) -> np.ndarray:
+    """A grey 200x200 picture with annotations drawn on it."""
+    rows = np.array(boxes, np.float32).reshape(-1, 4)
+    labels = np.zeros(len(rows), int) if labels is None else np.array(labels)
+    return draw_annotations(grey(200, 200), rows, labels, names, ignored)
+
+
+def test_annotations_bear_names_without_scores():
+    alone = annotated([50, 100, 150, 180])
+    scored = draw_detections(grey(200, 200), found([50, 100, 150, 180]), ["cat"])
+    assert is_colour(alone[80:100], class_colour(0)).any()
+    assert is_colour(alone, class_colour(0)).sum() < is_colour(scored, class_colour(0)).sum()
+
+
+def test_no_annotation_leaves_the_picture_as_it_is():
+    np.testing.assert_array_equal(annotated(), grey(200, 200))
+
+
+def test_ignored_annotations_are_grey_dashes_without_a_name():
+    drawn = annotated([50, 100, 150, 180], ignored=np.array([True]))
+    assert (drawn[..., 0] == drawn[..., 1]).all() and (drawn[..., 1] == drawn[..., 2]).all()
+    assert (drawn[:95] == 128).all()
+    edge = is_colour(drawn[100, 50:150], (160, 160, 160))
+    assert edge.any() and not edge.all()
+
+
+def test_small_annotations_lie_on_large_ones():
+    drawn = annotated([90, 90, 110, 110], [50, 50, 150, 150], [90, 40, 95, 160], labels=[1, 0, 0])
+    assert (
+        is_colour(drawn, class_colour(1)).sum()
+        == is_colour(annotated([90, 90, 110, 110], labels=[1]), class_colour(1)).sum()
+    )
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param([150, 180, 50, 100], id="inverted"),
+        pytest.param([50, 100, 50, 100], id="flat"),
+        pytest.param([-1e9, -1e9, 1e9, 1e9], id="vast"),
+        pytest.param([500, 500, 600, 600], id="outside"),
+    ],
+)
+def test_boxes_that_are_none_can_be_drawn(box, ignored):
+    assert annotated(box, ignored=np.array([ignored])).shape == (200, 200, 3)
 
 
 # Captions.

@@ -68,6 +68,13 @@ def test_a_path_with_a_colon_is_a_path(make):
     assert len(open_dataset(folder)) == 1
 
 
+def test_files_of_other_programs_do_not_matter(make):
+    make.voc("a")
+    make.text("export_info.json", "[]")
+    make.text("compose.yaml", "a: [")
+    assert len(open_dataset(make.root)) == 1
+
+
 def test_a_split_is_found_by_its_usual_names(make):
     make.voc("a", "b", train="a", val="b")
     assert [s.image_id for s in open_dataset(f"{make.root}:validation")] == ["b"]

@@ -1,0 +1,100 @@
+import re
+
+import numpy as np
+import pytest
+
+from configs.schema import ModelConfig
+from detector.anchors import model_anchors
+from detector.command import run
+from training import preview
+from training.batch import Example, collate
+from training.preview_page import seen_in
+
+ANCHORS = model_anchors(ModelConfig())
+
+
+def one_picture(boxes, is_ignored) -> Example:
+    image = np.zeros((300, 300, 3), np.uint8)
+    count = len(boxes)
+    return Example(
+        4,
+        image,
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.arange(count),
+        np.array(is_ignored, bool),
+    )
+
+
+def test_each_object_has_the_anchors_matched_to_it():
+    boxes = [ANCHORS[427], ANCHORS[1500]]
+    (seen,) = seen_in(collate([one_picture(boxes, [False, False])], max_objects=5), ANCHORS)
+    assert seen.index == 4
+    for own, box in zip(seen.anchors_of, boxes, strict=True):
+        assert (np.abs(own - box).max(axis=1) < 1e-6).any()
+
+
+def test_ignored_objects_have_no_anchor():
+    boxes = [ANCHORS[427], ANCHORS[1500]]
+    (seen,) = seen_in(collate([one_picture(boxes, [True, False])], max_objects=5), ANCHORS)
+    assert seen.is_ignored.tolist() == [True, False]
+    assert len(seen.anchors_of[0]) == 0 and len(seen.anchors_of[1]) > 0
+
+
+def test_a_picture_without_objects_is_shown_too():
+    (seen,) = seen_in(collate([one_picture([], [])], max_objects=5), ANCHORS)
+    assert seen.anchors_of == []
+
+
+@pytest.fixture
+def page(voc, tmp_path):
+    """The page that the command writes about the folder."""
+
+    def write(*arguments) -> str:
+        target = tmp_path / "preview.html"
+        parts = [str(voc.root), "--output", str(target), *arguments]
+        assert run(lambda: preview.main(parts)) == 0
+        return target.read_text()
+
+    return write
+
+
+def test_the_page_shows_the_batches_of_training(voc, page):
+    for number in range(5):
+        voc.add(f"p{number}", ("cat", 10, 10, 90, 80), ("dog", 60, 20, 100, 80))
+    voc.add("negative")
+    html = page("--count", "4")
+    assert html.count("data:image/jpeg") == 4 + 1  # and the legend
+    assert "Batch 1" in html and "Batch 2" not in html
+    assert not re.search(r"<script|src=\"(?!data:)", html)
+
+
+def test_the_training_split_is_shown_and_no_picture_twice(voc, page):
+    for stem in "abc":
+        voc.add(stem, ("cat", 10, 10, 90, 80))
+    voc.split("train", "a", "b")
+    voc.split("val", "c")
+    html = page()
+    assert [name for name in ("a.jpg", "b.jpg", "c.jpg") if f"{name}:" in html] == [
+        "a.jpg",
+        "b.jpg",
+    ]
+    assert html.count("data:image/jpeg") == 2 + 1
+
+
+def test_two_runs_write_the_same_page(voc, page):
+    voc.add("a", ("cat", 10, 10, 90, 80))
+    assert page() == page()
+
+
+def test_a_bad_destination_is_told_before_any_work(voc, capsys):
+    voc.add("a", ("cat", 10, 10, 90, 80))
+    arguments = [str(voc.root), "--output", str(voc.root)]
+    assert run(lambda: preview.main(arguments)) == 2
+    assert "name a file" in capsys.readouterr().err
+
+
+def test_voc_photos_are_shown_with_their_difficult_objects(test_data, tmp_path):
+    target = tmp_path / "preview.html"
+    data = str(test_data / "data" / "VOCdevkit" / "VOC2012")
+    assert preview.main([data, "--output", str(target), "--count", "30"]) == 0
+    assert re.search(r"\d+ ignored", target.read_text())

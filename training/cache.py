@@ -1,0 +1,169 @@
+"""Pictures kept at the input size, so that a small set is decoded and resized only once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.data.orientation import read_sample, settle_on_disk
+from detector.files import atomic_path, make_folder
+from detector.preprocess import resize
+from detector.types import Sample
+
+# A sample to its pixels, uint8 (H, W, 3), and the sample in the frame of its upright picture.
+# Raises UserError if the picture cannot be read.
+Reader = Callable[[Sample], tuple[np.ndarray, Sample]]
+
+_VERSION = 1  # of what is kept: raise it when decoding or resizing changes
+_HEADER = struct.Struct("<III")  # checksum of the rest, height, width
+
+
+def make_reader(
+    kind: Literal["none", "memory", "disk"], input_size: int, folder: Path | None = None
+) -> Reader:
+    """The way samples are read: from their files, or through a cache.
+
+    Args:
+        kind: "none" gives pictures as they are, the others at the input size.
+        input_size: px.
+        folder: of the disk cache; by default one of this user's, for all data sets.
+
+    Raises:
+        UserError: the disk cache's folder cannot be written to.
+    """
+    if kind == "none":
+        return read_sample
+    store = _Disk(make_folder(folder or _default_folder()), input_size)
+    return Cache({} if kind == "memory" else store, input_size)
+
+
+def _default_folder() -> Path:
+    from detector.weights.download import cache_folder
+
+    return cache_folder() / "pictures"
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A picture at the input size.
+
+    Attributes:
+        image: uint8 `(S, S, 3)`, RGB, read-only.
+        height: of the upright picture in its file, px.
+        width: likewise.
+    """
+
+    image: np.ndarray
+    height: int
+    width: int
+
+
+class Store(Protocol):
+    """Where entries are kept; a dict is one."""
+
+    def get(self, key: str, /) -> Entry | None:
+        """The entry, if it is there and whole."""
+        ...
+
+    def __setitem__(self, key: str, entry: Entry, /) -> None:
+        """Keep an entry."""
+        ...
+
+
+class Cache:
+    """A `Reader` that gives every picture at the input size and keeps it.
+
+    Entries go by the content of the file, not its name: a file that changes is read anew, a copy
+    is not. Several threads may read at once.
+
+    Args:
+        store: where entries are kept.
+        input_size: S, px.
+    """
+
+    def __init__(self, store: Store, input_size: int) -> None:
+        self._store = store
+        self._input_size = input_size
+        self._keys: dict[Path, tuple[tuple[int, int], str]] = {}
+
+    def __call__(self, sample: Sample) -> tuple[np.ndarray, Sample]:
+        """Read a sample.
+
+        Returns:
+            uint8 `(S, S, 3)`, RGB, read-only; the sample, whose boxes stay in the frame of the
+            picture in its file.
+
+        Raises:
+            UserError: the picture cannot be read.
+        """
+        key = self._key(sample.path)
+        entry = self._store.get(key) if key else None
+        if entry is None:
+            image, sample = read_sample(sample)
+            entry = Entry(resize(image, self._input_size), *image.shape[:2])
+            entry.image.flags.writeable = False
+            with contextlib.suppress(UserError):  # a full disk ends the caching, not the run
+                self._store[key] = entry
+        elif (entry.height, entry.width) != (sample.height, sample.width):
+            sample, _ = settle_on_disk(sample)
+        return entry.image, sample
+
+    def _key(self, path: Path) -> str:
+        """What the file holds and how it is kept; "" if it cannot be read.
+
+        A file of the same size and time of change is taken to be the same, and not read again.
+        """
+        try:
+            status = path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            known = self._keys.get(path)
+            if known is None or known[0] != stamp:
+                known = stamp, hashlib.sha256(path.read_bytes()).hexdigest()
+                self._keys[path] = known
+        except (OSError, ValueError):
+            return ""
+        return f"{known[1]}-{self._input_size}-v{_VERSION}"
+
+
+class _Disk:
+    """Entries in a folder, each with a checksum; a damaged one counts as missing."""
+
+    def __init__(self, folder: Path, input_size: int) -> None:
+        self._folder = folder
+        self._shape = (input_size, input_size, 3)
+
+    def get(self, key: str, /) -> Entry | None:
+        try:
+            data = self._path(key).read_bytes()
+        except OSError:
+            return None
+        pixels = memoryview(data)[_HEADER.size :]
+        if len(pixels) != np.prod(self._shape):
+            return None
+        checksum, height, width = _HEADER.unpack_from(data)
+        if checksum != _checksum(height, width, pixels):
+            return None
+        return Entry(np.frombuffer(pixels, np.uint8).reshape(self._shape), height, width)
+
+    def __setitem__(self, key: str, entry: Entry, /) -> None:
+        """Write the entry; a `UserError` says why that is impossible."""
+        checksum = _checksum(entry.height, entry.width, entry.image.data)
+        with atomic_path(self._path(key)) as temporary, temporary.open("wb") as file:
+            file.write(_HEADER.pack(checksum, entry.height, entry.width))
+            file.write(entry.image.data)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}.rgb"
+
+
+def _checksum(height: int, width: int, pixels: memoryview) -> int:
+    return zlib.crc32(pixels, zlib.crc32(struct.pack("<II", height, width)))

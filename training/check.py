@@ -1,0 +1,96 @@
+"""The data doctor: what a data set holds, what is wrong, and what training does about it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+
+from detector.command import (
+    EXIT_CHECK_FAILED,
+    EXIT_OK,
+    add_data_arguments,
+    make_parser,
+    path,
+    run,
+)
+from detector.files import check_outputs, write_text
+
+_EXAMPLES = """examples:
+  python -m training.check my_data/
+  python -m training.check annotations/instances_val2017.json --images val2017/
+  python -m training.check my_data/ --html check.html --json check.json
+  python -m training.check my_data/ --fix my_data_mended/
+
+All splits are checked together, as pictures that two of them share are found only so.
+
+JSON: {"data": str, "format": str, "verdict": str, "counts": COUNTS, "splits": {NAME: COUNTS},
+  "notes": [str], "errors": int, "warnings": int, "kinds": {KIND: int},
+  "findings": [{"kind": str, "severity": "error" | "warning", "file": str, "element": str,
+                "message": str, "action": str, "others": [str]}],
+  "anchors": {"config": str, "input_size": px, "objects": int, "unreached": share,
+              "small": share under 16 px, "positives_per_object": float | null,
+              "sizes": [{"name": str, "objects": int, "unreached": int,
+                         "mean_best_iou": float | null, "mean_positives": float | null}]}}
+  COUNTS: {"pictures": int, "objects": int, "negatives": int, "crowd": int, "difficult": int,
+           "per_class": {NAME: int}}
+
+exit code: 0, perhaps with warnings; 1 if something would spoil training; 2 on bad input
+"""
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_parser("training.check", "Find what is wrong with a data set.", _EXAMPLES)
+    add_data_arguments(parser)
+    parser.add_argument(
+        "--config", default="coco_300", metavar="NAME|FILE", help="the model to train (coco_300)"
+    )
+    parser.add_argument("--json", type=path, metavar="FILE", help="write figures and findings")
+    parser.add_argument("--html", type=path, metavar="FILE", help="write a report with pictures")
+    parser.add_argument(
+        "--fix", type=path, metavar="DST", help="write a mended copy; DATA is left alone"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = _parse(argv)
+    check_outputs([args.json, args.html])
+    from configs.load import load_config
+
+    model = load_config(args.config).model
+    from detector.data.open import open_dataset
+    from training.checks.examine import examine
+    from training.checks.summary import to_json, to_lines
+
+    if args.fix:
+        from detector.data.write import check_new_folder
+
+        check_new_folder(args.fix)
+    dataset = open_dataset(args.data, args.images, details=bool(args.fix))
+    examination = examine(dataset, model, args.config)
+    _print(to_lines(examination))
+    if args.json:
+        write_text(args.json, json.dumps(to_json(examination), indent=1))
+        print(f"saved {args.json}")
+    if args.html:
+        from training.check_report import to_html
+
+        write_text(args.html, to_html(examination))
+        print(f"saved {args.html}")
+    if args.fix:
+        from training.mend import mend
+
+        _print(mend(examination, args.fix))
+    return EXIT_OK if examination.is_clean else EXIT_CHECK_FAILED
+
+
+def _print(lines: Iterable[str]) -> None:
+    # The name of a file need not be UTF-8; stdout would refuse it.
+    print("\n".join(lines).encode("utf-8", "replace").decode())
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
