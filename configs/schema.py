@@ -101,6 +101,17 @@ class LoaderConfig(_Section):
     cache: Literal["none", "memory", "disk"] = "none"
 
 
+class LossConfig(_Section):
+    """What training minimises: SSD's loss (Liu et al. 2016, equation 1) unless told otherwise."""
+
+    # hard_negatives: cross entropy of objects and of the 3 costliest background anchors for each;
+    # focal: of all anchors, the easy ones played down (Lin et al. 2017)
+    classification: Literal["hard_negatives", "focal"] = "hard_negatives"
+    box: Literal["smooth_l1", "ciou"] = "smooth_l1"
+    box_weight: float = Field(default=1.0, gt=0, le=100)  # official config
+    iou_threshold: float = Field(default=0.5, gt=0, lt=1)  # from which an anchor is an object's
+
+
 class Config(_Section):
     """A whole file of `configs/*.yaml`."""
 
@@ -108,3 +119,4 @@ class Config(_Section):
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
     loader: LoaderConfig = LoaderConfig()
+    loss: LossConfig = LossConfig()

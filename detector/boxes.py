@@ -105,14 +105,32 @@ def pairwise_iou(boxes_a: Array, boxes_b: Array, xp: Any = np) -> Array:
         the Jaccard overlap by which SSD matches anchors (Liu et al. 2016, section
         "Matching strategy"); the rule for empty boxes is this project's.
     """
-    _require_boxes(boxes_a)
-    _require_boxes(boxes_b)
-    top_left = xp.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
-    bottom_right = xp.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
-    size = xp.maximum(bottom_right - top_left, 0.0)
-    intersection = size[..., 0] * size[..., 1]  # (A, B)
+    intersection = pairwise_intersection(boxes_a, boxes_b, xp)
     union = area(boxes_a)[:, None] + area(boxes_b)[None, :] - intersection
     return xp.where(union > 0, intersection / xp.where(union > 0, union, 1.0), 0.0)
+
+
+def pairwise_intersection(boxes_a: Array, boxes_b: Array, xp: Any = np) -> Array:
+    """Area that every box of A shares with every box of B.
+
+    Args:
+        boxes_a: `(A, 4)` as `x1, y1, x2, y2`.
+        boxes_b: `(B, 4)`, same unit as `boxes_a`.
+        xp: array namespace.
+
+    Returns:
+        `(A, B)`, in squared units.
+
+    Raises:
+        ValueError: the last axis of either is not 4.
+    """
+    _require_boxes(boxes_a)
+    _require_boxes(boxes_b)
+    # Edge by edge: an axis of 2 or 4 at the end makes every operation several times slower.
+    left, top, right, bottom = (boxes_a[:, None, edge] for edge in range(4))
+    width = xp.minimum(right, boxes_b[None, :, 2]) - xp.maximum(left, boxes_b[None, :, 0])
+    height = xp.minimum(bottom, boxes_b[None, :, 3]) - xp.maximum(top, boxes_b[None, :, 1])
+    return xp.maximum(width, 0.0) * xp.maximum(height, 0.0)
 
 
 def _require_boxes(boxes: Array) -> None:

@@ -1,14 +1,68 @@
-"""Which anchor is to find which object."""
+"""Which anchor is to find which object, and what each is to say."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from detector.boxes import Array, pairwise_iou
+from detector.box_coder import encode
+from detector.boxes import Array, area, pairwise_intersection
 
 BACKGROUND = -1
+"""In what `match` returns: the anchor has no object."""
+
+IGNORED = -1
+"""In `Targets.class_targets`: the anchor is neither an object nor background."""
+
+
+class Targets(NamedTuple):
+    """What each anchor is to say.
+
+    Attributes:
+        class_targets: int `(B, A)`: 0 for background, label + 1 for an object, `IGNORED`.
+        box_targets: float32 `(B, A, 4)`, deltas; of no meaning where there is no object.
+    """
+
+    class_targets: Array
+    box_targets: Array
+
+
+def assign_targets(
+    boxes: Array,
+    labels: Array,
+    is_ignored: Array,
+    anchors: Array,
+    variances: Sequence[float],
+    iou_threshold: float = 0.5,
+    xp: Any = np,
+) -> Targets:
+    """Targets of a batch.
+
+    An anchor of which at least half lies in a crowd or a difficult object, and that has no object,
+    is ignored: what it sees is neither learnt nor learnt to be background.
+
+    Args:
+        boxes: float32 `(B, N, 4)`, xyxy in fractions; N at least 1.
+        labels: int `(B, N)`; -1 where padded.
+        is_ignored: bool `(B, N)`, crowds and difficult objects.
+        anchors: float32 `(A, 4)`, xyxy in fractions.
+        variances: of the box coder.
+        iou_threshold: as for `match`.
+        xp: array namespace.
+    """
+    valid = xp.logical_and(labels >= 0, xp.logical_not(is_ignored))
+    shared = _shared_areas(boxes, anchors, xp)
+    matched = _match(_overlaps(shared, boxes, anchors, xp), valid, iou_threshold, xp)
+    has_object = matched != BACKGROUND
+    row = xp.where(has_object, matched, 0)
+    label = xp.take_along_axis(labels, row, axis=1)
+    in_ignored = xp.where(xp.expand_dims(is_ignored, -1), shared, 0.0)
+    is_covered = xp.max(in_ignored, axis=1) >= 0.5 * area(anchors)
+    without = xp.where(is_covered, xp.full_like(label, IGNORED), xp.zeros_like(label))
+    box = xp.take_along_axis(boxes, xp.expand_dims(row, -1), axis=1)  # (B, A, 4)
+    return Targets(xp.where(has_object, label + 1, without), encode(box, anchors, variances, xp))
 
 
 def match(
@@ -39,9 +93,24 @@ def match(
         Liu et al. 2016, section 2.2, "Matching strategy"; forcing before the threshold: TF OD API
         `argmax_matcher.py` with `force_match_for_each_row`.
     """
-    num_objects, num_anchors = boxes.shape[1], anchors.shape[0]
-    iou = pairwise_iou(xp.reshape(boxes, (-1, 4)), anchors, xp)
-    iou = xp.reshape(iou, (-1, num_objects, num_anchors))
+    shared = _shared_areas(boxes, anchors, xp)
+    return _match(_overlaps(shared, boxes, anchors, xp), valid, iou_threshold, xp)
+
+
+def _shared_areas(boxes: Array, anchors: Array, xp: Any) -> Array:
+    """Area that each object shares with each anchor, `(B, N, A)`."""
+    shared = pairwise_intersection(xp.reshape(boxes, (-1, 4)), anchors, xp)
+    return xp.reshape(shared, (-1, boxes.shape[1], anchors.shape[0]))
+
+
+def _overlaps(shared: Array, boxes: Array, anchors: Array, xp: Any) -> Array:
+    """IoU from shared areas; 0 for boxes without any."""
+    union = xp.expand_dims(area(boxes), -1) + area(anchors) - shared
+    return shared / xp.maximum(union, 1e-12)
+
+
+def _match(iou: Array, valid: Array, iou_threshold: float, xp: Any) -> Array:
+    num_anchors = iou.shape[2]
     iou = xp.where(xp.expand_dims(valid, -1), iou, 0.0)
     best_object = xp.argmax(iou, axis=1)  # (B, A)
     matched = xp.where(xp.max(iou, axis=1) >= iou_threshold, best_object, BACKGROUND)
