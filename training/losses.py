@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from keras import ops
+import keras
 
 from configs.schema import LossConfig
 from detector.box_coder import decode
 from training.targets import IGNORED, Targets
 
 Tensor = Any
+ops: Any = keras.ops  # Keras declares no return types
 
 
 class Losses(NamedTuple):
