@@ -41,6 +41,8 @@ proofs: $(VENV)/installed-dev
 	SSDLITE_PROOFS=1 $(BIN)/python -m pytest --timeout=3600
 	$(BIN)/python -m tests.bench_predictor
 	$(BIN)/python -m tests.bench_coco
+	$(BIN)/python -m tests.bench_loader
+	$(BIN)/python -m tests.bench_evaluator
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

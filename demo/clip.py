@@ -7,34 +7,27 @@ itself, so that there is something to follow.
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from detector.images import read_image
+from detector.photo import sample_photo
 
 CLIP_FRAMES = 180
 CLIP_FPS = 30.0
 
 _HEIGHT, _WIDTH = 480, 640
-_FAR, _NEAR = 0.55, 0.85  # px of the frame per px of the photo (512 x 606)
+_FAR, _NEAR = 0.55, 0.85  # px of the frame per px of the photo (512 x 600)
 _SWAY = 160.0  # px of the frame; about two thirds of it is reached
 _BLUR_SIGMA = 25.0  # px
 
 
 def clip_frames() -> Iterator[np.ndarray]:
     """The frames of the clip: uint8 `(480, 640, 3)`, RGB; the last flows into the first."""
-    photo = _photo()
+    photo = sample_photo()
     backdrop = cv2.GaussianBlur(cv2.resize(photo, (_WIDTH, _HEIGHT)), (0, 0), _BLUR_SIGMA) // 2
     for index in range(CLIP_FRAMES):
         yield _compose(photo, backdrop, *_view(index / CLIP_FRAMES))
-
-
-def _photo() -> np.ndarray:
-    from matplotlib import cbook
-
-    return read_image(Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))
 
 
 def _view(time: float) -> tuple[float, float]:

@@ -1,4 +1,7 @@
-"""A detector on disk: a folder with `model.keras` and `detector.json`, which describes it."""
+"""A detector on disk: a folder with the network and `detector.json`, which describes it.
+
+The network is `model.keras`, and `model.tflite` or `model.onnx` where it was exported.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "detector.json"
 NETWORK = "model.keras"
+FILES = {"keras": NETWORK, "tflite": "model.tflite", "onnx": "model.onnx"}
+"""The network's file in each format, by the name of the runtime that runs it."""
 
 
 def _versions() -> dict[str, str]:
@@ -43,6 +48,7 @@ class DetectorSpec(BaseModel):
     licence: str | None = None
     source: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)  # published or measured, 0 ... 1
+    training_objects: dict[str, int] | None = None  # of each class, by name
     versions: dict[str, str] = Field(default_factory=_versions)
 
     @property

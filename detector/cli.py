@@ -10,6 +10,9 @@ VERBS = {
     "check": ("training.check", "find what is wrong with a data set"),
     "preview": ("training.preview", "show what training will see"),
     "convert": ("training.convert", "write a data set as COCO, VOC or YOLO"),
+    "eval": ("eval.coco", "measure COCO's mAP"),
+    "compare": ("eval.compare", "two models side by side"),
+    "bench": ("eval.latency", "speed, side by side"),
     "summary": ("detector.summary", "what a network costs"),
 }
 

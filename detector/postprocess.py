@@ -17,11 +17,11 @@ _CHUNK = 64  # boxes whose overlaps are computed at once; measured fastest of 32
 
 
 class FractionDetections(NamedTuple):
-    """Detections in fractions of the image, best first.
+    """Detections in fractions of the image.
 
     Attributes:
         boxes_fraction: float32 `(N, 4)`, xyxy in [0, 1].
-        scores: float32 `(N,)`, descending.
+        scores: float32 `(N,)`.
         labels: int64 `(N,)`, without background.
     """
 
@@ -53,15 +53,28 @@ class Postprocessor:
         self._config = config
 
     def __call__(self, box_deltas: np.ndarray, class_logits: np.ndarray) -> FractionDetections:
-        """Detections of one image.
+        """Detections of one image: `decode`, then `suppress`.
 
         Args:
             box_deltas: `(A, 4)`.
             class_logits: `(A, C + 1)`, channel 0 the background.
 
         Returns:
-            at most `max_detections`. Of equal scores the lower anchor, then the lower label,
-            comes first. Boxes without any area inside the image are left out.
+            at most `max_detections`, best first.
+
+        Raises:
+            ValueError: an output is not finite.
+        """
+        return self.suppress(self.decode(box_deltas, class_logits))
+
+    def decode(self, box_deltas: np.ndarray, class_logits: np.ndarray) -> FractionDetections:
+        """The boxes that pass the score threshold, by anchor, then by label.
+
+        Boxes without any area inside the image are left out.
+
+        Args:
+            box_deltas: `(A, 4)`.
+            class_logits: `(A, C + 1)`, channel 0 the background.
 
         Raises:
             ValueError: an output is not finite.
@@ -72,9 +85,18 @@ class Postprocessor:
         boxes = decode(box_deltas[anchor], self._anchors[anchor], self._variances)
         boxes = clip(boxes, 1.0, 1.0)
         visible = np.flatnonzero(area(boxes) > 0)
-        boxes, scores, label = boxes[visible], scores[visible], label[visible]
-        keep = nms(boxes, scores, label, self._config.iou_threshold, self._config.max_detections)
-        return FractionDetections(boxes[keep], scores[keep], label[keep].astype(np.int64))
+        return FractionDetections(
+            boxes[visible], scores[visible], label[visible].astype(np.int64, copy=False)
+        )
+
+    def suppress(self, candidates: FractionDetections) -> FractionDetections:
+        """What per-class NMS leaves of `candidates`, best first, at most `max_detections`.
+
+        Of equal scores the one that stands first comes first.
+        """
+        config = self._config
+        keep = nms(*candidates, config.iou_threshold, config.max_detections)
+        return FractionDetections(*(values[keep] for values in candidates))
 
 
 def nms(

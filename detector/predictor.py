@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from detector.postprocess import Postprocessor
 from detector.preprocess import resize, to_source_pixels
 from detector.runtimes import Runtime
 from detector.types import Detections
+
+STAGES = ("resize", "run", "decode", "nms")
+"""What a call is timed by; the way back to the pixels of the source counts as part of NMS."""
 
 
 class Predictor:
@@ -28,20 +32,32 @@ class Predictor:
         runtime: runs the network.
         spec: describes it.
         postprocess: thresholds; the model's own by default.
+        file: what the network was read from.
 
     Attributes:
         spec: as given.
         classes: the class map.
         name: of the model.
-        stage_ms: duration of each stage of the last call: `resize`, `run`, `postprocess`.
+        runtime: name of the engine: "keras", "tflite" or "onnx".
+        file: what was read, where the predictor was loaded: the network's file, or the folder of
+            a preset in the cache.
+        thresholds: in force.
+        stage_ms: duration of each stage of the last call: `resize`, `run`, `decode`, `nms`.
     """
 
     def __init__(
-        self, runtime: Runtime, spec: DetectorSpec, postprocess: PostprocessConfig | None = None
+        self,
+        runtime: Runtime,
+        spec: DetectorSpec,
+        postprocess: PostprocessConfig | None = None,
+        file: Path | None = None,
     ) -> None:
         self.spec = spec
         self.classes: ClassMap = spec.classes
         self.name = spec.name
+        self.runtime = runtime.name
+        self.file = file
+        self.thresholds = postprocess or spec.postprocess
         self.stage_ms: dict[str, float] = {}
         self._runtime = runtime
         model = spec.model
@@ -49,29 +65,37 @@ class Predictor:
             model_anchors(model),
             model.anchors.variances,
             model.score_activation,
-            postprocess or spec.postprocess,
+            self.thresholds,
         )
 
     @classmethod
-    def load(cls, model: str, **thresholds: float | None) -> Predictor:
+    def load(
+        cls,
+        model: str,
+        runtime: str | None = None,
+        threads: int | None = None,
+        **thresholds: float | None,
+    ) -> Predictor:
         """Load a model by name or path.
 
         Args:
-            model: a preset, an artefact folder or a weights file (`detector.models.load_model`).
+            model: a preset, an artefact folder, or a `.tflite`, `.onnx` or `.npz` file
+                (`detector.models.open_model`).
+            runtime: "keras", "tflite" or "onnx": which of a folder's networks to take; Keras by
+                default.
+            threads: of the engine; None for all cores that this process may use.
             thresholds: of `configs.schema.PostprocessConfig`, where they differ from the model's
                 own: `score_threshold`, `iou_threshold`, `max_detections`. None means no change.
 
         Raises:
             UserError: the model cannot be loaded.
         """
-        from detector.models import load_model
+        from detector.models import open_model
 
-        network, spec = load_model(model)
-        from detector.runtimes.keras_model import KerasRuntime
-
+        engine, spec, file = open_model(model, runtime, threads)
         changes = {name: value for name, value in thresholds.items() if value is not None}
         postprocess = PostprocessConfig(**{**spec.postprocess.model_dump(), **changes})
-        return cls(KerasRuntime(network), spec, postprocess)
+        return cls(engine, spec, postprocess, file)
 
     def __call__(self, image: np.ndarray) -> Detections:
         """Detect in one picture.
@@ -90,9 +114,11 @@ class Predictor:
         times.append(time.perf_counter())
         box_deltas, class_logits = self._runtime.run(resized[None])
         times.append(time.perf_counter())
-        found = self._postprocess(box_deltas[0], class_logits[0])
+        candidates = self._postprocess.decode(box_deltas[0], class_logits[0])
+        times.append(time.perf_counter())
+        found = self._postprocess.suppress(candidates)
         boxes = to_source_pixels(found.boxes_fraction, *image.shape[:2])
         times.append(time.perf_counter())
         milliseconds = (1000 * np.diff(times)).tolist()
-        self.stage_ms = dict(zip(("resize", "run", "postprocess"), milliseconds, strict=True))
+        self.stage_ms = dict(zip(STAGES, milliseconds, strict=True))
         return Detections(boxes, found.scores, found.labels)

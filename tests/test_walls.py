@@ -18,7 +18,7 @@ def test_rooms_import_one_way():
 
 
 @pytest.mark.parametrize(
-    "module", ["demo.webcam", "detector.detect", "detector.summary", "detector.cli"]
+    "module", ["demo.webcam", "detector.detect", "detector.summary", "detector.cli", "eval.latency"]
 )
 def test_commands_import_without_tensorflow(module):
     code = (

@@ -18,6 +18,8 @@ class KerasRuntime:
         network: from uint8 `(B, S, S, 3)` to `box_deltas` and `class_logits`.
     """
 
+    name = "keras"
+
     def __init__(self, network: keras.Model) -> None:
         self._call = _compile(network)
 

@@ -44,8 +44,12 @@ class Preset:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-def load_preset(preset: Preset) -> LoadedModel:
+def load_preset(preset: Preset, threads: int | None = None) -> LoadedModel:
     """Fetch a preset's files where the cache lacks them, and build its network.
+
+    Args:
+        preset: the model.
+        threads: of Keras' backend; None leaves the choice to it.
 
     Raises:
         UserError: a file cannot be fetched, is not the one expected, or is damaged.
@@ -53,7 +57,7 @@ def load_preset(preset: Preset) -> LoadedModel:
     folder = cache_folder() / preset.name
     for remote in preset.files:
         _fetch(remote, preset, folder)
-    start_keras()
+    start_keras(threads)
     network, classes = preset.load(folder)
     about = {"licence": preset.licence, "source": preset.source, "metrics": preset.metrics}
     return LoadedModel(network, official_spec(preset.name, classes, **about))

@@ -42,7 +42,7 @@ class FakePredictor:
 
     def __call__(self, image):
         time.sleep(self.seconds)
-        self.stage_ms = {"resize": 0.5, "run": 1000 * self.seconds, "postprocess": 0.25}
+        self.stage_ms = {"resize": 0.5, "run": 1000 * self.seconds, "decode": 0.25, "nms": 0.25}
         boxes = np.array([[2, 3, 30, 40], [10, 20, 20, 30]], np.float32)
         found = Detections(boxes, np.array([0.9, 0.5], np.float32), np.array([0, 1]))
         return found[: 2 if image.mean() > 60 else 1]
@@ -179,7 +179,7 @@ def test_the_json_of_a_video_keeps_the_contract():
     result = read_json()
     assert set(result) == {"model", "images", "fps", "stage_ms"}
     assert result["model"] == "fake"
-    assert result["stage_ms"] == {"resize": 0.5, "run": 0.0, "postprocess": 0.25}
+    assert result["stage_ms"] == {"resize": 0.5, "run": 0.0, "decode": 0.25, "nms": 0.25}
     assert result["fps"] > 0
     assert [image["frame"] for image in result["images"]] == list(range(12))
     assert result["images"][0] == {
@@ -405,7 +405,7 @@ def test_a_video_is_not_played_faster_than_its_own_rate():
     make_video(frames=20)
     words = in_a_window("webcam --source video.mp4").split()
     assert words[:2] == ["20", "frames,"]
-    assert float(words[2]) < 12.7  # a busy machine may be slower
+    assert float(words[2]) < 14  # 12.5, and what a stall makes up for; a busy one is slower
 
 
 def test_the_last_picture_stays_until_a_key_is_pressed():
@@ -418,6 +418,8 @@ def test_the_last_picture_stays_until_a_key_is_pressed():
 def test_sigterm_ends_the_wait_for_a_key():
     make_picture()
     script = (
-        f"{sys.executable} runner.py --source picture.png & sleep 1.5; kill $!; wait $!; echo $?"
+        f"{sys.executable} runner.py --source picture.png & "
+        "xdotool search --sync --onlyvisible --name 'q or Esc ends' >/dev/null; sleep 1; "
+        "kill $!; wait $!; echo $?"
     )
     assert in_a_window(script).endswith("\n0\n")

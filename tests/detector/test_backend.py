@@ -1,6 +1,8 @@
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -28,5 +30,16 @@ def test_what_was_held_back_shows_when_the_block_fails(capfd):
 def test_stderr_is_itself_again_afterwards(capfd):
     with stderr_held_back():
         os.write(2, b"noise\n")
+    os.write(2, b"news\n")
+    assert capfd.readouterr().err == "news\n"
+
+
+def test_threads_that_hold_stderr_back_at_once_do_not_lose_it(capfd):
+    def hold(_: int) -> None:
+        with stderr_held_back():
+            time.sleep(0.001)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hold, range(50)))
     os.write(2, b"news\n")
     assert capfd.readouterr().err == "news\n"

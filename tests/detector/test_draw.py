@@ -9,6 +9,7 @@ from detector.draw import (
     draw_annotations,
     draw_boxes,
     draw_detections,
+    draw_marked,
     font_size,
     ink_on,
     paste,
@@ -287,6 +288,17 @@ def test_boxes_alone_bear_no_caption():
 def test_any_class_name_can_be_written(name):
     drawn = draw_detections(grey(120, 160), found([20, 40, 100, 100]), [name])
     assert is_colour(drawn, ink_on(class_colour(0))).any()
+
+
+def test_marked_boxes_have_one_colour_and_a_text_where_there_is_one():
+    image, boxes = grey(120, 160), np.array([[20, 40, 70, 100], [90, 40, 140, 100]], np.float32)
+    colour = (230, 40, 110)
+    bare, named = draw_marked(image, boxes, colour), draw_marked(image, boxes, colour, ["a", "b"])
+    assert is_colour(bare[70], colour)[[20, 70, 90, 140]].all()
+    assert not is_colour(bare[25:38], colour).any()
+    assert is_colour(named[25:38], colour).any(axis=0)[[24, 94]].all()
+    assert (image == 128).all()
+    np.testing.assert_array_equal(draw_marked(image, boxes[:0], colour), image)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,13 @@
+import shutil
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 
 from configs.errors import UserError
-from detector.models import load_model
+from detector.models import load_model, open_model
+from detector.predictor import Predictor
 
 
 def test_an_unknown_name_lists_the_presets(tmp_path):
@@ -26,3 +32,98 @@ def test_the_20_class_archive_knows_its_names(test_data):
     assert len(spec.class_names) == 20
     assert spec.category_ids[spec.class_names.index("person")] == 1
     assert network.output["class_logits"].shape == (None, 1917, 21)
+
+
+# ---- what runs a model
+
+
+@pytest.mark.parametrize(
+    ("runtime", "name", "file"),
+    [
+        (None, "keras", "model.keras"),
+        ("keras", "keras", "model.keras"),
+        ("tflite", "tflite", "model.tflite"),
+        ("onnx", "onnx", "model.onnx"),
+    ],
+)
+def test_a_folder_runs_in_keras_unless_told_otherwise(exported, runtime, name, file):
+    predictor = Predictor.load(str(exported), runtime=runtime)
+    assert (predictor.name, predictor.runtime) == ("tiny", name)
+    assert predictor.file == exported / file
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_a_file_says_itself_what_runs_it(exported, kind):
+    predictor = Predictor.load(str(exported / f"model.{kind}"))
+    assert predictor.runtime == kind
+    assert predictor.file == exported / f"model.{kind}"
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_every_runtime_detects_the_same(exported, kind):
+    picture = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
+    wanted = Predictor.load(str(exported), score_threshold=0.55)(picture)
+    found = Predictor.load(str(exported), runtime=kind, score_threshold=0.55)(picture)
+    assert len(wanted) > 3
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-5)
+    np.testing.assert_allclose(found.boxes, wanted.boxes, atol=1e-2)
+
+
+def test_thresholds_are_those_asked_for(exported):
+    predictor = Predictor.load(str(exported / "model.onnx"), score_threshold=0.2)
+    assert predictor.thresholds.score_threshold == 0.2
+    assert predictor.thresholds.iou_threshold == 0.6
+
+
+def test_a_file_without_its_description_says_so(exported, tmp_path):
+    lone = shutil.copy(exported / "model.onnx", tmp_path)
+    with pytest.raises(UserError, match=r"model\.onnx has no detector\.json beside it"):
+        open_model(lone)
+
+
+def test_another_runtime_than_the_files_is_refused(exported):
+    with pytest.raises(UserError, match=r"model\.onnx runs in onnx, not in tflite"):
+        open_model(str(exported / "model.onnx"), runtime="tflite")
+
+
+def test_a_format_that_the_folder_lacks_is_named(exported, tmp_path):
+    shutil.copy(exported / "detector.json", tmp_path)
+    with pytest.raises(UserError, match=r"holds no model\.tflite; export the model"):
+        open_model(str(tmp_path), runtime="tflite")
+
+
+def test_a_preset_has_no_other_runtime():
+    with pytest.raises(UserError, match="coco runs in Keras alone; name a model folder"):
+        open_model("coco", runtime="onnx")
+
+
+def test_what_is_no_model_has_no_runtime():
+    with pytest.raises(UserError, match="'none' is no model; use a preset"):
+        open_model("none", runtime="onnx")
+
+
+def test_an_unknown_runtime_lists_the_known_ones():
+    with pytest.raises(UserError, match="unknown runtime 'tpu'; use one of keras, tflite, onnx"):
+        open_model("coco", runtime="tpu")
+
+
+def test_an_exported_file_is_no_keras_network(exported):
+    with pytest.raises(UserError, match="holds no Keras network"):
+        load_model(str(exported / "model.tflite"))
+
+
+def test_keras_runs_in_as_many_threads_as_told(exported):
+    code = (
+        "from detector.predictor import Predictor; "
+        f"Predictor.load({str(exported)!r}, threads=1); import tensorflow as tf; "
+        "print(tf.config.threading.get_intra_op_parallelism_threads())"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout == "1\n"
+
+
+def test_threads_of_keras_that_come_too_late_are_refused(exported):
+    open_model(str(exported))  # TensorFlow runs
+    with pytest.raises(UserError, match="TensorFlow runs already"):
+        open_model(str(exported), threads=7)

@@ -70,7 +70,7 @@ def test_the_person_in_the_bundled_photo_is_found(predictor):
 
 def test_every_stage_is_timed(predictor):
     predictor(np.zeros((48, 64, 3), np.uint8))
-    assert list(predictor.stage_ms) == ["resize", "run", "postprocess"]
+    assert list(predictor.stage_ms) == ["resize", "run", "decode", "nms"]
     assert min(predictor.stage_ms.values()) > 0
 
 

@@ -1,0 +1,149 @@
+"""A model file as a function from one array to some, and a detector made of such a function.
+
+Engines differ in how a file is opened and called; which output is which, what the pixels become
+and whether file and description belong together is the same for all, and stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.files import reason
+
+
+class Output(NamedTuple):
+    """One result of a graph.
+
+    Attributes:
+        names: all that the file calls it.
+        values: the array, the caller's own; float32 where the file holds scaled integers.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+
+
+class Graph(Protocol):
+    """An open model file.
+
+    Attributes:
+        name: of the engine.
+        path: the file.
+        input_shape: of its one input, with a free batch as 1.
+        input_dtype: likewise.
+    """
+
+    name: str
+    path: Path
+    input_shape: tuple[int, ...]
+    input_dtype: np.dtype
+
+    def __call__(self, array: np.ndarray) -> list[Output]:
+        """Run it on an array of the shape and dtype of the input."""
+        ...
+
+
+def require_readable(path: Path) -> None:
+    """Say what the file system says of a file, before an engine calls it damaged.
+
+    Raises:
+        UserError: it is missing or cannot be opened.
+    """
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {reason(error)}") from error
+
+
+def require_fixed(path: Path, shapes: list[tuple[int | None, ...]]) -> tuple[int, ...]:
+    """The shape of a graph's one input; None stands for a free side.
+
+    Raises:
+        UserError: there is another number of inputs, it takes several pictures at once, or a
+            side other than the batch is free.
+    """
+    if len(shapes) != 1:
+        raise UserError(f"{path} has {len(shapes)} inputs; need one, the picture")
+    batch, *rest = shapes[0] or (None,)
+    sides = [side for side in rest if side is not None]
+    if batch not in (1, None):
+        raise UserError(f"{path} takes {batch} pictures at once; export it with a batch of 1")
+    if len(sides) < len(rest):
+        raise UserError(f"{path} has an input of no fixed size; export it with one")
+    return (1, *sides)
+
+
+class GraphRuntime:
+    """A detector in a model file, run image by image (`detector.runtimes.Runtime`).
+
+    Args:
+        graph: the open file.
+        input_size: S, px.
+        shapes: of each output, without the batch, as the description has them.
+
+    Raises:
+        UserError: the file's input or outputs are others.
+    """
+
+    def __init__(
+        self, graph: Graph, input_size: int, shapes: Mapping[str, tuple[int, ...]]
+    ) -> None:
+        self.name = graph.name
+        self._graph = graph
+        picture = (1, input_size, input_size, 3)
+        if graph.input_shape != picture or graph.input_dtype not in (np.uint8, np.float32):
+            raise UserError(
+                f"{graph.path}: needs uint8 or float32 {picture} as input, "
+                f"has {graph.input_dtype} {graph.input_shape}"
+            )
+        outputs = graph(np.zeros(picture, graph.input_dtype))  # slow the first time: have it now
+        self._places = _places(graph.path, outputs, shapes)
+        for place in self._places:
+            _require_numbers(graph.path, outputs[place].values)
+
+    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `detector.runtimes.Runtime`."""
+        deltas, logits = zip(*map(self._run_one, images), strict=True)
+        return np.concatenate(deltas), np.concatenate(logits)
+
+    def _run_one(self, image: np.ndarray) -> list[np.ndarray]:
+        outputs = self._graph(image[None].astype(self._graph.input_dtype, copy=False))
+        return [outputs[place].values.astype(np.float32, copy=False) for place in self._places]
+
+
+def _places(path: Path, outputs: list[Output], shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
+    """Where each output stands in the file's list: by name, or where names say nothing by shape."""
+    found = [output.values.shape for output in outputs]
+    by_name = {name: _named(outputs, name) for name in shapes}
+    by_shape = {
+        name: [place for place, shape in enumerate(found) if shape == (1, *wanted)]
+        for name, wanted in shapes.items()
+    }
+    chosen = by_name if all(by_name.values()) else by_shape
+    if any(len(places) > 1 for places in chosen.values()):
+        raise UserError(f"{path}: cannot tell its outputs apart; name them {' and '.join(shapes)}")
+    places = [place for name in shapes for place in chosen[name] if place in by_shape[name]]
+    if len(set(places)) < len(shapes):
+        wanted = {name: (1, *shape) for name, shape in shapes.items()}
+        raise UserError(
+            f"{path} and its description do not belong together: "
+            f"outputs are {found}, described are {wanted}"
+        )
+    return places
+
+
+def _require_numbers(path: Path, values: np.ndarray) -> None:
+    if values.dtype.kind != "f":
+        raise UserError(f"{path}: its outputs are integers without a scale; export it anew")
+    if not np.isfinite(values).all():
+        raise UserError(f"{path}: its outputs are not finite: its weights are damaged")
+
+
+def _named(outputs: list[Output], name: str) -> list[int]:
+    """The outputs with that name, also as a part of a longer one (`StatefulCall/box_deltas:0`)."""
+    return [i for i, output in enumerate(outputs) if any(name in given for given in output.names)]

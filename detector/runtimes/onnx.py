@@ -1,0 +1,63 @@
+"""ONNX Runtime as a runtime for `.onnx` files, without TensorFlow."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.backend import stderr_held_back
+from detector.runtimes.graph import Output, require_fixed, require_readable
+
+_ONLY_ERRORS = 3  # of its severities: warnings are about the machine, not about the model
+_DTYPES = {"tensor(uint8)": np.uint8, "tensor(int8)": np.int8, "tensor(float)": np.float32}
+
+
+class OnnxGraph:
+    """An open `.onnx` file (`detector.runtimes.graph.Graph`).
+
+    Args:
+        path: the file.
+        threads: of the engine.
+
+    Raises:
+        UserError: it is missing, damaged, asks for operations that ONNX Runtime lacks, or has not
+            one input of one picture.
+    """
+
+    name = "onnx"
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.path = path
+        self._session = _open(path, threads)
+        inputs = self._session.get_inputs()
+        self.input_shape = require_fixed(path, [_sides(tensor.shape) for tensor in inputs])
+        if inputs[0].type not in _DTYPES:
+            raise UserError(f"{path} takes {inputs[0].type} as input; need uint8, int8 or float32")
+        self.input_dtype = np.dtype(_DTYPES[inputs[0].type])
+        self._input = inputs[0].name
+        self._names = [tensor.name for tensor in self._session.get_outputs()]
+
+    def __call__(self, array: np.ndarray) -> list[Output]:
+        """See `detector.runtimes.graph.Graph`."""
+        values = self._session.run(self._names, {self._input: array})
+        return [Output((name,), one) for name, one in zip(self._names, values, strict=True)]
+
+
+def _open(path: Path, threads: int) -> Any:
+    require_readable(path)
+    with stderr_held_back():  # it looks for GPUs, and says so where there is none
+        import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ONLY_ERRORS
+    try:
+        with stderr_held_back():
+            return onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    except Exception as error:  # of a family whose base is no public name
+        raise UserError(f"cannot read {path}: damaged, or not for ONNX Runtime") from error
+
+
+def _sides(shape: list[Any]) -> tuple[int | None, ...]:
+    return tuple(side if isinstance(side, int) else None for side in shape)

@@ -1,0 +1,47 @@
+"""What every command that scores detections shares."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from configs.errors import UserError
+from detector.command import add_data_arguments, make_parser, name_list, path
+
+if TYPE_CHECKING:
+    from eval.scored import ScoredSet
+
+
+def make_scoring_parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A parser with `MODEL` and `DATA`; MODEL is left out where `--detections` takes its place."""
+    parser = make_parser(module, description, examples)
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="preset, model folder or file")
+    add_data_arguments(parser)
+    return parser
+
+
+def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which detections of which classes are scored, and `--json`."""
+    parser.add_argument(
+        "--detections", type=path, metavar="FILE", help="score this COCO results file instead"
+    )
+    parser.add_argument("--runtime", metavar="NAME", help="of a model folder: keras, tflite, onnx")
+    parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
+    parser.add_argument("--json", type=path, metavar="FILE", help="write figures and settings")
+
+
+def make_scored(args: argparse.Namespace) -> ScoredSet:
+    """Run the model, or read the file, that the arguments name.
+
+    Raises:
+        UserError: they name both or neither, or what they name cannot be read.
+    """
+    from eval.run import score, score_file
+
+    if (args.model is None) == (args.detections is None):
+        raise UserError("name either a MODEL to run or --detections FILE to score")
+    if args.detections:
+        return score_file(args.detections, args.data, images=args.images, classes=args.classes)
+    return score(
+        args.model, args.data, images=args.images, runtime=args.runtime, classes=args.classes
+    )

@@ -1,0 +1,122 @@
+"""mAP as COCO defines it, measured through the predictor that ships."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from detector.command import EXIT_OK, path, run
+from detector.files import check_folder, check_outputs, write_text
+from eval.arguments import add_scoring_arguments, make_scored, make_scoring_parser
+
+if TYPE_CHECKING:
+    from eval.evaluator import Report
+    from eval.scored import ScoredSet
+
+_EXAMPLES = """examples:
+  python -m eval.coco coco coco/annotations/instances_val2017.json
+  python -m eval.coco my_run/best bccd:test --json figures.json --report report/
+  python -m eval.coco my_run/best bccd:test --save-detections found.json
+  python -m eval.coco --detections found.json bccd:test
+
+The classes scored are those of the model that the data set also has; of a results file, all of the
+data set. Crowds and difficult objects count neither way. "-" stands where there is nothing to find.
+
+JSON: {"AP": 0 ... 1, "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm",
+  "ARl": likewise (-1 without such objects), "per_class": {NAME: {"AP", "AP50", "AP75", "AR100",
+  "APs", "APm", "APl", "objects", "pictures", "detections"}}, "settings": {...}}
+
+exit code: 0; 2 on bad input
+"""
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_scoring_parser("eval.coco", "Measure COCO's mAP.", _EXAMPLES)
+    add_scoring_arguments(parser)
+    parser.add_argument("--csv", type=path, metavar="FILE", help="write a line per class")
+    parser.add_argument(
+        "--save-detections", type=path, metavar="FILE", help="write them as COCO results"
+    )
+    parser.add_argument("--report", type=path, metavar="DIR", help="write the page of reasons")
+    parser.add_argument(
+        "--backend",
+        choices=("pycocotools", "fast"),
+        default="pycocotools",
+        help="fast: faster-coco-eval, the same figures sooner (pycocotools)",
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = _parse(argv)
+    outputs = [args.json, args.csv, args.save_detections]
+    check_outputs(outputs, inputs=[args.detections] if args.detections else [])
+    if args.report:
+        check_folder(args.report)
+    scored = make_scored(args)
+    from eval.evaluator import evaluate
+
+    report = evaluate(scored, args.backend)
+    print("\n".join(to_lines(report, scored)))
+    if args.json:
+        write_text(args.json, json.dumps(report.as_json(), indent=1))
+    if args.csv:
+        write_text(args.csv, _to_csv(report))
+    if args.save_detections:
+        from eval.ground_truth import own_results
+
+        write_text(args.save_detections, json.dumps(own_results(scored)))
+    for saved in filter(None, outputs):
+        print(f"saved {saved}")
+    if args.report:
+        from eval.report import write_report
+
+        print(f"saved {write_report(args.report, scored, report)}")
+    return EXIT_OK
+
+
+def to_lines(report: Report, scored: ScoredSet) -> list[str]:
+    """What the command prints: settings, the 12 figures in words, a line per class."""
+    from eval.evaluator import FIGURES
+
+    settings = ", ".join(f"{key} {value}" for key, value in report.settings.items())
+    lines = [f"{scored.name} on {scored.data}", f"  {settings}", ""]
+    for name, meaning in FIGURES.items():
+        value = report.figures[name]
+        lines.append(f"  {name:6}{_shown(value)}  {meaning}{'' if value >= 0 else _NOTHING}")
+    columns = ("AP", "AP50", "AR100", "APs", "APm", "APl")
+    lines += ["", f"  {'class':20}{''.join(f'{name:>8}' for name in columns)}{_COUNTS}"]
+    for name, one in report.per_class.items():
+        figures = "".join(f"{_shown(getattr(one, column)):>8}" for column in columns)
+        lines.append(f"  {name[:20]:20}{figures}{one.objects:9,}{one.pictures:10,}")
+    without = [name for name, one in report.per_class.items() if not one.objects]
+    if without:
+        lines.append(f"  not averaged in, for want of objects: {', '.join(without)}")
+    return lines
+
+
+_NOTHING = ": there is no such object here"
+_COUNTS = f"{'objects':>9}{'pictures':>10}"
+
+
+def _shown(value: float) -> str:
+    return f"{value:.4f}" if value >= 0 else f"{'-':>6}"
+
+
+def _to_csv(report: Report) -> str:
+    text = io.StringIO()
+    first = next(iter(report.as_json()["per_class"].values()))
+    writer = csv.DictWriter(text, ["class", *first], lineterminator="\n")
+    writer.writeheader()
+    for name, figures in report.as_json()["per_class"].items():
+        writer.writerow({"class": name, **figures})
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,112 @@
+"""Two models side by side on the same pictures, and whether they differ by more than noise."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.command import EXIT_OK, add_data_arguments, make_parser, path, run
+from detector.files import check_folder, check_outputs, write_text
+
+if TYPE_CHECKING:
+    from eval.bootstrap import Interval
+    from eval.comparison import Comparison
+    from eval.scored import ScoredSet
+
+_EXAMPLES = """examples:
+  python -m eval.compare coco my_run/best bccd:test
+  python -m eval.compare before.json after.json bccd:test --report compared/
+  python -m eval.compare my_run/best my_run/best/model.tflite bccd:test --json compared.json
+
+A and B are models (a preset, a folder or a file) or COCO results files, which end in .json. Only
+classes that both know are compared. Differences are those of B minus A. Intervals hold 95 % of the
+differences on 1,000 sets of pictures drawn anew from DATA: where one holds zero, the difference may
+be noise.
+
+JSON: {"verdict": str, "data": str, "a": {"name": str, "settings": {...}}, "b": likewise,
+  "figures": {NAME: ENTRY}, "per_class": {NAME: ENTRY and "objects": int}, "left_out": [str],
+  "resamples": int}
+  ENTRY: {"a": 0 ... 1 or -1, "b": likewise, "difference": float | null,
+          "interval": [low, high] | null}
+
+exit code: 0; 2 on bad input
+"""
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_parser("eval.compare", "Compare two models.", _EXAMPLES)
+    for name in "ab":
+        parser.add_argument(name, metavar=name.upper(), help="a model or a COCO results .json")
+    add_data_arguments(parser)
+    parser.add_argument("--json", type=path, metavar="FILE", help="write the figures")
+    parser.add_argument("--report", type=path, metavar="DIR", help="write a page with pictures")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = _parse(argv)
+    inputs = [Path(one) for one in (args.a, args.b) if _is_file_of_detections(one)]
+    check_outputs([args.json], inputs)
+    if args.report:
+        check_folder(args.report)
+    from eval.comparison import compare, to_json
+
+    a, b = (_score(one, args.data, args.images) for one in (args.a, args.b))
+    comparison = compare(a, b)
+    print("\n".join(to_lines(comparison)))
+    if args.json:
+        write_text(args.json, json.dumps(to_json(comparison), indent=1, default=str))
+        print(f"saved {args.json}")
+    if args.report:
+        from eval.report_compare import write_comparison
+
+        print(f"saved {write_comparison(args.report, comparison)}")
+    return EXIT_OK
+
+
+def _is_file_of_detections(name: str) -> bool:
+    return name.lower().endswith(".json")
+
+
+def _score(name: str, data: str, images: Path | None) -> ScoredSet:
+    from eval.run import score, score_file
+
+    if _is_file_of_detections(name):
+        return score_file(Path(name), data, images=images)
+    return score(name, data, images=images)
+
+
+def to_lines(comparison: Comparison) -> Iterator[str]:
+    """What the command prints."""
+    from eval.comparison import about_left_out, in_words
+
+    a, b, intervals = comparison.a, comparison.b, comparison.intervals
+    yield f"A {a.scored.name}, B {b.scored.name}, on {a.scored.data}"
+    yield f"  {'':20}{'A':>8}{'B':>8}{'B - A':>9}  95 % interval"
+    known = {"AP": intervals.ap, "AP50": intervals.ap50}
+    for name, value in a.report.figures.items():
+        yield _line(name, value, b.report.figures[name], known.get(name))
+    yield "  AP of each class"
+    for label, (name, one) in enumerate(a.report.per_class.items()):
+        yield _line(name, one.AP, b.report.per_class[name].AP, intervals.per_class[label])
+    if comparison.left_out:
+        yield f"  {about_left_out(comparison)}"
+    yield f"{in_words(comparison)}."
+
+
+def _line(name: str, a: float, b: float, interval: Interval | None) -> str:
+    from eval.comparison import difference, span
+
+    gain = difference(a, b)
+    shown = "-" if gain is None else f"{gain:+.3f}"
+    figures = "".join(f"{'-' if one < 0 else f'{one:.3f}':>8}" for one in (a, b))
+    return f"  {name[:20]:20}{figures}{shown:>9}  {span(interval)}".rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

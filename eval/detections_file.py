@@ -1,0 +1,75 @@
+"""Detections made elsewhere: a COCO results file, checked against the data set."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from configs.errors import UserError
+from detector.data.dataset import Dataset
+from detector.types import Detections
+
+
+class _Result(msgspec.Struct, gc=False):
+    image_id: int | str
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    score: float
+
+
+def read_detections(file: Path, dataset: Dataset) -> list[Detections]:
+    """The detections of a COCO results file, picture by picture.
+
+    Args:
+        file: a JSON list of `image_id`, `category_id`, `bbox` (x, y, width, height) and `score`.
+        dataset: to which the ids belong.
+
+    Returns:
+        one per sample, best first, equal scores in the order of the file; labels are those of
+        the data set.
+
+    Raises:
+        UserError: the file is no such list, an id is not the data set's, or a box is none.
+    """
+    label_of = {number: label for label, number in enumerate(dataset.classes.category_ids)}
+    known = {sample.image_id for sample in dataset}
+    of_image: dict[int | str, list[tuple[list[float], float, int]]] = defaultdict(list)
+    for position, one in enumerate(_decode(file)):
+        place = f"{file}: detection {position}"
+        if one.image_id not in known:
+            raise UserError(f"{place}: {dataset.name} has no image with the id {one.image_id!r}")
+        if one.category_id not in label_of:
+            raise UserError(f"{place}: {dataset.name} has no category {one.category_id}")
+        x, y, w, h = one.bbox
+        if w < 0 or h < 0 or not math.isfinite(x + y + w + h):
+            raise UserError(f"{place}: bbox {list(one.bbox)} is not x, y, width and height")
+        row = ([x, y, x + w, y + h], one.score, label_of[one.category_id])
+        of_image[one.image_id].append(row)
+    return [_detections(of_image.get(sample.image_id, [])) for sample in dataset]
+
+
+def _decode(file: Path) -> list[_Result]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=list[_Result])
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}") from error
+    except msgspec.ValidationError as error:
+        raise UserError(f"{file}: not a COCO results file ({error})") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{file}: damaged JSON ({error})") from error
+
+
+def _detections(rows: list[tuple[list[float], float, int]]) -> Detections:
+    ranked: Any = sorted(rows, key=lambda row: -row[1])
+    boxes, scores, labels = zip(*ranked, strict=True) if ranked else ((), (), ())
+    # In float64: the file's own digits decide ties, as in any other program that scores it.
+    return Detections(
+        np.array(boxes, np.float64).reshape(-1, 4),
+        np.array(scores, np.float64),
+        np.array(labels, np.int64),
+    )

@@ -1,0 +1,202 @@
+"""Speed side by side: every contender in turns, beside its size, its memory and its mAP."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import UserError
+from detector.command import EXIT_OK, make_parser, name_list, path, positive, run
+from detector.files import check_outputs, write_text
+
+if TYPE_CHECKING:
+    from eval.latency_worker import Contender
+
+_PLOTS = (".svg", ".png")
+
+PICTURES = 20
+"""In each turn of a contender; of a data set, so many spread over the whole of it."""
+
+_EXAMPLES = """examples:
+  python -m eval.latency coco
+  python -m eval.latency my_run/best --runtime keras,tflite,onnx --threads 1,2
+  python -m eval.latency a/model.tflite b/model.tflite --data bccd:test --plot speed.svg
+  python -m eval.latency coco --peer other.tflite --markdown speed.md --json speed.json
+
+Without --data the picture is a photo of 640x480 px that comes with matplotlib. A peer is any model
+with one picture as input: it is resized to and run, and what comes out is not looked at.
+
+JSON: {"machine": {"cpu": str, "cores": int, "memory_gb": float, "os": str, "python": str,
+  "versions": {NAME: str}}, "settings": {"rounds": int, "pictures": int, "source": str,
+  "workers": int, "throughput_s": float}, "results": [{"model": str, "name": str, "runtime": str,
+  "precision": str, "threads": int, "is_peer": bool, "input_hw": [int, int],
+  "outputs": int | null, "stages_ms": {"read" | "resize" | "run" | "decode" | "nms" | "end_to_end":
+  {"median": float, "p10": float, "p90": float} | null}, "round_medians_ms": [float],
+  "ratio": {"run": float, "end_to_end": float}, "images_per_s": float,
+  "throughput_images_per_s": float, "size_mb": float, "peak_memory_mb": float, "start_s": float,
+  "AP": float | null, "AP50": float | null}]}
+
+exit code: 0; 2 on bad input
+"""
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_parser("eval.latency", "Measure speed, side by side.", _EXAMPLES)
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="preset, model folder or file")
+    parser.add_argument("--data", metavar="DATA", help="take its pictures, and measure mAP on it")
+    parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
+    parser.add_argument(
+        "--peer", type=path, action="append", default=[], metavar="FILE", help=".tflite or .onnx"
+    )
+    parser.add_argument(
+        "--runtime", type=name_list, metavar="A,B", help="of model folders (keras): tflite, onnx"
+    )
+    parser.add_argument(
+        "--threads", type=_counts, metavar="N,M", help="of each engine (all cores it may use)"
+    )
+    parser.add_argument(
+        "--rounds", type=positive(int, 1000), default=10, metavar="N", help="turns of each (10)"
+    )
+    parser.add_argument("--json", type=path, metavar="FILE", help="write all figures")
+    parser.add_argument("--markdown", type=path, metavar="FILE", help="write the tables")
+    parser.add_argument(
+        "--plot", type=path, metavar="FILE", help="draw speed against mAP (.svg, .png)"
+    )
+    return parser.parse_args(argv)
+
+
+def _counts(text: str) -> list[int]:
+    return list(dict.fromkeys(positive(int, 256)(part) for part in text.split(",")))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = _parse(argv)
+    check_outputs([args.json, args.markdown, args.plot], inputs=args.peer)
+    _check(args)
+    from eval.latency_markdown import to_markdown
+    from eval.latency_results import to_json, to_results
+    from eval.latency_rounds import measure
+    from eval.machine import describe_machine
+
+    contenders = _contenders(args)
+    with _pictures(args.data, args.images) as (source, pictures):
+        accuracy = _accuracies(contenders, args.data, args.images) if args.data else None
+        results = to_results(measure(contenders, pictures, args.rounds), accuracy)
+    about = describe_machine(), _settings(args.rounds, source, len(pictures)), results
+    print(to_markdown(*about), end="")
+    if args.json:
+        write_text(args.json, to_json(*about))
+    if args.markdown:
+        write_text(args.markdown, to_markdown(*about))
+    if args.plot:
+        from eval.latency_plot import write_plot
+
+        write_plot(args.plot, results)
+    for saved in filter(None, (args.json, args.markdown, args.plot)):
+        print(f"saved {saved}")
+    return EXIT_OK
+
+
+def _check(args: argparse.Namespace) -> None:
+    """What need not wait until minutes have passed."""
+    if args.plot and not args.data:
+        raise UserError("--plot shows speed against mAP; name the --data to measure it on")
+    if args.plot and args.plot.suffix.lower() not in _PLOTS:
+        raise UserError(f"cannot write {args.plot}: a plot is {' or '.join(_PLOTS)}")
+    if args.images and not args.data:
+        raise UserError("--images belongs to --data, which is missing")
+    from detector.runtimes import open_graph
+
+    for peer in args.peer:
+        open_graph(peer)
+
+
+def _contenders(args: argparse.Namespace) -> list[Contender]:
+    """Every model in every runtime asked for, then the peers, each with every thread count."""
+    from detector.runtimes import usable_cores
+    from eval.latency_worker import Contender
+
+    threads = args.threads or [usable_cores()]
+    runtimes = {model: args.runtime if Path(model).is_dir() else None for model in args.models}
+    ours = [
+        Contender(model, count, runtime)
+        for model in args.models
+        for runtime in runtimes[model] or [None]
+        for count in threads
+    ]
+    peers = [Contender(str(peer), count, is_peer=True) for peer in args.peer for count in threads]
+    return list(dict.fromkeys(ours + peers))
+
+
+@contextlib.contextmanager
+def _pictures(data: str | None, images: Path | None) -> Iterator[tuple[str, list[Path]]]:
+    """What the pictures are, and a turn of them."""
+    if data:
+        from detector.data.open import open_dataset
+
+        dataset = open_dataset(data, images)
+        if not len(dataset):
+            raise UserError(f"{data} holds no picture to measure on")
+        step = max(len(dataset) / PICTURES, 1)
+        chosen = [dataset[int(i * step)].path for i in range(min(PICTURES, len(dataset)))]
+        yield f"of {Path(data).name}", chosen
+        return
+    import cv2
+
+    from detector.images import write_image
+    from detector.photo import sample_photo
+
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.jpg"
+        write_image(photo, cv2.resize(sample_photo(), (640, 480)))
+        yield "one photo of 640x480 px", [photo] * PICTURES
+
+
+def _settings(rounds: int, source: str, pictures: int) -> dict[str, Any]:
+    from detector.runtimes import usable_cores
+    from eval.latency_rounds import THROUGHPUT_S
+
+    return {
+        "rounds": rounds,
+        "pictures": pictures,
+        "source": source,
+        "workers": usable_cores(),
+        "throughput_s": THROUGHPUT_S,
+    }
+
+
+def _accuracies(
+    contenders: Sequence[Contender], data: str, images: Path | None
+) -> list[Mapping[str, float]]:
+    """AP and AP50 of each contender; the threads of an engine change neither."""
+    engines = dict.fromkeys((one.model, one.runtime) for one in contenders if not one.is_peer)
+    found = {engine: _accuracy(*engine, data, images) for engine in engines}
+    return [{} if one.is_peer else found[one.model, one.runtime] for one in contenders]
+
+
+def _accuracy(
+    model: str, runtime: str | None, data: str, images: Path | None
+) -> Mapping[str, float]:
+    """By `eval.coco` in a process of its own, which leaves nothing behind in this one."""
+    print(f"mAP of {model}{f' in {runtime}' if runtime else ''}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder) / "figures.json"
+        command = [sys.executable, "-m", "eval.coco", model, data, "--json", str(figures)]
+        command += ["--runtime", runtime] if runtime else []
+        command += ["--images", str(images)] if images else []
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            raise UserError(f"no mAP of {model} on {data}: eval.coco failed, as it says above")
+        return json.loads(figures.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

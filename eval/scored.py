@@ -1,0 +1,106 @@
+"""What every figure is computed from: pictures with their truth and what a model found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.classes import ClassMap
+from detector.data.dataset import Dataset
+from detector.types import Detections, Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One picture.
+
+    Attributes:
+        sample: its objects of the scored classes; labels are indices into `ScoredSet.classes`.
+        detections: likewise; boxes in pixels of the picture, best first.
+    """
+
+    sample: Sample
+    detections: Detections
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredSet:
+    """A data set with a model's detections.
+
+    Attributes:
+        name: of the model.
+        data: of the data set.
+        classes: those scored, with the data set's category ids.
+        pictures: in the order of the data set.
+        settings: everything that a figure depends on, to be printed with it.
+        training_objects: objects of each class in training, where the model says so.
+    """
+
+    name: str
+    data: str
+    classes: ClassMap
+    pictures: Sequence[Scored]
+    settings: Mapping[str, Any]
+    training_objects: Mapping[str, int] | None = None
+
+
+def scored_classes(
+    model: ClassMap | None, data: ClassMap, chosen: Sequence[str] | None = None
+) -> ClassMap:
+    """The classes to score: those of the data set that the model knows, or those chosen.
+
+    Args:
+        model: None where detections come from a file.
+        data: of the data set, whose order and category ids count.
+        chosen: names.
+
+    Raises:
+        UserError: none is left, or a chosen one is not in the data set.
+    """
+    if chosen:
+        data.labels_of(chosen)  # raises for an unknown one
+    known = set(data.names if model is None else model.names)
+    keep = [i for i, name in enumerate(data.names) if name in (chosen or known)]
+    if not keep:
+        theirs = ", ".join(data.names[:5])
+        ours = ", ".join(model.names[:5] if model else ())
+        raise UserError(f"model ({ours}, ...) and data set ({theirs}, ...) share no class")
+    return ClassMap(tuple(data.names[i] for i in keep), tuple(data.category_ids[i] for i in keep))
+
+
+def relabel(labels: np.ndarray, old: ClassMap, new: ClassMap) -> np.ndarray:
+    """Labels in another class map, by name; -1 where it lacks the class.
+
+    Args:
+        labels: int64 `(N,)` in `old`.
+        old: where the labels come from.
+        new: where they go.
+    """
+    of_name = {name: label for label, name in enumerate(new.names)}
+    table = np.array([of_name.get(name, -1) for name in old.names], np.int64)
+    return table[labels]
+
+
+def truth_of(sample: Sample, data: ClassMap, scored: ClassMap) -> Sample:
+    """A sample with its objects of the scored classes alone, in their labels."""
+    labels = relabel(sample.labels, data, scored)
+    kept = sample.objects(labels >= 0)
+    return replace(kept, labels=labels[labels >= 0])
+
+
+def require_objects(pictures: Sequence[Scored], dataset: Dataset, classes: ClassMap) -> None:
+    """Show that there is something to find.
+
+    Raises:
+        UserError: no picture holds an object of a scored class that counts.
+    """
+    for picture in pictures:
+        sample = picture.sample
+        if np.any(~(sample.is_crowd | sample.is_difficult)):
+            return
+    names = ", ".join(classes.names[:5])
+    raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")

@@ -1,0 +1,65 @@
+"""VOC's average precision: at IoU 0.5, difficult objects ignored, by both of VOC's definitions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from detector.command import EXIT_OK, run
+from detector.files import check_outputs, write_text
+from eval.arguments import add_scoring_arguments, make_scored, make_scoring_parser
+
+_EXAMPLES = """examples:
+  python -m eval.voc my_run/best VOCdevkit/VOC2012:val
+  python -m eval.voc coco bccd:test --json voc.json
+  python -m eval.voc --detections found.json bccd:test
+
+The development kit of VOC2007 takes the mean of 11 points of the precision-recall curve, those of
+2010 and later the area under it; both are printed. A class without objects is not averaged in.
+
+exit code: 0; 2 on bad input
+"""
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_scoring_parser("eval.voc", "Measure VOC's average precision.", _EXAMPLES)
+    add_scoring_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = _parse(argv)
+    check_outputs([args.json])
+    scored = make_scored(args)
+    from eval.voc_protocol import VocFigures, voc_figures
+
+    per_class = voc_figures(scored)
+    print(f"{scored.name} on {scored.data}, VOC protocol, IoU 0.5\n")
+    print(f"  {'':20}{'11 points':>11}{'all points':>12}{'objects':>10}{'detections':>12}")
+    for name, one in per_class.items():
+        print(_line(name, one.ap_11_points, one.ap_all_points, one.objects, one.detections))
+    with_objects = [one for one in per_class.values() if one.objects]
+    mean = VocFigures.mean(with_objects)
+    print(_line("mean", mean.ap_11_points, mean.ap_all_points, mean.objects, mean.detections))
+    if args.json:
+        content: dict[str, Any] = {
+            "mAP_11_points": mean.ap_11_points,
+            "mAP_all_points": mean.ap_all_points,
+            "per_class": {name: one._asdict() for name, one in per_class.items()},
+            "settings": {**scored.settings, "data": scored.data, "protocol": "VOC", "iou": 0.5},
+        }
+        write_text(args.json, json.dumps(content, indent=1))
+        print(f"saved {args.json}")
+    return EXIT_OK
+
+
+def _line(name: str, eleven: float, area: float, objects: int, detections: int) -> str:
+    figures = f"{eleven:11.4f}{area:12.4f}" if objects else f"{'-':>11}{'-':>12}"
+    return f"  {name[:20]:20}{figures}{objects:10,}{detections:12,}"
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

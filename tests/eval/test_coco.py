@@ -1,0 +1,67 @@
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+VOC_20 = (
+    "person,bicycle,car,motorcycle,airplane,bus,train,boat,bird,cat,dog,horse,sheep,cow,bottle,"
+    "chair,couch,potted plant,dining table,tv"
+)
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "eval.coco", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_command_on_a_results_file(test_data, tmp_path):
+    file = test_data / "weights/reference_detections_val2017.json"
+    data = f"{test_data}/data/coco:val"
+    outputs = {name: tmp_path / f"{name}" for name in ("f.json", "f.csv", "d.json")}
+    done = run(
+        *("--detections", file, data, "--classes", VOC_20),
+        *("--json", outputs["f.json"], "--csv", outputs["f.csv"]),
+        *("--save-detections", outputs["d.json"]),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "AP    0.3412  average precision, mean over IoU 0.50 ... 0.95" in done.stdout
+    figures = json.loads(outputs["f.json"].read_text())
+    assert figures["AP50"] == pytest.approx(0.518, abs=5e-4)
+    assert figures["per_class"]["person"]["objects"] == 402
+    rows = list(csv.DictReader(outputs["f.csv"].read_text().splitlines()))
+    assert len(rows) == 20
+    assert float(rows[0]["AP"]) == figures["per_class"]["person"]["AP"]
+    # What was saved scores the same.
+    again = run("--detections", outputs["d.json"], data, "--classes", VOC_20, "--backend", "fast")
+    assert again.stdout.splitlines()[3:15] == done.stdout.splitlines()[3:15]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["nowhere"], "name either a MODEL", id="no model"),
+        pytest.param(["coco", "nowhere"], "no such data set: nowhere", id="no data"),
+        pytest.param(["--detections", "x", "nowhere"], "no such data set", id="no data, file"),
+        pytest.param(["coco", ".", "--detections", "x"], "name either a MODEL", id="both"),
+        pytest.param(["coco", ".", "--json", "/dev/null"], "cannot write", id="output"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, arguments, says):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr
+
+
+def test_help_answers_without_heavy_imports():
+    code = (
+        "import sys, eval.coco, eval.voc, eval.compare, eval.latency\n"
+        "heavy = {'tensorflow', 'keras', 'pycocotools', 'cv2', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,142 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs.errors import UserError
+from detector.command import run
+from eval.compare import main
+from eval.comparison import compare, in_words
+from eval.scored import Scored
+
+BOXES = ([20, 20, 120, 120], [200, 60, 300, 200])
+
+
+def xywh(box, shift=0) -> list[float]:
+    x1, y1, x2, y2 = box
+    return [x1 + shift, y1, x2 - x1, y2 - y1]
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Twelve pictures, each with a cat and a dog."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    images, annotations = [], []
+    for number in range(1, 13):
+        name = f"{number}.png"
+        Image.fromarray(np.full((240, 320, 3), 9 * number, np.uint8)).save(folder / name)
+        images.append({"id": number, "file_name": name, "width": 320, "height": 240})
+        for category, box in enumerate(BOXES, 1):
+            one = {"id": len(annotations) + 1, "image_id": number, "category_id": category}
+            annotations.append({**one, "bbox": xywh(box), "area": 10_000, "iscrowd": 0})
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    truth = {"images": images, "annotations": annotations, "categories": categories}
+    return write_json(folder / "truth.json", truth)
+
+
+def detections(path, shift=0, also=()):
+    """A results file: every cat, its box moved by `shift` px, and the dogs of pictures `also`."""
+    cats = [(number, 1, xywh(BOXES[0], shift)) for number in range(1, 13)]
+    dogs = [(number, 2, xywh(BOXES[1])) for number in also]
+    rows = [
+        {"image_id": image, "category_id": category, "bbox": bbox, "score": 0.9}
+        for image, category, bbox in cats + dogs
+    ]
+    return write_json(path, rows)
+
+
+def test_a_better_model_is_said_to_be_better(data, tmp_path, capsys):
+    a = detections(tmp_path / "a.json")
+    b = detections(tmp_path / "b.json", also=range(1, 13))
+    out = tmp_path / "out.json"
+    code = main([str(a), str(b), str(data), "--json", str(out), "--report", str(tmp_path / "page")])
+    assert code == 0
+    printed = capsys.readouterr().out
+    assert "B has 0.500 more AP than A, more than noise" in printed
+    found = json.loads(out.read_text())
+    ap = found["figures"]["AP"]
+    assert [ap["a"], ap["b"], ap["difference"], *ap["interval"]] == pytest.approx(
+        [0.5, 1] + [0.5] * 3
+    )
+    assert found["figures"]["APs"] == {"a": -1, "b": -1, "difference": None, "interval": None}
+    assert found["per_class"]["cat"]["difference"] == 0
+    assert found["per_class"]["dog"]["objects"] == 12
+    page = (tmp_path / "page/compare.html").read_text(encoding="utf-8")
+    assert "B makes fewer errors" in page
+    assert "A makes fewer errors" not in page
+    assert page.count('src="data:image/jpeg') == 6
+    assert json.loads((tmp_path / "page/compare.json").read_text()) == found
+
+
+def test_one_found_object_more_may_be_noise(data, tmp_path, capsys):
+    a = detections(tmp_path / "a.json", also=range(1, 7))
+    b = detections(tmp_path / "b.json", also=range(6, 13))
+    assert main([str(a), str(b), str(data)]) == 0
+    assert "which may be noise" in capsys.readouterr().out
+
+
+def test_a_model_against_itself(data, tmp_path, capsys):
+    a = detections(tmp_path / "a.json", shift=10)
+    assert main([str(a), str(a), str(data)]) == 0
+    assert "A and B have the same AP to within 0.0005" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["a", "data"])
+def test_what_is_not_there_is_named_in_one_line(data, tmp_path, capsys, missing):
+    a, b = tmp_path / "a.json", detections(tmp_path / "b.json")
+    if missing == "data":
+        detections(a)
+        data.unlink()
+    assert run(lambda: main([str(a), str(b), str(data)])) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert str(a if missing == "a" else data) in error
+
+
+def test_an_input_is_not_overwritten(data, tmp_path):
+    a = detections(tmp_path / "a.json")
+    with pytest.raises(UserError, match="it is an input"):
+        main([str(a), str(a), str(data), "--json", str(a)])
+
+
+def relabelled(scored, names):
+    return replace(scored, classes=replace(scored.classes, names=names))
+
+
+def test_only_shared_classes_are_compared(random_set_of):
+    scored = random_set_of(0, pictures=12)
+    other = relabelled(scored, ("zebra", "class 1", "class 2"))
+    comparison = compare(scored, other)
+    assert comparison.left_out == ("class 0", "zebra")
+    assert list(comparison.a.report.per_class) == ["class 1", "class 2"]
+    assert comparison.a.report.figures == comparison.b.report.figures
+
+
+def test_models_without_a_shared_class_cannot_be_compared(random_set_of):
+    scored = random_set_of(0)
+    with pytest.raises(UserError, match="share no class"):
+        compare(scored, relabelled(scored, ("x", "y", "z")))
+
+
+def test_nor_can_they_without_an_object_of_one(set_of, sample_of, found_of):
+    scored = set_of((sample_of(1, [[0, 0, 50, 50]], [0]), found_of()))
+    other = relabelled(scored, ("zebra", "dog"))
+    with pytest.raises(UserError, match="no object of the classes that both know"):
+        compare(scored, other)
+
+
+def test_few_pictures_do_not_tell(random_set_of):
+    scored = random_set_of(0, pictures=5)
+    blind = [Scored(p.sample, p.detections[:0]) for p in scored.pictures]
+    words = in_words(compare(scored, replace(scored, pictures=blind)))
+    assert words.startswith("A has ")
+    assert words.endswith("too few pictures with objects to tell that from noise")

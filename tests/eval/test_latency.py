@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pytest
+
+from configs.errors import UserError
+from detector.images import write_image
+from eval import latency_rounds
+from eval.latency import main
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(latency_rounds, "THROUGHPUT_S", 0.1)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Three pictures of noise with a box each, of the classes that the small model knows."""
+    folder = tmp_path / "pictures"
+    for number in (1, 2, 3):
+        noise = np.random.default_rng(number).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+        write_image(folder / f"{number}.jpg", noise)
+    content = {
+        "images": [
+            {"id": n, "file_name": f"{n}.jpg", "height": 60, "width": 80} for n in (1, 2, 3)
+        ],
+        "categories": [{"id": 3, "name": "a"}, {"id": 7, "name": "b"}],
+        "annotations": [
+            {"id": n, "image_id": n, "category_id": 3, "bbox": [9, 9, 30, 30], "area": 900}
+            | {"iscrowd": 0}
+            for n in (1, 2, 3)
+        ],
+    }
+    (tmp_path / "data.json").write_text(json.dumps(content))
+    return tmp_path / "data.json"
+
+
+def test_runtimes_are_measured_side_by_side(exported, tmp_path, capsys):
+    options = ["--runtime", "tflite,onnx", "--threads", "1,2", "--rounds", "2"]
+    files = ["--json", str(tmp_path / "speed.json"), "--markdown", str(tmp_path / "speed.md")]
+    assert main([str(exported), *options, *files]) == 0
+    written = json.loads((tmp_path / "speed.json").read_text())
+    rows = [(one["name"], one["runtime"], one["threads"]) for one in written["results"]]
+    assert rows == [("tiny", kind, count) for kind in ("tflite", "onnx") for count in (1, 2)]
+    assert written["settings"]["source"] == "one photo of 640x480 px"
+    assert all(one["AP"] is None for one in written["results"])
+    assert all(min(one["ratio"].values()) > 0 for one in written["results"])
+    printed = capsys.readouterr().out
+    assert (tmp_path / "speed.md").read_text() in printed
+    assert f"saved {tmp_path / 'speed.json'}" in printed
+
+
+def test_accuracy_stands_beside_speed(exported, data, tmp_path, capfd):
+    model, peer = exported / "model.onnx", exported / "model.tflite"
+    outputs = ["--json", str(tmp_path / "s.json"), "--plot", str(tmp_path / "s.svg")]
+    where = ["--data", str(data), "--images", str(tmp_path / "pictures"), "--peer", str(peer)]
+    assert main([str(model), *where, "--rounds", "1", "--threads", "1", *outputs]) == 0
+    ours, other = json.loads((tmp_path / "s.json").read_text())["results"]
+    assert 0 <= ours["AP"] <= ours["AP50"] <= 1
+    assert (other["is_peer"], other["AP"], other["outputs"]) == (True, None, 2)
+    assert (tmp_path / "s.svg").is_file()
+    assert "pictures (of data.json)" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--plot", "speed.svg"], "--plot shows speed against mAP; name the --data"),
+        (["--plot", "speed.gif", "--data", "x"], "a plot is .svg or .png"),
+        (["--images", "x"], "--images belongs to --data"),
+        (["--peer", "none.tflite"], "cannot read none.tflite: No such file"),
+        (["--peer", "none.pt"], "none.pt is no model file of this kind; need .tflite or .onnx"),
+        (["--data", "none.json"], "none.json"),
+    ],
+)
+def test_mistakes_are_named_before_minutes_pass(options, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=says):
+        main(["coco", *options])
+
+
+def test_a_model_that_is_none_is_named():
+    with pytest.raises(UserError, match="'none' is no model"):
+        main(["none", "--rounds", "1"])
+
+
+def test_a_data_set_that_the_model_does_not_know_is_refused(exported, data, capfd):
+    content = json.loads(data.read_text())
+    for category in content["categories"]:
+        category["name"] += "_other"
+    data.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"no mAP of .*: eval\.coco failed, as it says above"):
+        pictures = data.parent / "pictures"
+        main([str(exported / "model.onnx"), "--data", str(data), "--images", str(pictures)])
+    assert "error:" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("threads", ["0", "", "1,x", "257"])
+def test_threads_are_positive_numbers(threads, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["coco", "--threads", threads])
+    assert end.value.code == 2
