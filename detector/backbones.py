@@ -10,7 +10,16 @@ from typing import NamedTuple
 
 import keras
 
-from detector.blocks import Tensor, Unit, conv, inverted_residual, make_divisible, separable
+from detector.blocks import (
+    STOCK_NORM,
+    Norm,
+    Tensor,
+    Unit,
+    conv,
+    inverted_residual,
+    make_divisible,
+    separable,
+)
 
 # Howard et al. 2017, table 1: (filters, stride) of each depthwise-separable block.
 V1_ROWS = (
@@ -54,12 +63,13 @@ def rescale(image: Tensor) -> Tensor:
     return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(image)
 
 
-def mobilenet_v1(x: Tensor, width_multiplier: float) -> Taps:
+def mobilenet_v1(x: Tensor, width_multiplier: float, norm: Norm = STOCK_NORM) -> Taps:
     """MobileNetV1 (Howard et al. 2017) without its classifier.
 
     Args:
         x: `(B, H, W, 3)`, -1 ... 1.
         width_multiplier: alpha.
+        norm: the class of its batch norms.
 
     Returns:
         `conv_pw_11_relu` (stride 16) and `conv_pw_13_relu` (stride 32).
@@ -68,36 +78,37 @@ def mobilenet_v1(x: Tensor, width_multiplier: float) -> Taps:
     def width(filters: int) -> int:
         return max(1, int(filters * width_multiplier))
 
-    x = conv(x, Unit.of("conv1", "_bn"), width(32), kernel_size=3, stride=2)
+    x = conv(x, Unit.of("conv1", "_bn"), width(32), kernel_size=3, stride=2, norm=norm)
     outputs = [x]
     for block, (filters, stride) in enumerate(V1_ROWS, start=1):
         units = (Unit.of(f"conv_dw_{block}", "_bn"), Unit.of(f"conv_pw_{block}", "_bn"))
-        outputs.append(separable(outputs[-1], units, width(filters), stride))
+        outputs.append(separable(outputs[-1], units, width(filters), stride, norm))
     return Taps(outputs[_V1_STRIDE_16_BLOCK], outputs[-1])
 
 
-def mobilenet_v2(x: Tensor, width_multiplier: float) -> Taps:
+def mobilenet_v2(x: Tensor, width_multiplier: float, norm: Norm = STOCK_NORM) -> Taps:
     """MobileNetV2 (Sandler et al. 2018) without its classifier.
 
     Args:
         x: `(B, H, W, 3)`, -1 ... 1.
         width_multiplier: alpha; the last convolution keeps 1280 channels below 1.
+        norm: the class of its batch norms.
 
     Returns:
         `block_13_expand_relu` (stride 16) and `out_relu` (stride 32).
     """
     first = Unit("Conv1", "bn_Conv1", "Conv1_relu")
-    x = conv(x, first, make_divisible(32 * width_multiplier), kernel_size=3, stride=2)
+    x = conv(x, first, make_divisible(32 * width_multiplier), kernel_size=3, stride=2, norm=norm)
     expansions = []
     for expansion, filters, repeats, first_stride in V2_ROWS:
         for repeat in range(repeats):
             prefix = f"block_{len(expansions)}_" if expansions else "expanded_conv_"
             stride = first_stride if repeat == 0 else 1
             width = make_divisible(filters * width_multiplier)
-            x, expanded = inverted_residual(x, prefix, width, stride, expansion)
+            x, expanded = inverted_residual(x, prefix, width, stride, expansion, norm)
             expansions.append(expanded)
     last = 1280 if width_multiplier <= 1 else make_divisible(1280 * width_multiplier)
-    x = conv(x, Unit("Conv_1", "Conv_1_bn", "out_relu"), last)
+    x = conv(x, Unit("Conv_1", "Conv_1_bn", "out_relu"), last, norm=norm)
     return Taps(expansions[_V2_STRIDE_16_BLOCK], x)
 
 
@@ -120,7 +131,11 @@ def build_backbone(name: str, width_multiplier: float, resolution: int) -> keras
 
 
 def build_classifier(
-    name: str, num_classes: int, width_multiplier: float = 1.0, resolution: int = 224
+    name: str,
+    num_classes: int,
+    width_multiplier: float = 1.0,
+    resolution: int = 224,
+    norm: Norm = STOCK_NORM,
 ) -> keras.Model:
     """MobileNetV1 or V2 as a classifier.
 
@@ -132,7 +147,7 @@ def build_classifier(
         `(B, num_classes)`.
     """
     image = image_input(resolution)
-    features = BACKBONES[name](rescale(image), width_multiplier).stride_32
+    features = BACKBONES[name](rescale(image), width_multiplier, norm).stride_32
     top = _v1_top if name == "mobilenet_v1" else _v2_top
     return keras.Model(image, top(features, num_classes), name=f"{name}_classifier")
 

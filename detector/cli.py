@@ -9,6 +9,8 @@ VERBS = {
     "detect": ("detector.detect", "detect objects in pictures"),
     "check": ("training.check", "find what is wrong with a data set"),
     "preview": ("training.preview", "show what training will see"),
+    "classify": ("training.classify", "name what pictures show; train that on yours"),
+    "train": ("training.train", "train a detector on your own pictures"),
     "convert": ("training.convert", "write a data set as COCO, VOC or YOLO"),
     "eval": ("eval.coco", "measure COCO's mAP"),
     "compare": ("eval.compare", "two models side by side"),

@@ -11,7 +11,7 @@ import keras
 from configs.schema import AnchorConfig, ModelConfig
 from detector.anchors import anchors_per_cell
 from detector.backbones import BACKBONES, image_input, rescale
-from detector.blocks import Tensor, Unit, conv, depthwise
+from detector.blocks import STOCK_NORM, Norm, Tensor, Unit, conv, depthwise
 
 # Channels of the four extra feature maps at width 1 (`layer_depth` of the feature extractor).
 EXTRA_FILTERS = (512, 256, 256, 128)
@@ -20,12 +20,13 @@ _MIN_FILTERS = 16  # `min_depth` of the official config
 _HEAD_INITIALIZER: Any = {"class_name": "TruncatedNormal", "config": {"stddev": 0.03}}
 
 
-def build_ssdlite(config: ModelConfig, num_classes: int) -> keras.Model:
+def build_ssdlite(config: ModelConfig, num_classes: int, norm: Norm = STOCK_NORM) -> keras.Model:
     """The detection network, with random weights.
 
     Args:
         config: backbone, width, input size and anchors.
         num_classes: C, without background.
+        norm: the class of its batch norms.
 
     Returns:
         a model from uint8 `(B, S, S, 3)` RGB to a dict of `box_deltas` `(B, A, 4)`
@@ -33,32 +34,34 @@ def build_ssdlite(config: ModelConfig, num_classes: int) -> keras.Model:
         over the A anchors of `detector.anchors.model_anchors`.
     """
     image = image_input(config.input_size)
-    taps = BACKBONES[config.backbone](rescale(image), config.width_multiplier)
+    taps = BACKBONES[config.backbone](rescale(image), config.width_multiplier, norm)
     maps = list(taps)
     for number, filters in enumerate(EXTRA_FILTERS, start=1):
-        maps.append(_extra(maps[-1], f"extra_{number}", filters, config.width_multiplier))
+        maps.append(_extra(maps[-1], f"extra_{number}", filters, config.width_multiplier, norm))
     outputs = {
-        "box_deltas": _heads(maps, "box", 4, config.anchors),
-        "class_logits": _heads(maps, "class", num_classes + 1, config.anchors),
+        "box_deltas": _heads(maps, "box", 4, config.anchors, norm),
+        "class_logits": _heads(maps, "class", num_classes + 1, config.anchors, norm),
     }
     name = f"ssdlite_{config.backbone}_{config.input_size}"
     return keras.Model(image, outputs, name=name)
 
 
-def _extra(x: Tensor, name: str, filters: int, width_multiplier: float) -> Tensor:
+def _extra(x: Tensor, name: str, filters: int, width_multiplier: float, norm: Norm) -> Tensor:
     """1x1 to half the depth, depthwise 3x3 of stride 2, 1x1 to the full depth."""
     reduced, full = (
         max(int(depth * width_multiplier), _MIN_FILTERS) for depth in (filters // 2, filters)
     )
-    x = conv(x, Unit.of(f"{name}_reduce"), reduced)
-    x = depthwise(x, Unit.of(f"{name}_depthwise"), stride=2)
-    return conv(x, Unit.of(f"{name}_project"), full)
+    x = conv(x, Unit.of(f"{name}_reduce"), reduced, norm=norm)
+    x = depthwise(x, Unit.of(f"{name}_depthwise"), 2, norm)
+    return conv(x, Unit.of(f"{name}_project"), full, norm=norm)
 
 
-def _heads(maps: list[Tensor], kind: str, channels: int, anchors: AnchorConfig) -> Tensor:
+def _heads(
+    maps: list[Tensor], kind: str, channels: int, anchors: AnchorConfig, norm: Norm
+) -> Tensor:
     """One head per feature map, joined along the anchors: `(B, A, channels)`."""
     parts = [
-        _head(x, f"head_{level}_{kind}", per_cell, channels)
+        _head(x, f"head_{level}_{kind}", per_cell, channels, norm)
         for level, (x, per_cell) in enumerate(zip(maps, anchors_per_cell(anchors), strict=True))
     ]
     name = {"box": "box_deltas", "class": "class_logits"}[kind]
@@ -66,10 +69,10 @@ def _heads(maps: list[Tensor], kind: str, channels: int, anchors: AnchorConfig) 
     return keras.layers.Concatenate(axis=1, dtype="float32", name=name)(parts)
 
 
-def _head(x: Tensor, name: str, per_cell: int, channels: int) -> Tensor:
+def _head(x: Tensor, name: str, per_cell: int, channels: int, norm: Norm) -> Tensor:
     """Depthwise 3x3 with batch norm and ReLU6, then 1x1 with a bias and nothing after it."""
     height, width = x.shape[1:3]
-    x = depthwise(x, Unit.of(f"{name}_depthwise"))
+    x = depthwise(x, Unit.of(f"{name}_depthwise"), norm=norm)
     x = keras.layers.Conv2D(
         per_cell * channels,
         1,

@@ -1,0 +1,167 @@
+"""Pictures with one class each: what a classifier learns from, whatever they are stored in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.preprocess import resize
+
+_LOOKED_AT = 50  # pictures, to learn how large they are
+_SHARE_OF_MEMORY = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures that are not read yet.
+
+    Attributes:
+        labels: int64 `(N,)`, 0 ... C-1.
+        read: gives the picture of an index, RGB uint8 `(H, W, 3)`; may raise `UserError`. Several
+            threads call it at once.
+    """
+
+    labels: np.ndarray
+    read: Callable[[int], np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, indices: np.ndarray) -> Pictures:
+        """Some of them, by index."""
+        chosen = indices.tolist()
+        return Pictures(self.labels[indices], lambda i: self.read(chosen[i]))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassData:
+    """A data set for a classifier.
+
+    Attributes:
+        name: as its user named it.
+        form: what it is stored in, in words.
+        classes: C names, in the order of their labels.
+        splits: "train", and one or both of "val" and "test".
+        notes: what its user should know, a line each.
+    """
+
+    name: str
+    form: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, Pictures]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def held_out(self) -> str:
+        """The split that is measured."""
+        return "val" if "val" in self.splits else "test"
+
+    def split(self, name: str | None) -> Pictures:
+        """One split; None for the one that is measured.
+
+        Raises:
+            UserError: there is no such split.
+        """
+        name = name or self.held_out
+        if name not in self.splits:
+            raise UserError(f"{self.name} has no split {name!r}, only {', '.join(self.splits)}")
+        return self.splits[name]
+
+    def relabelled(self, classes: Sequence[str]) -> ClassData:
+        """The same with the labels of a model, matched by name.
+
+        Raises:
+            UserError: the model does not know one of the classes.
+        """
+        unknown = [name for name in self.classes if name not in classes]
+        if unknown:
+            known = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
+            raise UserError(f"{self.name}: the model does not know {unknown[0]!r}, only {known}")
+        new = np.array([classes.index(name) for name in self.classes])
+        splits = {name: Pictures(new[part.labels], part.read) for name, part in self.splits.items()}
+        return replace(self, classes=tuple(classes), splits=splits)
+
+
+class Loaded(NamedTuple):
+    """Pictures in memory, at the size of the network's input.
+
+    Attributes:
+        images: RGB uint8 `(N, S, S, 3)`.
+        labels: int64 `(N,)`.
+        failed: why pictures are left out, a line for each that cannot be read.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    failed: list[str]
+
+
+def load_pictures(pictures: Pictures, resolution: int, name: str) -> Loaded:
+    """Read and resize pictures; what cannot be read is left out.
+
+    Args:
+        pictures: any number.
+        resolution: S, px.
+        name: of the split, for messages.
+
+    Raises:
+        UserError: they do not fit into memory, or none can be read.
+    """
+    from tqdm import tqdm
+
+    _require_memory(len(pictures), resolution, name)
+    images = np.empty((len(pictures), resolution, resolution, 3), np.uint8)
+
+    def load(index: int) -> str | None:
+        try:
+            images[index] = resize(pictures.read(index), resolution)
+        except UserError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(load, range(len(pictures)))
+        bar = tqdm(results, f"reading {name}", len(pictures), unit="picture", delay=2)
+        faults = list(bar)
+    failed = [fault for fault in faults if fault is not None]
+    if len(failed) == len(pictures):
+        raise UserError(f"no picture of {name} can be read: {(failed or ['there is none'])[0]}")
+    if not failed:
+        return Loaded(images, pictures.labels, [])
+    readable = np.array([fault is None for fault in faults])
+    return Loaded(images[readable], pictures.labels[readable], failed)
+
+
+def usual_side(pictures: Pictures) -> int:
+    """The median of the longer sides, px, of at most 50 pictures spread over all.
+
+    Raises:
+        UserError: none of them can be read.
+    """
+    sides, fault = [], "there is none"
+    for index in np.linspace(0, len(pictures) - 1, min(len(pictures), _LOOKED_AT)).astype(int):
+        try:
+            sides.append(max(pictures.read(int(index)).shape[:2]))
+        except UserError as error:
+            fault = str(error)
+    if not sides:
+        raise UserError(f"the pictures cannot be read: {fault}")
+    return int(np.median(sides))
+
+
+def _require_memory(count: int, resolution: int, name: str) -> None:
+    import psutil
+
+    needed = count * resolution**2 * 3
+    free = psutil.virtual_memory().available
+    if needed > free * _SHARE_OF_MEMORY:
+        raise UserError(
+            f"{count:,} pictures of {name} at {resolution} px take {needed / 1e9:.1f} GB of memory,"
+            f" {free / 1e9:.1f} GB are free; use a smaller --resolution or fewer pictures"
+        )

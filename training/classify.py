@@ -1,0 +1,209 @@
+"""Classify pictures: train a MobileNetV1 or V2, measure it, or name what pictures show."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import UserError
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, run
+from detector.files import check_outputs, write_text
+from training.classify_arguments import LEAST_SIDE, MOST_SIDE, TOP, parse
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from training.class_data import ClassData, Loaded
+    from training.class_metrics import Figures
+    from training.classifier_fit import Recipe
+    from training.classifier_run import Classifier
+
+_STRIDE = 32  # of the backbones
+_NAMED = 10  # unreadable pictures that are named one by one
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = parse(argv)
+    check_outputs([args.json])
+    return {"train": _train, "evaluate": _evaluate, "predict": _predict}[args.action](args)
+
+
+def _train(args: argparse.Namespace) -> int:
+    from detector.data.write import check_new_folder
+
+    check_new_folder(args.output)
+    data, train, held_out = _read(args)
+    mirror = not is_grey(train.images) if args.mirror is None else args.mirror
+    from detector.backend import start_keras
+
+    start_keras()
+    from training.classifier_fit import Recipe, enough_epochs
+
+    epochs = args.epochs or enough_epochs(len(train.labels))
+    start = time.monotonic()
+    classifier = _fit(args, data, train, held_out, Recipe(epochs, args.seed, mirror))
+    seconds = time.monotonic() - start
+    from training.class_metrics import measure
+    from training.classifier_run import save_run
+
+    figures = measure(held_out.labels, classifier.probabilities(held_out.images), data.classes)
+    recipe = {
+        "data": _printable(data.name),
+        "training_pictures": len(train.labels),
+        "epochs": epochs,
+        "seed": args.seed,
+        "mirror": mirror,
+        "seconds": round(seconds, 1),
+    }
+    whole = classifier.spec.model_copy(update={"metrics": figures, "recipe": recipe})
+    save_run(args.output, classifier._replace(spec=whole))
+    _report(figures, f"{data.held_out} after {seconds:.0f} s of training", args.json)
+    _say([f"saved {args.output}"])
+    return EXIT_OK
+
+
+def _fit(
+    args: argparse.Namespace, data: ClassData, train: Loaded, held_out: Loaded, recipe: Recipe
+) -> Classifier:
+    import keras
+
+    from detector.backbones import build_classifier
+    from training.classifier_fit import fit
+    from training.classifier_run import Classifier, ClassifierSpec
+
+    keras.utils.set_random_seed(recipe.seed)
+    size = train.images.shape[1]
+    network = build_classifier(args.network, len(data.classes), args.width, size)
+    print(
+        f"{args.network}, width {args.width:g}, {size} px: {network.count_params():,} parameters;"
+        f" {recipe.epochs} epochs, seed {recipe.seed}, {'' if recipe.mirror else 'not '}mirrored"
+    )
+    fit(network, train, held_out, recipe)
+    return Classifier(
+        network,
+        ClassifierSpec(
+            classes=data.classes, network=args.network, width=args.width, resolution=size
+        ),
+    )
+
+
+def _read(args: argparse.Namespace) -> tuple[ClassData, Loaded, Loaded]:
+    """The data, and its two splits at the size of the network's input."""
+    from training.class_data import load_pictures, usual_side
+    from training.class_open import open_class_data
+
+    data = open_class_data(args.data)
+    _say(data.notes)
+    size = args.resolution
+    if size is None:
+        # Twice the pictures' size: of a small picture a network of stride 32 leaves one cell.
+        fitting = 2 * usual_side(data.splits["train"]) // _STRIDE * _STRIDE
+        size = min(max(fitting, LEAST_SIDE), MOST_SIDE)
+    train = load_pictures(data.splits["train"], size, "train")
+    held_out = load_pictures(data.split(None), size, data.held_out)
+    _name_failed([*train.failed, *held_out.failed])
+    if len(set(train.labels.tolist())) < 2:
+        raise UserError(f"{data.name}: only pictures of one class can be read, and two are needed")
+    _say(
+        [
+            f"{data.name}: {data.form}, {len(data.classes)} classes; "
+            f"train {len(train.labels):,}, {data.held_out} {len(held_out.labels):,} pictures"
+        ]
+    )
+    return data, train, held_out
+
+
+def is_grey(images: np.ndarray) -> bool:
+    """Whether no picture, uint8 `(N, S, S, 3)`, has a colour: digits and letters, mostly."""
+    return bool((images == images[..., :1]).all())
+
+
+def _name_failed(failed: list[str]) -> None:
+    for line in failed[:_NAMED]:
+        _say([f"left out: {line}"], sys.stderr)
+    if failed:
+        _say([f"{len(failed)} pictures cannot be read and are left out"], sys.stderr)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from training.class_data import load_pictures
+    from training.class_metrics import measure
+    from training.class_open import open_class_data
+
+    classifier = _open_model(str(args.model))
+    spec = classifier.spec
+    data = open_class_data(args.data).relabelled(spec.classes)
+    _say(data.notes)
+    split = args.split or data.held_out
+    loaded = load_pictures(data.split(split), spec.resolution, split)
+    _name_failed(loaded.failed)
+    figures = measure(loaded.labels, classifier.probabilities(loaded.images), spec.classes)
+    _report(figures, f"{split} of {data.name}", args.json)
+    return EXIT_OK
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from detector.images import find_images, read_image
+    from detector.preprocess import resize
+
+    pictures = find_images(args.pictures)
+    check_outputs([args.json], pictures)
+    classifier = _open_model(args.model)
+    results = []
+    for picture in pictures:
+        try:
+            image = resize(read_image(picture), classifier.spec.resolution)
+        except UserError as error:
+            _say([f"skipped: {error}"], sys.stderr)
+            continue
+        top = _top_classes(classifier, image)
+        results.append({"file": str(picture), "top": top})
+        named = (f"{one['class']} {one['probability']:.3f}" for one in top)
+        _say([f"{picture}: {', '.join(named)}"])
+    if args.json:
+        write_text(args.json, json.dumps(results, indent=1))
+    return EXIT_OK if len(results) == len(pictures) else EXIT_CHECK_FAILED
+
+
+def _top_classes(classifier: Classifier, image: np.ndarray) -> list[dict[str, Any]]:
+    probabilities = classifier.probabilities(image[None])[0]
+    best = probabilities.argsort(kind="stable")[::-1][:TOP].tolist()
+    names = classifier.spec.classes
+    return [{"class": names[i], "probability": float(probabilities[i])} for i in best]
+
+
+def _open_model(model: str) -> Classifier:
+    from detector.backend import start_keras
+
+    start_keras()
+    from training.classifier_run import open_classifier
+
+    return open_classifier(model)
+
+
+def _report(figures: Figures, of: str, json_file: Path | None) -> None:
+    from training.class_metrics import to_lines
+
+    _say([f"\n{of}:", *to_lines(figures)])
+    if json_file:
+        write_text(json_file, figures.model_dump_json(indent=1))
+
+
+def _say(lines: Iterable[str], file: Any = None) -> None:
+    for line in lines:
+        print(_printable(line), file=file)
+
+
+def _printable(text: str) -> str:
+    """The name of a file need not be UTF-8; stdout and JSON would refuse it."""
+    return text.encode("utf-8", "replace").decode()
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

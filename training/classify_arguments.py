@@ -1,0 +1,136 @@
+"""What `python -m training.classify` understands, and its help."""
+
+from __future__ import annotations
+
+import argparse
+
+from detector.command import make_parser, path, positive
+
+_NETWORKS = ("mobilenet_v1", "mobilenet_v2")
+LEAST_SIDE, MOST_SIDE = 64, 128  # px, of an input size chosen by the data
+TOP = 5  # classes of a picture that are printed
+
+_EXAMPLES = """examples:
+  python -m training.classify train --data pets/ --output pets_run
+  python -m training.classify train --data cifar-10-python.tar.gz --output cifar --width 1
+  python -m training.classify evaluate --data pets/ --model pets_run
+  python -m training.classify predict photo.jpg 'more/*.png' --model pets_run
+  python -m training.classify predict photo.jpg --model imagenet
+"""
+_DATA_FORM = """
+DATA is a folder of class folders, with train/ and val/ or test/ above them or without (then a
+fifth of each class is held out, by a hash of the files' content); or CIFAR-10, the Python or the
+binary version: the .tar.gz, or the folder it unpacks to.
+"""
+_FIGURES_FORM = """
+JSON: {"pictures": int, "accuracy": 0...1, "macro_recall": 0...1, "macro_auc": 0...1 | null,
+  "classes": [{"name": str, "pictures": int, "recall": 0...1 | null, "auc": 0...1 | null}]}
+Recall is per class; AUC is of one class against the rest. Both are averaged over classes.
+"""
+_TRAIN_FORM = f"""{_DATA_FORM}
+Figures are those of val, or else test, after the last epoch; nothing is chosen by them. Pictures
+that cannot be read are named and left out. OUTPUT gets classifier.keras and classifier.json.
+{_FIGURES_FORM}"""
+_PREDICT_FORM = """
+JSON: [{"file": str, "top": [{"class": str, "probability": 0...1}]}]
+
+exit code: 0; 1 if a picture could not be read (it is named and skipped); 2 on bad input
+"""
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The arguments; `action` is "train", "evaluate" or "predict"."""
+    parser = make_parser(
+        "training.classify", "Train, measure and use picture classifiers.", _EXAMPLES
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, about: str, epilog: str) -> argparse.ArgumentParser:
+        return actions.add_parser(
+            name,
+            help=about,
+            description=about.capitalize() + ".",
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    _add_train(add("train", "train a classifier", _TRAIN_FORM))
+    _add_evaluate(add("evaluate", "measure a classifier", _DATA_FORM + _FIGURES_FORM))
+    _add_predict(add("predict", f"print the top {TOP} classes of pictures", _PREDICT_FORM))
+    return parser.parse_args(argv)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    parser.add_argument(
+        "--output", type=path, required=True, metavar="DIR", help="a new folder for the model"
+    )
+    parser.add_argument(
+        "--network", choices=_NETWORKS, default=_NETWORKS[0], help=f"({_NETWORKS[0]})"
+    )
+    parser.add_argument(
+        "--width",
+        type=positive(float, 4),
+        default=0.25,
+        metavar="ALPHA",
+        help="width multiplier (0.25)",
+    )
+    parser.add_argument(
+        "--resolution",
+        type=positive(int, 2048),
+        metavar="PX",
+        help=f"height and width of the input (twice the pictures', {LEAST_SIDE} ... {MOST_SIDE})",
+    )
+    parser.add_argument(
+        "--epochs", type=positive(int), metavar="N", help="(30; more of under 1,280 pictures)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="of the weights, the order and the augmentation (0)",
+    )
+    parser.add_argument(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="also show pictures mirrored (yes, unless all are grey as digits and letters are)",
+    )
+    _add_json(parser)
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and {2**32 - 1}, got {text}")
+    return value
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    parser.add_argument("--model", type=path, required=True, metavar="RUN", help="what train wrote")
+    parser.add_argument(
+        "--split",
+        choices=("train", "val", "test"),
+        help="what to measure on (val; test where there is no val)",
+    )
+    _add_json(parser)
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="files, folders or globs")
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="RUN|imagenet",
+        help="what train wrote, or MobileNetV2 with the 1000 classes of ImageNet",
+    )
+    _add_json(parser)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=path, required=True, metavar="DATA", help="as below")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=path, metavar="FILE", help="write the result as JSON")

@@ -1,0 +1,249 @@
+"""Where the weights come from that training starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from configs.errors import UserError
+from configs.schema import ModelConfig
+from detector import artefact
+from detector.models import load_model
+from detector.weights.download import RemoteFile, cache_folder, fetch
+from training import classifier_run
+
+if TYPE_CHECKING:
+    import keras
+
+_APPLICATIONS = "https://storage.googleapis.com/tensorflow/keras-applications"
+# `keras.applications`: the widths that have weights, and where those for 224 px lie.
+_IMAGENET_FILES = {
+    "mobilenet_v1": {
+        width: f"{_APPLICATIONS}/mobilenet/mobilenet_{text}_224_tf_no_top.h5"
+        for width, text in ((0.25, "2_5"), (0.5, "5_0"), (0.75, "7_5"), (1.0, "1_0"))
+    },
+    "mobilenet_v2": {
+        width: f"{_APPLICATIONS}/mobilenet_v2/"
+        f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_224_no_top.h5"
+        for width in (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+    },
+}
+
+
+_NAMES_SHOWN = 6  # layers on a line; all are in the report's attributes
+
+
+@dataclass(frozen=True)
+class StartReport:
+    """What became of each layer and class.
+
+    Attributes:
+        source: as asked for.
+        loaded: layers that got all their weights, input to output.
+        partly: class convolutions that got the channels of the kept classes.
+        fresh: layers that start from random weights.
+        skipped: layers of the source that found no place.
+        kept_classes: those that the source knows.
+        new_classes: those that it does not, and that start fresh.
+        dropped_classes: those of the source that are not asked for.
+    """
+
+    source: str
+    loaded: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    kept_classes: tuple[str, ...] = ()
+    new_classes: tuple[str, ...] = ()
+    dropped_classes: tuple[str, ...] = ()
+
+    def to_lines(self) -> list[str]:
+        """In words, for a person."""
+        if not self.loaded:
+            return ["start from random weights"]
+        layers = {"loaded": self.loaded, "loaded by class": self.partly, "fresh": self.fresh}
+        counts = [f"{len(names)} layers {what}" for what, names in layers.items() if names]
+        lines = [f"start from {self.source}: {', '.join(counts)}"]
+        if self.fresh:
+            lines.append(f"fresh layers: {_list(self.fresh)}")
+        if self.skipped:
+            lines.append(f"not used of {self.source}: {_list(self.skipped)}")
+        lines.append(f"classes kept: {', '.join(self.kept_classes) or 'none'}")
+        lines.append(f"classes that start fresh: {', '.join(self.new_classes) or 'none'}")
+        if self.dropped_classes:
+            lines.append(f"classes left behind: {', '.join(self.dropped_classes)}")
+        return lines
+
+
+def _list(names: Sequence[str]) -> str:
+    shown, more = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def start_from(
+    network: keras.Model, config: ModelConfig, class_names: Sequence[str], source: str
+) -> StartReport:
+    """Copy weights into a fresh detector.
+
+    Args:
+        network: as `detector.ssdlite.build_ssdlite` makes it of `config` and the classes.
+        config: of the network.
+        class_names: of the network, in the order of their labels.
+        source: "none"; "imagenet" for the backbone alone, downloaded, or a `.h5` file of it (see
+            `detector.weights.keras_imagenet`); a classifier's run folder, for the backbone; or a
+            detector: a run's folder, of which its best model is taken, or what
+            `detector.models.load_model` takes. Layers of equal name and shape are copied, and of
+            class channels those of equal name, in upper or lower case.
+
+    Raises:
+        UserError: there is no such source, it is damaged, or its backbone or width is another.
+    """
+    new = StartReport(source, new_classes=tuple(class_names))
+    if source == "none":
+        return replace(new, fresh=tuple(_weights_by_layer(network)))
+    if source == "imagenet" or Path(source).suffix == ".h5":
+        path = _imagenet_file(config) if source == "imagenet" else Path(source)
+        return _from_imagenet(network, config, path, new)
+    folder = Path(source)
+    if _holds(folder, classifier_run.DESCRIPTION):
+        donor, about = classifier_run.load_run(folder)
+        _require_equal_backbones(config, about.network, about.width, source)
+        return _from_network(network, donor, (), new)
+    is_run = _holds(folder / "best", artefact.DESCRIPTION)
+    donor, spec = load_model(str(folder / "best") if is_run else source)
+    _require_equal_backbones(config, spec.model.backbone, spec.model.width_multiplier, source)
+    return _from_network(network, donor, spec.class_names, new)
+
+
+def _holds(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).is_file()
+    except OSError:  # a name too long for the file system
+        return False
+
+
+def _imagenet_file(config: ModelConfig) -> Path:
+    files, width = _IMAGENET_FILES[config.backbone], config.width_multiplier
+    if width not in files:
+        raise UserError(
+            f"there are no ImageNet weights of {config.backbone} at width {width}; "
+            f"set model.width_multiplier to one of {', '.join(map(str, files))}"
+        )
+    return fetch(RemoteFile(files[width]), cache_folder() / "imagenet")
+
+
+def _from_imagenet(
+    network: keras.Model, config: ModelConfig, path: Path, report: StartReport
+) -> StartReport:
+    from detector.weights.keras_imagenet import load_imagenet
+    from training.freezing import layers_up_to
+
+    load_imagenet(network, path, config.backbone, config.width_multiplier)
+    loaded = tuple(layer.name for layer in layers_up_to(network, "backbone") if layer.weights)
+    fresh = tuple(name for name in _weights_by_layer(network) if name not in loaded)
+    return replace(report, loaded=loaded, fresh=fresh)
+
+
+def _require_equal_backbones(
+    config: ModelConfig, backbone: str, width_multiplier: float, source: str
+) -> None:
+    if (config.backbone, config.width_multiplier) != (backbone, width_multiplier):
+        raise UserError(
+            f"{source} is {backbone} at width {width_multiplier}, the model to train "
+            f"{config.backbone} at width {config.width_multiplier}; set model.backbone={backbone} "
+            f"and model.width_multiplier={width_multiplier}, or start from something else"
+        )
+
+
+def _from_network(
+    network: keras.Model, donor: keras.Model, donor_names: Sequence[str], report: StartReport
+) -> StartReport:
+    from detector.weights.variables import set_layer_weights
+
+    names = report.new_classes
+    channels = _Channels.of(names, donor_names)
+    ours, theirs = _weights_by_layer(network), _weights_by_layer(donor)
+    matched = {name: channels.match(name, ours[name], theirs.get(name, [])) for name in ours}
+    given = {name: arrays for name, arrays in matched.items() if arrays}
+    set_layer_weights(network, given)
+    partly = () if channels.is_complete else tuple(filter(_is_class_conv, given))
+    return replace(
+        report,
+        loaded=tuple(name for name in given if name not in partly),
+        partly=partly,
+        fresh=tuple(name for name in ours if name not in given),
+        skipped=tuple(name for name in theirs if name not in given),
+        kept_classes=_at(names, channels.sources),
+        new_classes=_at(names, set(range(channels.ours)).difference(channels.sources)),
+        dropped_classes=_at(
+            donor_names, set(range(channels.theirs)).difference(channels.sources.values())
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Channels:
+    """Which class channels of a donor go where; the background is channel 0.
+
+    Attributes:
+        ours: channels of each anchor, of the network.
+        theirs: likewise, of the donor.
+        sources: the donor's channel for each of ours that it knows.
+    """
+
+    ours: int
+    theirs: int
+    sources: dict[int, int]
+
+    @classmethod
+    def of(cls, names: Sequence[str], donor_names: Sequence[str]) -> _Channels:
+        known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
+        folded = enumerate(map(str.casefold, names), start=1)
+        sources = {channel: known[name] for channel, name in folded if name in known}
+        return cls(len(names) + 1, len(donor_names) + 1, {0: 0, **sources})
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the donor knows all of ours."""
+        return len(self.sources) == self.ours
+
+    def match(
+        self, layer: str, fresh: list[np.ndarray], given: list[np.ndarray]
+    ) -> list[np.ndarray] | None:
+        """The weights that a layer is to get; None where those given do not fit."""
+        if not (_is_class_conv(layer) and given):
+            is_same = [array.shape for array in fresh] == [array.shape for array in given]
+            return given if is_same else None
+        fresh = [_by_anchor(array, self.ours) for array in fresh]
+        given = [_by_anchor(array, self.theirs) for array in given]
+        pairs = list(zip(fresh, given, strict=True))
+        if any(f.shape[:-1] != g.shape[:-1] for f, g in pairs):
+            return None  # another number of anchors
+        return [self._mix(*pair) for pair in pairs]
+
+    def _mix(self, fresh: np.ndarray, given: np.ndarray) -> np.ndarray:
+        mixed = fresh.copy()
+        mixed[..., list(self.sources)] = given[..., list(self.sources.values())]
+        return mixed.reshape(*mixed.shape[:-2], -1)
+
+
+def _at(names: Sequence[str], channels: Iterable[int]) -> tuple[str, ...]:
+    """The classes of channels, in the order of their labels."""
+    return tuple(names[channel - 1] for channel in sorted(channels) if channel)
+
+
+def _by_anchor(array: np.ndarray, channels: int) -> np.ndarray:
+    """The last axis as (anchors of a cell, channels): the order of `detector.ssdlite`."""
+    return array.reshape(*array.shape[:-1], -1, channels)
+
+
+def _is_class_conv(layer: str) -> bool:
+    return layer.startswith("head_") and layer.endswith("_class_conv")
+
+
+def _weights_by_layer(network: keras.Model) -> dict[str, list[np.ndarray]]:
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
