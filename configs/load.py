@@ -23,7 +23,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a configuration.
 
     Args:
-        source: a YAML file, or the name of one that comes with the project (`coco_300`).
+        source: a YAML file, or the name of one that comes with the project (`coco_300`). Where it
+            names another as its `base`, it changes that one.
         overrides: `section.key=value` strings, applied last; a value is read as YAML.
 
     Raises:
@@ -31,7 +32,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
             offers the nearest one), or a value has the wrong type or range.
     """
     path = _find(source)
-    values = _read(path)
+    values = _with_base(_read(path))
     for override in overrides:
         _apply(values, override)
     try:
@@ -67,6 +68,26 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected a mapping of sections, got {type(values).__name__}")
     return values
+
+
+def _with_base(values: dict[str, Any]) -> dict[str, Any]:
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    if base not in config_names():
+        raise UserError(f"base: {base!r} is no configuration that comes with the project")
+    return _merged(_with_base(_read(_find(base))), values)
+
+
+def _merged(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            merged[key] = _merged(before, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

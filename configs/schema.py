@@ -129,10 +129,13 @@ class TrainConfig(_Section):
     # Moving average of the weights: min(ema_momentum, (1 + t) / (10 + t)) at step t; 0 for none
     ema_momentum: float = Field(default=0.998, ge=0, lt=1)
     freeze: Literal["none", "tap", "backbone"] = "none"
-    # Batch norm keeps its statistics. auto: under 1,000 pictures, where theirs would be noise
+    # Batch norm keeps its statistics, and is folded into the convolutions. auto: under 1,000
+    # pictures, whose statistics would be noise, unless there are no weights to start from
     freeze_norm: bool | Literal["auto"] = "auto"
     # auto: 0.97 under 5,000 steps, 0.999 otherwise (which keeps 67 % of the first after 400)
     norm_momentum: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on a GPU
+    save_seconds: float = Field(default=60.0, gt=0)  # between two states that a run resumes from
     evaluate_every: int = Field(default=1, ge=1)  # epochs
     patience: int = Field(default=0, ge=0)  # evaluations without a better AP; 0: never stop early
 

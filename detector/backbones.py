@@ -69,7 +69,7 @@ def mobilenet_v1(x: Tensor, width_multiplier: float, norm: Norm = STOCK_NORM) ->
     Args:
         x: `(B, H, W, 3)`, -1 ... 1.
         width_multiplier: alpha.
-        norm: the class of its batch norms.
+        norm: the class of its batch norms; None for biases instead.
 
     Returns:
         `conv_pw_11_relu` (stride 16) and `conv_pw_13_relu` (stride 32).
@@ -92,7 +92,7 @@ def mobilenet_v2(x: Tensor, width_multiplier: float, norm: Norm = STOCK_NORM) ->
     Args:
         x: `(B, H, W, 3)`, -1 ... 1.
         width_multiplier: alpha; the last convolution keeps 1280 channels below 1.
-        norm: the class of its batch norms.
+        norm: the class of its batch norms; None for biases instead.
 
     Returns:
         `block_13_expand_relu` (stride 16) and `out_relu` (stride 32).

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import keras
 
 Tensor = Any  # a keras.KerasTensor, `(B, H, W, C)`
-# The batch norm of a network: training passes a faster one with the same weights.
-Norm = type[keras.layers.BatchNormalization]
+# The batch norm of a network: training passes a faster one with the same weights, or None for
+# convolutions with a bias instead, into which batch norm was folded.
+Norm = type[keras.layers.BatchNormalization] | None
 STOCK_NORM: Norm = keras.layers.BatchNormalization
 
 # TF OD API's and keras.applications' value; Keras' own default is the same.
@@ -46,7 +47,9 @@ def relu6(x: Tensor, name: str) -> Tensor:
 
 
 def batch_norm(x: Tensor, name: str, norm: Norm = STOCK_NORM) -> Tensor:
-    """Batch normalisation over the channels."""
+    """Batch normalisation over the channels; with None, nothing."""
+    if norm is None:
+        return x
     return norm(epsilon=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM, name=name)(x)
 
 
@@ -59,9 +62,9 @@ def conv(
     linear: bool = False,
     norm: Norm = STOCK_NORM,
 ) -> Tensor:
-    """Convolution without bias, batch norm, and ReLU6 unless `linear`."""
+    """Convolution, batch norm in place of a bias, and ReLU6 unless `linear`."""
     layer = keras.layers.Conv2D(
-        filters, kernel_size, stride, padding="same", use_bias=False, name=unit.conv
+        filters, kernel_size, stride, padding="same", use_bias=norm is None, name=unit.conv
     )
     x = batch_norm(layer(x), unit.norm, norm)
     return x if linear else relu6(x, unit.relu)
@@ -69,7 +72,9 @@ def conv(
 
 def depthwise(x: Tensor, unit: Unit, stride: int = 1, norm: Norm = STOCK_NORM) -> Tensor:
     """3x3 convolution of each channel by itself, batch norm, ReLU6."""
-    layer = keras.layers.DepthwiseConv2D(3, stride, padding="same", use_bias=False, name=unit.conv)
+    layer = keras.layers.DepthwiseConv2D(
+        3, stride, padding="same", use_bias=norm is None, name=unit.conv
+    )
     return relu6(batch_norm(layer(x), unit.norm, norm), unit.relu)
 
 
@@ -102,7 +107,7 @@ def inverted_residual(
         filters: output channels.
         stride: 1 or 2, of the depthwise convolution.
         expansion: factor on C inside the block; with 1 there is no expansion layer.
-        norm: the class of its batch norms.
+        norm: the class of its batch norms; None for none.
 
     Returns:
         the block's output `(B, H / stride, W / stride, filters)` and the expanded tensor

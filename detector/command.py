@@ -102,10 +102,15 @@ data.yaml, or a YAML that names train and val; DATA:SPLIT takes one split (bccd:
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, name: str = "data") -> None:
-    """`DATA` and `--images`, alike in every command that reads a data set; help says what it is."""
-    parser.add_argument(name, metavar=name.upper(), help="a data set, as below")
+    """`DATA` and `--images`, alike in every command that reads a data set; help says what it is.
+
+    Args:
+        parser: of the command.
+        name: of the argument; where it begins with "--", it may be left out.
+    """
+    parser.add_argument(name, metavar=name.strip("-").upper(), help="a data set, as below")
     parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
-    parser.epilog = (parser.epilog or "") + _DATA_FORMS.replace("DATA", name.upper())
+    parser.epilog = (parser.epilog or "") + _DATA_FORMS.replace("DATA", name.strip("-").upper())
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

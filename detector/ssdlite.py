@@ -26,7 +26,7 @@ def build_ssdlite(config: ModelConfig, num_classes: int, norm: Norm = STOCK_NORM
     Args:
         config: backbone, width, input size and anchors.
         num_classes: C, without background.
-        norm: the class of its batch norms.
+        norm: the class of its batch norms; None for biases instead.
 
     Returns:
         a model from uint8 `(B, S, S, 3)` RGB to a dict of `box_deltas` `(B, A, 4)`

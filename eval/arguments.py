@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import UserError
@@ -28,6 +29,20 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", metavar="NAME", help="of a model folder: keras, tflite, onnx")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
     parser.add_argument("--json", type=path, metavar="FILE", help="write figures and settings")
+
+
+def input_files(args: argparse.Namespace) -> list[Path]:
+    """The files that the arguments name, which no output may overwrite: those of the model too."""
+    without_split = args.data.rpartition(":")[0]
+    named = [Path(one) for one in (args.detections, args.data, without_split) if one]
+    return [*named, *model_files(args.model)] if args.model else named
+
+
+def model_files(model: str) -> list[Path]:
+    """The model itself, and what it would consist of if it is a folder."""
+    from detector.artefact import DESCRIPTION, FILES
+
+    return [Path(model), *(Path(model) / name for name in (DESCRIPTION, *FILES.values()))]
 
 
 def make_scored(args: argparse.Namespace) -> ScoredSet:

@@ -46,7 +46,7 @@ def judge(picture: Scored, threshold: float) -> Judgement:
     greatest IoU first. Ignored objects, and detections on them, do not appear.
     """
     compared = overlaps(picture)
-    kept = picture.detections.scores[compared.rows] >= np.float32(threshold)
+    kept = picture.detections.scores[compared.rows] >= threshold
     matched = match(compared, np.array([IOU]))[0, 0]
     counts = np.append(~compared.ignored, False)  # -1 takes the last
     rows = np.flatnonzero(kept & counts[matched])

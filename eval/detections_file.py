@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.data.dataset import Dataset
-from detector.types import Detections
+from detector.types import Detections, Sample
+
+_DIGITS = re.compile("[0-9]{1,18}")
 
 
 class _Result(msgspec.Struct, gc=False):
@@ -22,12 +26,22 @@ class _Result(msgspec.Struct, gc=False):
     score: float
 
 
+def result_ids(samples: Sequence[Sample]) -> list[int | str]:
+    """By which a results file names the pictures: their own ids, or 1, 2, ... where those repeat.
+
+    They do where each split of a data set counts from 1, or a name stands in two folders.
+    """
+    own = [sample.image_id for sample in samples]
+    return own if len(set(own)) == len(own) else list(range(1, len(own) + 1))
+
+
 def read_detections(file: Path, dataset: Dataset) -> list[Detections]:
     """The detections of a COCO results file, picture by picture.
 
     Args:
         file: a JSON list of `image_id`, `category_id`, `bbox` (x, y, width, height) and `score`.
-        dataset: to which the ids belong.
+        dataset: to which the ids belong (`result_ids`). Where its own are texts of digits, as
+            names of files are, whole numbers will do: 1 for "000001".
 
     Returns:
         one per sample, best first, equal scores in the order of the file; labels are those of
@@ -37,11 +51,11 @@ def read_detections(file: Path, dataset: Dataset) -> list[Detections]:
         UserError: the file is no such list, an id is not the data set's, or a box is none.
     """
     label_of = {number: label for label, number in enumerate(dataset.classes.category_ids)}
-    known = {sample.image_id for sample in dataset}
-    of_image: dict[int | str, list[tuple[list[float], float, int]]] = defaultdict(list)
+    index_of = _indices(dataset)
+    of_image: dict[int, list[tuple[list[float], float, int]]] = defaultdict(list)
     for position, one in enumerate(_decode(file)):
         place = f"{file}: detection {position}"
-        if one.image_id not in known:
+        if one.image_id not in index_of:
             raise UserError(f"{place}: {dataset.name} has no image with the id {one.image_id!r}")
         if one.category_id not in label_of:
             raise UserError(f"{place}: {dataset.name} has no category {one.category_id}")
@@ -49,8 +63,17 @@ def read_detections(file: Path, dataset: Dataset) -> list[Detections]:
         if w < 0 or h < 0 or not math.isfinite(x + y + w + h):
             raise UserError(f"{place}: bbox {list(one.bbox)} is not x, y, width and height")
         row = ([x, y, x + w, y + h], one.score, label_of[one.category_id])
-        of_image[one.image_id].append(row)
-    return [_detections(of_image.get(sample.image_id, [])) for sample in dataset]
+        of_image[index_of[one.image_id]].append(row)
+    return [_detections(of_image.get(index, [])) for index in range(len(dataset))]
+
+
+def _indices(samples: Sequence[Sample]) -> dict[int | str, int]:
+    """Which sample an id names; a text of digits also as a number, if no other one is that."""
+    index_of = {image_id: index for index, image_id in enumerate(result_ids(samples))}
+    texts = [one for one in index_of if isinstance(one, str) and _DIGITS.fullmatch(one)]
+    counts = Counter(map(int, texts))
+    numbers = {int(text): index_of[text] for text in texts if counts[int(text)] == 1}
+    return numbers | index_of
 
 
 def _decode(file: Path) -> list[_Result]:

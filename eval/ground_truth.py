@@ -8,18 +8,18 @@ from typing import Any
 from detector.data.digits import shortest
 from detector.data.write_coco import from_xywh, to_xywh
 from detector.results import coco_results
+from eval.detections_file import result_ids
 from eval.scored import ScoredSet
 
 
 def image_ids(scored: ScoredSet) -> list[int]:
-    """The data set's own ids where they are whole numbers, else 1, 2, ...
+    """The data set's own ids where they are whole numbers that do not repeat, else 1, 2, ...
 
     Own ids matter for more than looks: of equal scores pycocotools takes the lower id first.
     """
-    own = [picture.sample.image_id for picture in scored.pictures]
-    if all(type(one) is int for one in own) and len(set(own)) == len(own):
-        return [int(one) for one in own]
-    return list(range(1, len(own) + 1))
+    own = _own_ids(scored)
+    numbers = [one for one in own if isinstance(one, int)]
+    return numbers if len(numbers) == len(own) else list(range(1, len(own) + 1))
 
 
 def ground_truth(scored: ScoredSet) -> dict[str, Any]:
@@ -56,12 +56,16 @@ def results(scored: ScoredSet) -> list[dict[str, Any]]:
 
 
 def own_results(scored: ScoredSet) -> list[dict[str, Any]]:
-    """The detections as the content of a COCO results file, with the data set's own image ids."""
+    """The detections as the content of a COCO results file, with the ids of `result_ids`."""
     return [
         one
-        for picture in scored.pictures
-        for one in coco_results(picture.sample.image_id, picture.detections, scored.classes)
+        for image_id, picture in zip(_own_ids(scored), scored.pictures, strict=True)
+        for one in coco_results(image_id, picture.detections, scored.classes)
     ]
+
+
+def _own_ids(scored: ScoredSet) -> list[int | str]:
+    return result_ids([picture.sample for picture in scored.pictures])
 
 
 def _categories(scored: ScoredSet) -> Sequence[dict[str, Any]]:

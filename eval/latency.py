@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import UserError
 from detector.command import EXIT_OK, make_parser, name_list, path, positive, run
 from detector.files import check_outputs, write_text
+from eval.arguments import model_files
 
 if TYPE_CHECKING:
     from eval.latency_worker import Contender
@@ -26,7 +27,8 @@ PICTURES = 20
 
 _EXAMPLES = """examples:
   python -m eval.latency coco
-  python -m eval.latency my_run/best --runtime keras,tflite,onnx --threads 1,2
+  python -m eval.latency my_run/best --data my_data:val --threads 1,2
+  python -m eval.latency exported --runtime keras,tflite,onnx
   python -m eval.latency a/model.tflite b/model.tflite --data bccd:test --plot speed.svg
   python -m eval.latency coco --peer other.tflite --markdown speed.md --json speed.json
 
@@ -79,7 +81,8 @@ def _counts(text: str) -> list[int]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    check_outputs([args.json, args.markdown, args.plot], inputs=args.peer)
+    inputs = [file for model in args.models for file in model_files(model)]
+    check_outputs([args.json, args.markdown, args.plot], inputs=[*args.peer, *inputs])
     _check(args)
     from eval.latency_markdown import to_markdown
     from eval.latency_results import to_json, to_results
@@ -117,6 +120,25 @@ def _check(args: argparse.Namespace) -> None:
 
     for peer in args.peer:
         open_graph(peer)
+    from detector.weights.presets import PRESETS
+
+    for model in args.models:
+        if model not in PRESETS and Path(model).is_dir():
+            _require_networks(Path(model), args.runtime or ["keras"])
+
+
+def _require_networks(folder: Path, runtimes: Sequence[str]) -> None:
+    """Show that a model folder holds a network for each runtime; none is opened."""
+    from detector.artefact import FILES, read_spec
+
+    read_spec(folder)
+    for runtime in runtimes:
+        if runtime not in FILES:
+            raise UserError(f"unknown runtime {runtime!r}; use one of {', '.join(FILES)}")
+        if not (folder / FILES[runtime]).is_file():
+            raise UserError(
+                f"{folder} holds no {FILES[runtime]}; export the model, or leave out {runtime}"
+            )
 
 
 def _contenders(args: argparse.Namespace) -> list[Contender]:

@@ -54,6 +54,13 @@ def write_report(folder: Path, scored: ScoredSet, report: Report) -> Path:
 def to_html(analysis: Analysis) -> str:
     """The page. Its size does not grow with the data set."""
     scored = analysis.scored
+    title = f"Evaluation: {scored.name}"
+    return render_page(title, f"on {scored.data}", report_sections(analysis), verdict(analysis))
+
+
+def report_sections(analysis: Analysis) -> list[Section]:
+    """All that there is to say, from the figures to the pictures."""
+    scored = analysis.scored
     sections = [
         Section("Figures", [_facts(analysis), _figure_table(analysis.report)]),
         Section("Where AP is lost", error_blocks(analysis)),
@@ -69,11 +76,11 @@ def to_html(analysis: Analysis) -> str:
         sections.append(Section("Pictures", [LEGEND, *pictures]))
     settings = [(key, str(value)) for key, value in analysis.report.settings.items()]
     sections.append(Section("Settings", [Table(("setting", "value"), settings)]))
-    title = f"Evaluation: {scored.name}"
-    return render_page(title, f"on {scored.data}", sections, _verdict(analysis))
+    return sections
 
 
-def _verdict(analysis: Analysis) -> Verdict:
+def verdict(analysis: Analysis) -> Verdict:
+    """The result in a sentence."""
     figures, costs = analysis.report.figures, analysis.errors.costs
     ranked = sorted(costs, key=lambda kind: -costs[kind])[:2]
     lost = " and ".join(f"{kind} ({costs[kind]:.3f})" for kind in ranked if costs[kind] > 0)

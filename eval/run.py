@@ -112,35 +112,47 @@ def score_file(
     ]
     require_objects(pictures, dataset, scored)
     settings = {"detections": file.name, "classes": len(scored), "pictures": len(dataset)}
+    if len({picture.sample.image_id for picture in pictures}) < len(pictures):
+        settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
     return ScoredSet(file.stem, dataset.name, scored, pictures, settings)
 
 
 def predict_all(
-    make: Callable[[], Predictor], samples: Sequence[Sample]
+    make: Callable[[], Predictor],
+    samples: Sequence[Sample],
+    on_unreadable: Callable[[str], None] | None = None,
 ) -> list[tuple[Sample, Detections]]:
     """Detect in every picture, with a thread per core and a progress bar.
 
     Args:
         make: the predictor of the thread that asks.
         samples: of a data set.
+        on_unreadable: is told of a picture that cannot be read, which is then left out. By
+            default that is an error: figures on part of a data set mislead.
 
     Returns:
         each sample in the frame of its picture, and what was found in it.
 
     Raises:
-        UserError: a picture cannot be read; figures on part of a data set would mislead.
+        UserError: a picture cannot be read.
     """
     from tqdm import tqdm
 
-    def job(sample: Sample) -> tuple[Sample, Detections]:
-        image, settled = read_sample(sample)
+    def job(sample: Sample) -> tuple[Sample, Detections] | None:
+        try:
+            image, settled = read_sample(sample)
+        except UserError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(str(error))
+            return None
         return settled, make()(image)
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         futures = [pool.submit(job, sample) for sample in samples]
         try:
-            progress = tqdm(futures, desc="detecting", unit="picture", delay=2)
-            return [future.result() for future in progress]
+            progress = tqdm(futures, "detecting", unit="picture", delay=2, leave=False)
+            return [pair for future in progress if (pair := future.result())]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -9,7 +9,12 @@ from typing import Any
 
 from detector.command import EXIT_OK, run
 from detector.files import check_outputs, write_text
-from eval.arguments import add_scoring_arguments, make_scored, make_scoring_parser
+from eval.arguments import (
+    add_scoring_arguments,
+    input_files,
+    make_scored,
+    make_scoring_parser,
+)
 
 _EXAMPLES = """examples:
   python -m eval.voc my_run/best VOCdevkit/VOC2012:val
@@ -32,7 +37,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    check_outputs([args.json])
+    check_outputs([args.json], inputs=input_files(args))
     scored = make_scored(args)
     from eval.voc_protocol import VocFigures, voc_figures
 

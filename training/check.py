@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from detector.command import (
     EXIT_CHECK_FAILED,
@@ -16,6 +18,9 @@ from detector.command import (
     run,
 )
 from detector.files import check_outputs, write_text
+
+if TYPE_CHECKING:
+    from detector.data.dataset import Dataset
 
 _EXAMPLES = """examples:
   python -m training.check my_data/
@@ -57,7 +62,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    check_outputs([args.json, args.html])
+    outputs = [one for one in (args.json, args.html) if one]
+    check_outputs(outputs)
     from configs.load import load_config
 
     model = load_config(args.config).model
@@ -70,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 
         check_new_folder(args.fix)
     dataset = open_dataset(args.data, args.images, details=bool(args.fix))
+    _check_apart(outputs, dataset)
     examination = examine(dataset, model, args.config)
     _print(to_lines(examination))
     if args.json:
@@ -85,6 +92,13 @@ def main(argv: list[str] | None = None) -> int:
 
         _print(mend(examination, args.fix))
     return EXIT_OK if examination.is_clean else EXIT_CHECK_FAILED
+
+
+def _check_apart(outputs: Sequence[Path], dataset: Dataset) -> None:
+    """Show that no output is a picture or an annotation of the data set."""
+    if any(output.exists() for output in outputs):  # or else none can be one
+        files = {file for sample in dataset for file in (sample.path, sample.source) if file}
+        check_outputs(outputs, inputs={dataset.path, *files})
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from configs.errors import UserError
+from detector.data.pictures import pictures_below
 from detector.files import reason
 from detector.images import SUFFIXES, read_image
 from training.class_data import ClassData, Pictures
@@ -161,7 +162,7 @@ def _has_pictures(folder: Path) -> bool:
 
 
 def _all_pictures(folder: Path) -> Iterator[Path]:
-    return filter(_is_picture, folder.rglob("*"))
+    return filter(Path.is_file, pictures_below(folder))
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:

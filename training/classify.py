@@ -30,8 +30,17 @@ _NAMED = 10  # unreadable pictures that are named one by one
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = parse(argv)
-    check_outputs([args.json])
+    check_outputs([args.json], inputs=_input_files(args))
     return {"train": _train, "evaluate": _evaluate, "predict": _predict}[args.action](args)
+
+
+def _input_files(args: argparse.Namespace) -> list[Path]:
+    """What is read, and no output may overwrite; `_predict` adds the pictures."""
+    from training.classifier_run import DESCRIPTION, NETWORK
+
+    model, data = getattr(args, "model", None), getattr(args, "data", None)
+    files = [Path(model) / name for name in (DESCRIPTION, NETWORK)] if model else []
+    return [*files, data] if data else files
 
 
 def _train(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from detector.backbones import TAP_NAMES
 Upto = Literal["none", "backbone", "tap"]
 
 
-def freeze(network: keras.Model, upto: Upto, norm: bool) -> str:
+def freeze(network: keras.Model, upto: Upto) -> str:
     """Choose what trains; whatever was chosen before is forgotten.
 
     A frozen batch norm runs in inference mode also while training (`keras.layers.
@@ -22,7 +22,6 @@ def freeze(network: keras.Model, upto: Upto, norm: bool) -> str:
         network: a detector or classifier of this project.
         upto: "none"; "backbone", all that comes before the heads and extras; "tap", all up to the
             first feature map that a head is fed from.
-        norm: freeze every batch norm, wherever it is.
 
     Returns:
         in words, what trains and what does not, with counts of parameters.
@@ -36,18 +35,8 @@ def freeze(network: keras.Model, upto: Upto, norm: bool) -> str:
     for layer in layers_up_to(network, upto):
         layer.trainable = False
     frozen = {"backbone": "the backbone", "tap": "all up to the first tap"}.get(upto)
-    parts = [f"{frozen} ({everything - _parameters(network):,})"] if frozen else []
-    if norm:
-        before = _parameters(network)
-        for layer in network.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
-        which = "the other batch norms" if parts else "every batch norm"
-        parts.append(f"{which} ({before - _parameters(network):,})")
-    return (
-        f"{_parameters(network):,} of {everything:,} parameters train; "
-        f"frozen: {' and '.join(parts) or 'nothing'}"
-    )
+    frozen = f"{frozen} ({everything - _parameters(network):,})" if frozen else "nothing"
+    return f"{_parameters(network):,} of {everything:,} parameters train; frozen: {frozen}"
 
 
 def layers_up_to(network: keras.Model, upto: Upto) -> list[keras.Layer]:

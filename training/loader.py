@@ -103,6 +103,10 @@ class Loader:
         order = self._generator(_ORDER, epoch).permutation(len(self._samples))
         return np.resize(order, self.steps * self._batch_size)
 
+    def picture(self, index: int) -> str:
+        """The file of a sample."""
+        return str(self._samples[index].path)
+
     def load(self, index: int, epoch: int) -> Example:
         """Load one sample; always the same for the same seed, epoch and index.
 

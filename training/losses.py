@@ -5,6 +5,7 @@ Everything is computed in float32, whatever the network computes in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -33,29 +34,45 @@ class DetectionLoss:
         anchors: float32 `(A, 4)`, xyxy in fractions.
         variances: of the box coder.
         score_activation: "sigmoid" or "softmax", as the model's.
+        smooth_l1: does what `summed_smooth_l1` does in its own way.
     """
 
     def __init__(
-        self, config: LossConfig, anchors: Any, variances: Any, score_activation: str
+        self,
+        config: LossConfig,
+        anchors: Any,
+        variances: Any,
+        score_activation: str,
+        smooth_l1: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         self._config = config
+        self._smooth_l1 = smooth_l1 or summed_smooth_l1
         self._anchors = ops.convert_to_tensor(anchors, "float32")
         self._variances = variances
         self._cross_entropy = {"sigmoid": _sigmoid_entropy, "softmax": _softmax_entropy}[
             score_activation
         ]
 
-    def __call__(self, box_deltas: Tensor, class_logits: Tensor, targets: Targets) -> Losses:
+    def __call__(
+        self,
+        box_deltas: Tensor,
+        class_logits: Tensor,
+        targets: Targets,
+        in_whole_batch: Callable[[Tensor], Tensor] = lambda count: count,
+    ) -> Losses:
         """The losses of a batch, divided by its matched anchors (at least 1).
 
         Args:
             box_deltas: `(B, A, 4)`.
             class_logits: `(B, A, C + 1)`, channel 0 the background.
             targets: of the batch.
+            in_whole_batch: from matched anchors here to those of the batch, of which these
+                pictures may be a part. The losses of all parts add up to those of the batch.
         """
         deltas, logits = (ops.cast(one, "float32") for one in (box_deltas, class_logits))
         is_positive = targets.class_targets > 0
-        matched = ops.maximum(ops.sum(ops.cast(is_positive, "float32")), 1.0)
+        matched = in_whole_batch(ops.sum(ops.cast(is_positive, "float32")))
+        matched = ops.maximum(matched, 1.0)
         if self._config.classification == "focal":
             per_anchor = focal_loss(logits, targets.class_targets)
             chosen = targets.class_targets != IGNORED
@@ -70,7 +87,7 @@ class DetectionLoss:
     def _box_loss(self, deltas: Tensor, box_targets: Tensor) -> Tensor:
         """Of each anchor, `(B, A)`."""
         if self._config.box == "smooth_l1":
-            return ops.sum(smooth_l1(deltas - box_targets), axis=-1)
+            return self._smooth_l1(box_targets, deltas)
         found = decode(deltas, self._anchors, self._variances, ops)
         wanted = decode(box_targets, self._anchors, self._variances, ops)
         return 1.0 - complete_iou(found, wanted)
@@ -100,10 +117,10 @@ def hard_negatives(
     return is_negative & (ops.cast(rank, "int32") < wanted)
 
 
-def smooth_l1(difference: Tensor) -> Tensor:
-    """Quadratic up to 1, linear beyond (Girshick 2015, equation 3)."""
-    size = ops.abs(difference)
-    return ops.where(size < 1.0, 0.5 * size * size, size - 0.5)
+def summed_smooth_l1(wanted: Tensor, found: Tensor) -> Tensor:
+    """Quadratic up to 1, linear beyond, summed over the last axis (Girshick 2015, equation 3)."""
+    size = ops.abs(found - wanted)
+    return ops.sum(ops.where(size < 1.0, 0.5 * size * size, size - 0.5), axis=-1)
 
 
 def focal_loss(

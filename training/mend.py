@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from configs.errors import UserError
+from detector.boxes import area
 from detector.data.dataset import Dataset, find_split
+from detector.data.losses import has_own_area
 from detector.data.usable import box_faults, usable
 from detector.data.write import Form, check_new_folder, write_dataset
 from detector.files import reason
@@ -167,11 +169,19 @@ def _mend_sample(picture: Picture, staging: Path, done: _Done) -> Sample:
     faults = box_faults(sample.boxes, sample.height, sample.width)
     done.counts["objects left out, unusable"] += int(faults.unusable.sum())
     done.counts["boxes clipped"] += int(faults.clipped.sum())
-    whole = usable(sample)
+    whole = _usable(sample)
     twice = _second_ones(whole)
     done.counts["objects left out, exact copies of another"] += len(twice)
     mended = whole.objects(np.setdiff1d(np.arange(len(whole)), twice))
     return replace(mended, path=_mend_picture(picture, staging, done))
+
+
+def _usable(sample: Sample) -> Sample:
+    """Its usable objects; an area that the source gives stays, a box's own goes with the box."""
+    marked = replace(sample, areas=np.where(has_own_area(sample), sample.areas, np.nan))
+    kept = usable(marked)
+    of_boxes = area(kept.boxes.astype(np.float64))
+    return replace(kept, areas=np.where(np.isnan(kept.areas), of_boxes, kept.areas))
 
 
 def _second_ones(sample: Sample) -> np.ndarray:

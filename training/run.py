@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from configs.errors import UserError
-from configs.load import dump_config
 from configs.schema import Config
 from detector.artefact import DetectorSpec
-from detector.blocks import STOCK_NORM
-from detector.data.dataset import Dataset
-from detector.data.orientation import read_sample
-from detector.files import make_folder, write_text
-from detector.preprocess import resize
-from detector.ssdlite import build_ssdlite
-from training.callbacks import Deadline, Keeper, MovingAverage, count_objects, relabelled
-from training.freezing import freeze
-from training.fused_norm import FusedBatchNormalization
+from eval.machine import describe_machine
+from training.board import Board
+from training.device import all_devices, has_gpu
+from training.feed import Feed
+from training.keeper import Keeper
 from training.loader import Loader, make_loader
-from training.schedule import make_optimizer, scaled_rate, without_decay
-from training.start import start_from
-from training.trainer import Trainer, as_fit_data
-from training.unfold import is_folded, unfold
+from training.log import Log
+from training.networks import (
+    Networks,
+    keeps_statistics,
+    make_networks,
+    precision,
+    set_norm_momentum,
+)
+from training.plan import Plan, sampled_fit, time_steps
+from training.report import write_run_report
+from training.run_folder import Origin, RunFolder
+from training.schedule import make_optimizer, without_decay
+from training.session import Session, pausing_on_signals
+from training.state import Progress, Snapshot, read_state, restore
+from training.task import Task
+from training.trainer import Trainer
+from training.watch import Watch
 
-_FEW_PICTURES = 1000  # under which batch norm keeps its statistics
-_FEW_STEPS = 5000  # under which its statistics must move faster
-_UNFOLD_PICTURES = 256
+_RESERVE = 0.9  # of the time allowed; the last measurement and the report take the rest
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be done.
+
+    Attributes:
+        config: of model, augmentation, loss and training.
+        task: what is to be learnt.
+        folder: of the run.
+        origin: its epochs count for nothing before they are planned.
+    """
+
+    config: Config
+    task: Task
+    folder: RunFolder
+    origin: Origin
 
 
 @dataclass(frozen=True)
@@ -43,144 +66,224 @@ class Result:
         best_ap: on the validation part.
         epochs: completed.
         failed: pictures that could not be read.
+        paused: the signal that stopped it before its end; "" where it is complete.
     """
 
     best_ap: float
     epochs: int
     failed: int
+    paused: str
 
 
-def train(
-    config: Config,
-    training: Dataset,
-    validation: Dataset,
-    output: Path,
-    start: str,
-    seconds: float | None,
-    tell: Callable[[str], None],
-) -> Result:
-    """Train a detector.
+def begin(request: Request, tell: Tell) -> Result:
+    """Train a detector from the first step on.
+
+    The folder then holds `config.yaml`, `run.json`, `environment.json`, `log.csv`,
+    `tensorboard/`, `best/`, `last/` and `report.html`, and, until the run is complete,
+    `state.npz`, with which `go_on` goes on.
 
     Args:
-        config: of model, augmentation, loss and training.
-        training: to learn from; its classes are the model's.
-        validation: to choose the best model by.
-        output: a new folder: `config.yaml`, `log.csv`, `best/` and `last/`.
-        start: weights to begin with (`training.start.start_from`).
-        seconds: after which training ends early; None for all epochs.
+        request: its folder holds nothing yet.
         tell: takes a line for the user.
 
     Raises:
-        UserError: the folder holds a run, the data have no object, or the weights do not fit.
+        UserError: the folder holds something, the weights do not fit, the disk is full, no
+            picture can be read, or the loss became no number.
     """
-    _require_new(output)
+    request.folder.require_new()
+    parts = _prepare(request, request.origin.start, tell)
+    plan = _plan(request, parts)
+    epochs = _epochs_in_time(plan, request.origin.seconds)
+    if epochs < plan.epochs:
+        tell(f"{plan.epochs} epochs would take too long: {epochs} are planned")
+        parts.compile(request.config, epochs)
+        plan = replace(plan, epochs=epochs)
+    for line in plan.to_lines():
+        tell(line)
+    request = replace(request, origin=replace(request.origin, epochs=epochs))
+    request.folder.create(request.config, request.origin, _environment())
+    return _go(request, parts, Progress(), None, tell)
+
+
+def go_on(request: Request, tell: Tell) -> Result:
+    """Resume a run where its last state was saved; on a CPU, as if it had never stopped.
+
+    Args:
+        request: as read from its folder.
+        tell: takes a line for the user.
+
+    Raises:
+        UserError: there is no state, or what `begin` raises.
+    """
+    folder = request.folder
+    folder.clean()
+    saved, progress = read_state(folder.state)
+    parts = _prepare(request, None, lambda _: None)
+    try:
+        restore(parts.trainer, saved)
+    except ValueError as error:
+        raise UserError(f"{folder.state} is the state of another model") from error
+    tell(
+        f"resumed behind step {progress.step} of {parts.loader.steps}, epoch "
+        f"{progress.epoch + 1} of {request.origin.epochs}"
+    )
+    return _go(request, parts, progress, saved, tell)
+
+
+@dataclass
+class _Parts:
+    """What a run is made of."""
+
+    networks: Networks
+    loader: Loader
+    feed: Feed
+    trainer: Trainer
+
+    def compile(self, config: Config, epochs: int) -> None:
+        """With a schedule over so many epochs."""
+        network = self.networks.trained
+        steps = self.loader.steps * epochs
+        set_norm_momentum(network, config.train, steps)
+        optimizer = make_optimizer(config.train, config.loader.batch_size, steps)
+        spared = without_decay(network)
+        if config.train.weight_decay and spared:
+            optimizer.exclude_from_weight_decay(var_list=spared)
+        optimizer.build(self.trainer.trainable_variables)
+        xla: Any = has_gpu()  # five times slower on a CPU
+        self.trainer.compile(optimizer=optimizer, jit_compile=xla)
+        self.trainer.built = True
+
+
+def _prepare(request: Request, start: str | None, tell: Tell) -> _Parts:
+    config, origin = request.config, request.origin
+    samples = request.task.training
     keras.utils.set_random_seed(config.seed)
-    samples = relabelled(training, training.classes)
-    counts = count_objects(samples, training.classes)
-    if not sum(counts.values()):
-        raise UserError(f"{training.name} holds no object to learn; see python -m training.check")
-    loader = make_loader(samples, config, augment=True)
-    steps = loader.steps * config.train.epochs
-    network, stock = _networks(config, training, start, samples, steps, tell)
-    make_folder(output)
-    write_text(output / "config.yaml", dump_config(config))
+    loader = make_loader(samples, config, augment=origin.overfit is None)
+    keeps_norm = keeps_statistics(config.train, len(samples), origin.start)
+    with all_devices():
+        names = request.task.classes.names
+        networks = make_networks(config, names, samples, start, keeps_norm, tell)
+        parts = _Parts(networks, loader, Feed(loader, config), Trainer(networks.trained, config))
+        parts.compile(config, origin.epochs)
+    return parts
+
+
+def _plan(request: Request, parts: _Parts) -> Plan:
+    config, task = request.config, request.task
+    return Plan(
+        config=config,
+        pictures=len(task.training),
+        validation=len(task.validation),
+        counts=task.counts,
+        steps=parts.loader.steps,
+        epochs=request.origin.epochs,
+        fit=sampled_fit(task.training, config, "this run"),
+        timing=time_steps(parts.trainer, parts.feed),
+        trains_norm=parts.networks.folding is None,
+        precision=precision(config.train),
+        has_gpu=has_gpu(),
+    )
+
+
+def _epochs_in_time(plan: Plan, seconds: float | None) -> int:
+    """As many as there is time for, at least one, at most all."""
+    if seconds is None:
+        return plan.epochs
+    return max(1, min(plan.epochs, math.floor(_RESERVE * seconds / plan.epoch_seconds)))
+
+
+def _environment() -> dict[str, Any]:
+    return {**describe_machine(), "backend": keras.backend.backend(), "gpu": has_gpu()}
+
+
+def _go(
+    request: Request, parts: _Parts, progress: Progress, saved: Snapshot | None, tell: Tell
+) -> Result:
+    session = Session(
+        config=request.config,
+        folder=request.folder,
+        networks=parts.networks,
+        trainer=parts.trainer,
+        feed=parts.feed,
+        steps=parts.loader.steps,
+        epochs=request.origin.epochs,
+        progress=progress,
+        tell=tell,
+    )
+    with pausing_on_signals(session):
+        _fit(session, request, parts.loader, saved)
+    if session.failure:
+        raise UserError(session.failure)
+    if not session.pausing:
+        _finish(session, request)
+    return Result(progress.best, progress.epoch, len(parts.loader.failed), session.pausing)
+
+
+def _fit(session: Session, request: Request, loader: Loader, saved: Snapshot | None) -> None:
+    """Train to the end of the last epoch, or to where the session ends, pauses or fails."""
+    task, config, progress = request.task, request.config, session.progress
     spec = DetectorSpec(
-        name=output.name,
+        name=request.folder.path.absolute().name,
         model=config.model,
         postprocess=config.postprocess,
-        class_names=training.classes.names,
-        category_ids=training.classes.category_ids,
-        training_objects=counts,
+        class_names=task.classes.names,
+        category_ids=task.classes.category_ids,
+        training_objects=task.counts,
     )
-    trainer = _compiled(network, config, steps)
-    average = None
-    if config.train.ema_momentum:
-        average = MovingAverage(network, config.train.ema_momentum)
-    scored = replace(
-        validation, samples=relabelled(validation, training.classes), classes=training.classes
+    keeper = Keeper(session, task.validation, task.data, spec)
+    log, board = Log(session, config.loader.batch_size), Board(session, keeper)
+    watch = Watch(session, loader, request.origin.seconds, saved)
+    callbacks = [keeper, log, board, watch]  # in this order: figures, their row, what is saved
+    try:
+        if progress.step:
+            _end_epoch(session, callbacks)
+        if progress.epoch < session.epochs and not session.ending and not session.is_halted:
+            _fit_epochs(session, callbacks, session.epochs, session.steps)
+    finally:
+        log.close()
+        board.close()
+
+
+def _end_epoch(session: Session, callbacks: list[keras.callbacks.Callback]) -> None:
+    """What is left of an epoch in which the run was stopped."""
+    progress = session.progress
+    left = session.steps - progress.step
+    if left:
+        _fit_epochs(session, callbacks, progress.epoch + 1, left)
+        return
+    # Nothing but the measurement, in which it was stopped.
+    logs = {one.name: float(one.result()) for one in session.trainer.metrics}
+    keras.callbacks.CallbackList(callbacks, model=session.trainer).on_epoch_end(
+        progress.epoch, logs
     )
-    keeper = Keeper(network, average, scored, spec, config, stock, output, tell)
-    rate = scaled_rate(config.train, config.loader.batch_size)
-    tell(f"{len(samples):,} pictures, {sum(counts.values()):,} objects")
-    tell(f"{config.train.epochs} epochs of {loader.steps} steps; learning rate {rate:.2g}")
-    history = trainer.fit(
-        _endless(loader, config.train.epochs),
-        epochs=config.train.epochs,
-        steps_per_epoch=loader.steps,
-        shuffle=False,
-        callbacks=[
-            *([average] if average else []),
-            keeper,  # before the log, which takes its figures
-            keras.callbacks.CSVLogger(str(output / "log.csv")),
-            keras.callbacks.TerminateOnNaN(),
-            *([Deadline(seconds)] if seconds else []),
-        ],
-    )
-    return Result(keeper.best, len(history.epoch), len(loader.failed))
 
 
-def _require_new(output: Path) -> None:
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"{output} holds something already; name a new folder for this run")
+def _fit_epochs(
+    session: Session, callbacks: list[keras.callbacks.Callback], epochs: int, steps: int
+) -> None:
+    progress, feed = session.progress, session.feed
+    try:
+        session.trainer.fit(
+            feed.from_step(progress.epoch, progress.step),
+            initial_epoch=progress.epoch,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
+    except Exception:
+        if isinstance(feed.error, UserError):
+            raise feed.error from None  # TensorFlow wraps it in words of its own
+        raise
 
 
-def _networks(
-    config: Config,
-    training: Dataset,
-    start: str,
-    samples: list[Any],
-    steps: int,
-    tell: Callable[[str], None],
-) -> tuple[keras.Model, keras.Model]:
-    """The network that trains, and one of stock layers with the same weights, to be saved."""
-    options = config.train
-    few = len(samples) < _FEW_PICTURES
-    freeze_norm = few if options.freeze_norm == "auto" else options.freeze_norm
-    norm = STOCK_NORM if freeze_norm else FusedBatchNormalization
-    stock = build_ssdlite(config.model, len(training.classes))
-    for line in start_from(stock, config.model, training.classes.names, start).to_lines():
-        tell(line)
-    if freeze_norm and start == "none":
-        tell("warning: batch norm is frozen, and there are no weights to start from")
-    if not freeze_norm and any(map(is_folded, stock.layers)):
-        names = unfold(stock, _pictures(samples, config.model.input_size))
-        tell(f"{len(names)} folded batch norms got the statistics of the training pictures")
-    network = build_ssdlite(config.model, len(training.classes), norm)
-    network.set_weights(stock.get_weights())
-    tell(freeze(network, options.freeze, norm=freeze_norm))
-    momentum = options.norm_momentum
-    if momentum == "auto":
-        momentum = 0.97 if steps < _FEW_STEPS else 0.999
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = momentum
-    return network, stock
-
-
-def _pictures(samples: list[Any], input_size: int) -> Iterator[np.ndarray]:
-    """Batches of 8 training pictures as they are, spread over the data set."""
-    chosen = samples[:: max(1, len(samples) // _UNFOLD_PICTURES)][:_UNFOLD_PICTURES]
-    readable: list[np.ndarray] = []
-    for sample in chosen:
-        try:
-            readable.append(resize(read_sample(sample)[0], input_size))
-        except UserError:
-            continue  # the loader reports it
-    return (np.stack(readable[i : i + 8]) for i in range(0, len(readable), 8))
-
-
-def _compiled(network: keras.Model, config: Config, steps: int) -> Trainer:
-    trainer = Trainer(network, config)
-    optimizer = make_optimizer(config.train, config.loader.batch_size, steps)
-    spared = without_decay(network)
-    if config.train.weight_decay and spared:
-        optimizer.exclude_from_weight_decay(var_list=spared)
-    xla: Any = False  # 5 times slower on a CPU
-    trainer.compile(optimizer=optimizer, jit_compile=xla)
-    return trainer
-
-
-def _endless(loader: Loader, epochs: int) -> Iterator[Any]:
-    """The batches of all epochs, one after the other."""
-    batches = (loader.batches(epoch) for epoch in range(epochs))
-    return (as_fit_data(batch) for batch in itertools.chain.from_iterable(batches))
+def _finish(session: Session, request: Request) -> None:
+    """Write the report and the result; the state is of no more use."""
+    folder, progress = request.folder, session.progress
+    if session.ending:
+        session.tell(f"ended behind epoch {progress.epoch}: {session.ending}")
+    progress.seconds = session.seconds
+    folder.finish(progress)
+    task = request.task
+    write_run_report(folder.report, folder.path / "best", task.validation, task.data, progress)

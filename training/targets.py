@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,10 @@ BACKGROUND = -1
 
 IGNORED = -1
 """In `Targets.class_targets`: the anchor is neither an object nor background."""
+
+
+ThresholdMatch = Callable[[Array], Array]
+"""From IoUs `(B, N, A)` to the row of each anchor's object `(B, A)`, or `BACKGROUND`."""
 
 
 class Targets(NamedTuple):
@@ -37,6 +41,7 @@ def assign_targets(
     variances: Sequence[float],
     iou_threshold: float = 0.5,
     xp: Any = np,
+    threshold_match: ThresholdMatch | None = None,
 ) -> Targets:
     """Targets of a batch.
 
@@ -51,17 +56,21 @@ def assign_targets(
         variances: of the box coder.
         iou_threshold: as for `match`.
         xp: array namespace.
+        threshold_match: does rule 2 of `match` in its own way, at the same threshold.
     """
     valid = xp.logical_and(labels >= 0, xp.logical_not(is_ignored))
     shared = _shared_areas(boxes, anchors, xp)
-    matched = _match(_overlaps(shared, boxes, anchors, xp), valid, iou_threshold, xp)
+    iou = _overlaps(shared, boxes, anchors, xp)
+    matched = _match(iou, valid, threshold_match or _above(iou_threshold, xp), xp)
     has_object = matched != BACKGROUND
-    row = xp.where(has_object, matched, 0)
-    label = xp.take_along_axis(labels, row, axis=1)
+    count, rows = xp.shape(labels)
+    first = xp.expand_dims(xp.arange(count, dtype="int32") * rows, -1)
+    row = first + xp.where(has_object, matched, 0)  # among those of all pictures
+    label = xp.take(xp.reshape(labels, (-1,)), row, axis=0)
     in_ignored = xp.where(xp.expand_dims(is_ignored, -1), shared, 0.0)
     is_covered = xp.max(in_ignored, axis=1) >= 0.5 * area(anchors)
     without = xp.where(is_covered, xp.full_like(label, IGNORED), xp.zeros_like(label))
-    box = xp.take_along_axis(boxes, xp.expand_dims(row, -1), axis=1)  # (B, A, 4)
+    box = xp.take(xp.reshape(boxes, (-1, 4)), row, axis=0)  # (B, A, 4)
     return Targets(xp.where(has_object, label + 1, without), encode(box, anchors, variances, xp))
 
 
@@ -94,7 +103,7 @@ def match(
         `argmax_matcher.py` with `force_match_for_each_row`.
     """
     shared = _shared_areas(boxes, anchors, xp)
-    return _match(_overlaps(shared, boxes, anchors, xp), valid, iou_threshold, xp)
+    return _match(_overlaps(shared, boxes, anchors, xp), valid, _above(iou_threshold, xp), xp)
 
 
 def _shared_areas(boxes: Array, anchors: Array, xp: Any) -> Array:
@@ -109,11 +118,18 @@ def _overlaps(shared: Array, boxes: Array, anchors: Array, xp: Any) -> Array:
     return shared / xp.maximum(union, 1e-12)
 
 
-def _match(iou: Array, valid: Array, iou_threshold: float, xp: Any) -> Array:
+def _above(iou_threshold: float, xp: Any) -> ThresholdMatch:
+    def threshold_match(iou: Array) -> Array:
+        best_object = xp.argmax(iou, axis=1)
+        return xp.where(xp.max(iou, axis=1) >= iou_threshold, best_object, BACKGROUND)
+
+    return threshold_match
+
+
+def _match(iou: Array, valid: Array, threshold_match: ThresholdMatch, xp: Any) -> Array:
     num_anchors = iou.shape[2]
     iou = xp.where(xp.expand_dims(valid, -1), iou, 0.0)
-    best_object = xp.argmax(iou, axis=1)  # (B, A)
-    matched = xp.where(xp.max(iou, axis=1) >= iou_threshold, best_object, BACKGROUND)
+    matched = threshold_match(iou)
 
     best_anchor = xp.expand_dims(xp.argmax(iou, axis=2), -1)  # (B, N, 1)
     is_best = best_anchor == xp.arange(num_anchors, dtype=best_anchor.dtype)

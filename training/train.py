@@ -5,41 +5,61 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from typing import TYPE_CHECKING
 
 from configs.errors import UserError
-from detector.command import EXIT_OK, add_data_arguments, make_parser, path, run
+from detector.command import EXIT_OK, add_data_arguments, make_parser, path, positive, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from configs.schema import Config
+    from training.run import Request, Result
+    from training.run_folder import Origin, RunFolder
 
 _EXAMPLES = """examples:
-  python -m training.train my_data/ --output my_run
-  python -m training.train bccd --output my_run --time 30m --set train.epochs=60
-  python -m training.train my_data/ --output my_run --start imagenet --config coco_300
+  python -m training.train --data my_data/ --output my_run
+  python -m training.train --data bccd --output my_run --time 30m --set train.epochs=60
+  python -m training.train --data my_data/ --output my_run --start imagenet --config coco_300
+  python -m training.train --output my_run --resume
 
 Learns from the split `train`, and chooses the best model by `val`; a data set without splits gets
-both. The run's folder then holds config.yaml, log.csv, best/ and last/: models to give to the
-other commands.
+both. The run's folder then holds config.yaml, log.csv, report.html, and best/ and last/: models
+to give to the other commands. However a run was stopped, --resume goes on where it was.
 
-exit code: 0; 2 on bad input
+exit code: 0, also where Ctrl-C or SIGTERM stopped the run, whose state is saved then; 2 on bad
+input
 """
+_DEFAULT_CONFIG, _DEFAULT_START = "finetune", "coco"
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser("training.train", "Train a detector on your own pictures.", _EXAMPLES)
-    add_data_arguments(parser)
+    add_data_arguments(parser, "--data")
     parser.add_argument("--output", type=path, required=True, metavar="RUN", help="a new folder")
     parser.add_argument(
-        "--config", default="finetune", metavar="NAME|FILE", help="recipe (finetune)"
+        "--config", metavar="NAME|FILE", help=f"recipe, a YAML file ({_DEFAULT_CONFIG})"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="K=V", help="train.epochs=60, for instance"
     )
     parser.add_argument(
         "--start",
-        default="coco",
         metavar="NAME|PATH",
-        help="weights to begin with: a model, another run, imagenet or none (coco)",
+        help=f"weights to begin with: a model, another run, imagenet, none ({_DEFAULT_START})",
+    )
+    parser.add_argument(
+        "--freeze", choices=("none", "tap", "backbone"), help="what does not train (none)"
     )
     parser.add_argument("--time", type=_seconds, metavar="T", help="end by then: 90s, 30m, 2h")
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--overfit", type=positive(int), metavar="N", help="learn N pictures by heart: a test"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    args = parser.parse_args(argv)
+    if args.data is None and not args.resume:
+        parser.error("the following arguments are required: --data")
+    return args
 
 
 def _seconds(text: str) -> float:
@@ -52,29 +72,115 @@ def _seconds(text: str) -> float:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    from configs.load import load_config
-    from detector.data.open import open_dataset
+    from training.run_folder import RunFolder
 
-    config = load_config(args.config, args.set)
-    whole = open_dataset(args.data, args.images)
+    folder = RunFolder(args.output)
+    if args.resume and folder.is_complete:
+        print(f"the run in {args.output} is complete; there is nothing to resume")
+        return EXIT_OK
+    request = _to_resume(args, folder) if args.resume else _to_begin(args, folder)
+    from training.run import begin, go_on
+
+    result = (go_on if args.resume else begin)(request, print)
+    _say(result, args.output, request.task.data)
+    return EXIT_OK
+
+
+def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Request:
+    from training.run_folder import Origin
+    from training.task import by_heart
+
+    folder.require_new()
+    config = _config(args)
+    if args.overfit:
+        config = by_heart(config, args.overfit)
+    origin = Origin(
+        data=args.data,
+        images=args.images and str(args.images),
+        start=args.start or _DEFAULT_START,
+        overfit=args.overfit,
+        seconds=args.time,
+        epochs=config.train.epochs,
+        fingerprint="",
+    )
+    return _request(config, folder, origin)
+
+
+def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Request:
+    """What the run's folder says; what the command says besides must be the same.
+
+    Raises:
+        UserError: there is no such run, or it is another.
+    """
+    from training.run_folder import differences
+    from training.task import by_heart
+
+    config, origin = folder.read()
+    asked = {"--data": (args.data, origin.data), "--start": (args.start, origin.start)}
+    asked |= {"--time": (args.time, origin.seconds), "--overfit": (args.overfit, origin.overfit)}
+    changed = [
+        f"{name}: {old} -> {new}" for name, (new, old) in asked.items() if new not in (None, old)
+    ]
+    if args.config or args.set or args.freeze:
+        now = _config(args, folder.config)
+        changed += differences(config, by_heart(now, origin.overfit) if origin.overfit else now)
+    if changed:
+        raise UserError(
+            f"{folder.path} was begun otherwise: {', '.join(changed)}; resume it with --output and "
+            "--resume alone, or begin another run with --start from this one"
+        )
+    request = _request(config, folder, origin)
+    if request.origin.fingerprint != origin.fingerprint:
+        raise UserError(
+            f"{origin.data} is not what it was when {folder.path} was begun; begin another run, "
+            "with --start from this one"
+        )
+    return request
+
+
+def _config(args: argparse.Namespace, default: str | Path = _DEFAULT_CONFIG) -> Config:
+    from configs.load import load_config
+
+    frozen = [f"train.freeze={args.freeze}"] if args.freeze else []
+    return load_config(args.config or default, [*args.set, *frozen])
+
+
+def _request(config: Config, folder: RunFolder, origin: Origin) -> Request:
+    """Read the data set, and start Keras."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from detector.backend import start_keras
+    from detector.data.open import open_dataset
+    from training.task import Task
+
+    whole = open_dataset(origin.data, Path(origin.images) if origin.images else None)
     training, validation = whole.split("train"), whole.split("val")
     for note in training.notes:
         print(f"note: {note}")
     if whole.findings:
         print(f"{len(whole.findings)} findings (python -m training.check), such as:")
         print(f"  {whole.findings[0]}")
-    if args.output.exists() and any(args.output.iterdir()):
-        raise UserError(f"{args.output} holds something already; name a new folder for this run")
-    from detector.backend import start_keras
-
+    task = Task.of(training, validation)
+    if origin.overfit:
+        task = task.overfitting(origin.overfit)
     start_keras()
-    from training.run import train
+    from training.run import Request
 
-    result = train(config, training, validation, args.output, args.start, args.time, print)
+    return Request(config, task, folder, replace(origin, fingerprint=task.fingerprint))
+
+
+def _say(result: Result, output: object, data: str) -> None:
     if result.failed:
         print(f"{result.failed} pictures could not be read", file=sys.stderr)
-    print(f"saved {args.output}/best: AP {result.best_ap:.4f} on {validation.name}")
-    return EXIT_OK
+    if result.paused:
+        print(
+            f"stopped by {result.paused}; the state is saved. To go on: "
+            f"python -m training.train --output {output} --resume"
+        )
+    else:
+        print(f"saved {output}/best: AP {result.best_ap:.4f} on {data}")
+        print(f"report: {output}/report.html")
 
 
 if __name__ == "__main__":

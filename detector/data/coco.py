@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -20,7 +19,7 @@ from detector.data.coco_file import CocoCategory, CocoImage, decode, read_bytes
 from detector.data.coco_objects import CocoObjects, CocoSamples, Picture
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings
-from detector.data.parse import side
+from detector.data.parse import Id, as_id, side
 
 
 def read_coco(path: Path, images: Path | None = None, details: bool = False) -> Dataset:
@@ -33,7 +32,7 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
             of time and memory.
 
     Raises:
-        UserError: the file is not such a JSON, or none of its pictures is found.
+        UserError: the file is not such a JSON, or none of its pictures is found or has an id.
     """
     data = read_bytes(path)
     file = decode(path, data)
@@ -41,6 +40,10 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
         raise UserError(f"{path}: lists no images")
     findings = FileFindings(path)
     pictures = _pictures(file.images, _find_images(path, images, file.images), findings)
+    if not pictures:
+        first = findings.found[0]
+        why = f"{first.element}: {first.message}"
+        raise UserError(f"{path}: none of its {len(file.images)} images can be used, such as {why}")
     label_of, classes = _classes(path, file.categories, findings)
     raw = msgspec.json.decode(data) if details else {}
     objects = CocoObjects.collect(file, list(pictures), label_of, findings)
@@ -79,13 +82,13 @@ def _native(name: str) -> str:
 
 def _pictures(
     entries: Sequence[CocoImage], folder: Path, findings: FileFindings
-) -> dict[int | str, Picture]:
+) -> dict[Id, Picture]:
     """Position, path, height and width by image id, of the pictures that are there."""
-    found: dict[int | str, Picture] = {}
+    found: dict[Id, Picture] = {}
     present = _Present()
     for position, entry in enumerate(entries):
-        image_id, name = entry.id, entry.file_name
-        if not isinstance(image_id, int | str) or not isinstance(name, str) or not name:
+        image_id, name = as_id(entry.id), entry.file_name
+        if image_id is None or not isinstance(name, str) or not name:
             findings.add("missing-picture", f"images[{position}]", "has no id or no file_name")
         elif image_id in found:
             findings.add("id-collision", f"image {image_id}", f"{name} has the id of another image")
@@ -114,11 +117,11 @@ class _Present:
 
 def _classes(
     path: Path, categories: Sequence[CocoCategory], findings: FileFindings
-) -> tuple[dict[Any, int], ClassMap]:
+) -> tuple[dict[Id, int], ClassMap]:
     """Label by category id, and the class map in the order of the ids."""
     names: dict[int, str] = {}
     for position, category in enumerate(categories):
-        category_id, name = category.id, category.name
+        category_id, name = as_id(category.id), category.name
         element = f"categories[{position}]"
         if type(category_id) is not int or not isinstance(name, str) or not name.strip():
             findings.add("unknown-class", element, "has no whole number as id, or no name")

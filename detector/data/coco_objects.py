@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 from detector.boxes import area
 from detector.data.coco_file import CocoAnnotation, CocoFile
 from detector.data.findings import FileFindings
-from detector.data.parse import flag, number
+from detector.data.parse import Id, as_id, flag, number
 from detector.types import Sample
 
 Picture = tuple[int, Path, int, int]  # position in the file, path, height, width
@@ -23,6 +24,7 @@ _OURS = frozenset(
     {"image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "difficult"}
 )  # what a Sample says by itself; everything else of an annotation goes to its details
 _ABOUT_IMAGE = frozenset({"id", "file_name", "height", "width"})
+_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # as text, in the one way to write it
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,20 +44,22 @@ class CocoObjects:
     def collect(
         cls,
         file: CocoFile,
-        image_ids: Sequence[int | str],
-        label_of: Mapping[Any, int],
+        image_ids: Sequence[Id],
+        label_of: Mapping[Id, int],
         findings: FileFindings,
     ) -> CocoObjects:
         """Take the objects that can be read; report the others."""
         annotations = file.annotations
-        index_of = {image_id: index for index, image_id in enumerate(image_ids)}
+        # -1 for a picture that is listed, but left out.
+        listed = {found: -1 for one in file.images if (found := as_id(one.id)) is not None}
+        index_of = listed | {image_id: index for index, image_id in enumerate(image_ids)}
+        index_of, label_of = _by_either_type(index_of), _by_either_type(label_of)
         images = _look_up(index_of, (a.image_id for a in annotations), len(annotations))
         labels = _look_up(label_of, (a.category_id for a in annotations), len(annotations))
         boxes = _boxes(annotations)
         good = (images >= 0) & (labels >= 0) & np.isfinite(boxes).all(axis=1)
-        listed = {str(entry.id) for entry in file.images}
         for row in np.flatnonzero(~good).tolist():
-            _explain(annotations[row], row, listed, label_of, findings)
+            _explain(annotations[row], row, index_of, label_of, findings)
         _report_twins(annotations, findings)
         rows = np.flatnonzero(good)
         rows = rows[np.argsort(images[rows], kind="stable")]
@@ -72,13 +76,25 @@ class CocoObjects:
         )
 
 
-def _look_up(table: Mapping[Any, int], keys: Iterable[Any], count: int) -> np.ndarray:
+def _by_either_type(table: Mapping[Id, int]) -> dict[Id, int]:
+    """The table with 1 under "1" as well, and "1" under 1; where it has both, each is itself."""
+    return {_other_type(key): value for key, value in table.items()} | dict(table)
+
+
+def _other_type(key: Id) -> Id:
+    if isinstance(key, int):
+        return str(key)
+    return int(key) if _WHOLE_NUMBER.fullmatch(key) else key
+
+
+def _look_up(table: Mapping[Id, int], keys: Iterable[Any], count: int) -> np.ndarray:
     """The entry of each key, -1 where there is none."""
     return np.fromiter((table.get(key, -1) if _is_id(key) else -1 for key in keys), int, count)
 
 
 def _is_id(key: Any) -> bool:
-    return type(key) is int or type(key) is str
+    # 1.0 equals 1, as a key too.
+    return type(key) is int or type(key) is str or (type(key) is float and key.is_integer())
 
 
 def _boxes(annotations: Sequence[CocoAnnotation]) -> np.ndarray:
@@ -111,13 +127,13 @@ def _areas(annotations: Sequence[CocoAnnotation], boxes: np.ndarray) -> np.ndarr
 def _explain(
     annotation: CocoAnnotation,
     row: int,
-    listed: Collection[str],
-    label_of: Mapping[Any, int],
+    listed: Collection[Id],
+    label_of: Collection[Id],
     findings: FileFindings,
 ) -> None:
     """Say why an annotation is left out; nothing if its whole picture was."""
     element = f"annotations[{row}]" if annotation.id is None else f"annotation {annotation.id}"
-    if not _is_id(annotation.image_id) or str(annotation.image_id) not in listed:
+    if not _is_id(annotation.image_id) or annotation.image_id not in listed:
         findings.add("dangling-id", element, f"no image has the id {annotation.image_id!r}")
     elif not _is_id(annotation.category_id) or annotation.category_id not in label_of:
         message = f"no category has the id {annotation.category_id!r}"
@@ -143,7 +159,7 @@ class CocoSamples(Sequence[Sample]):
     def __init__(
         self,
         source: Path,
-        pictures: Mapping[int | str, Picture],
+        pictures: Mapping[Id, Picture],
         objects: CocoObjects,
         raw: Mapping[str, Any],
     ) -> None:

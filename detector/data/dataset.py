@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
@@ -16,6 +16,9 @@ from detector.classes import ClassMap
 from detector.data.findings import Finding
 from detector.data.splits import automatic_splits
 from detector.types import Sample
+
+SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")
+"""Names of folders, in lower case, that hold a split each."""
 
 _SAME_SPLIT = ({"train", "training", "trn"}, {"val", "valid", "validation", "dev"}, {"test"})
 
@@ -85,6 +88,18 @@ def find_split(name: str, known: Mapping[str, Any]) -> str | None:
     found = [other for other in known if other.lower() in synonyms]
     found = found or [other for other in known if other.startswith(name) and name]
     return found[0] if len(found) == 1 else None
+
+
+def is_union(name: str, splits: Mapping[str, Collection[int]]) -> bool:
+    """Whether a split is a list of others taken together, as VOC's `trainval` and an `all` are.
+
+    One that is called train, val or test never is: if it holds all of two others, they leak.
+    """
+    if any(name.lower() in group for group in _SAME_SPLIT):
+        return False
+    mine = set(splits[name])
+    parts = [set(rows) for other, rows in splits.items() if other != name and mine > set(rows)]
+    return len(parts) > 1 and mine == set().union(*parts)
 
 
 class Selection(Sequence[Sample]):

@@ -11,14 +11,12 @@ import yaml
 
 from configs.errors import UserError
 from detector.data.coco import read_coco
-from detector.data.dataset import Dataset, find_split, join
+from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
+from detector.data.pictures import pictures_below
 from detector.data.voc_folder import read_voc, voc_folders
 from detector.data.yolo import label_file, read_yolo_folder, read_yolo_yaml
-from detector.images import SUFFIXES
 
 _SEE = "`python -m training.check --help` for the forms that are"
-
-_SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def _parts(path: Path) -> dict[str, _Part]:
     folders = {p.name.lower(): p for p in sorted(path.iterdir()) if p.is_dir()}
     return {
         name: _Part(lambda how, folder=folders[name]: _open_one(folder, how), is_alone=False)
-        for name in _SPLIT_FOLDERS
+        for name in SPLIT_FOLDERS
         if name in folders and _is_dataset(folders[name])
     }
 
@@ -116,7 +114,7 @@ def _yaml_parts(path: Path) -> dict[str, _Part]:
     values = read_yaml(path)
     if "names" in values:
         return {}
-    named = {key: values[key] for key in _SPLIT_FOLDERS if isinstance(values.get(key), str)}
+    named = {key: values[key] for key in SPLIT_FOLDERS if isinstance(values.get(key), str)}
     if not named:
         raise UserError(f"{path}: names neither classes (names:) nor parts (train:, val:)")
 
@@ -189,10 +187,8 @@ def _yolo_yaml(folder: Path) -> Path | None:
 def _yolo_images(folder: Path) -> Path | None:
     """Where the pictures of a YOLO folder are: in `images`, or beside their text files."""
     for place in (folder / "images", folder):
-        if place.is_dir():
-            pictures = (p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES)
-            if any(label_file(picture).is_file() for picture in pictures):
-                return place
+        if place.is_dir() and any(label_file(one).is_file() for one in pictures_below(place)):
+            return place
     return None
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 _TRUE = frozenset({"1", "true", "yes"})
 
+Id = int | str
+
 
 def number(value: Any) -> float | None:
     """A finite number from a number or its text; None if it is none."""
@@ -20,6 +22,13 @@ def number(value: Any) -> float | None:
 def flag(value: Any) -> bool:
     """Whether a flag is set: 1, true or yes, as a number or as text; anything else is not."""
     return str(value).strip().lower() in _TRUE
+
+
+def as_id(value: Any) -> Id | None:
+    """An id: a whole number, also one written as 1.0 (by pandas), or a text; None if it is none."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return value if type(value) is int or type(value) is str else None
 
 
 def side(value: Any) -> int:

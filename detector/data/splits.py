@@ -1,9 +1,9 @@
 """Splits for a data set that comes without: by hash, and honest.
 
 Pictures that belong together go to one side: near-duplicates, what was augmented from one source,
-and numbered sequences such as the frames of a video. Where that cannot be (one sequence holds most
-of the data set, as in `raccoon-N.jpg`, or `train` would lack a class, as in `cat-N.jpg` beside
-`dog-N.jpg`), sequences are cut into runs of ten numbers.
+and numbered sequences such as the frames of a video. Where that cannot be (sequences are too long
+for `val`, as in `raccoon-N.jpg`, or `train` would lack a class, as in `cat-N.jpg` beside
+`dog-N.jpg`), they are cut into runs of ten numbers.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from detector.data.similar import fingerprints, near_pairs
 from detector.types import Sample
 
 VAL_SHARE = 0.2
+_SLACK = 1.25  # times the share, the most that `val` may hold where there is a choice
 _RUN = 10  # numbers per run, where one sequence is all there is
 _AUGMENTED = re.compile(r"_(?:jpe?g|png|bmp|webp)\.rf\.[0-9a-f]+$", re.IGNORECASE)  # Roboflow
 _NUMBERED = re.compile(r"^(.*?)(\d+)$")
@@ -38,11 +39,14 @@ def automatic_splits(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
         indices by split, ascending. `val` is empty only where a single picture is all there is.
     """
     looks = _look_alikes([sample.path for sample in samples])
-    val: list[int] = []
-    for whole in (True, False):
-        val = _choose(_groups(samples, looks, whole), len(samples) * VAL_SHARE)
-        if _classes_of(samples) == _classes_of(samples, without=val):
-            break
+    wanted = len(samples) * VAL_SHARE
+    tries = (_choose(_groups(samples, looks, whole), wanted) for whole in (True, False))
+
+    def fault(val: Sequence[int]) -> tuple[int, bool]:
+        lacking = _classes_of(samples) - _classes_of(samples, without=val)
+        return len(lacking), len(val) > wanted * _SLACK
+
+    val = min(tries, key=fault)  # of equals the first, in which sequences are whole
     train = sorted(set(range(len(samples))) - set(val))
     return {"train": np.array(train, int), "val": np.array(val, int)}
 
@@ -101,7 +105,7 @@ def _choose(groups: Sequence[tuple[str, list[int]]], wanted: float) -> list[int]
     ranked = sorted(groups, key=lambda group: hashlib.sha256(group[0].encode()).digest())
     chosen: list[int] = []
     for _, members in ranked:
-        if len(chosen) + len(members) <= wanted * 1.25:
+        if len(chosen) + len(members) <= wanted * _SLACK:
             chosen += members
         if len(chosen) >= wanted:
             break

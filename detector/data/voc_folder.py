@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from detector.images import SUFFIXES
 from detector.types import Sample
 
 _ANNOTATIONS = ("annotations", "annots", "annotation", "xmls", "xml", "labels")
+_OF_CLASS = re.compile(r"(.*\S)\s+-?[01]")  # "2007_000027 -1" in the list of one class
 _PICTURES = ("jpegimages", "images", "image", "imgs", "img", "pictures", "photos")
 
 
@@ -170,10 +172,10 @@ def _image_sets(
     splits: dict[str, np.ndarray] = {}
     for path in sorted(folder.glob("*.txt")) if folder.is_dir() else []:
         lines = _lines(path)
-        if any(len(line.split()) > 1 for line in lines):  # "2007_000027 -1": one class's list
+        if _is_of_class(lines, index_of):
             continue
         report = FileFindings(path)
-        stems = [Path(line).stem if Path(line).suffix else line for line in lines]
+        stems = [line if line in index_of else Path(line).stem for line in lines]
         for number, stem in enumerate(stems, start=1):
             if stem not in index_of:
                 report.add("missing-from-split", f"line {number}", f"{stem} has no annotation")
@@ -181,6 +183,16 @@ def _image_sets(
         splits[path.stem] = np.array([index_of[s] for s in stems if s in index_of], int)
     everything = len(splits) == 1 and len(next(iter(splits.values()))) == len(samples)
     return {} if everything else splits  # one list of all pictures splits nothing
+
+
+def _is_of_class(lines: Sequence[str], known: Collection[str]) -> bool:
+    """Whether a list says where a class occurs; "photo 1" may do so, or be a picture's name."""
+
+    def is_mark(line: str) -> bool:
+        found = None if line in known else _OF_CLASS.fullmatch(line)
+        return found is not None and (found[1] in known or len(found[1].split()) == 1)
+
+    return bool(lines) and all(map(is_mark, lines))
 
 
 def _lines(path: Path) -> list[str]:

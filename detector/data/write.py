@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from configs.errors import UserError
-from detector.data.dataset import Dataset
+from detector.data.dataset import Dataset, is_union
 from detector.data.orientation import settle_on_disk
 from detector.data.write_coco import write_coco
 from detector.data.write_voc import write_voc
@@ -110,12 +109,6 @@ def _splits_for(dataset: Dataset, form: Form) -> tuple[dict[str, list[int]], lis
     rest = set(range(len(dataset))).difference(*splits.values())
     if splits and rest:
         splits["rest"] = sorted(rest)
-    unions = [] if form == "voc" else [name for name in splits if _is_union(name, splits)]
+    unions = [] if form == "voc" else [name for name in splits if is_union(name, splits)]
     notes = [f"split {name} is the union of others, and left out" for name in unions]
     return {name: rows for name, rows in splits.items() if name not in unions}, notes
-
-
-def _is_union(name: str, splits: Mapping[str, Sequence[int]]) -> bool:
-    mine = set(splits[name])
-    parts = [set(rows) for other, rows in splits.items() if other != name and mine > set(rows)]
-    return len(parts) > 1 and mine == set().union(*parts)

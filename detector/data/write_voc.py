@@ -12,6 +12,7 @@ import numpy as np
 
 from detector.data.dataset import Dataset
 from detector.data.digits import plain, shortest
+from detector.data.losses import about_areas, has_outline, has_own_ids
 from detector.data.voc import CORNERS, from_voc_corners, to_voc_corners
 from detector.files import atomic_path, write_text
 from detector.types import Sample
@@ -83,6 +84,9 @@ def _losses(dataset: Dataset, samples: Sequence[Sample]) -> list[str]:
     crowds = int(sum(np.sum(sample.is_crowd) for sample in samples))
     if crowds:
         notes.append(f"VOC knows no crowds: {crowds} are written as difficult objects")
-    if dataset.classes.category_ids != tuple(range(1, len(dataset.classes) + 1)):
+    if has_own_ids(dataset.classes):
         notes.append("VOC knows no category ids: only the names are written")
-    return notes
+    outlines = sum(has_outline(details) for sample in samples for details in sample.details)
+    if outlines:
+        notes.append(f"VOC knows no outlines: those of {outlines:,} objects are left out")
+    return notes + about_areas("VOC", samples)

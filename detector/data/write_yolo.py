@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -11,6 +12,8 @@ import yaml
 from detector.boxes import cxcywh_to_xyxy, scale, xyxy_to_cxcywh
 from detector.data.dataset import Dataset, find_split
 from detector.data.digits import plain, shortest
+from detector.data.losses import about_areas, has_outline, has_own_ids
+from detector.data.parse import number
 from detector.files import write_text
 from detector.types import Sample
 
@@ -30,12 +33,13 @@ def write_yolo(
         part: found for part in ("train", "val", "test") if (found := find_split(part, splits))
     }
     for part, split in parts.items():
-        pictures = (f"images/{samples[index].path.name}\n" for index in splits[split])
+        # Ultralytics takes a line as seen from the list's folder only where it begins with "./".
+        pictures = (f"./images/{samples[index].path.name}\n" for index in splits[split])
         write_text(folder / f"{part}.txt", "".join(pictures))
     named = {part: f"{part}.txt" for part in parts} or {"train": "images", "val": "images"}
     content = {**named, "names": dict(enumerate(dataset.classes.names))}
     write_text(folder / "data.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-    return _losses(samples, set(splits) - set(parts.values()))
+    return _losses(dataset, samples, set(splits) - set(parts.values()))
 
 
 def _lines(sample: Sample) -> list[str]:
@@ -57,21 +61,31 @@ def _lines(sample: Sample) -> list[str]:
 
 def _outline(sample: Sample, row: int) -> str:
     """The one outline of an object as fractions, where its bounds are the box; else nothing."""
-    polygons = sample.details[row].get("segmentation") if sample.details else None
-    if not isinstance(polygons, list) or len(polygons) != 1 or len(polygons[0]) < 6:
+    points = _polygon(sample.details[row].get("segmentation")) if sample.details else None
+    if points is None:
         return ""
-    points = np.reshape(polygons[0], (-1, 2))
     bounds = np.concatenate([points.min(axis=0), points.max(axis=0)])
     if not np.allclose(bounds, sample.boxes[row], rtol=0, atol=1e-3):
         return ""
     return " ".join(map(_text, (points / (sample.width, sample.height)).ravel().tolist()))
 
 
+def _polygon(segmentation: Any) -> np.ndarray | None:
+    """The points of an outline of one piece, float64 `(P, 2)` in pixels; None if it is none."""
+    if not isinstance(segmentation, list) or len(segmentation) != 1:
+        return None
+    edges = segmentation[0] if isinstance(segmentation[0], list) else []
+    numbers = [number(edge) if isinstance(edge, int | float) else None for edge in edges]
+    if len(numbers) < 6 or len(numbers) % 2 or None in numbers:
+        return None
+    return np.array(numbers, np.float64).reshape(-1, 2)
+
+
 def _text(value: float) -> str:
     return str(plain(value)) if abs(value) >= 1e-4 or not value else f"{value:.12f}"
 
 
-def _losses(samples: Sequence[Sample], splits: set[str]) -> list[str]:
+def _losses(dataset: Dataset, samples: Sequence[Sample], splits: set[str]) -> list[str]:
     notes = []
     crowds = int(sum(np.sum(sample.is_crowd) for sample in samples))
     difficult = int(sum(np.sum(sample.is_difficult) for sample in samples))
@@ -81,4 +95,17 @@ def _losses(samples: Sequence[Sample], splits: set[str]) -> list[str]:
         notes.append(f"YOLO knows no difficult objects: {difficult} are written as ordinary ones")
     if splits:
         notes.append(f"YOLO knows train, val and test: {', '.join(sorted(splits))} is left out")
-    return notes
+    if has_own_ids(dataset.classes):
+        notes.append("YOLO knows no category ids: classes are numbered from 0")
+    written = [sample.objects(~sample.is_crowd) for sample in samples]
+    if outlines := sum(_lost_outlines(sample) for sample in written):
+        notes.append(
+            "YOLO knows outlines of one piece alone that fit their box: "
+            f"those of {outlines:,} objects are left out"
+        )
+    return notes + about_areas("YOLO", written)
+
+
+def _lost_outlines(sample: Sample) -> int:
+    outlined = (row for row, details in enumerate(sample.details) if has_outline(details))
+    return sum(not _outline(sample, row) for row in outlined)

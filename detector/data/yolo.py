@@ -7,6 +7,8 @@ Source: docs.ultralytics.com, "Object Detection Datasets Overview".
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +19,15 @@ import numpy as np
 from configs.errors import UserError
 from detector.boxes import cxcywh_to_xyxy, scale
 from detector.classes import ClassMap
-from detector.data.dataset import Dataset, join
+from detector.data.dataset import SPLIT_FOLDERS, Dataset, join
 from detector.data.findings import KINDS, FileFindings, Finding
 from detector.data.parse import number
-from detector.images import SUFFIXES, Header, read_header
+from detector.data.pictures import pictures_below
+from detector.images import Header, read_header
 from detector.types import Sample
 
 _SLACK = 0.1  # a fraction may lie this far outside 0 ... 1; further out it is no fraction
+_YEAR = re.compile(r"\d{4}$")  # train2017
 _PARTS = ("train", "val", "valid", "test")
 
 
@@ -56,7 +60,8 @@ def read_yolo_yaml(path: Path, values: Mapping[str, Any]) -> Dataset:
 def read_yolo_folder(root: Path, images: Path) -> Dataset:
     """Read a folder of pictures with labels, without a `data.yaml`.
 
-    Class names come from a `classes.txt`; without it they are `class_0`, `class_1`, ...
+    Class names come from a `classes.txt`; without it they are `class_0`, `class_1`, ... Where all
+    pictures lie in folders such as `images/train` and `images/val`, those are the splits.
 
     Raises:
         UserError: there are no pictures, or a file cannot be read.
@@ -66,11 +71,25 @@ def read_yolo_folder(root: Path, images: Path) -> Dataset:
     listed = next((path for path in lists if path.is_file()), None)
     if listed:
         names = [line.strip() for line in _text(listed).splitlines() if line.strip()]
-        return _read(root.name, root, pictures, ClassMap(_class_names(listed, names)))
+        return _in_parts(images, root, pictures, ClassMap(_class_names(listed, names)))
     highest = max((_highest_index(label_file(picture)) for picture in pictures), default=0)
     classes = ClassMap(tuple(f"class_{index}" for index in range(highest + 1)))
     note = f"{root} has no data.yaml or classes.txt: classes are called class_0, class_1, ..."
-    return replace(_read(root.name, root, pictures, classes), notes=(note,))
+    return replace(_in_parts(images, root, pictures, classes), notes=(note,))
+
+
+def _in_parts(images: Path, root: Path, pictures: Sequence[Path], classes: ClassMap) -> Dataset:
+    """The data set with the folders in `images` as its splits, if they bear such names."""
+    dataset = _read(root.name, root, pictures, classes)
+    splits: dict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(dataset):
+        folder, *below = sample.path.relative_to(images).parts
+        if not below or _YEAR.sub("", folder.lower()) not in SPLIT_FOLDERS:
+            return dataset
+        splits[folder].append(index)
+    if len(splits) == 1:  # one part of all pictures splits nothing
+        return dataset
+    return replace(dataset, splits={name: np.array(rows) for name, rows in splits.items()})
 
 
 def label_file(picture: Path) -> Path:
@@ -109,11 +128,7 @@ def _listed(path: Path, base: Path, where: Any) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.name[0] != "."
-    )
+    found = sorted(pictures_below(folder))
     if not found:
         raise UserError(f"no pictures in folder {folder}")
     return found

@@ -20,17 +20,30 @@ def load_text(tmp_path):
 
 
 def test_the_shipped_configurations_are_listed():
-    assert {"coco_300", "coco_320", "v1_coco"} <= set(config_names())
+    assert config_names() == ["coco_300", "coco_320", "finetune", "shapes", "v1_coco", "voc_300"]
 
 
 @pytest.mark.parametrize("name", config_names())
 def test_each_shipped_configuration_loads_by_name(name):
-    assert load_config(name).model.input_size in (300, 320)
+    assert load_config(name).model.input_size in (224, 300, 320)
 
 
 def test_shipped_configurations_say_what_their_names_say():
     assert load_config("coco_320").model.input_size == 320
     assert load_config("v1_coco").model.backbone == "mobilenet_v1"
+
+
+def test_a_base_is_changed_where_a_file_says_so(load_text):
+    config = load_text("base: v1_coco\nmodel:\n  input_size: 300\ntrain:\n  epochs: 2\n")
+    assert config.model.input_size == 300
+    assert config.model.backbone == "mobilenet_v1"  # of v1_coco
+    assert config.train.epochs == 2
+    assert config.train.optimizer == "sgd"  # of coco_300, the base of the base
+
+
+def test_a_base_that_is_not_there_is_refused(load_text):
+    with pytest.raises(UserError, match=r"base: 'coco' is no configuration"):
+        load_text("base: coco\n")
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n", "{}"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,13 @@ def test_the_threshold_itself_is_kept(picture):
     one = Scored(*picture([CAT, DOG], (A, 0.3, CAT)))
     assert len(judge(one, float(np.float32(0.3))).found) == 1
     assert len(judge(one, 0.31).found) == 0
+
+
+def test_the_threshold_itself_is_kept_of_scores_in_float64(picture):
+    """As a file has them: 0.6 in float32 is a little more than 0.6."""
+    sample, found = picture([CAT, DOG], (A, 0.6, CAT))
+    exact = replace(found, scores=np.array([0.6]))
+    assert len(judge(Scored(sample, exact), 0.6).found) == 1
 
 
 def test_the_right_class_goes_before_a_better_box(picture):

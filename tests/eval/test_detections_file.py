@@ -34,6 +34,26 @@ def test_detections_go_to_their_pictures_best_first(tmp_path, dataset):
     assert second.labels.tolist() == [0]
 
 
+def test_texts_of_digits_may_be_named_by_their_number(tmp_path, sample_of):
+    """A file name such as 000007.jpg is the id "000007" in VOC, and 7 in `detect --coco`."""
+    samples = [sample_of(name, [], []) for name in ("000007", "8", "b")]
+    data = Dataset("mine", Path("mine"), ClassMap(("zebra",), (90,)), samples)
+    found = [GOOD, {**GOOD, "image_id": "000007"}, {**GOOD, "image_id": 8}]
+    assert [len(one) for one in read_detections(written(tmp_path, found), data)] == [2, 1, 0]
+
+
+@pytest.mark.parametrize("ids", [("7", "007"), ("7", 7)])
+def test_a_number_that_could_be_two_pictures_is_its_own_or_none(tmp_path, sample_of, ids):
+    samples = [sample_of(one, [], []) for one in ids]
+    data = Dataset("mine", Path("mine"), ClassMap(("zebra",), (90,)), samples)
+    file = written(tmp_path, [GOOD])
+    if 7 in ids:
+        assert [len(one) for one in read_detections(file, data)] == [0, 1]
+    else:
+        with pytest.raises(UserError, match="has no image with the id 7"):
+            read_detections(file, data)
+
+
 def test_a_file_of_no_detections_is_one(tmp_path, dataset):
     assert [len(one) for one in read_detections(written(tmp_path, []), dataset)] == [0, 0]
 

@@ -1,11 +1,13 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from configs.errors import UserError
+from detector.artefact import FILES
 from detector.images import write_image
-from eval import latency_rounds
+from eval import latency, latency_rounds
 from eval.latency import main
 
 
@@ -78,6 +80,47 @@ def test_mistakes_are_named_before_minutes_pass(options, says, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=says):
         main(["coco", *options])
+
+
+@pytest.mark.parametrize(
+    ("has", "runtimes", "says"),
+    [
+        (
+            ["keras"],
+            "keras,tflite",
+            r"holds no model\.tflite; export the model, or leave out tflite",
+        ),
+        (["keras", "tflite"], "tflite,onnx", r"holds no model\.onnx; export the model"),
+        (["tflite"], None, r"holds no model\.keras; export the model, or leave out keras"),
+        (["keras"], "openvino", "unknown runtime 'openvino'; use one of keras, tflite, onnx"),
+    ],
+)
+def test_a_network_that_is_missing_is_named_before_anything_runs(
+    exported, data, tmp_path, monkeypatch, has, runtimes, says
+):
+    folder = tmp_path / "best"
+    folder.mkdir()
+    for name in ("detector.json", *(FILES[kind] for kind in has)):
+        shutil.copy(exported / name, folder)
+    monkeypatch.setattr(latency, "_accuracies", lambda *_: pytest.fail("mAP was measured first"))
+    options = ["--runtime", runtimes] if runtimes else []
+    with pytest.raises(UserError, match=says):
+        main([str(folder), "--data", str(data), "--images", str(tmp_path / "pictures"), *options])
+
+
+def test_a_folder_that_is_called_as_a_preset_is_no_model(tmp_path, monkeypatch):
+    """`bench coco` beside a data set in a folder `coco`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "coco").mkdir()
+    with pytest.raises(UserError, match=r"none\.json"):
+        main(["coco", "--data", "none.json"])
+
+
+def test_the_models_description_is_not_overwritten(exported):
+    before = (exported / "detector.json").read_bytes()
+    with pytest.raises(UserError, match="it is an input"):
+        main([str(exported), "--json", str(exported / "detector.json")])
+    assert (exported / "detector.json").read_bytes() == before
 
 
 def test_a_model_that_is_none_is_named():

@@ -8,8 +8,11 @@ from configs.errors import UserError
 from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.predictor import Predictor
+from detector.types import Detections
 from eval.evaluator import evaluate
+from eval.ground_truth import own_results
 from eval.run import predict_all, score, score_file
+from eval.scored import Scored, ScoredSet
 
 
 def test_the_20_class_weights_have_the_references_figures(test_data, reference):
@@ -93,3 +96,55 @@ def test_data_without_an_object_is_one_line(tmp_path, make_turned):
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match="holds no object of the classes to score"):
         score_file(make_turned / "found.json", str(make_turned))
+
+
+@pytest.fixture(params=["COCO", "YOLO"])
+def repeating(request, tmp_path):
+    """Two pictures of one id, an object in each: as exports count, and as names go."""
+    for split, x in (("train", 0), ("valid", 32)):
+        folder = tmp_path / "data" / split
+        noise = np.random.default_rng(x).integers(0, 256, (48, 64, 3), np.uint8)
+        if request.param == "COCO":
+            folder.mkdir(parents=True)
+            entry = {"id": 1, "file_name": "1.jpg", "width": 64, "height": 48}
+            one = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [x, 0, 32, 48], "area": 1536}
+            content = {"images": [entry], "annotations": [one]}
+            content["categories"] = [{"id": 1, "name": "cat"}]
+            (folder / "_annotations.coco.json").write_text(json.dumps(content))
+        else:
+            folder = tmp_path / "data" / "images" / split
+            labels = tmp_path / "data" / "labels" / split
+            folder.mkdir(parents=True)
+            labels.mkdir(parents=True)
+            (labels / "1.txt").write_text(f"0 {(x + 16) / 64} 0.5 0.5 1\n")
+        Image.fromarray(noise).save(folder / "1.jpg")
+    return tmp_path / "data"
+
+
+def test_saved_detections_are_not_mixed_up_where_ids_repeat(repeating, tmp_path):
+    dataset = open_dataset(repeating)
+    assert len({sample.image_id for sample in dataset}) == 1
+    pictures = [
+        Scored(one, Detections(one.boxes, np.ones(1, np.float32), np.zeros(1, int)))
+        for one in dataset
+    ]
+    saved = tmp_path / "found.json"
+    perfect = ScoredSet("perfect", "data", dataset.classes, pictures, {})
+    saved.write_text(json.dumps(own_results(perfect)))
+    again = score_file(saved, str(repeating))
+    assert [len(one.detections) for one in again.pictures] == [1, 1]
+    assert evaluate(again).figures["AP"] == pytest.approx(1)
+    assert "1, 2, ..." in again.settings["image_ids"]
+
+
+def test_results_of_detect_are_scored_on_voc_with_numbers_for_names(two_pictures, tmp_path):
+    for stem, number in (("a", "000001"), ("b", "000002")):
+        for suffix in (".png", ".xml"):
+            (two_pictures / f"{stem}{suffix}").rename(two_pictures / f"{number}{suffix}")
+    found = [
+        {"image_id": i, "category_id": 1, "bbox": [0, 0, 30, 40], "score": 0.5} for i in (1, 2)
+    ]
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    scored = score_file(tmp_path / "found.json", str(two_pictures))
+    assert evaluate(scored).figures["AP"] == pytest.approx(1)
+    assert "image_ids" not in scored.settings

@@ -6,7 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from configs.errors import UserError
+from eval.voc import main
 from eval.voc_protocol import voc_figures
 
 
@@ -112,6 +115,40 @@ def test_a_second_detection_of_one_object_is_a_miss(set_of, sample_of, found_of)
     found = found_of([boxes[0], boxes[0], boxes[1]], [0.9, 0.8, 0.7], [0, 0, 0])
     figures = voc_figures(set_of((sample_of(1, boxes, [0, 0]), found)))["cat"]
     assert figures.ap_all_points == pytest.approx(0.5 + 0.5 * 2 / 3)
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """A picture, its COCO JSON, detections, and what a model folder is told from."""
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    truth = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9]}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    found = [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.5}]
+    (tmp_path / "data.json").write_text(json.dumps(truth))
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "detector.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--detections found.json data.json --json found.json",
+        "--detections found.json data.json --json ./data.json",
+        "--detections found.json data.json:val --json data.json",
+        "model data.json --json model/detector.json",
+    ],
+)
+def test_no_input_is_overwritten(inputs, monkeypatch, words):
+    monkeypatch.chdir(inputs)
+    before = {file: file.read_bytes() for file in inputs.rglob("*.json")}
+    with pytest.raises(UserError, match="it is an input; name another file"):
+        main(words.split())
+    assert {file: file.read_bytes() for file in inputs.rglob("*.json")} == before
 
 
 def test_the_command(test_data, tmp_path):

@@ -101,3 +101,48 @@ def photos(tmp_path):
         return samples
 
     return make
+
+
+# A network and a run small enough for a test.
+TINY = (
+    "model.input_size=96",
+    "model.width_multiplier=0.35",
+    "loader.batch_size=4",
+    "train.evaluate_every=1",
+)
+
+
+@pytest.fixture
+def tiny():
+    """Settings for `load_config` or `--set`: `tiny("train.epochs=2")`."""
+    return lambda *more: [*TINY, *more]
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory) -> Path:
+    """Ten pictures of one bright square each, on dark noise; eight to learn from."""
+    root = tmp_path_factory.mktemp("squares")
+    rng = np.random.default_rng(0)
+    maker = VocMaker(root)
+    names = [f"p{letter}" for letter in "abcdefghij"]
+    for name in names:
+        pixels = rng.integers(0, 60, (80, 100, 3), np.uint8)
+        x, y = rng.integers(2, 40, 2)
+        pixels[y : y + 36, x : x + 36] = 220
+        box = (x + 1, y + 1, x + 36, y + 36)  # VOC counts from 1, both ends included
+        path = maker.add(name, ("square", *box), size=(100, 80))
+        Image.fromarray(pixels).save(path)
+    maker.split("train", *names[:8])
+    maker.split("val", *names[8:])
+    return root
+
+
+@pytest.fixture
+def eagerly(monkeypatch):
+    """Training steps run as they are written: slower each, but there is no graph to build."""
+    import functools
+
+    from training.trainer import Trainer
+
+    compile_eagerly = functools.partialmethod(Trainer.compile, run_eagerly=True)
+    monkeypatch.setattr(Trainer, "compile", compile_eagerly)

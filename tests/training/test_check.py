@@ -10,6 +10,8 @@ from PIL import Image
 
 from detector.command import run
 from detector.data.findings import KINDS
+from detector.data.open import open_dataset
+from detector.data.write import write_dataset
 from training import check
 
 CAT = ("cat", 10, 10, 50, 50)
@@ -94,6 +96,62 @@ def test_errors_come_first_each_kind_with_its_first_places(ailing, doctor):
     assert text.rindex("ERROR: ") < text.index("warning: ")
     assert "ERROR: box without area (a side of 1 px or less) (10); the object is left out" in text
     assert "... and 5 more" in text
+
+
+@pytest.mark.parametrize("option", ["--json", "--html"])
+@pytest.mark.parametrize(
+    "target", ["Annotations/a.xml", "JPEGImages/a.jpg", "../voc/Annotations/a.xml"]
+)
+def test_no_file_of_the_data_set_is_overwritten(voc, doctor, option, target):
+    path = voc.add("a", CAT)
+    before = [path.read_bytes(), (voc.root / "Annotations/a.xml").read_bytes()]
+    code, text = doctor(voc.root, option, voc.root / target)
+    assert code == 2 and "it is an input; name another file" in text
+    assert [path.read_bytes(), (voc.root / "Annotations/a.xml").read_bytes()] == before
+
+
+def test_the_annotations_of_a_coco_json_are_not_overwritten(voc, doctor, tmp_path):
+    voc.add("a", CAT)
+    write_dataset(open_dataset(voc.root), tmp_path / "coco", "coco")
+    file = tmp_path / "coco/annotations/instances.json"
+    before = file.read_bytes()
+    for data in (file, tmp_path / "coco", f"{file}:train"):
+        code, text = doctor(data, "--json", file)
+        assert code == 2 and "it is an input" in text
+    assert file.read_bytes() == before
+
+
+def test_an_earlier_report_is_replaced(voc, doctor, tmp_path):
+    voc.add("a", CAT)
+    for _ in range(2):
+        assert doctor(voc.root, "--json", voc.root / "check.json")[0] == 0
+
+
+@pytest.mark.parametrize("image_id", ["1", 1.0])
+def test_ids_of_another_type_lose_no_objects(doctor, tmp_path, image_id):
+    """All annotations went without a word."""
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    box = {"id": 1, "category_id": 1, "bbox": [5, 6, 30, 30]}
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}],
+        "annotations": [{**box, "image_id": image_id}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (tmp_path / "data.json").write_text(json.dumps(content))
+    code, text = doctor(tmp_path / "data.json")
+    assert code == 0 and "1 picture, 1 object of 1 of 1 class" in text
+
+
+def test_ids_that_match_nothing_end_with_1(doctor, tmp_path):
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}],
+        "annotations": [{"id": 1, "image_id": "01", "category_id": 1, "bbox": [5, 6, 30, 30]}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (tmp_path / "data.json").write_text(json.dumps(content))
+    code, text = doctor(tmp_path / "data.json")
+    assert code == 1 and "no image has the id '01'" in text
 
 
 def test_json_is_the_contract(ailing, doctor, tmp_path):

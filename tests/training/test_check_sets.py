@@ -97,6 +97,28 @@ def test_a_picture_listed_in_two_splits(voc):
     assert twins(voc) == []
 
 
+@pytest.mark.parametrize("union", ["trainval", "all", "default"])
+def test_a_list_of_others_taken_together_shares_its_pictures_rightly(voc, union):
+    for stem in "abc":
+        voc.add(stem, CAT)
+    voc.split("train", "a", "c")
+    voc.split("val", "b")
+    voc.split(union, "a", "b", "c")
+    assert check_splits(open_dataset(voc.root)) == []
+
+
+def test_training_on_all_that_is_measured_on_is_no_such_list(voc):
+    for stem in "ab":
+        voc.add(stem, CAT)
+    voc.split("train", "a", "b")
+    voc.split("val", "a")
+    voc.split("test", "b")
+    assert [one.message for one in check_splits(open_dataset(voc.root))] == [
+        "stands in test and train",
+        "stands in train and val",
+    ]
+
+
 def balance(voc) -> list[str]:
     findings = check_balance(open_dataset(voc.root))
     return [f"{finding.kind.name}: {finding.element} {finding.message}" for finding in findings]

@@ -110,6 +110,15 @@ def test_what_is_no_class_is_left_out(put):
     assert counts(data)["train"] == [4, 4]
 
 
+def test_hidden_folders_within_a_class_are_left_out(put):
+    """Jupyter's copies would stand on both sides of a split."""
+    put("cat", 5)
+    put("dog", 5)
+    put("cat/.ipynb_checkpoints", 3)
+    put("train2/.hidden", 3)
+    assert counts(open_class_folders(put.root)) == {"train": [4, 4], "val": [1, 1]}
+
+
 def test_a_class_of_one_picture_is_trained_on(put):
     put("cat", 1)
     put("dog", 5)

@@ -110,6 +110,16 @@ def test_predict_prints_the_top_classes(trained, colours, command, tmp_path):
     assert sum(one["probability"] for one in written[0]["top"]) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("action", ["evaluate --data COLOURS", "predict COLOURS/red/0.png"])
+@pytest.mark.parametrize("file", ["classifier.json", "classifier.keras"])
+def test_the_model_is_not_overwritten(trained, colours, command, action, file):
+    before = (trained / file).read_bytes()
+    words = action.replace("COLOURS", str(colours)).split()
+    code, _, err = command(*words, "--model", trained, "--json", trained / file)
+    assert code == 2 and "it is an input; name another file" in err
+    assert (trained / file).read_bytes() == before
+
+
 def test_predict_skips_and_names_a_broken_picture(trained, colours, command, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     good = colours / "red" / "0.png"

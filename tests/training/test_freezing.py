@@ -36,7 +36,7 @@ FIRST_TRAINED = {
 
 @pytest.mark.parametrize("upto", ["tap", "backbone"])
 def test_all_before_the_boundary_is_frozen_and_nothing_behind(network, upto):
-    freeze(network, upto, norm=False)
+    freeze(network, upto)
     backbone = next(name for name in LAST_FROZEN if name in network.name)
     last, first = LAST_FROZEN[backbone][upto], FIRST_TRAINED[backbone][upto]
     names = [layer.name for layer in network.layers if layer.weights]
@@ -50,7 +50,7 @@ def test_all_before_the_boundary_is_frozen_and_nothing_behind(network, upto):
 
 
 def test_a_frozen_part_stays_as_it_is_while_training(network):
-    freeze(network, "tap", norm=False)
+    freeze(network, "tap")
     images = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
     before = {layer.name: layer.get_weights() for layer in network.layers}
     network(images, training=True)
@@ -62,17 +62,10 @@ def test_a_frozen_part_stays_as_it_is_while_training(network):
     assert moved == {layer.name for layer in network.layers if is_norm(layer) and layer.trainable}
 
 
-def test_norms_can_be_frozen_while_all_convolutions_train(network):
-    text = freeze(network, "none", norm=True)
-    names = {layer.name for layer in network.layers if layer.weights and not is_norm(layer)}
-    assert trained(network) == names
-    assert "frozen: every batch norm" in text
-
-
 def test_the_choice_before_is_forgotten(network):
     everything = {layer.name for layer in network.layers if layer.weights}
-    freeze(network, "backbone", norm=True)
-    text = freeze(network, "none", norm=False)
+    freeze(network, "backbone")
+    text = freeze(network, "none")
     assert trained(network) == everything
     assert text.endswith("frozen: nothing")
 
@@ -81,10 +74,10 @@ def test_words_count_what_trains():
     network = build_ssdlite(ModelConfig(), 20)
     statistics = sum(math.prod(w.shape) for w in network.non_trainable_weights)
     everything = network.count_params() - statistics
-    assert freeze(network, "none", False) == (
+    assert freeze(network, "none") == (
         f"{everything:,} of {everything:,} parameters train; frozen: nothing"
     )
-    text = freeze(network, "tap", norm=True)
+    text = freeze(network, "tap")
     left = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     assert text.startswith(f"{left:,} of {everything:,} parameters train; frozen: all up to the")
     frozen = [int(part.split(")")[0].replace(",", "")) for part in text.split("(")[1:]]
@@ -95,4 +88,4 @@ def test_a_network_without_a_known_backbone_is_refused():
     image = keras.Input((8, 8, 3))
     network = keras.Model(image, keras.layers.Conv2D(4, 1)(image), name="other")
     with pytest.raises(ValueError, match="other has none of the backbones"):
-        freeze(network, "tap", norm=False)
+        freeze(network, "tap")

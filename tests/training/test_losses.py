@@ -12,7 +12,6 @@ from training.losses import (
     complete_iou,
     focal_loss,
     hard_negatives,
-    smooth_l1,
 )
 from training.targets import IGNORED, Targets, assign_targets
 
@@ -192,11 +191,3 @@ def test_keras_cv_has_the_same_focal_loss_where_it_is_accurate():
         for c in range(CLASSES)
     ]
     np.testing.assert_allclose(focal_loss(logits, classes), np.sum(one_class, axis=0), rtol=1e-4)
-
-
-def test_keras_cv_has_the_same_smooth_l1():
-    keras_cv = pytest.importorskip("keras_cv")
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(0, 2, (2, 3, 50, 4)).astype(np.float32)
-    theirs = keras_cv.losses.SmoothL1Loss(l1_cutoff=1.0, reduction="none")
-    np.testing.assert_allclose(np.mean(smooth_l1(a - b), -1), theirs(b, a), rtol=1e-5)

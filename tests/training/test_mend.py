@@ -126,6 +126,28 @@ def test_a_picture_in_two_splits_stays_in_the_one_that_measures(voc, mended):
     assert "pictures taken out of a second split: 1" in lines
 
 
+def test_a_list_of_all_pictures_takes_none_from_training(voc, mended):
+    for stem in "abc":
+        voc.add(stem, CAT)
+    voc.split("train", "a", "b")
+    voc.split("val", "c")
+    voc.split("all", "a", "b", "c")
+    lines, dataset = mended()
+    assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
+        "all": [0, 1, 2],
+        "train": [0, 1],
+        "val": [2],
+    }
+    assert "second split" not in lines
+
+
+def test_the_area_of_a_clipped_box_goes_with_it(voc, mended):
+    """VOC knows no areas, so none is lost, and nothing is said."""
+    voc.add("a", ("cat", -30, 10, 50, 50))
+    lines, _ = mended()
+    assert "boxes clipped: 1" in lines and "note:" not in lines
+
+
 @pytest.mark.parametrize("form", ["voc", "coco", "yolo"])
 def test_everything_ailing_is_mended_in_its_own_form(voc, tmp_path, form):
     voc.add("a", CAT, CAT, ("cat", -30, 5, 40, 40))

@@ -28,9 +28,10 @@ def small_batch(seed=0, pictures=4) -> Batch:
     return Batch(images, boxes, labels, np.zeros((pictures, 3), bool), np.arange(pictures))
 
 
-def make_trainer():
-    trainer = Trainer(build_ssdlite(CONFIG.model, 2), CONFIG)
-    trainer.compile(optimizer=keras.optimizers.Adam(1e-3))
+def make_trainer(config=CONFIG):
+    """Runs step by step: in a test, building the graph would take longer than all steps."""
+    trainer = Trainer(build_ssdlite(config.model, 2), config)
+    trainer.compile(optimizer=keras.optimizers.Adam(1e-3), run_eagerly=True)
     return trainer
 
 
@@ -53,10 +54,8 @@ def test_the_reported_loss_is_that_of_targets_and_outputs():
 
 def test_fit_learns():
     trainer, batch = make_trainer(), small_batch()
-    data = (as_fit_data(batch) for _ in range(16))
-    fitted = trainer.fit(data, steps_per_epoch=4, epochs=4, shuffle=False, verbose=0)
-    history = fitted.history["loss"]
-    assert history[-1] < 0.9 * history[0]
+    losses = [trainer.train_on_batch(*as_fit_data(batch), return_dict=True) for _ in range(8)]
+    assert losses[-1]["loss"] < 0.9 * losses[0]["loss"]
 
 
 def test_two_runs_are_the_same():
@@ -69,6 +68,28 @@ def test_two_runs_are_the_same():
         losses.append(trainer.network.get_weights())
     for one, other in zip(*losses, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_average_follows_the_weights_ever_more_slowly():
+    config = Config.model_validate({**CONFIG.model_dump(), "train": {"ema_momentum": 0.25}})
+    trainer = make_trainer(config)
+    weights = [trainer.network.get_weights()]
+    expected = [np.float64(one) for one in weights[0]]
+    for step in (1, 2, 3):
+        decay = min(0.25, (1 + step) / (10 + step))  # 2/11, 3/12, then the momentum
+        expected = [decay * a + (1 - decay) * w for a, w in zip(expected, weights[-1], strict=True)]
+        trainer.train_on_batch(*as_fit_data(small_batch(step)))
+        weights.append(trainer.network.get_weights())
+    found = trainer.averaged_weights
+    assert any(np.any(a != b) for a, b in zip(found, weights[0], strict=True))
+    for variable, a, b in zip(trainer.network.weights, found, expected, strict=True):
+        if variable.trainable:  # statistics of batch norm move before the average does
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_without_momentum_there_is_no_average():
+    config = Config.model_validate({**CONFIG.model_dump(), "train": {"ema_momentum": 0.0}})
+    assert make_trainer(config).averaged_weights == []
 
 
 def test_the_learning_rate_rises_and_falls():

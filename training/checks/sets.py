@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.data.dataset import Dataset
+from detector.data.dataset import Dataset, is_union
 from detector.data.findings import KINDS, Finding
 from detector.data.similar import fingerprints, near_pairs
 from training.checks.names import count_objects
@@ -35,8 +35,13 @@ def check_splits(dataset: Dataset) -> list[Finding]:
 
 
 def parts(dataset: Dataset) -> Mapping[str, np.ndarray]:
-    """The splits that exclude each other: without VOC's `trainval`, which joins two."""
-    return {name: rows for name, rows in dataset.splits.items() if name.lower() != "trainval"}
+    """The splits that exclude each other: without those that join others, as `trainval` does."""
+    splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
+    return {
+        name: dataset.splits[name]
+        for name in splits
+        if name.lower() != "trainval" and not is_union(name, splits)
+    }
 
 
 def check_twins(dataset: Dataset, pictures: Sequence[Picture]) -> list[Finding]:

@@ -74,6 +74,74 @@ def test_the_folder_of_the_pictures_can_be_given(make, tmp_path):
         read_coco(path, images=tmp_path / "elsewhere")
 
 
+ID_TYPES = {"numbers": int, "texts": str, "floats": float}
+
+
+@pytest.mark.parametrize("there", ID_TYPES)
+@pytest.mark.parametrize("here", ID_TYPES)
+def test_ids_match_whatever_type_they_were_written_in(make, ann, here, there):
+    """pandas writes 3.0, and many a script "3"."""
+    listed = [
+        {"id": ID_TYPES[here](number), "file_name": name, "width": 64, "height": 48}
+        for number, name in ((7, "one.jpg"), (3, "two.jpg"))
+    ]
+    objects = [
+        ann(1, image_id=ID_TYPES[there](3), category_id=ID_TYPES[there](90)),
+        ann(2, image_id=ID_TYPES[there](3)),
+        ann(3, image_id=ID_TYPES[there](7)),
+    ]
+    dataset = read_coco(make.coco(images=listed, annotations=objects))
+    assert [sample.image_id for sample in dataset] == [
+        str(i) if here == "texts" else i for i in (7, 3)
+    ]
+    assert [sample.labels.tolist() for sample in dataset] == [[0], [1, 0]]
+    assert not dataset.findings
+
+
+def test_where_a_number_and_its_text_are_two_ids_each_is_itself(make, ann):
+    listed = [
+        {"id": 1, "file_name": "one.jpg", "width": 64, "height": 48},
+        {"id": "1", "file_name": "two.jpg", "width": 64, "height": 48},
+    ]
+    objects = [ann(1, image_id=1), ann(2, image_id="1"), ann(3, image_id="1")]
+    dataset = read_coco(make.coco(images=listed, annotations=objects))
+    assert [sample.elements for sample in dataset] == [
+        ("annotation 1",),
+        ("annotation 2", "annotation 3"),
+    ]
+
+
+def test_an_object_of_a_picture_that_is_left_out_goes_to_no_other(make, ann, kinds):
+    listed = [
+        {"id": 1, "file_name": "one.jpg", "width": 64, "height": 48},
+        {"id": "1", "file_name": "nowhere.jpg", "width": 64, "height": 48},
+    ]
+    dataset = read_coco(make.coco(images=listed, annotations=[ann(1, image_id="1")]))
+    assert [len(sample) for sample in dataset] == [0]
+    assert kinds(dataset) == ["missing-picture"]
+
+
+@pytest.mark.parametrize("image_id", ["03", 3.5, "3.0", True])
+def test_ids_that_only_look_alike_do_not_match(make, ann, kinds, image_id):
+    dataset = read_coco(make.coco(annotations=[ann(1, image_id=image_id)]))
+    assert kinds(dataset) == ["dangling-id"]
+
+
+def test_category_ids_may_be_floats_that_are_whole(make, ann):
+    categories = [{"id": 90.0, "name": "zebra"}, {"id": 2.0, "name": "cat"}]
+    dataset = read_coco(make.coco(annotations=[ann(1, category_id=2.0)], categories=categories))
+    assert dataset.classes.category_ids == (2, 90)
+    assert all(type(one) is int for one in dataset.classes.category_ids)
+    assert dataset[1].labels.tolist() == [0]
+
+
+def test_a_file_of_which_no_picture_is_left_is_refused(make):
+    listed = [{"id": 1.5, "file_name": "one.jpg", "width": 64, "height": 48}]
+    message = r"none of its 1 images can be used, such as images\[0\]: has no id or no file_name"
+    with pytest.raises(UserError, match=message):
+        read_coco(make.coco(images=listed))
+
+
 def test_the_real_parts_open_with_80_categories_and_their_crowds(test_data):
     for part, pictures, objects, crowds in (
         ("train2017", 310, 2716, 26),

@@ -94,24 +94,37 @@ def test_mutated_xml(make, obj):
     assert refused > CASES / 50
 
 
-def is_id(value):
-    return type(value) is int or type(value) is str
+def as_id(value):
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return value if type(value) is int or type(value) is str else None
+
+
+def find_id(value, known):
+    """The id that is meant: equal, or of the other type; None if there is none."""
+    value = as_id(value)
+    alike = [one for one in known if str(one) == str(value)]
+    return value if value in known else next(iter(alike), None)
 
 
 def plain_coco(content: dict):
     """Boxes by image id, as an independent reading of the JSON finds them."""
     listed = {}
     for image in content["images"]:
-        if is_id(image.get("id")) and image.get("file_name") in ("one.jpg", "two.jpg"):
-            listed.setdefault(image["id"], [])
+        number = as_id(image.get("id"))
+        if number is not None and image.get("file_name") in ("one.jpg", "two.jpg"):
+            listed.setdefault(number, [])
+    images = {as_id(image.get("id")) for image in content["images"]} - {None}
     known = {
-        one["id"]
+        as_id(one.get("id"))
         for one in content["categories"]
-        if type(one.get("id")) is int and isinstance(one.get("name"), str) and one["name"].strip()
+        if type(as_id(one.get("id"))) is int
+        and isinstance(one.get("name"), str)
+        and one["name"].strip()
     }
     for one in content["annotations"]:
-        place, category, box = (one.get(key) for key in ("image_id", "category_id", "bbox"))
-        if not (is_id(place) and place in listed and is_id(category) and category in known):
+        place, box = find_id(one.get("image_id"), images), one.get("bbox")
+        if place not in listed or find_id(one.get("category_id"), known) is None:
             continue
         if type(box) is not list or len(box) != 4:
             continue

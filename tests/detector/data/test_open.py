@@ -88,6 +88,16 @@ def test_without_splits_they_are_made_and_told(make):
     assert "made train (8) and val (2) by hash" in train.notes[0]
 
 
+def test_a_coco_json_with_floats_for_ids_can_be_split(make, ann):
+    listed = [
+        {"id": float(number), "file_name": name, "width": 64, "height": 48}
+        for number, name in ((1, "one.jpg"), (2, "two.jpg"))
+    ]
+    objects = [ann(1, image_id=1.0), ann(2, image_id=2.0)]
+    path = make.coco(images=listed, annotations=objects)
+    assert [len(sample) for sample in open_dataset(f"{path}:val")] == [1]
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [

@@ -75,6 +75,25 @@ def test_one_sequence_is_cut_into_runs(samples_of):
     assert len(val) == 10
 
 
+@pytest.mark.parametrize("cameras", [2, 3])
+def test_sequences_too_long_for_a_fifth_are_cut_into_runs(samples_of, cameras):
+    names = [f"cam{camera}_{frame:03}" for camera in range(cameras) for frame in range(30)]
+    train, val = sides(samples_of(*names))
+    assert len(val) == pytest.approx(len(names) / 5, abs=len(names) / 20)
+    tens = [{name[:-1] for name in side} for side in (train, val)]
+    assert not tens[0] & tens[1]
+
+
+def test_a_val_that_is_long_is_better_than_a_class_that_is_lost(samples_of, make, obj):
+    names = [f"cam{camera}_{frame:03}" for camera in range(3) for frame in range(20)]
+    run = sides(samples_of(*names))[1]
+    assert len(run) == 10
+    for name in run:  # all the dogs there are
+        make.xml(f"annotations/{name}.xml", obj("dog", 1, 1, 9, 9))
+    _, val = sides(open_dataset(make.root).samples)
+    assert len(val) == 20 and not val & run
+
+
 def test_no_class_is_kept_from_training(samples_of):
     """`cat-N` beside `dog-N` are no videos: a whole "sequence" would be a whole class."""
     names = [f"{name}-{i}" for i in range(20) for name in ("cat", "dog")]

@@ -83,6 +83,44 @@ def test_lists_of_single_classes_are_no_splits(make):
     assert list(read_voc(make.root).splits) == ["train", "val"]
 
 
+@pytest.mark.parametrize("suffix", ["", ".jpg"])
+def test_names_of_pictures_may_hold_dots(make, suffix, kinds):
+    """Roboflow's all do."""
+    names = ["img0_jpg.rf.0abc0", "img1_jpg.rf.0abc1"]
+    dataset = read_voc(make.voc(*names, train=names[0] + suffix, val=names[1] + suffix))
+    assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
+        "train": [0],
+        "val": [1],
+    }
+    assert not dataset.findings
+
+
+@pytest.mark.parametrize("suffix", ["", ".jpg"])
+@pytest.mark.parametrize("names", [["my pic 0", "my pic 1"], ["photo (0)", "photo (1)"]])
+def test_names_of_pictures_may_hold_spaces(make, names, suffix):
+    make.voc(*names)
+    make.text("ImageSets/Main/train.txt", f"{names[0]}{suffix}\n")
+    make.text("ImageSets/Main/val.txt", f"{names[1]}{suffix}\n")
+    make.text("ImageSets/Main/cat_train.txt", f"{names[0]}  1\n")
+    dataset = read_voc(make.root)
+    assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
+        "train": [0],
+        "val": [1],
+    }
+
+
+def test_a_list_of_words_that_fit_nothing_is_told_not_skipped(make, kinds):
+    make.voc("a", "b", train="a")
+    make.text("ImageSets/Main/val.txt", "b\nsomething else\n")
+    dataset = read_voc(make.root)
+    assert list(dataset.splits) == ["train", "val"]
+    assert kinds(dataset) == ["missing-from-split"]
+
+
+def test_an_empty_list_is_an_empty_split(make):
+    assert len(read_voc(make.voc("a", "b", train="a b", val="")).splits["val"]) == 0
+
+
 def test_one_list_of_everything_is_no_split(make):
     assert read_voc(make.voc("a", "b", default="a b")).splits == {}
 

@@ -144,6 +144,91 @@ def test_what_no_split_lists_is_not_lost(make, tmp_path):
     assert set(open_dataset(tmp_path / "new").splits) == {"train", "val", "rest"}
 
 
+OUTLINE = [5, 6, 12, 6, 12, 14, 5, 14]  # fits the box of `ann`
+
+
+def notes_of(make, tmp_path, form, *annotations, **more):
+    """What is said on converting a COCO JSON of these annotations."""
+    more = {"categories": [{"id": 1, "name": "zebra"}, {"id": 2, "name": "cat"}], **more}
+    dataset = open_dataset(make.coco(annotations=list(annotations), **more), details=True)
+    return write_dataset(dataset, tmp_path / form, form)
+
+
+@pytest.mark.parametrize("form", ["coco", "voc", "yolo"])
+def test_where_nothing_is_lost_nothing_is_said(make, ann, tmp_path, form):
+    annotations = [ann(1, segmentation=[]), ann(2, segmentation=[[]]), ann(3, area=56.0001)]
+    annotations += [ann(4, segmentation=[OUTLINE])] if form != "voc" else []
+    assert notes_of(make, tmp_path, form, *annotations) == []
+
+
+def test_what_voc_cannot_hold_is_said(make, ann, tmp_path):
+    outlines = [ann(1, segmentation=[OUTLINE]), ann(2, segmentation={"counts": "abc"}), ann(3)]
+    categories = [{"id": 90, "name": "zebra"}, {"id": 2, "name": "cat"}]
+    assert notes_of(make, tmp_path, "voc", *outlines, ann(4, area=9), categories=categories) == [
+        "VOC knows no category ids: only the names are written",
+        "VOC knows no outlines: those of 2 objects are left out",
+        "VOC knows no areas: those of 1 objects are left out, the box's count instead",
+    ]
+
+
+def test_what_yolo_cannot_hold_is_said(make, ann, tmp_path):
+    pieces = ann(1, segmentation=[OUTLINE, OUTLINE], area=9)
+    crowd = ann(2, segmentation={"counts": "abc"}, area=9, iscrowd=1)
+    kept = ann(3, segmentation=[OUTLINE], area=30)
+    categories = [{"id": 90, "name": "zebra"}, {"id": 2, "name": "cat"}]
+    assert notes_of(make, tmp_path, "yolo", pieces, crowd, kept, categories=categories) == [
+        "YOLO knows no crowds: 1 are left out",
+        "YOLO knows no category ids: classes are numbered from 0",
+        "YOLO knows outlines of one piece alone that fit their box: "
+        "those of 1 objects are left out",
+        "YOLO knows no areas: those of 2 objects are left out, the box's count instead",
+    ]
+
+
+def test_the_real_coco_loses_its_outlines_in_voc(test_data, tmp_path):
+    dataset = open_dataset(f"{test_data}/data/coco:val", details=True)
+    notes = write_dataset(dataset, tmp_path / "new", "voc")
+    assert "VOC knows no outlines: those of 1,692 objects are left out" in notes
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        pytest.param([[5, 6, 12, 6, 12, 14, 5]], id="an odd count"),
+        pytest.param([[5, 6, 12, 14]], id="two points"),
+        pytest.param([[None] * 6], id="null"),
+        pytest.param([["a"] * 6], id="text"),
+        pytest.param([[[5, 6], [12, 6], [12, 14]]], id="pairs"),
+        pytest.param([[10**400] * 6], id="too large a number"),
+        pytest.param([5], id="a number"),
+        pytest.param([5, 6, 7], id="numbers"),
+        pytest.param([None], id="nothing"),
+        pytest.param("abc", id="a word"),
+        pytest.param({"counts": "abc", "size": [1, 2]}, id="run lengths"),
+    ],
+)
+def test_of_an_untidy_outline_the_box_is_written(make, ann, tmp_path, segmentation):
+    notes_of(make, tmp_path, "yolo", ann(1, segmentation=segmentation))
+    (sample,) = [one for one in open_dataset(tmp_path / "yolo") if len(one)]
+    np.testing.assert_array_equal(sample.boxes, [[5, 6, 12, 14]])
+    assert len((tmp_path / "yolo/labels/two.txt").read_text().split()) == 5
+
+
+def test_the_lists_of_yolo_are_seen_from_their_own_folder(make, tmp_path):
+    """Ultralytics takes a line so only where it begins with "./"."""
+    make.voc("a", "b", train="a", val="b")
+    write_dataset(open_dataset(make.root), tmp_path / "new", "yolo")
+    assert (tmp_path / "new/train.txt").read_text() == "./images/a.jpg\n"
+    assert [s.path.name for s in open_dataset(f"{tmp_path / 'new'}:val")] == ["b.jpg"]
+
+
+def test_a_list_of_others_taken_together_is_written_once(make, tmp_path):
+    make.voc("a", "b", "c", train="a", val="b", test="c", all="a b c")
+    notes = write_dataset(open_dataset(make.root), tmp_path / "new", "coco")
+    assert notes == ["split all is the union of others, and left out"]
+    assert set(open_dataset(tmp_path / "new").splits) == {"train", "val", "test"}
+
+
 def test_a_folder_that_holds_something_is_left_alone(make, tmp_path):
     dataset = open_dataset(make.voc("a"))
     (tmp_path / "mine").mkdir()

@@ -83,6 +83,58 @@ def test_pictures_and_labels_side_by_side(make):
     assert len(open_dataset(make.root)[0]) == 1
 
 
+@pytest.mark.parametrize("year", ["", "2017"])
+def test_folders_of_pictures_are_the_splits_without_a_data_yaml(make, year):
+    for folder, stems in ((f"train{year}", "abc"), (f"val{year}", "ad")):
+        for stem in stems:
+            make.picture(f"images/{folder}/{stem}.jpg")
+            make.text(f"labels/{folder}/{stem}.txt", "0 0.5 0.5 0.5 0.5")
+    dataset = open_dataset(make.root)
+    assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
+        f"train{year}": [0, 1, 2],
+        f"val{year}": [3, 4],
+    }
+    assert [s.path.parent.name for s in open_dataset(f"{make.root}:val")] == [f"val{year}"] * 2
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        pytest.param(["train/a", "holiday/b"], id="another folder"),
+        pytest.param(["train/a", "b"], id="a picture beside"),
+        pytest.param(["train/a", "train/b"], id="one folder of all"),
+    ],
+)
+def test_other_folders_of_pictures_are_no_splits(make, places):
+    for place in places:
+        make.picture(f"images/{place}.jpg")
+        make.text(f"labels/{place}.txt", "0 0.5 0.5 0.5 0.5")
+    assert open_dataset(make.root).splits == {}
+
+
+def test_hidden_folders_are_not_read(make):
+    """Jupyter keeps copies of what it shows in `.ipynb_checkpoints`."""
+    make.yolo({"a": "0 0.5 0.5 0.5 0.5"})
+    make.picture("images/.ipynb_checkpoints/a-checkpoint.jpg")
+    make.picture("images/._a.jpg")
+    dataset = open_dataset(make.root)
+    assert [sample.path.name for sample in dataset] == ["a.jpg"]
+    assert not dataset.findings
+
+
+def test_a_data_set_may_lie_in_a_hidden_folder(make):
+    make.picture(".cache/images/a.jpg")
+    make.text(".cache/labels/a.txt", "0 0.5 0.5 0.5 0.5")
+    assert len(open_dataset(make.root / ".cache")) == 1
+
+
+def test_hidden_pictures_alone_make_no_data_set(make):
+    make.picture("images/.hidden/a.jpg")
+    make.text("labels/.hidden/a.txt", "0 0.5 0.5 0.5 0.5")
+    with pytest.raises(UserError, match="not recognised as a data set"):
+        open_dataset(make.root)
+
+
 def test_a_wrong_path_is_shown_in_full(make):
     make.yolo({"a": ""}, train="nowhere", val="images")
     with pytest.raises(UserError, match=r"data\.yaml: there is no /.*/nowhere; mend the path"):

@@ -1,0 +1,43 @@
+"""What is lost where a form holds less than the source: counted, to be told to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from detector.boxes import area
+from detector.classes import ClassMap
+from detector.types import Sample
+
+_ROUNDING = 1e-3  # share of an area: files round, and boxes are float32
+
+
+def has_own_ids(classes: ClassMap) -> bool:
+    """Whether category ids say more than the order of the classes."""
+    return classes.category_ids != tuple(range(1, len(classes) + 1))
+
+
+def has_own_area(sample: Sample) -> np.ndarray:
+    """Whether each object's area is another than its box's: bool `(N,)`."""
+    of_boxes = area(sample.boxes.astype(np.float64))
+    return ~np.isclose(sample.areas, of_boxes, rtol=_ROUNDING, atol=0)
+
+
+def has_outline(details: Mapping[str, Any]) -> bool:
+    """Whether the source says more of an object's shape than its box."""
+    segmentation = details.get("segmentation")
+    return any(segmentation) if isinstance(segmentation, list) else bool(segmentation)
+
+
+def about_areas(form: str, samples: Sequence[Sample]) -> list[str]:
+    """A line on the areas that a form without areas loses; nothing where it loses none.
+
+    Args:
+        form: its name.
+        samples: with the objects that are written.
+    """
+    count = int(sum(np.sum(has_own_area(sample)) for sample in samples))
+    lost = f"those of {count:,} objects are left out, the box's count instead"
+    return [f"{form} knows no areas: {lost}"] if count else []

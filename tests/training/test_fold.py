@@ -1,0 +1,70 @@
+import keras
+import numpy as np
+import pytest
+
+from configs.schema import ModelConfig
+from detector.backbones import build_classifier
+from detector.ssdlite import build_ssdlite
+from training.fold import Folding
+from training.unfold import is_folded
+
+
+def with_statistics(network: keras.Model) -> keras.Model:
+    """As if it had been trained: no batch norm is like another."""
+    rng = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            channels = layer.gamma.shape[0]
+            gamma, variance = rng.uniform(0.5, 2, (2, channels))
+            beta, mean = rng.normal(0, 0.3, (2, channels))
+            layer.set_weights([gamma, beta, mean, variance])
+    return network
+
+
+@pytest.fixture(scope="module", params=["mobilenet_v1", "mobilenet_v2"])
+def pair(request):
+    """A network with batch norm, and one of the same layers without; each test fills them anew."""
+    config = ModelConfig(backbone=request.param, input_size=96, width_multiplier=0.35)
+    return build_ssdlite(config, 2), build_ssdlite(config, 2, None)
+
+
+def outputs(network) -> np.ndarray:
+    images = np.random.default_rng(1).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
+    found = network(images, training=False)
+    return np.concatenate([np.asarray(found[name]).ravel() for name in sorted(found)])
+
+
+def test_both_compute_the_same(pair):
+    stock, folded = pair
+    with_statistics(stock)
+    folded.set_weights(Folding(stock, folded).fold())
+    expected = outputs(stock)
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(outputs(folded), expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_what_was_trained_comes_back(pair):
+    stock, folded = pair
+    with_statistics(stock)
+    folding = Folding(stock, folded)
+    folded.set_weights([1.1 * weight + 0.01 for weight in folding.fold()])  # training, so to speak
+    folding.unfold(folded.weights)
+    expected = outputs(folded)
+    np.testing.assert_allclose(outputs(stock), expected, atol=1e-4 * np.abs(expected).max())
+    norms = [one for one in stock.layers if isinstance(one, keras.layers.BatchNormalization)]
+    assert norms
+    assert all(map(is_folded, norms))
+
+
+def test_the_folded_network_has_no_batch_norm(pair):
+    _, folded = pair
+    kinds = {type(layer).__name__ for layer in folded.layers if layer.weights}
+    assert kinds == {"Conv2D", "DepthwiseConv2D"}
+
+
+def test_a_classifier_can_be_folded_too():
+    stock = with_statistics(build_classifier("mobilenet_v1", 3, 0.25, 32))
+    folded = build_classifier("mobilenet_v1", 3, 0.25, 32, None)
+    folded.set_weights(Folding(stock, folded).fold())
+    images = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    np.testing.assert_allclose(folded(images), stock(images), atol=1e-5)
