@@ -21,6 +21,9 @@ class AnchorConfig(_Section):
     max_scale: float = Field(default=0.95, gt=0, le=1)
     # Width / height, in the official order; 0.3333 is the official config's third.
     aspect_ratios: tuple[float, ...] = Field(default=(1.0, 2.0, 0.5, 3.0, 0.3333), min_length=1)
+    # Width and height of the finest map's three anchors, in fractions of the image; by default the
+    # official ones: half of min_scale as a square, min_scale as 2:1 and as 1:2.
+    finest: tuple[tuple[float, float], tuple[float, float], tuple[float, float]] | None = None
     # Box deltas are divided by these: cx, cy, w, h (SSD's code: prior_box variances).
     variances: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
 
@@ -30,6 +33,8 @@ class AnchorConfig(_Section):
             raise ValueError(f"min_scale {self.min_scale} must be below max_scale {self.max_scale}")
         if min(self.aspect_ratios) <= 0 or min(self.variances) <= 0:
             raise ValueError("aspect_ratios and variances must be positive")
+        if not all(0 < side <= 1 for shape in self.finest or () for side in shape):
+            raise ValueError(f"finest {self.finest} must lie between 0 and 1")
         return self
 
 
@@ -59,6 +64,8 @@ class AugmentConfig(_Section):
     """
 
     flip_probability: float = Field(default=0.5, ge=0, le=1)
+    # Upside down: for pictures without an up, of a microscope or from the air.
+    flip_vertical_probability: float = Field(default=0.0, ge=0, le=1)
     # A patch of the picture. With the whole picture and a patch without a condition, the IoUs
     # make the paper's seven choices, each as likely as the others.
     crop_probability: float = Field(default=1.0, ge=0, le=1)
@@ -134,10 +141,24 @@ class TrainConfig(_Section):
     freeze_norm: bool | Literal["auto"] = "auto"
     # auto: 0.97 under 5,000 steps, 0.999 otherwise (which keeps 67 % of the first after 400)
     norm_momentum: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = "auto"
+    # The finest map's anchors get the shapes of the objects that no coarser map serves.
+    fit_anchors: bool = False
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on a GPU
     save_seconds: float = Field(default=60.0, gt=0)  # between two states that a run resumes from
     evaluate_every: int = Field(default=1, ge=1)  # epochs
     patience: int = Field(default=0, ge=0)  # evaluations without a better AP; 0: never stop early
+
+
+class ClassifierConfig(_Section):
+    """A MobileNet that says what a whole picture shows, and how it is trained."""
+
+    network: Literal["mobilenet_v1", "mobilenet_v2"] = "mobilenet_v1"
+    width_multiplier: float = Field(default=0.25, gt=0, le=4)
+    # px; None: twice the pictures' side, between 64 and 128
+    resolution: int | None = Field(default=None, ge=1, le=2048)
+    # None: 30, and more of under 1,280 pictures
+    epochs: int | None = Field(default=None, ge=1, le=100_000)
+    mirror: bool | None = None  # show pictures mirrored too; None: unless all are grey
 
 
 class Config(_Section):
@@ -150,3 +171,4 @@ class Config(_Section):
     loader: LoaderConfig = LoaderConfig()
     loss: LossConfig = LossConfig()
     train: TrainConfig = TrainConfig()
+    classifier: ClassifierConfig = ClassifierConfig()  # of `training.classify` alone

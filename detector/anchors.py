@@ -31,7 +31,7 @@ def feature_sizes(input_size: int) -> tuple[int, ...]:
 
 def anchors_per_cell(config: AnchorConfig) -> tuple[int, ...]:
     """Anchors in each cell of the six feature maps: 3, then one per aspect ratio and one more."""
-    return tuple(len(shapes) for shapes in _cell_shapes(config))
+    return tuple(len(shapes) for shapes in cell_shapes(config))
 
 
 def make_anchors(sizes: Sequence[int], config: AnchorConfig) -> np.ndarray:
@@ -53,15 +53,16 @@ def make_anchors(sizes: Sequence[int], config: AnchorConfig) -> np.ndarray:
     """
     if len(sizes) != NUM_FEATURE_MAPS:
         raise ValueError(f"need {NUM_FEATURE_MAPS} feature map sizes, got {tuple(sizes)}")
-    maps = [_grid(size, shapes) for size, shapes in zip(sizes, _cell_shapes(config), strict=True)]
+    maps = [_grid(size, shapes) for size, shapes in zip(sizes, cell_shapes(config), strict=True)]
     return cxcywh_to_xyxy(np.concatenate(maps)).astype(np.float32)
 
 
-def _cell_shapes(config: AnchorConfig) -> list[np.ndarray]:
-    """Width and height of the anchors in one cell, `(K, 2)` for each feature map."""
+def cell_shapes(config: AnchorConfig) -> list[np.ndarray]:
+    """Width and height of the anchors in one cell, in fractions: `(K, 2)` for each feature map."""
     scales = [*np.linspace(config.min_scale, config.max_scale, NUM_FEATURE_MAPS).tolist(), 1.0]
     # The finest map has only three: half the smallest scale, and the smallest in 2:1 and 1:2.
-    shapes = [_shapes([(config.min_scale / 2, 1.0), (scales[0], 2.0), (scales[0], 0.5)])]
+    smallest = _shapes([(config.min_scale / 2, 1.0), (scales[0], 2.0), (scales[0], 0.5)])
+    shapes = [smallest if config.finest is None else np.array(config.finest)]
     for this, following in itertools.pairwise(scales[1:]):
         pairs = [(this, ratio) for ratio in config.aspect_ratios]
         shapes.append(_shapes([*pairs, (math.sqrt(this * following), 1.0)]))

@@ -139,7 +139,7 @@ def filter_boxes(
 def _make_pipeline(config: AugmentConfig, input_size: int) -> Any:
     # First: it keeps albumentations, which takes seconds to import, from going online.
     from training.transforms import Colours, Expand, MinIoUCrop, ToInput  # isort: split
-    from albumentations import Compose, HorizontalFlip
+    from albumentations import Compose, HorizontalFlip, VerticalFlip
 
     patch = (config.crop_min_ious, config.crop_min_area, config.crop_max_aspect_ratio)
     colours = (config.brightness, config.contrast, config.saturation, config.hue)
@@ -148,6 +148,7 @@ def _make_pipeline(config: AugmentConfig, input_size: int) -> Any:
         MinIoUCrop(*patch, p=config.crop_probability),
         ToInput(input_size),
         HorizontalFlip(p=config.flip_probability),
+        VerticalFlip(p=config.flip_vertical_probability),
         Colours(*colours, each_probability=config.photometric_probability),
     ]
     # No `bbox_params`: its checks raise on rounding. `filter_boxes` does their work.

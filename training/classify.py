@@ -47,6 +47,7 @@ def _train(args: argparse.Namespace) -> int:
     from detector.data.write import check_new_folder
 
     check_new_folder(args.output)
+    _complete(args)
     data, train, held_out = _read(args)
     mirror = not is_grey(train.images) if args.mirror is None else args.mirror
     from detector.backend import start_keras
@@ -75,6 +76,25 @@ def _train(args: argparse.Namespace) -> int:
     _report(figures, f"{data.held_out} after {seconds:.0f} s of training", args.json)
     _say([f"saved {args.output}"])
     return EXIT_OK
+
+
+def _complete(args: argparse.Namespace) -> None:
+    """What the command leaves open is as the recipe says, or by default."""
+    from configs.load import load_config
+    from configs.schema import Config
+
+    config = load_config(args.config) if args.config else Config()
+    recipe = config.classifier
+    for name, value in {
+        "network": recipe.network,
+        "width": recipe.width_multiplier,
+        "resolution": recipe.resolution,
+        "epochs": recipe.epochs,
+        "mirror": recipe.mirror,
+        "seed": config.seed,
+    }.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
 
 
 def _fit(

@@ -12,7 +12,7 @@ TOP = 5  # classes of a picture that are printed
 
 _EXAMPLES = """examples:
   python -m training.classify train --data pets/ --output pets_run
-  python -m training.classify train --data cifar-10-python.tar.gz --output cifar --width 1
+  python -m training.classify train --data cifar-10-python.tar.gz --output cifar --config cifar10
   python -m training.classify evaluate --data pets/ --model pets_run
   python -m training.classify predict photo.jpg 'more/*.png' --model pets_run
   python -m training.classify predict photo.jpg --model imagenet
@@ -65,13 +65,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=path, required=True, metavar="DIR", help="a new folder for the model"
     )
-    parser.add_argument(
-        "--network", choices=_NETWORKS, default=_NETWORKS[0], help=f"({_NETWORKS[0]})"
-    )
+    parser.add_argument("--config", metavar="NAME|FILE", help="a recipe, such as cifar10")
+    parser.add_argument("--network", choices=_NETWORKS, help=f"({_NETWORKS[0]})")
     parser.add_argument(
         "--width",
         type=positive(float, 4),
-        default=0.25,
         metavar="ALPHA",
         help="width multiplier (0.25)",
     )
@@ -87,7 +85,6 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed",
         type=_seed,
-        default=0,
         metavar="N",
         help="of the weights, the order and the augmentation (0)",
     )

@@ -42,13 +42,13 @@ class Feed:
         import tensorflow as tf
 
         size = self._config.model.input_size
-        rows = (self._config.loader.batch_size, self._config.loader.max_objects)
+        rows = (self._config.loader.batch_size, self._loader.max_objects)
         signature = (
             tf.TensorSpec((rows[0], size, size, 3), "uint8"),
             {
                 "boxes_fraction": tf.TensorSpec((*rows, 4), "float32"),
                 "labels": tf.TensorSpec(rows, "int32"),
-                "is_ignored": tf.TensorSpec(rows, "bool"),
+                "is_ignored": tf.TensorSpec(rows, "int32"),
             },
         )
         return tf.data.Dataset.from_generator(

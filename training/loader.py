@@ -58,6 +58,7 @@ class Loader:
         report: is told of each picture that cannot be read, once, in one line.
 
     Attributes:
+        max_objects: N.
         failed: what is wrong with each picture that could not be read, by index. Another one, the
             next that can be read, stands in its place.
         unusable: how many objects are left out as no boxes, by index (`detector.data.usable`).
@@ -86,7 +87,7 @@ class Loader:
         ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, _PILLOW_BLOCK)
         self._samples, self._read, self._augmenter = samples, read, augmenter
         self._augment, self._seed = augment, seed
-        self._batch_size, self._max_objects = batch_size, max_objects
+        self._batch_size, self.max_objects = batch_size, max_objects
         self._workers, self._report = workers, report
         self._lock = threading.Lock()
         self.failed: dict[int, str] = {}
@@ -122,7 +123,7 @@ class Loader:
             image, boxes, rows = self._augmenter.augment(image, sample, seed)
         else:
             image, boxes, rows = self._augmenter.resize(image, sample)
-        if len(rows) > self._max_objects:
+        if len(rows) > self.max_objects:
             boxes, rows = self._largest(boxes, rows, index_read)
         is_ignored = sample.is_crowd | sample.is_difficult
         return Example(index_read, image, boxes, sample.labels[rows], is_ignored[rows])
@@ -143,7 +144,7 @@ class Loader:
                     shares = [indices[i : i + share] for i in range(0, len(indices), share)]
                     pending.append([pool.submit(self._load_all, part, epoch) for part in shares])
                 examples = [future.result() for future in pending.popleft()]
-                yield collate(list(itertools.chain.from_iterable(examples)), self._max_objects)
+                yield collate(list(itertools.chain.from_iterable(examples)), self.max_objects)
         finally:  # also where the caller stops early
             pool.shutdown(cancel_futures=True)
 
@@ -188,9 +189,9 @@ class Loader:
     def _largest(
         self, boxes: np.ndarray, rows: np.ndarray, index: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        excess = len(rows) - self._max_objects
+        excess = len(rows) - self.max_objects
         self.cut[index] = max(excess, self.cut.get(index, 0))
-        keep = np.sort(np.argsort(-area(boxes), kind="stable")[: self._max_objects])
+        keep = np.sort(np.argsort(-area(boxes), kind="stable")[: self.max_objects])
         return boxes[keep], rows[keep]
 
 
@@ -221,11 +222,18 @@ def make_loader(
         Augmenter(config.augment, size),
         augment=augment,
         batch_size=config.loader.batch_size,
-        max_objects=config.loader.max_objects,
+        max_objects=_needed_rows(samples, config),
         seed=config.seed,
         workers=config.loader.workers or _default_workers(config.loader.cache),
         report=report or _to_stderr,
     )
+
+
+def _needed_rows(samples: Sequence[Sample], config: Config) -> int:
+    """Rows for objects in a batch: no more than there can be, as each costs time in matching."""
+    pictures = MOSAIC_PICTURES if config.augment.mosaic_probability else 1
+    most = max((len(sample) for sample in samples), default=0)
+    return max(1, min(pictures * most, config.loader.max_objects))
 
 
 def _default_workers(cache: str) -> int:

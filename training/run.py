@@ -16,6 +16,7 @@ from eval.machine import describe_machine
 from training.board import Board
 from training.device import all_devices, has_gpu
 from training.feed import Feed
+from training.fit_anchors import fitted_shapes
 from training.keeper import Keeper
 from training.loader import Loader, make_loader
 from training.log import Log
@@ -28,7 +29,7 @@ from training.networks import (
 )
 from training.plan import Plan, sampled_fit, time_steps
 from training.report import write_run_report
-from training.run_folder import Origin, RunFolder
+from training.run_folder import Origin, RunFolder, with_finest
 from training.schedule import make_optimizer, without_decay
 from training.session import Session, pausing_on_signals
 from training.state import Progress, Snapshot, read_state, restore
@@ -46,16 +47,21 @@ class Request:
     """What is to be done.
 
     Attributes:
-        config: of model, augmentation, loss and training.
+        asked: configuration of model, augmentation, loss and training, as asked for.
         task: what is to be learnt.
         folder: of the run.
-        origin: its epochs count for nothing before they are planned.
+        origin: `begin` plans its epochs and fits its anchors.
     """
 
-    config: Config
+    asked: Config
     task: Task
     folder: RunFolder
     origin: Origin
+
+    @property
+    def config(self) -> Config:
+        """As asked for, with the anchors that were fitted to the data."""
+        return with_finest(self.asked, self.origin.finest)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ def begin(request: Request, tell: Tell) -> Result:
             picture can be read, or the loss became no number.
     """
     request.folder.require_new()
+    request = _with_fitted_anchors(request, tell)
     parts = _prepare(request, request.origin.start, tell)
     plan = _plan(request, parts)
     epochs = _epochs_in_time(plan, request.origin.seconds)
@@ -101,7 +108,7 @@ def begin(request: Request, tell: Tell) -> Result:
     for line in plan.to_lines():
         tell(line)
     request = replace(request, origin=replace(request.origin, epochs=epochs))
-    request.folder.create(request.config, request.origin, _environment())
+    request.folder.create(request.asked, request.origin, _environment())
     return _go(request, parts, Progress(), None, tell)
 
 
@@ -128,6 +135,22 @@ def go_on(request: Request, tell: Tell) -> Result:
         f"{progress.epoch + 1} of {request.origin.epochs}"
     )
     return _go(request, parts, progress, saved, tell)
+
+
+def _with_fitted_anchors(request: Request, tell: Tell) -> Request:
+    anchors = request.config.model.anchors
+    if not request.config.train.fit_anchors or anchors.finest is not None:
+        return request
+    fitted = fitted_shapes(request.task.training, anchors, request.config.seed)
+    if fitted is None:
+        return request
+    finest, before, after = fitted
+    shown = ", ".join(f"{width:.3f} x {height:.3f}" for width, height in finest)
+    tell(
+        f"finest anchors fitted to the small objects: {shown} of the picture; mean IoU "
+        f"{before:.2f} -> {after:.2f}"
+    )
+    return replace(request, origin=replace(request.origin, finest=finest))
 
 
 @dataclass

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ class Origin:
         overfit: pictures to learn by heart; None for training proper.
         seconds: after which it is to end; None for all epochs.
         epochs: planned; fewer than the configuration's where `seconds` do not allow more.
+        finest: shapes of the finest anchors where they were fitted to the data (`fit_anchors`).
         fingerprint: of the names, sizes, boxes and labels of its pictures.
     """
 
@@ -43,6 +45,7 @@ class Origin:
     seconds: float | None
     epochs: int
     fingerprint: str
+    finest: Sequence[Sequence[float]] | None = None
 
 
 class RunFolder:
@@ -140,6 +143,15 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(progress.rows)
         write_text(self.log, text.getvalue())
+
+
+def with_finest(config: Config, finest: Sequence[Sequence[float]] | None) -> Config:
+    """A configuration with other shapes of the finest anchors; None changes nothing."""
+    if finest is None:
+        return config
+    values = config.model_dump()
+    values["model"]["anchors"]["finest"] = finest
+    return Config.model_validate(values)
 
 
 def differences(before: Config, now: Config) -> list[str]:

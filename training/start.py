@@ -15,6 +15,7 @@ from detector import artefact
 from detector.models import load_model
 from detector.weights.download import RemoteFile, cache_folder, fetch
 from training import classifier_run
+from training.fit_anchors import move_finest_anchors
 
 if TYPE_CHECKING:
     import keras
@@ -116,7 +117,10 @@ def start_from(
     is_run = _holds(folder / "best", artefact.DESCRIPTION)
     donor, spec = load_model(str(folder / "best") if is_run else source)
     _require_equal_backbones(config, spec.model.backbone, spec.model.width_multiplier, source)
-    return _from_network(network, donor, spec.class_names, new)
+    report = _from_network(network, donor, spec.class_names, new)
+    if "head_0_box_conv" in report.loaded:
+        move_finest_anchors(network, spec.model.anchors, config.anchors)
+    return report
 
 
 def _holds(folder: Path, name: str) -> bool:

@@ -100,7 +100,7 @@ class Trainer(keras.Model):
         targets = assign_targets(
             y["boxes_fraction"],
             y["labels"],
-            y["is_ignored"],
+            ops.cast(y["is_ignored"], "bool"),
             self._anchors,
             self._variances,
             self._iou_threshold,
@@ -130,6 +130,7 @@ def as_fit_data(batch: Batch) -> tuple[Any, dict[str, Any]]:
     truth = {
         "boxes_fraction": batch.boxes_fraction,
         "labels": batch.labels.astype("int32"),
-        "is_ignored": batch.is_ignored,
+        # Several devices take means of what they share, and there is none of truth values.
+        "is_ignored": batch.is_ignored.astype("int32"),
     }
     return batch.images, truth

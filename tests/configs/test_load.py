@@ -20,7 +20,9 @@ def load_text(tmp_path):
 
 
 def test_the_shipped_configurations_are_listed():
-    assert config_names() == ["coco_300", "coco_320", "finetune", "shapes", "v1_coco", "voc_300"]
+    assert config_names() == [
+        *("cifar10", "coco_300", "coco_320", "finetune", "shapes", "v1_coco", "voc_300")
+    ]
 
 
 @pytest.mark.parametrize("name", config_names())

@@ -89,6 +89,14 @@ def test_a_mirrored_box_by_hand(sample_of):
     np.testing.assert_allclose(green_box(output), boxes[0], atol=0.01)
 
 
+def test_an_upturned_box_by_hand(sample_of):
+    image = painted((0, 0, 40, 60))
+    sample = sample_of([[0, 0, 40, 60]], height=120, width=160)
+    output, boxes, _ = augmenter(flip_vertical_probability=1.0).augment(image, sample, 0)
+    np.testing.assert_array_equal(boxes, [[0, 0.5, 0.25, 1]])
+    np.testing.assert_allclose(green_box(output), boxes[0], atol=0.01)
+
+
 @pytest.mark.parametrize("scale", [1, 3], ids=["as in its file", "a cached, smaller one"])
 def test_boxes_follow_the_pixels(scale, sample_of):
     image = painted((40, 30, 100, 90))
