@@ -103,8 +103,7 @@ class LoaderConfig(_Section):
     max_objects: int = Field(default=100, ge=1, le=10_000)  # per picture (TF OD API: 100)
     # Threads. None: one per core, or a single one where a cache leaves nothing to decode.
     workers: int | None = Field(default=None, ge=1, le=256)
-    # Pictures kept at the input size, 0.27 MB each at 300 px: for small sets. They are then
-    # augmented from that size, which blurs crops a little.
+    # Pictures kept at up to 1.5 times the input size, 0.6 MB each at 300 px: for sets that fit.
     cache: Literal["none", "memory", "disk"] = "none"
 
 

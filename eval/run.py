@@ -151,7 +151,9 @@ def predict_all(
     with ThreadPoolExecutor(usable_cores()) as pool:
         futures = [pool.submit(job, sample) for sample in samples]
         try:
-            progress = tqdm(futures, "detecting", unit="picture", delay=2, leave=False)
+            progress = tqdm(
+                futures, "detecting", unit="picture", delay=2, leave=False, disable=None
+            )
             return [pair for future in progress if (pair := future.result())]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Pictures kept at the input size, so that a small set is decoded and resized only once."""
+"""Pictures kept at one small size, so that a small set is decoded and resized only once."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _HEADER = struct.Struct("<III")  # checksum of the rest, height, width
 
 
 def make_reader(
-    kind: Literal["none", "memory", "disk"], input_size: int, folder: Path | None = None
+    kind: Literal["none", "memory", "disk"], size: int, folder: Path | None = None
 ) -> Reader:
     """The way samples are read: from their files, or through a cache.
 
     Args:
-        kind: "none" gives pictures as they are, the others at the input size.
-        input_size: px.
+        kind: "none" gives pictures as they are, the others at one size.
+        size: px.
         folder: of the disk cache; by default one of this user's, for all data sets.
 
     Raises:
@@ -42,8 +42,8 @@ def make_reader(
     """
     if kind == "none":
         return read_sample
-    store = _Disk(make_folder(folder or _default_folder()), input_size)
-    return Cache({} if kind == "memory" else store, input_size)
+    store = _Disk(make_folder(folder or _default_folder()), size)
+    return Cache({} if kind == "memory" else store, size)
 
 
 def _default_folder() -> Path:
@@ -54,7 +54,7 @@ def _default_folder() -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A picture at the input size.
+    """A picture at one size.
 
     Attributes:
         image: uint8 `(S, S, 3)`, RGB, read-only.
@@ -80,19 +80,19 @@ class Store(Protocol):
 
 
 class Cache:
-    """A `Reader` that gives every picture at the input size and keeps it.
+    """A `Reader` that gives every picture at one size and keeps it.
 
     Entries go by the content of the file, not its name: a file that changes is read anew, a copy
     is not. Several threads may read at once.
 
     Args:
         store: where entries are kept.
-        input_size: S, px.
+        size: S, px.
     """
 
-    def __init__(self, store: Store, input_size: int) -> None:
+    def __init__(self, store: Store, size: int) -> None:
         self._store = store
-        self._input_size = input_size
+        self._size = size
         self._keys: dict[Path, tuple[tuple[int, int], str]] = {}
 
     def __call__(self, sample: Sample) -> tuple[np.ndarray, Sample]:
@@ -109,7 +109,7 @@ class Cache:
         entry = self._store.get(key) if key else None
         if entry is None:
             image, sample = read_sample(sample)
-            entry = Entry(resize(image, self._input_size), *image.shape[:2])
+            entry = Entry(resize(image, self._size), *image.shape[:2])
             entry.image.flags.writeable = False
             with contextlib.suppress(UserError):  # a full disk ends the caching, not the run
                 self._store[key] = entry
@@ -131,15 +131,15 @@ class Cache:
                 self._keys[path] = known
         except (OSError, ValueError):
             return ""
-        return f"{known[1]}-{self._input_size}-v{_VERSION}"
+        return f"{known[1]}-{self._size}-v{_VERSION}"
 
 
 class _Disk:
     """Entries in a folder, each with a checksum; a damaged one counts as missing."""
 
-    def __init__(self, folder: Path, input_size: int) -> None:
+    def __init__(self, folder: Path, size: int) -> None:
         self._folder = folder
-        self._shape = (input_size, input_size, 3)
+        self._shape = (size, size, 3)
 
     def get(self, key: str, /) -> Entry | None:
         try:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 from PIL import ImageFile
 
 from configs.errors import UserError
@@ -32,6 +33,8 @@ from training.cache import Reader, make_reader
 
 _ORDER, _PICTURE = 1, 2  # keep the two kinds of random numbers apart
 _BATCHES_AHEAD = 2
+_MOST_ZOOM = 1.5  # of cached pictures, over the input size
+_CACHE_SHARE = 0.5  # of the memory that is free
 # bytes; Pillow hands over pixels in pieces of 64 KB, and holds up the other threads for each
 _PILLOW_BLOCK = 1 << 20
 
@@ -215,18 +218,38 @@ def make_loader(
     Raises:
         UserError: there is no sample, or the cache's folder cannot be written to.
     """
-    size = config.model.input_size
+    report, size = report or _to_stderr, config.model.input_size
+    cache, kept_size = config.loader.cache, _kept_size(config) if augment else size
+    if cache_bytes(len(samples), config) > _CACHE_SHARE * psutil.virtual_memory().available:
+        report(
+            f"{len(samples):,} pictures of {kept_size} px do not fit in memory, and are read from "
+            "their files; loader.cache=disk would be faster"
+        )
+        cache = "none"
     return Loader(
         samples,
-        make_reader(config.loader.cache, size, cache_folder),
+        make_reader(cache, kept_size, cache_folder),
         Augmenter(config.augment, size),
         augment=augment,
         batch_size=config.loader.batch_size,
         max_objects=_needed_rows(samples, config),
         seed=config.seed,
-        workers=config.loader.workers or _default_workers(config.loader.cache),
-        report=report or _to_stderr,
+        workers=config.loader.workers or _default_workers(cache),
+        report=report,
     )
+
+
+def _kept_size(config: Config) -> int:
+    """Of cached pictures: enough for crops to be sharp, or nearly so."""
+    if not config.augment.crop_probability:
+        return config.model.input_size
+    zoom = min(config.augment.crop_min_area**-0.5, _MOST_ZOOM)
+    return round(zoom * config.model.input_size)
+
+
+def cache_bytes(pictures: int, config: Config) -> int:
+    """Memory that the cached pictures of a data set come to."""
+    return 3 * _kept_size(config) ** 2 * pictures if config.loader.cache == "memory" else 0
 
 
 def _needed_rows(samples: Sequence[Sample], config: Config) -> int:

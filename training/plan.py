@@ -15,6 +15,7 @@ from configs.schema import Config
 from detector.types import Sample
 from training.checks.anchors import SMALL, AnchorFit, fit_anchors
 from training.feed import Feed
+from training.loader import cache_bytes
 from training.schedule import scaled_rate
 from training.state import restore, snapshot
 from training.trainer import Trainer
@@ -174,9 +175,7 @@ class Plan:
 
     @property
     def _memory(self) -> int:
-        is_cached = self.config.loader.cache == "memory"
-        cache = self.pictures * 3 * self.config.model.input_size**2 if is_cached else 0
-        return self.timing.memory + cache
+        return self.timing.memory + cache_bytes(self.pictures, self.config)
 
 
 def sampled_fit(samples: Sequence[Sample], config: Config, name: str) -> AnchorFit:

@@ -13,7 +13,7 @@ from configs.schema import Config
 from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.preprocess import resize
-from training.loader import make_loader
+from training.loader import cache_bytes, make_loader
 
 SIZE = 96
 
@@ -47,20 +47,45 @@ def test_a_batch_has_fixed_shapes_and_is_padded(photos, sample_of):
     samples = photos(4)
     flags = np.array([True, False]), np.array([False, False])
     samples[2] = replace(samples[2], is_crowd=flags[0], is_difficult=flags[1])
+    samples[1] = samples[1].objects(np.array([True, False]))
     (batch,) = load(samples, augment=False).batches(0)
     assert batch.images.shape == (4, SIZE, SIZE, 3) and batch.images.dtype == np.uint8
-    assert batch.boxes_fraction.shape == (4, 5, 4) and batch.boxes_fraction.dtype == np.float32
-    assert batch.labels.shape == (4, 5) and batch.labels.dtype == np.int64
-    assert batch.is_ignored.shape == (4, 5) and batch.is_ignored.dtype == bool
+    assert batch.boxes_fraction.shape == (4, 2, 4) and batch.boxes_fraction.dtype == np.float32
+    assert batch.labels.shape == (4, 2) and batch.labels.dtype == np.int64
+    assert batch.is_ignored.shape == (4, 2) and batch.is_ignored.dtype == bool
     assert sorted(batch.indices.tolist()) == [0, 1, 2, 3] and batch.indices.dtype == np.int64
     for row, index in enumerate(batch.indices.tolist()):
-        sample = samples[index]
+        sample, count = samples[index], len(samples[index])
         np.testing.assert_array_equal(batch.images[row], resize(read_image(sample.path), SIZE))
         size = np.array([sample.width, sample.height] * 2, np.float32)
-        np.testing.assert_allclose(batch.boxes_fraction[row, :2], sample.boxes / size, rtol=1e-6)
-        assert batch.labels[row].tolist() == [index, index + 100, -1, -1, -1]
-        assert batch.is_ignored[row].tolist() == [index == 2] + [False] * 4
-    assert not batch.boxes_fraction[:, 2:].any()
+        np.testing.assert_allclose(
+            batch.boxes_fraction[row, :count], sample.boxes / size, rtol=1e-6
+        )
+        assert batch.labels[row].tolist() == [index, -1 if index == 1 else index + 100]
+        assert batch.is_ignored[row].tolist() == [index == 2, False]
+        assert not batch.boxes_fraction[row, count:].any()
+
+
+def test_there_are_rows_for_the_objects_there_can_be(photos):
+    """Two in each picture here, four times as many in a mosaic, and never more than is set."""
+    samples = photos(4)
+    assert load(samples).max_objects == 2
+    assert load(samples, mosaic=0.5, max_objects=50).max_objects == 8
+    assert load(samples, mosaic=0.5, max_objects=5).max_objects == 5
+
+
+def test_what_does_not_fit_in_memory_is_not_kept_there(photos):
+    said = []
+    many = photos(1) * 10_000_000
+    load(many, cache="memory", report=said.append)
+    assert len(said) == 1
+    assert "do not fit in memory, and are read from their files; loader.cache=disk" in said[0]
+
+
+def test_cached_pictures_are_large_enough_for_crops():
+    """By default a crop may be of a tenth of the picture; half as large again is kept at most."""
+    assert cache_bytes(10, config(cache="memory")) == 10 * 3 * 144**2
+    assert cache_bytes(10, config(cache="none")) == 0
 
 
 def test_every_sample_is_seen_once_an_epoch_and_a_short_batch_is_filled_up(photos):
