@@ -37,7 +37,7 @@ class Board(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write what there is of this epoch."""
         del epoch
-        if self._session.is_halted:
+        if not self._session.epoch_ends:
             return
         row = self._session.progress.rows[-1]
         step = int(row["step"])

@@ -28,7 +28,10 @@ _HEADER = struct.Struct("<III")  # checksum of the rest, height, width
 
 
 def make_reader(
-    kind: Literal["none", "memory", "disk"], size: int, folder: Path | None = None
+    kind: Literal["none", "memory", "disk"],
+    size: int,
+    folder: Path | None = None,
+    is_kept: bool = True,
 ) -> Reader:
     """The way samples are read: from their files, or through a cache.
 
@@ -36,14 +39,17 @@ def make_reader(
         kind: "none" gives pictures as they are, the others at one size.
         size: px.
         folder: of the disk cache; by default one of this user's, for all data sets.
+        is_kept: False for the same pictures as from "memory", made anew each time.
 
     Raises:
         UserError: the disk cache's folder cannot be written to.
     """
     if kind == "none":
         return read_sample
+    if kind == "memory":
+        return Cache({} if is_kept else _Nowhere(), size)
     store = _Disk(make_folder(folder or _default_folder()), size)
-    return Cache({} if kind == "memory" else store, size)
+    return Cache(store, size)
 
 
 def _default_folder() -> Path:
@@ -77,6 +83,13 @@ class Store(Protocol):
     def __setitem__(self, key: str, entry: Entry, /) -> None:
         """Keep an entry."""
         ...
+
+
+class _Nowhere(dict[str, "Entry"]):
+    """Keeps nothing."""
+
+    def __setitem__(self, key: str, entry: Entry, /) -> None:
+        del key, entry
 
 
 class Cache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from typing import Any
 
 import keras
 
+from configs.errors import UserError
 from configs.schema import Config
 from training.loader import Loader
 from training.trainer import as_fit_data
@@ -54,6 +56,16 @@ class Feed:
         return tf.data.Dataset.from_generator(
             lambda: self._batches(epoch, step), output_signature=signature
         )
+
+    @contextlib.contextmanager
+    def own_errors(self) -> Iterator[None]:
+        """Around `fit`, which wraps what ended the batches in words of its own."""
+        try:
+            yield
+        except Exception:
+            if isinstance(self.error, UserError):
+                raise self.error from None
+            raise
 
     def _batches(self, epoch: int, step: int) -> Iterator[Any]:
         try:

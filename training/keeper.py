@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import keras
 
+from configs.errors import UserError
 from detector import artefact
 from detector.artefact import DetectorSpec
 from detector.predictor import Predictor
@@ -47,15 +48,17 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure, where this epoch is to be, and keep."""
         session, every = self._session, self._session.config.train.evaluate_every
+        session.epoch_ends = not session.is_halted
         if session.is_halted or ((epoch + 1) % every and not session.is_last_epoch):
             return
         try:
             self._measure_and_keep(logs if logs is not None else {})
         except _PausedError:
-            return  # measured again when the run is resumed
+            session.epoch_ends = False  # measured again when the run is resumed
+            return
         patience, progress = session.config.train.patience, session.progress
         if patience and progress.since_best >= patience:
-            session.ending = f"no better AP in {patience} evaluations"
+            progress.ending = f"no better AP in {patience} evaluations"
 
     def _measure_and_keep(self, logs: dict[str, Any]) -> None:
         trainer, progress = self._session.trainer, self._session.progress
@@ -75,6 +78,8 @@ class Keeper(keras.callbacks.Callback):
         self._session.networks.give_stock(weights)
         found = predict_all(self._predictor_unless_paused, self._validation, self._note)
         pictures = [Scored(sample, detections) for sample, detections in found]
+        if not pictures:
+            raise UserError(f"none of the pictures of {self._data} can be read")
         classes = self._spec.classes
         scored = ScoredSet(self._spec.name, self._data, classes, pictures, {})
         return _Measured(weights, scored, dict(evaluate(scored, "fast").figures))

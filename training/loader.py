@@ -220,21 +220,22 @@ def make_loader(
     """
     report, size = report or _to_stderr, config.model.input_size
     cache, kept_size = config.loader.cache, _kept_size(config) if augment else size
+    is_kept = True
     if cache_bytes(len(samples), config) > _CACHE_SHARE * psutil.virtual_memory().available:
         report(
             f"{len(samples):,} pictures of {kept_size} px do not fit in memory, and are read from "
             "their files; loader.cache=disk would be faster"
         )
-        cache = "none"
+        is_kept = False  # but resized as if they were: pixels depend on no machine's memory
     return Loader(
         samples,
-        make_reader(cache, kept_size, cache_folder),
+        make_reader(cache, kept_size, cache_folder, is_kept),
         Augmenter(config.augment, size),
         augment=augment,
         batch_size=config.loader.batch_size,
         max_objects=_needed_rows(samples, config),
         seed=config.seed,
-        workers=config.loader.workers or _default_workers(cache),
+        workers=config.loader.workers or _default_workers(cache if is_kept else "none"),
         report=report,
     )
 

@@ -62,14 +62,17 @@ class Log(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the row, and go on to the next epoch."""
         session, progress = self._session, self._session.progress
-        if session.is_halted:
+        if not session.epoch_ends:
             return
         logs = logs or {}
-        row: dict[str, float] = {"epoch": epoch + 1}
+        row: dict[str, Any] = {"epoch": epoch + 1}
         row["step"] = epoch * session.steps + progress.step
         row["learning_rate"] = float(np.asarray(session.trainer.optimizer.learning_rate))
         row |= {name: float(logs[name]) for name in _FIGURES}
-        row |= {"images_per_second": self._rate, "waiting": self._waiting}
+        if self._steps:  # none where a run was resumed at the end of an epoch
+            row |= {"images_per_second": self._rate, "waiting": self._waiting}
+        else:
+            row |= dict.fromkeys(("images_per_second", "waiting"), "")
         row |= {name: logs.get(name, "") for name in ("AP", "AP50", "AP_raw")}
         row["seconds"] = session.seconds
         row = {name: _rounded(value) for name, value in row.items()}
@@ -94,12 +97,12 @@ class Log(keras.callbacks.Callback):
         seconds = self._ended - self._begun
         return min((self._session.feed.waited - self._waited) / seconds, 1.0) if seconds else 0.0
 
-    def _line(self, row: dict[str, float]) -> str:
+    def _line(self, row: dict[str, Any]) -> str:
         session = self._session
-        line = (
-            f"epoch {row['epoch']} of {session.epochs}: loss {row['loss']:.3f}, "
-            f"{row['images_per_second']:.1f} images/s, {row['waiting']:.0%} waiting for data"
-        )
+        line = f"epoch {row['epoch']} of {session.epochs}: loss {row['loss']:.3f}"
+        if row["images_per_second"] != "":
+            speed, waiting = row["images_per_second"], row["waiting"]
+            line += f", {speed:.1f} images/s, {waiting:.0%} waiting for data"
         if row["AP"] != "":
             is_best = session.progress.since_best == 0
             line += f"; AP {row['AP']:.3f}, AP50 {row['AP50']:.3f}"

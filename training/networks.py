@@ -137,9 +137,12 @@ def _pictures(samples: Sequence[Sample], input_size: int) -> Iterator[np.ndarray
     """Batches of 8 training pictures as they are, spread over the data set."""
     chosen = samples[:: max(1, len(samples) // _UNFOLD_PICTURES)][:_UNFOLD_PICTURES]
     readable: list[np.ndarray] = []
+    said = ""
     for sample in chosen:
         try:
             readable.append(resize(read_sample(sample)[0], input_size))
-        except UserError:
-            continue  # the loader reports it
+        except UserError as error:  # the loader reports it
+            said = str(error)
+    if not readable:
+        raise UserError(f"none of {len(chosen)} pictures can be read: {said}")
     return (np.stack(readable[i : i + 8]) for i in range(0, len(readable), 8))

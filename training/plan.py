@@ -56,13 +56,14 @@ def time_steps(trainer: Trainer, feed: Feed) -> Timing:
     before = snapshot(trainer)
     clock = _Clock()
     run: Any = trainer.fit  # its `verbose` is declared a str
-    run(
-        feed.from_step(0),
-        steps_per_epoch=TIMED_STEPS + 1,
-        shuffle=False,
-        verbose=0,
-        callbacks=[clock],
-    )
+    with feed.own_errors():
+        run(
+            feed.from_step(0),
+            steps_per_epoch=TIMED_STEPS + 1,
+            shuffle=False,
+            verbose=0,
+            callbacks=[clock],
+        )
     restore(trainer, before)
     feed.waited = 0.0
     seconds = np.diff(clock.times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import keras
@@ -16,6 +17,14 @@ def count() -> int:
     import tensorflow as tf
 
     return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def scope(model: keras.Model) -> contextlib.AbstractContextManager[Any]:
+    """Within it a model's optimizer is made, for all devices that the model was made for."""
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    made_for: Any = model
+    return made_for.distribute_strategy.scope()
 
 
 def total(value: Tensor) -> Tensor:

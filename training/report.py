@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from detector.files import write_text
 from detector.page import Facts, Plots, Section, plot, render_page
@@ -22,7 +22,7 @@ from training.state import Progress
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Rows = Sequence[dict[str, float]]
+Rows = Sequence[dict[str, Any]]
 
 
 def write_run_report(
@@ -71,15 +71,16 @@ def _detect(model: Path, validation: Sequence[Sample], data: str) -> ScoredSet:
 
 
 def _facts(progress: Progress) -> Facts:
-    rates = [row["images_per_second"] for row in progress.rows]
-    waiting = [row["waiting"] for row in progress.rows]
+    timed = [row for row in progress.rows if row["images_per_second"] != ""]
+    rates, waiting = ([row[name] for row in timed] for name in ("images_per_second", "waiting"))
+    count = max(len(timed), 1)
     return Facts(
         [
             (f"{len(progress.rows):,}", "epochs"),
             (f"{int(progress.rows[-1]['step']):,}", "steps"),
             (duration(progress.seconds), "in all"),
-            (f"{sum(rates) / len(rates):.1f}", "images/s"),
-            (f"{sum(waiting) / len(waiting):.0%}", "waiting for data"),
+            (f"{sum(rates) / count:.1f}", "images/s"),
+            (f"{sum(waiting) / count:.0%}", "waiting for data"),
         ]
     )
 

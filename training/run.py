@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,7 @@ from configs.errors import UserError
 from configs.schema import Config
 from detector.artefact import DetectorSpec
 from eval.machine import describe_machine
+from training import replicas
 from training.board import Board
 from training.device import all_devices, has_gpu
 from training.feed import Feed
@@ -35,9 +37,7 @@ from training.session import Session, pausing_on_signals
 from training.state import Progress, Snapshot, read_state, restore
 from training.task import Task
 from training.trainer import Trainer
-from training.watch import Watch
-
-_RESERVE = 0.9  # of the time allowed; the last measurement and the report take the rest
+from training.watch import RESERVE, Watch
 
 Tell = Callable[[str], None]
 
@@ -96,11 +96,12 @@ def begin(request: Request, tell: Tell) -> Result:
         UserError: the folder holds something, the weights do not fit, the disk is full, no
             picture can be read, or the loss became no number.
     """
+    begun = time.monotonic()
     request.folder.require_new()
     request = _with_fitted_anchors(request, tell)
     parts = _prepare(request, request.origin.start, tell)
     plan = _plan(request, parts)
-    epochs = _epochs_in_time(plan, request.origin.seconds)
+    epochs = _epochs_in_time(plan, request.origin.seconds, time.monotonic() - begun)
     if epochs < plan.epochs:
         tell(f"{plan.epochs} epochs would take too long: {epochs} are planned")
         parts.compile(request.config, epochs)
@@ -109,7 +110,7 @@ def begin(request: Request, tell: Tell) -> Result:
         tell(line)
     request = replace(request, origin=replace(request.origin, epochs=epochs))
     request.folder.create(request.asked, request.origin, _environment())
-    return _go(request, parts, Progress(), None, tell)
+    return _go(request, parts, Progress(), None, begun, tell)
 
 
 def go_on(request: Request, tell: Tell) -> Result:
@@ -122,7 +123,7 @@ def go_on(request: Request, tell: Tell) -> Result:
     Raises:
         UserError: there is no state, or what `begin` raises.
     """
-    folder = request.folder
+    begun, folder = time.monotonic(), request.folder
     folder.clean()
     saved, progress = read_state(folder.state)
     parts = _prepare(request, None, lambda _: None)
@@ -134,7 +135,7 @@ def go_on(request: Request, tell: Tell) -> Result:
         f"resumed behind step {progress.step} of {parts.loader.steps}, epoch "
         f"{progress.epoch + 1} of {request.origin.epochs}"
     )
-    return _go(request, parts, progress, saved, tell)
+    return _go(request, parts, progress, saved, begun, tell)
 
 
 def _with_fitted_anchors(request: Request, tell: Tell) -> Request:
@@ -167,13 +168,15 @@ class _Parts:
         network = self.networks.trained
         steps = self.loader.steps * epochs
         set_norm_momentum(network, config.train, steps)
-        optimizer = make_optimizer(config.train, config.loader.batch_size, steps)
-        spared = without_decay(network)
-        if config.train.weight_decay and spared:
-            optimizer.exclude_from_weight_decay(var_list=spared)
-        optimizer.build(self.trainer.trainable_variables)
-        xla: Any = has_gpu()  # five times slower on a CPU
-        self.trainer.compile(optimizer=optimizer, jit_compile=xla)
+        with replicas.scope(self.trainer):
+            optimizer = make_optimizer(config.train, config.loader.batch_size, steps)
+            spared = without_decay(network)
+            if config.train.weight_decay and spared:
+                optimizer.exclude_from_weight_decay(var_list=spared)
+            optimizer.build(self.trainer.trainable_variables)
+            # XLA is five times slower on a CPU, and cannot share variables between devices.
+            xla: Any = has_gpu() and replicas.count() == 1
+            self.trainer.compile(optimizer=optimizer, jit_compile=xla)
         self.trainer.built = True
 
 
@@ -208,11 +211,12 @@ def _plan(request: Request, parts: _Parts) -> Plan:
     )
 
 
-def _epochs_in_time(plan: Plan, seconds: float | None) -> int:
+def _epochs_in_time(plan: Plan, seconds: float | None, spent: float) -> int:
     """As many as there is time for, at least one, at most all."""
     if seconds is None:
         return plan.epochs
-    return max(1, min(plan.epochs, math.floor(_RESERVE * seconds / plan.epoch_seconds)))
+    left = RESERVE * seconds - spent
+    return max(1, min(plan.epochs, math.floor(left / plan.epoch_seconds)))
 
 
 def _environment() -> dict[str, Any]:
@@ -220,7 +224,12 @@ def _environment() -> dict[str, Any]:
 
 
 def _go(
-    request: Request, parts: _Parts, progress: Progress, saved: Snapshot | None, tell: Tell
+    request: Request,
+    parts: _Parts,
+    progress: Progress,
+    saved: Snapshot | None,
+    begun: float,
+    tell: Tell,
 ) -> Result:
     session = Session(
         config=request.config,
@@ -232,7 +241,10 @@ def _go(
         epochs=request.origin.epochs,
         progress=progress,
         tell=tell,
+        begun=begun,
     )
+    if saved is None:
+        session.save()  # from here on the run can be resumed
     with pausing_on_signals(session):
         _fit(session, request, parts.loader, saved)
     if session.failure:
@@ -255,12 +267,13 @@ def _fit(session: Session, request: Request, loader: Loader, saved: Snapshot | N
     )
     keeper = Keeper(session, task.validation, task.data, spec)
     log, board = Log(session, config.loader.batch_size), Board(session, keeper)
-    watch = Watch(session, loader, request.origin.seconds, saved)
+    is_within = 0 < progress.step < session.steps
+    watch = Watch(session, loader, request.origin.seconds, saved if is_within else None)
     callbacks = [keeper, log, board, watch]  # in this order: figures, their row, what is saved
     try:
         if progress.step:
             _end_epoch(session, callbacks)
-        if progress.epoch < session.epochs and not session.ending and not session.is_halted:
+        if progress.epoch < session.epochs and not progress.ending and not session.is_halted:
             _fit_epochs(session, callbacks, session.epochs, session.steps)
     finally:
         log.close()
@@ -271,7 +284,7 @@ def _end_epoch(session: Session, callbacks: list[keras.callbacks.Callback]) -> N
     """What is left of an epoch in which the run was stopped."""
     progress = session.progress
     left = session.steps - progress.step
-    if left:
+    if left and not progress.ending:
         _fit_epochs(session, callbacks, progress.epoch + 1, left)
         return
     # Nothing but the measurement, in which it was stopped.
@@ -285,8 +298,9 @@ def _fit_epochs(
     session: Session, callbacks: list[keras.callbacks.Callback], epochs: int, steps: int
 ) -> None:
     progress, feed = session.progress, session.feed
-    try:
-        session.trainer.fit(
+    run: Any = session.trainer.fit  # its `verbose` is declared a str
+    with feed.own_errors():
+        run(
             feed.from_step(progress.epoch, progress.step),
             initial_epoch=progress.epoch,
             epochs=epochs,
@@ -295,18 +309,13 @@ def _fit_epochs(
             verbose=0,
             callbacks=callbacks,
         )
-    except Exception:
-        if isinstance(feed.error, UserError):
-            raise feed.error from None  # TensorFlow wraps it in words of its own
-        raise
 
 
 def _finish(session: Session, request: Request) -> None:
-    """Write the report and the result; the state is of no more use."""
-    folder, progress = request.folder, session.progress
-    if session.ending:
-        session.tell(f"ended behind epoch {progress.epoch}: {session.ending}")
+    """Write the report, and then the result: the state is of no more use."""
+    folder, progress, task = request.folder, session.progress, request.task
+    if progress.ending:
+        session.tell(f"ended behind epoch {progress.epoch}: {progress.ending}")
     progress.seconds = session.seconds
-    folder.finish(progress)
-    task = request.task
     write_run_report(folder.report, folder.path / "best", task.validation, task.data, progress)
+    folder.finish(progress)

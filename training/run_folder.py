@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import UserError
 from configs.load import dump_config, load_config
 from configs.schema import Config
-from detector.files import make_folder, write_text
+from detector.files import check_folder, make_folder, write_text
 
 if TYPE_CHECKING:
     from training.state import Progress
@@ -68,9 +68,10 @@ class RunFolder:
         """Show that nothing would be overwritten.
 
         Raises:
-            UserError: the folder holds something.
+            UserError: the folder holds something, or cannot be made.
         """
         path = self.path
+        check_folder(path.parent)
         if (path / _ORIGIN).is_file():
             raise UserError(f"{path} holds a run already; add --resume, or name a new folder")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -110,6 +111,13 @@ class RunFolder:
             file.unlink(missing_ok=True)
         for name in ARTEFACTS:
             for folder in self.path.glob(f".{name}.*/"):
+                for half in (folder / "new", folder / "old"):  # killed between two renamings
+                    if (
+                        (folder / "old").exists()
+                        and half.exists()
+                        and not (self.path / name).exists()
+                    ):
+                        half.rename(self.path / name)
                 shutil.rmtree(folder, ignore_errors=True)
 
     @property

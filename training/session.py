@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from configs.schema import Config
@@ -33,7 +33,8 @@ class Session:
         progress: how far the run has come.
         tell: takes a line for the user.
         pausing: what asked for a pause: the state is saved, the run goes on another time.
-        ending: why the run ends before its last epoch.
+        begun: when this process began with it, as `time.monotonic` has it.
+        epoch_ends: whether the epoch at hand is complete, measured where it is to be.
         failure: what is wrong, where training cannot go on.
     """
 
@@ -46,10 +47,10 @@ class Session:
     epochs: int
     progress: Progress
     tell: Callable[[str], None]
+    begun: float
     pausing: str = ""
-    ending: str = ""
+    epoch_ends: bool = False
     failure: str = ""
-    _resumed_at: float = field(default_factory=time.monotonic)
     _seconds_before: float = 0.0
 
     def __post_init__(self) -> None:
@@ -58,7 +59,7 @@ class Session:
     @property
     def seconds(self) -> float:
         """Spent on the run so far, over all resumptions."""
-        return self._seconds_before + time.monotonic() - self._resumed_at
+        return self._seconds_before + time.monotonic() - self.begun
 
     @property
     def is_halted(self) -> bool:
@@ -68,7 +69,7 @@ class Session:
     @property
     def is_last_epoch(self) -> bool:
         """Whether the run ends with the epoch at hand."""
-        return bool(self.ending) or self.progress.epoch + 1 >= self.epochs
+        return bool(self.progress.ending) or self.progress.epoch + 1 >= self.epochs
 
     def save(self) -> None:
         """Write the state, unless a weight is no number: the last good one then stays.

@@ -30,7 +30,8 @@ class Progress:
         seconds: trained so far, over all resumptions.
         best: the highest AP on the validation part; -1 before the first.
         since_best: evaluations since then.
-        rows: of `log.csv`, one per epoch that is done.
+        ending: why the run ends before its last epoch; "" where it does not.
+        rows: of `log.csv`, one per epoch that is done; "" where there is no figure.
     """
 
     epoch: int = 0
@@ -38,7 +39,8 @@ class Progress:
     seconds: float = 0.0
     best: float = -1.0
     since_best: int = 0
-    rows: list[dict[str, float]] = field(default_factory=list)
+    ending: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def snapshot(trainer: Trainer) -> Snapshot:
@@ -60,9 +62,14 @@ def restore(trainer: Trainer, saved: Snapshot) -> None:
             variable.assign(value)
 
 
+def sync(trainer: Trainer) -> None:
+    """On JAX, variables lag behind while `fit` runs; here they catch up."""
+    if catch_up := getattr(trainer, "jax_state_sync", None):
+        catch_up()
+
+
 def _variables(trainer: Trainer) -> dict[str, list[Any]]:
-    if sync := getattr(trainer, "jax_state_sync", None):
-        sync()  # on JAX, variables lag behind while `fit` runs
+    sync(trainer)
     optimizer: Any = trainer.optimizer
     return {
         "weights": trainer.weights,

@@ -13,7 +13,10 @@ import numpy as np
 from detector.files import write_text
 from training.loader import Loader
 from training.session import Session
-from training.state import Snapshot, restore
+from training.state import Snapshot, restore, sync
+
+RESERVE = 0.9
+"""Of the time allowed; the last measurement and the report take the rest."""
 
 _CAUSES = (
     "the learning rate is too high for this batch size, the start weights hold numbers that are "
@@ -55,11 +58,11 @@ class Watch(keras.callbacks.Callback):
             self._give_up(loss)
             return
         session.progress.step += 1
-        if self._seconds and session.seconds > self._seconds:
-            session.ending = "the time is over"
+        if self._seconds and session.seconds > RESERVE * self._seconds:
+            session.progress.ending = "the time is over"
         if session.pausing or time.monotonic() - self._saved_at > self._save_seconds:
             self._save()
-        if session.pausing or session.ending:
+        if session.pausing or session.progress.ending:
             self._stop()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -70,7 +73,7 @@ class Watch(keras.callbacks.Callback):
             return
         if "AP" in (logs or {}) or session.pausing:
             self._save()
-        if session.pausing or session.ending:
+        if session.pausing or session.progress.ending:
             self._stop()
 
     @property
@@ -87,6 +90,7 @@ class Watch(keras.callbacks.Callback):
     def _give_up(self, loss: float) -> None:
         """Stop before anything is kept, and write down what was being learnt."""
         session, progress = self._session, self._session.progress
+        sync(session.trainer)
         rate = float(np.asarray(session.trainer.optimizer.learning_rate))
         steps = [step for step in (progress.step - 1, progress.step) if step >= 0]
         report = {

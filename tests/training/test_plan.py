@@ -31,8 +31,8 @@ def test_the_plan_in_words(sample_of):
     lines = make_plan(sample_of).to_lines()
     assert lines[0] == "100 pictures, 100 objects of 1 classes; 20 pictures to validate"
     assert lines[1].startswith("40 epochs of 7 steps, 16 pictures each; learning rate ")
-    # 40 x (7 x 0.5 s + a quarter of a measurement of 20 pictures); 100 cached pictures: 0.03 GB
-    assert lines[2] == "about 2 min: 0.50 s a step, 32.0 images/s; memory 1.0 GB"
+    # 40 x (7 x 0.5 s + a fifth of a measurement of 20 pictures); 100 cached pictures: 0.1 GB
+    assert lines[2] == "about 2 min: 0.50 s a step, 32.0 images/s; memory 1.1 GB"
     assert "anchors for each object" in lines[3]
     assert len(lines) == 4  # and no warning
 

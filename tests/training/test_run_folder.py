@@ -51,10 +51,21 @@ def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
     (tmp_path / ".state.1234abcd.part.npz").write_bytes(b"half")
     (tmp_path / ".best.x1y2/new").mkdir(parents=True)
     (tmp_path / ".last.x1y2/old").mkdir(parents=True)
-    (tmp_path / "best").mkdir()
+    for name in ("best", "last"):
+        (tmp_path / name).mkdir()
     folder.clean()
     left = {one.name for one in tmp_path.iterdir()}
-    assert left == {"best", "config.yaml", "environment.json", "run.json"}
+    assert left == {"best", "last", "config.yaml", "environment.json", "run.json"}
+
+
+def test_a_model_that_was_being_replaced_comes_back(tmp_path):
+    """Killed between two renamings: the old one aside, the new one not yet in its place."""
+    (tmp_path / ".best.x1y2/old").mkdir(parents=True)
+    (tmp_path / ".best.x1y2/new").mkdir()
+    (tmp_path / ".best.x1y2/new/detector.json").write_text("new")
+    RunFolder(tmp_path).clean()
+    assert (tmp_path / "best/detector.json").read_text() == "new"
+    assert [one.name for one in tmp_path.iterdir()] == ["best"]
 
 
 def test_the_log_has_a_row_per_epoch(tmp_path):
@@ -77,6 +88,6 @@ def test_differences_name_the_settings():
     other = load_config("finetune", ["train.epochs=60", "model.input_size=320"])
     assert differences(CONFIG, CONFIG) == []
     assert differences(CONFIG, other) == [
-        "model.input_size: 300 -> 320",
+        f"model.input_size: {CONFIG.model.input_size} -> 320",
         f"train.epochs: {CONFIG.train.epochs} -> 60",
     ]
