@@ -5,10 +5,7 @@ The network is `model.keras`, and `model.tflite` or `model.onnx` where it was ex
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
@@ -18,7 +15,7 @@ from configs.errors import UserError
 from configs.schema import ModelConfig, PostprocessConfig
 from detector.anchors import model_anchors
 from detector.classes import ClassMap
-from detector.files import reason
+from detector.files import atomic_folder, reason
 
 if TYPE_CHECKING:
     import keras
@@ -83,37 +80,12 @@ def save(folder: Path, network: keras.Model, spec: DetectorSpec) -> None:
         UserError: the folder holds something else, or cannot be written.
     """
     if folder.is_file():
-        raise UserError(f"cannot write model to {folder}: it is a file; name a folder")
+        raise UserError(f"cannot write {folder}: it is a file; name a folder")
     if folder.exists() and not is_artefact(folder) and any(folder.iterdir()):
         raise UserError(f"{folder} holds other files; name a new folder for the model")
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_explained(folder))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(
-            stack.enter_context(
-                tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent)
-            )
-        )
-        new, old = scratch / "new", scratch / "old"
-        new.mkdir()
+    with atomic_folder(folder) as new:
         network.save(new / NETWORK)
         (new / DESCRIPTION).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-        if folder.exists():
-            folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
-
-
-@contextlib.contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"cannot write model to {folder}: {reason(error)}") from error
 
 
 def load(folder: Path) -> LoadedModel:

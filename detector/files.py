@@ -87,6 +87,46 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextlib.contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of `folder` on success, all or nothing.
+
+    On an exception it is removed, and whatever stood at `folder` stays. A process that is killed
+    leaves `.NAME.*/` beside it, with what is `new` and what was `old`.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(explained(folder))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent)
+        new, old = (Path(stack.enter_context(scratch)) / name for name in ("new", "old"))
+        new.mkdir()
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Where the file system refuses to write `path`, say so.
+
+    Raises:
+        UserError: it did.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
+
+
 def opencv_path(path: Path) -> str:
     """A path as OpenCV can take it: absolute, so that "Z:/" is no protocol, and in UTF-8.
 

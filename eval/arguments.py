@@ -33,9 +33,14 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
 
 def input_files(args: argparse.Namespace) -> list[Path]:
     """The files that the arguments name, which no output may overwrite: those of the model too."""
-    without_split = args.data.rpartition(":")[0]
-    named = [Path(one) for one in (args.detections, args.data, without_split) if one]
-    return [*named, *model_files(args.model)] if args.model else named
+    detections = [args.detections] if args.detections else []
+    models = model_files(args.model) if args.model else []
+    return [*detections, *data_files(args.data), *models]
+
+
+def data_files(data: str) -> list[Path]:
+    """The data set itself, if it is a file, with a split behind it or without."""
+    return [Path(one) for one in (data, data.rpartition(":")[0]) if one]
 
 
 def model_files(model: str) -> list[Path]:

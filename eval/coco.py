@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 from detector.command import EXIT_OK, path, run
 from detector.files import check_folder, check_outputs, write_text
-from eval.arguments import add_scoring_arguments, make_scored, make_scoring_parser
+from eval.arguments import (
+    add_scoring_arguments,
+    input_files,
+    make_scored,
+    make_scoring_parser,
+)
 
 if TYPE_CHECKING:
     from eval.evaluator import Report
@@ -55,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
     outputs = [args.json, args.csv, args.save_detections]
-    check_outputs(outputs, inputs=[args.detections] if args.detections else [])
+    check_outputs(outputs, inputs=input_files(args))
     if args.report:
         check_folder(args.report)
     scored = make_scored(args)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from detector.command import EXIT_OK, add_data_arguments, make_parser, path, run
 from detector.files import check_folder, check_outputs, write_text
+from eval.arguments import data_files, model_files
 
 if TYPE_CHECKING:
     from eval.bootstrap import Interval
@@ -50,8 +51,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    inputs = [Path(one) for one in (args.a, args.b) if _is_file_of_detections(one)]
-    check_outputs([args.json], inputs)
+    inputs = [file for model in (args.a, args.b) for file in model_files(model)]
+    check_outputs([args.json], [*inputs, *data_files(args.data)])
     if args.report:
         check_folder(args.report)
     from eval.comparison import compare, to_json

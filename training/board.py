@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 from typing import Any
@@ -12,11 +13,13 @@ from PIL import Image
 
 from detector.data.orientation import read_sample
 from detector.draw import draw_annotations, draw_detections
+from detector.files import explained
 from eval.scored import Scored
 from training.keeper import Keeper
 from training.session import Session
 
 _PICTURES = 4
+_LARGEST = (1280, 1280)  # px; a page shows no more
 
 
 class Board(keras.callbacks.Callback):
@@ -35,16 +38,23 @@ class Board(keras.callbacks.Callback):
         self._writer: Any = EventFileWriter(str(session.folder.board))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write what there is of this epoch."""
+        """Write what there is of this epoch.
+
+        Raises:
+            UserError: it cannot be written.
+        """
         del epoch
-        if not self._session.epoch_ends:
-            return
+        if self._session.epoch_ends:
+            with explained(self._session.folder.board):
+                self._write_epoch(logs or {})
+
+    def _write_epoch(self, logs: dict[str, Any]) -> None:
         row = self._session.progress.rows[-1]
         step = int(row["step"])
         for name, value in row.items():
             if value != "" and name not in ("epoch", "step"):
                 self._write(name, step, simple_value=value)
-        if "AP" in (logs or {}) and self._keeper.found:
+        if "AP" in logs and self._keeper.found:
             found = self._keeper.found
             for number, picture in enumerate(found.pictures[:_PICTURES]):
                 image = _encoded(_drawn(picture, found.classes.names, self._threshold))
@@ -53,7 +63,8 @@ class Board(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Write what is left."""
-        self._writer.close()
+        with contextlib.suppress(OSError):  # each epoch's end has told of it
+            self._writer.close()
 
     @property
     def _threshold(self) -> float:
@@ -82,11 +93,15 @@ def _encoded(image: np.ndarray) -> Any:
     from tensorboard.compat.proto import summary_pb2
 
     stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "JPEG", quality=85)
-    height, width, channels = image.shape
+    picture = Image.fromarray(image)
+    picture.thumbnail(_LARGEST)
+    picture.save(stream, "JPEG", quality=85)
     encoded = stream.getvalue()
     return _messages(summary_pb2).Summary.Image(
-        height=height, width=width, colorspace=channels, encoded_image_string=encoded
+        height=picture.height,
+        width=picture.width,
+        colorspace=len(picture.getbands()),
+        encoded_image_string=encoded,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
@@ -16,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs.errors import UserError
-from detector.files import reason
+from detector.files import atomic_folder, reason
 from training.class_metrics import Figures
 
 if TYPE_CHECKING:
@@ -77,18 +76,9 @@ def save_run(folder: Path, classifier: Classifier) -> None:
 
     network, spec = classifier
     bare = keras.Model(network.inputs, network.outputs, name=network.name)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
-            new = Path(scratch) / "new"
-            new.mkdir()
-            bare.save(new / NETWORK)
-            (new / DESCRIPTION).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-            if folder.exists():
-                folder.rmdir()
-            new.rename(folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {reason(error)}") from error
+    with atomic_folder(folder) as new:
+        bare.save(new / NETWORK)
+        (new / DESCRIPTION).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
 
 
 def open_classifier(model: str) -> Classifier:

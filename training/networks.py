@@ -13,11 +13,11 @@ from configs.errors import UserError
 from configs.schema import Config, TrainConfig
 from detector.blocks import Norm
 from detector.data.orientation import read_sample
+from detector.fold import Folding
 from detector.preprocess import resize
 from detector.ssdlite import build_ssdlite
 from detector.types import Sample
 from training.device import has_gpu
-from training.fold import Folding
 from training.freezing import freeze
 from training.fused_norm import FusedBatchNormalization
 from training.start import start_from

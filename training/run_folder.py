@@ -71,10 +71,10 @@ class RunFolder:
             UserError: the folder holds something, or cannot be made.
         """
         path = self.path
-        check_folder(path.parent)
+        check_folder(path)
         if (path / _ORIGIN).is_file():
             raise UserError(f"{path} holds a run already; add --resume, or name a new folder")
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and any(path.iterdir()):
             raise UserError(f"{path} holds something already; name a new folder for this run")
 
     def create(self, config: Config, origin: Origin, environment: dict[str, Any]) -> None:
@@ -124,6 +124,11 @@ class RunFolder:
     def is_complete(self) -> bool:
         """Whether the run came to its end."""
         return (self.path / _RESULT).is_file()
+
+    @property
+    def as_start(self) -> str:
+        """How another run can begin with what this one has learnt; "" where it kept nothing."""
+        return f" with --start {self.path}" if (self.path / "best").is_dir() else ""
 
     def finish(self, progress: Progress) -> None:
         """Note the result; the state goes.

@@ -100,18 +100,13 @@ def _count(samples: Sequence[Sample], classes: ClassMap) -> dict[str, int]:
     return dict(zip(classes.names, counts.tolist(), strict=True))
 
 
-def by_heart(config: Config, pictures: int) -> Config:
-    """A configuration for learning a few pictures by heart, in about 400 steps."""
+def by_heart(config: Config, pictures: int) -> list[str]:
+    """Settings for learning a few pictures by heart, in about 400 steps."""
     batch_size = min(config.loader.batch_size, pictures)
     steps = math.ceil(pictures / batch_size)
-    train = {
-        "epochs": math.ceil(_BY_HEART_STEPS / steps),
-        "evaluate_every": math.ceil(_BY_HEART_STEPS / 4 / steps),
-        "weight_decay": 0.0,
-    }
-    return config.model_copy(
-        update={
-            "loader": config.loader.model_copy(update={"batch_size": batch_size}),
-            "train": config.train.model_copy(update=train),
-        }
-    )
+    return [
+        f"loader.batch_size={batch_size}",
+        f"train.epochs={math.ceil(_BY_HEART_STEPS / steps)}",
+        f"train.evaluate_every={math.ceil(_BY_HEART_STEPS / 4 / steps)}",
+        "train.weight_decay=0",
+    ]

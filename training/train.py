@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -88,12 +89,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Request:
     from training.run_folder import Origin
-    from training.task import by_heart
 
     folder.require_new()
-    config = _config(args)
-    if args.overfit:
-        config = by_heart(config, args.overfit)
+    config = _config(args, args.overfit)
     origin = Origin(
         data=args.data,
         images=args.images and str(args.images),
@@ -113,36 +111,46 @@ def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Request:
         UserError: there is no such run, or it is another.
     """
     from training.run_folder import differences
-    from training.task import by_heart
 
     config, origin = folder.read()
-    asked = {"--data": (args.data, origin.data), "--start": (args.start, origin.start)}
+    asked = {"--data": (_normal(args.data), _normal(origin.data))}
+    asked |= {"--images": (args.images and str(args.images), origin.images)}
+    asked |= {"--start": (_normal(args.start), _normal(origin.start))}
     asked |= {"--time": (args.time, origin.seconds), "--overfit": (args.overfit, origin.overfit)}
     changed = [
         f"{name}: {old} -> {new}" for name, (new, old) in asked.items() if new not in (None, old)
     ]
     if args.config or args.set or args.freeze:
-        now = _config(args, folder.config)
-        changed += differences(config, by_heart(now, origin.overfit) if origin.overfit else now)
+        changed += differences(config, _config(args, origin.overfit, folder.config))
     if changed:
         raise UserError(
             f"{folder.path} was begun otherwise: {', '.join(changed)}; resume it with --output and "
-            "--resume alone, or begin another run with --start from this one"
+            f"--resume alone, or begin another run{folder.as_start}"
         )
     request = _request(config, folder, origin)
     if request.origin.fingerprint != origin.fingerprint:
         raise UserError(
-            f"{origin.data} is not what it was when {folder.path} was begun; begin another run, "
-            "with --start from this one"
+            f"{origin.data} is not what it was when {folder.path} was begun; begin another run"
+            f"{folder.as_start}"
         )
     return request
 
 
-def _config(args: argparse.Namespace, default: str | Path = _DEFAULT_CONFIG) -> Config:
+def _config(
+    args: argparse.Namespace, overfit: int | None, default: str | Path = _DEFAULT_CONFIG
+) -> Config:
     from configs.load import load_config
+    from training.task import by_heart
 
-    frozen = [f"train.freeze={args.freeze}"] if args.freeze else []
-    return load_config(args.config or default, [*args.set, *frozen])
+    source = args.config or default
+    asked = [*args.set, *([f"train.freeze={args.freeze}"] if args.freeze else [])]
+    config = load_config(source, asked)
+    return load_config(source, [*by_heart(config, overfit), *asked]) if overfit else config
+
+
+def _normal(name: str | None) -> str | None:
+    """A name without what makes no difference: `data/` is `data`."""
+    return name and os.path.normpath(name)
 
 
 def _request(config: Config, folder: RunFolder, origin: Origin) -> Request:

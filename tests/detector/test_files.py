@@ -6,6 +6,7 @@ import pytest
 
 from configs.errors import UserError
 from detector.files import (
+    atomic_folder,
     atomic_path,
     check_folder,
     check_outputs,
@@ -152,6 +153,32 @@ def test_two_writers_of_one_file_do_not_share_a_temporary_one(tmp_path):
         first.write_text("1")
         second.write_text("2")
         assert first != second
+
+
+def test_a_folder_appears_whole_and_replaces_another_whole(tmp_path):
+    for text in ("first", "second"):
+        with atomic_folder(tmp_path / "a" / "model") as new:
+            (new / "weights").write_text(text)
+            if text == "first":
+                (new / "labels").write_text("cat")
+    assert contents(tmp_path / "a" / "model") == {"weights": "second"}
+    assert [one.name for one in (tmp_path / "a").iterdir()] == ["model"]
+
+
+def test_a_folder_that_fails_leaves_the_old_one(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "model") as new:
+        (new / "weights").write_text(str(1 / 0))
+    assert [one.name for one in tmp_path.iterdir()] == ["model"]
+    assert contents(tmp_path / "model") == {"weights": "old"}
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    refused = pytest.raises(UserError, match=r"cannot write .*model: .*file is not a folder")
+    with refused, atomic_folder(tmp_path / "file" / "model"):
+        pass
 
 
 def test_opencv_is_given_no_name_that_it_would_crash_on():

@@ -58,6 +58,15 @@ def test_bad_input_is_one_line(tmp_path, arguments, says):
     assert says in done.stderr
 
 
+def test_the_data_set_is_not_overwritten(tmp_path):
+    truth = tmp_path / "truth.json"
+    truth.write_text("{}")
+    done = run("coco", f"{truth}:val", "--json", truth)
+    assert done.returncode == 2
+    assert "it is an input; name another file" in done.stderr
+    assert truth.read_text() == "{}"
+
+
 def test_help_answers_without_heavy_imports():
     code = (
         "import sys, eval.coco, eval.voc, eval.compare, eval.latency\n"

@@ -102,10 +102,12 @@ def test_what_is_not_there_is_named_in_one_line(data, tmp_path, capsys, missing)
     assert str(a if missing == "a" else data) in error
 
 
-def test_an_input_is_not_overwritten(data, tmp_path):
+@pytest.mark.parametrize("which", ["detections", "data"])
+def test_an_input_is_not_overwritten(data, tmp_path, which):
     a = detections(tmp_path / "a.json")
+    output = a if which == "detections" else data
     with pytest.raises(UserError, match="it is an input"):
-        main([str(a), str(a), str(data), "--json", str(a)])
+        main([str(a), str(a), str(data), "--json", str(output)])
 
 
 def relabelled(scored, names):

@@ -22,14 +22,12 @@ from detector.ssdlite import build_ssdlite
 from training.run import Request, begin, go_on
 from training.run_folder import Origin, RunFolder
 from training.state import read_state
-from training.task import Task, by_heart
+from training.task import Task
 
 
-def request_for(config, data, output, start="none", seconds=None, overfit=None) -> Request:
+def request_for(config, data, output, start="none", seconds=None) -> Request:
     task = Task.of(*(open_dataset(f"{data}:{split}") for split in ("train", "val")))
-    if overfit:
-        config, task = by_heart(config, overfit), task.overfitting(overfit)
-    origin = Origin(str(data), None, start, overfit, seconds, config.train.epochs, "")
+    origin = Origin(str(data), None, start, None, seconds, config.train.epochs, "")
     return Request(config, task, RunFolder(output), origin)
 
 

@@ -60,6 +60,11 @@ def test_learning_by_heart_measures_what_it_learns(sample_of):
     assert len(task.training) == 3
     assert task.validation == task.training
     assert task.counts == {"cat": 3}  # a picture without objects would teach nothing
-    config = by_heart(load_config("finetune"), 3)
+
+
+def test_learning_by_heart_takes_400_steps():
+    finetune = load_config("finetune")
+    config = load_config("finetune", by_heart(finetune, 3))
     assert (config.loader.batch_size, config.train.epochs) == (3, 400)
-    assert by_heart(load_config("finetune"), 40).train.epochs == 134  # of 3 steps
+    in_batches = load_config("finetune", by_heart(finetune, 40))
+    assert (in_batches.loader.batch_size, in_batches.train.epochs) == (16, 134)  # of 3 steps

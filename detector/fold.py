@@ -1,7 +1,8 @@
-"""Batch norm folded into the convolution before it, while training, and taken out again.
+"""Batch norm folded into the convolution before it, and taken out again.
 
 Where batch norm keeps its statistics it is a factor and a bias for each channel. Folded into the
-convolution, a training step is spared a pass over each activation and another over its gradient.
+convolution it costs nothing: an exported graph is spared the operations, and a training step a pass
+over each activation and another over its gradient.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ import pytest
 
 from configs.schema import ModelConfig
 from detector.backbones import build_classifier
+from detector.fold import Folding
 from detector.ssdlite import build_ssdlite
-from training.fold import Folding
 from training.unfold import is_folded
 
 
