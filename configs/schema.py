@@ -55,6 +55,10 @@ class PostprocessConfig(_Section):
     score_threshold: float = Field(default=0.4, ge=0, le=1)
     iou_threshold: float = Field(default=0.6, ge=0, le=1)
     max_detections: int = Field(default=100, ge=1)
+    # What NMS suppresses still says where the object is: a box becomes the mean of those of its
+    # class that overlap it by this IoU, weighted by score (Gidaris and Komodakis 2015, section 5).
+    # None: as the official model, the best box alone.
+    voting_iou: float | None = Field(default=None, gt=0, le=1)
 
 
 class AugmentConfig(_Section):

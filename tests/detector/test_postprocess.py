@@ -7,8 +7,8 @@ from hypothesis.extra import numpy as hnp
 from configs.schema import AnchorConfig, PostprocessConfig
 from detector.anchors import feature_sizes, make_anchors
 from detector.box_coder import decode
-from detector.boxes import pairwise_iou
-from detector.postprocess import Postprocessor, nms, sigmoid, softmax
+from detector.boxes import area, pairwise_iou
+from detector.postprocess import FractionDetections, Postprocessor, nms, sigmoid, softmax, voted
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
@@ -44,6 +44,37 @@ def candidates(draw):
 def test_nms_equals_the_plain_loop_on_adversarial_boxes(boxes_scores_labels, threshold, limit):
     expected = plain_nms(*boxes_scores_labels, threshold, limit)
     assert nms(*boxes_scores_labels, threshold, limit).tolist() == expected
+
+
+def test_a_box_moves_to_the_mean_of_those_around_it_weighted_by_score():
+    boxes = np.array(
+        [[0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.5, 0.6], [0.1, 0.1, 0.5, 0.6], [0.5, 0.5, 0.9, 0.9]],
+        np.float32,
+    )
+    scores = np.array([0.75, 0.25, 0.5, 0.5], np.float32)
+    labels = np.array([0, 0, 1, 0])  # the third is of another class, the fourth elsewhere
+    candidates = FractionDetections(boxes, scores, labels)
+    kept = FractionDetections(boxes[[0, 3]], scores[[0, 3]], labels[[0, 3]])
+    expected = [[0.1, 0.1, 0.5, 0.525], [0.5, 0.5, 0.9, 0.9]]
+    np.testing.assert_allclose(voted(kept, candidates, 0.7), expected, rtol=1e-6)
+    np.testing.assert_array_equal(voted(kept, candidates, 0.9), kept.boxes_fraction)
+
+
+@given(candidates())
+def test_votes_leave_scores_and_labels_alone_and_boxes_inside(boxes_scores_labels):
+    has_area = area(boxes_scores_labels[0]) > 0  # as `decode` gives them
+    candidates = FractionDetections(*(values[has_area] for values in boxes_scores_labels))
+    plain, votes = (
+        Postprocessor(
+            ANCHORS, VARIANCES, "sigmoid", PostprocessConfig(iou_threshold=0.5, voting_iou=iou)
+        ).suppress(candidates)
+        for iou in (None, 0.5)
+    )
+    np.testing.assert_array_equal(votes.scores, plain.scores)
+    np.testing.assert_array_equal(votes.labels, plain.labels)
+    assert np.isfinite(votes.boxes_fraction).all()
+    assert votes.boxes_fraction.min(initial=0) >= 0
+    assert votes.boxes_fraction.max(initial=1) <= 1 + 1e-6
 
 
 @pytest.mark.parametrize("count", [63, 64, 65, 129, 700])
