@@ -68,7 +68,8 @@ class AugmentConfig(_Section):
     """
 
     flip_probability: float = Field(default=0.5, ge=0, le=1)
-    # Upside down: for pictures without an up, of a microscope or from the air.
+    # Upside down: for pictures without an up, of a microscope or from the air, and for so few
+    # that they are learnt by heart.
     flip_vertical_probability: float = Field(default=0.0, ge=0, le=1)
     # A patch of the picture. With the whole picture and a patch without a condition, the IoUs
     # make the paper's seven choices, each as likely as the others.

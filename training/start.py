@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ _IMAGENET_FILES = {
 }
 
 
+_PRIOR = 0.01  # score of a new class
 _NAMES_SHOWN = 6  # layers on a line; all are in the report's attributes
 
 
@@ -98,11 +100,37 @@ def start_from(
             `detector.weights.keras_imagenet`); a classifier's run folder, for the backbone; or a
             detector: a run's folder, of which its best model is taken, or what
             `detector.models.load_model` takes. Layers of equal name and shape are copied, and of
-            class channels those of equal name, in upper or lower case.
+            class channels those of equal name, in upper or lower case. Others of a sigmoid model
+            begin as rare.
 
     Raises:
         UserError: there is no such source, it is damaged, or its backbone or width is another.
     """
+    report = _load(network, config, class_names, source)
+    if config.score_activation == "sigmoid":
+        _expect_rarely(network, [class_names.index(name) for name in report.new_classes])
+    return report
+
+
+def _expect_rarely(network: keras.Model, labels: Sequence[int]) -> None:
+    """Let new classes begin with a score of 1 % everywhere, not of 50 %.
+
+    Else, of 60 new classes, what is learnt first is that nearly all places show none of them; and
+    what the network knew suffers.
+
+    Source: Lin et al. 2017, section 4.1, "Initialization".
+    """
+    channels = network.output["class_logits"].shape[-1]
+    for layer in filter(lambda one: _is_class_conv(one.name), network.layers):
+        kernel, bias = layer.get_weights()
+        by_anchor = _by_anchor(bias, channels)
+        by_anchor[:, [label + 1 for label in labels]] = -math.log((1 - _PRIOR) / _PRIOR)
+        layer.set_weights([kernel, by_anchor.ravel()])
+
+
+def _load(
+    network: keras.Model, config: ModelConfig, class_names: Sequence[str], source: str
+) -> StartReport:
     new = StartReport(source, new_classes=tuple(class_names))
     if source == "none":
         return replace(new, fresh=tuple(_weights_by_layer(network)))

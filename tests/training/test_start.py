@@ -1,3 +1,5 @@
+import math
+
 import h5py
 import keras
 import numpy as np
@@ -9,6 +11,7 @@ from detector import artefact
 from detector.artefact import DetectorSpec
 from detector.backbones import build_classifier
 from detector.models import load_model
+from detector.postprocess import sigmoid, softmax
 from detector.ssdlite import build_ssdlite
 from training.classifier_run import Classifier, ClassifierSpec, save_run
 from training.start import StartReport, start_from
@@ -84,11 +87,23 @@ def test_known_classes_keep_their_channels_and_new_ones_start_fresh(donor):
     kept = logits(network, images)[..., [0, 1, 3]]
     np.testing.assert_array_equal(kept, logits(source, images)[..., [0, 3, 1]])
     for name in report.partly:
-        for now, then in zip(network.get_layer(name).get_weights(), fresh[name], strict=True):
-            by_anchor = (*now.shape[:-1], -1, 4)
-            np.testing.assert_array_equal(
-                now.reshape(by_anchor)[..., 2], then.reshape(by_anchor)[..., 2]
-            )
+        kernel, bias = (array.reshape(*array.shape[:-1], -1, 4) for array in weights(network, name))
+        np.testing.assert_array_equal(kernel[..., 2], fresh[name][0].reshape(kernel.shape)[..., 2])
+        np.testing.assert_allclose(bias[:, 2], math.log(0.01 / 0.99), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("activation", "expected"), [("sigmoid", 0.01), ("softmax", 0.25)])
+def test_new_classes_of_a_sigmoid_model_begin_as_rare(activation, expected):
+    config = CONFIG.model_copy(update={"score_activation": activation})
+    network = build_ssdlite(config, 3)
+    start_from(network, config, ("a", "b", "c"), "none")
+    values = logits(network, noise(96))
+    scores = sigmoid(values) if activation == "sigmoid" else softmax(values)
+    np.testing.assert_allclose(scores[..., 1:], expected, rtol=1e-3)
+
+
+def weights(network, layer):
+    return network.get_layer(layer).get_weights()
 
 
 def test_heads_of_other_anchors_start_fresh(tmp_path):
