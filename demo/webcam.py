@@ -21,13 +21,13 @@ from configs.errors import UserError
 from detector.command import (
     EXIT_CHECK_FAILED,
     EXIT_OK,
-    add_model_arguments,
     make_parser,
     path,
     positive,
     run,
 )
 from detector.files import check_outputs
+from detector.model_arguments import add_model_arguments, load_predictor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,9 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 
     with open_source(args.source) as source:
         recorder = _settle_outputs(args, source)
-        from detector.predictor import Predictor
-
-        predictor = Predictor.load(args.model, score_threshold=args.score)
+        predictor = load_predictor(args)
         labels = predictor.classes.labels_of(args.classes) if args.classes else None
         with _on_signals(source.stop):
             tally = _play(source, predictor, labels, recorder, args)

@@ -1,6 +1,6 @@
 """A detector on disk: a folder with the network and `detector.json`, which describes it.
 
-The network is `model.keras`, and `model.tflite` or `model.onnx` where it was exported.
+The network is `model.keras`, or in the formats of `FILES` to which it was exported.
 """
 
 from __future__ import annotations
@@ -22,12 +22,42 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "detector.json"
 NETWORK = "model.keras"
-FILES = {"keras": NETWORK, "tflite": "model.tflite", "onnx": "model.onnx"}
-"""The network's file in each format, by the name of the runtime that runs it."""
+FILES = {
+    "keras": NETWORK,
+    "tflite": "model.tflite",
+    "onnx": "model.onnx",
+    "openvino": "model.xml",
+    "tflite-f16": "model_f16.tflite",
+    "tflite-int8": "model_int8.tflite",
+}
+"""The network's file in each format that something here runs; the exact ones come first."""
+
+SAVED_MODEL = "saved_model"
+"""TensorFlow's own format, and its folder: for servers; nothing here runs it."""
+
+EXPORTS = (*(name for name in FILES if name != "keras"), SAVED_MODEL)
+"""What a detector can be exported to."""
 
 
 def _versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("keras", "numpy", "ssdlite")}
+
+
+class Export(BaseModel):
+    """What is known of a network in another format, beside the one it was made from.
+
+    The fields are those of `detector.exporting.parity.Parity`, and what the gate said of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    operations: int  # in its graph
+    pictures: int  # compared
+    box_deltas: tuple[float, float]  # largest and mean difference
+    class_logits: tuple[float, float]  # likewise
+    matched: float | None  # share of the detections, 0 ... 1; None where neither found anything
+    ap: tuple[float, float] | None = None  # of the original, and of this
+    accepted_loss: bool = False  # over the limit, and exported all the same
 
 
 class DetectorSpec(BaseModel):
@@ -46,6 +76,7 @@ class DetectorSpec(BaseModel):
     source: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)  # published or measured, 0 ... 1
     training_objects: dict[str, int] | None = None  # of each class, by name
+    exports: dict[str, Export] = Field(default_factory=dict)  # by format
     versions: dict[str, str] = Field(default_factory=_versions)
 
     @property
@@ -71,6 +102,11 @@ class LoadedModel(NamedTuple):
 def is_artefact(path: Path) -> bool:
     """Whether `path` is a folder with a `detector.json`."""
     return (path / DESCRIPTION).is_file()
+
+
+def formats(folder: Path) -> list[str]:
+    """The formats in which a folder holds the network, in the order of `FILES`."""
+    return [name for name, file in FILES.items() if (folder / file).is_file()]
 
 
 def save(folder: Path, network: keras.Model, spec: DetectorSpec) -> None:

@@ -12,6 +12,7 @@ VERBS = {
     "classify": ("training.classify", "name what pictures show; train that on yours"),
     "train": ("training.train", "train a detector on your own pictures"),
     "convert": ("training.convert", "write a data set as COCO, VOC or YOLO"),
+    "export": ("detector.export", "to LiteRT, ONNX, OpenVINO, with proof that nothing was lost"),
     "eval": ("eval.coco", "measure COCO's mAP"),
     "compare": ("eval.compare", "two models side by side"),
     "bench": ("eval.latency", "speed, side by side"),

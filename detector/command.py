@@ -1,4 +1,4 @@
-"""What every command shares: how it ends."""
+"""What every command shares: its arguments, and how it ends."""
 
 import argparse
 import math
@@ -111,15 +111,3 @@ def add_data_arguments(parser: argparse.ArgumentParser, name: str = "data") -> N
     parser.add_argument(name, metavar=name.strip("-").upper(), help="a data set, as below")
     parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
     parser.epilog = (parser.epilog or "") + _DATA_FORMS.replace("DATA", name.strip("-").upper())
-
-
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--model`, `--score` and `--classes`, alike in every command that detects."""
-    parser.add_argument(
-        "--model",
-        default="coco",
-        metavar="NAME|PATH",
-        help="preset, model folder, .tflite, .onnx, .npz (coco)",
-    )
-    parser.add_argument("--score", type=fraction, metavar="S", help="lowest score, 0 ... 1 (0.4)")
-    parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_CHECK_FAILED, EXIT_OK, add_model_arguments, make_parser, path, run
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, make_parser, path, run
 from detector.files import check_folder, check_outputs, write_text
+from detector.model_arguments import add_model_arguments, load_predictor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,9 +116,7 @@ def main(argv: list[str] | None = None) -> int:
     check_outputs([args.json, args.coco], inputs=paths)
     if args.draw:
         check_folder(args.draw)
-    from detector.predictor import Predictor
-
-    predictor = Predictor.load(args.model, score_threshold=args.score)
+    predictor = load_predictor(args)
     labels = predictor.classes.labels_of(args.classes) if args.classes else None
     with contextlib.ExitStack() as stack:
         writer = None

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from detector.runtimes import usable_cores
-
-_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "numpy", "opencv-python")
+_PACKAGES = (
+    *("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "openvino"),
+    *("numpy", "opencv-python"),
+)
 
 
 def describe_machine() -> dict[str, Any]:
@@ -50,6 +52,11 @@ def machine_line(machine: Mapping[str, Any]) -> str:
         f"{machine['cpu']}, {machine['cores']} cores used, {machine['memory_gb']:g} GB; "
         f"{machine['os']}; Python {machine['python']}, {versions}"
     )
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_model() -> str:

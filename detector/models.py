@@ -10,8 +10,16 @@ from detector import artefact
 from detector.artefact import DetectorSpec, LoadedModel
 from detector.backend import start_keras
 from detector.runtimes import SUFFIXES, Runtime, open_runtime
+from detector.runtimes.graph import EngineOptions
 from detector.weights.download import cache_folder
 from detector.weights.presets import PRESETS, load_preset, official_spec
+
+AUTO = "auto"
+"""As a runtime: the fastest on this machine."""
+
+
+KERAS_ALONE = "there is no other format; python -m detector.export makes faster ones"
+"""Why Keras, where the fastest was asked for."""
 
 
 class OpenModel(NamedTuple):
@@ -21,52 +29,86 @@ class OpenModel(NamedTuple):
         runtime: runs the network.
         spec: describes it.
         file: what was read: the network's file, or a preset's folder in the cache.
+        why: that network, in words, where it was chosen for its speed; "" otherwise.
     """
 
     runtime: Runtime
     spec: DetectorSpec
     file: Path
+    why: str = ""
 
 
-def open_model(model: str, runtime: str | None = None, threads: int | None = None) -> OpenModel:
+def open_model(
+    model: str, runtime: str | None = None, options: EngineOptions | None = None
+) -> OpenModel:
     """Open a detector with the engine that fits: the one place where that is chosen.
 
     Args:
-        model: as `load_model`, or a `.tflite` or `.onnx` file with its `detector.json` beside it.
-        runtime: "keras", "tflite" or "onnx": which of a folder's networks to take. By default
-            Keras; a file says itself what runs it.
-        threads: of the engine; None for all cores that this process may use.
+        model: as `load_model`, or a `.tflite`, `.onnx` or OpenVINO `.xml` file with its
+            `detector.json` beside it.
+        runtime: which of a folder's networks to take, by its format (`artefact.FILES`), or
+            `AUTO`, the fastest on this machine (`detector.runtimes.fastest`). None for Keras, or
+            for the first format that the folder has. A file says itself what runs it.
+        options: of the engine.
 
     Raises:
         UserError: there is no such model or runtime, or it is damaged.
     """
-    if runtime not in (None, *artefact.FILES):
-        raise UserError(f"unknown runtime {runtime!r}; use one of {', '.join(artefact.FILES)}")
-    path, kind = Path(model), "preset" if model in PRESETS else _kind(model)
+    if runtime not in (None, AUTO, *artefact.FILES):
+        raise UserError(f"unknown runtime {runtime!r}; use {AUTO} or {', '.join(artefact.FILES)}")
+    options, path = options or EngineOptions(), Path(model)
+    kind = "preset" if model in PRESETS else _kind(model)
     if kind == "file" and path.suffix.lower() in SUFFIXES:
-        return _open_file(path, runtime, threads)
-    if runtime in (None, "keras") or kind is None:  # the latter to be refused there
-        return _open_keras(model, threads)
-    if kind != "folder":
+        return _open_file(path, runtime, options)
+    if kind == "folder":
+        return _open_folder(path, runtime, options)
+    if runtime not in (None, AUTO, "keras") and kind is not None:
         raise UserError(f"{model} runs in Keras alone; name a model folder that holds {runtime}")
-    spec, file = artefact.read_spec(path), path / artefact.FILES[runtime]
-    if not file.is_file():
-        raise UserError(f"{path} holds no {file.name}; export the model, or name another runtime")
-    return OpenModel(open_runtime(file, spec, threads), spec, file)
+    opened = _open_keras(model, options)
+    return opened._replace(why=KERAS_ALONE) if runtime == AUTO else opened
 
 
-def _open_file(path: Path, runtime: str | None, threads: int | None) -> OpenModel:
+def _open_file(path: Path, runtime: str | None, options: EngineOptions) -> OpenModel:
     own = SUFFIXES[path.suffix.lower()]
-    if runtime not in (None, own):
+    if runtime not in (None, AUTO) and not _engine(runtime) == own:
         raise UserError(f"{path} runs in {own}, not in {runtime}")
     if not artefact.is_artefact(path.parent):
         raise UserError(f"{path} has no {artefact.DESCRIPTION} beside it, which describes it")
     spec = artefact.read_spec(path.parent)
-    return OpenModel(open_runtime(path, spec, threads), spec, path)
+    return OpenModel(open_runtime(path, spec, options), spec, path)
 
 
-def _open_keras(model: str, threads: int | None) -> OpenModel:
-    network, spec = load_model(model, threads)
+def _open_folder(folder: Path, runtime: str | None, options: EngineOptions) -> OpenModel:
+    spec = artefact.read_spec(folder)
+    if runtime == AUTO:
+        from detector.runtimes.fastest import choose
+
+        choice = choose(folder, spec, options)
+        opened = _open_folder(folder, choice.format, options)
+        return opened._replace(why=KERAS_ALONE if choice.format == "keras" else choice.why)
+    present = artefact.formats(folder)
+    if not present:
+        raise UserError(f"{folder} holds no network, only its {artefact.DESCRIPTION}")
+    runtime = runtime or present[0]
+    if runtime not in present:
+        raise UserError(
+            f"{folder} holds no {artefact.FILES[runtime]}; export the model, or name another "
+            f"runtime: {', '.join(present)}"
+        )
+    if runtime == "keras":
+        return _open_keras(str(folder), options)
+    file = folder / artefact.FILES[runtime]
+    return OpenModel(open_runtime(file, spec, options), spec, file)
+
+
+def _engine(format_name: str) -> str:
+    """What runs a format."""
+    return SUFFIXES.get(Path(artefact.FILES[format_name]).suffix, "keras")
+
+
+def _open_keras(model: str, options: EngineOptions) -> OpenModel:
+    options.require_no("Keras", "device", "delegate")
+    network, spec = load_model(model, options.threads)
     from detector.runtimes.keras_model import KerasRuntime
 
     file = cache_folder() / model if model in PRESETS else Path(model)
@@ -101,7 +143,7 @@ def load_model(model: str, threads: int | None = None) -> LoadedModel:
     known = ", ".join(PRESETS)
     raise UserError(
         f"{model!r} {what}; use a preset ({known}), a model folder, "
-        "or a .tflite, .onnx or .npz file"
+        "or a .tflite, .onnx, .xml or .npz file"
     )
 
 

@@ -14,6 +14,7 @@ from detector.classes import ClassMap
 from detector.postprocess import Postprocessor
 from detector.preprocess import resize, to_source_pixels
 from detector.runtimes import Runtime
+from detector.runtimes.graph import EngineOptions
 from detector.types import Detections
 
 STAGES = ("resize", "run", "decode", "nms")
@@ -38,7 +39,8 @@ class Predictor:
         spec: as given.
         classes: the class map.
         name: of the model.
-        runtime: name of the engine: "keras", "tflite" or "onnx".
+        runtime: name of the engine: "keras", "tflite", "onnx" or "openvino".
+        why: that network, in words, where it was chosen for its speed; "" otherwise.
         file: what was read, where the predictor was loaded: the network's file, or the folder of
             a preset in the cache.
         thresholds: in force.
@@ -57,33 +59,28 @@ class Predictor:
         self.name = spec.name
         self.runtime = runtime.name
         self.file = file
+        self.why = ""
         self.thresholds = postprocess or spec.postprocess
         self.stage_ms: dict[str, float] = {}
         self._runtime = runtime
-        model = spec.model
-        self._postprocess = Postprocessor(
-            model_anchors(model),
-            model.anchors.variances,
-            model.score_activation,
-            self.thresholds,
-        )
+        self._postprocess = make_postprocessor(spec, self.thresholds)
 
     @classmethod
     def load(
         cls,
         model: str,
         runtime: str | None = None,
-        threads: int | None = None,
+        options: EngineOptions | None = None,
         **thresholds: float | None,
     ) -> Predictor:
         """Load a model by name or path.
 
         Args:
-            model: a preset, an artefact folder, or a `.tflite`, `.onnx` or `.npz` file
+            model: a preset, an artefact folder, or a `.tflite`, `.onnx`, `.xml` or `.npz` file
                 (`detector.models.open_model`).
-            runtime: "keras", "tflite" or "onnx": which of a folder's networks to take; Keras by
-                default.
-            threads: of the engine; None for all cores that this process may use.
+            runtime: which of a folder's networks to take, by its format
+                (`detector.artefact.FILES`), or "auto", the fastest here; Keras by default.
+            options: of the engine.
             thresholds: of `configs.schema.PostprocessConfig`, where they differ from the model's
                 own: `score_threshold`, `iou_threshold`, `max_detections`. None means no change.
 
@@ -92,10 +89,12 @@ class Predictor:
         """
         from detector.models import open_model
 
-        engine, spec, file = open_model(model, runtime, threads)
+        engine, spec, file, why = open_model(model, runtime, options)
         changes = {name: value for name, value in thresholds.items() if value is not None}
         postprocess = PostprocessConfig(**{**spec.postprocess.model_dump(), **changes})
-        return cls(engine, spec, postprocess, file)
+        predictor = cls(engine, spec, postprocess, file)
+        predictor.why = why
+        return predictor
 
     def __call__(self, image: np.ndarray) -> Detections:
         """Detect in one picture.
@@ -122,3 +121,16 @@ class Predictor:
         milliseconds = (1000 * np.diff(times)).tolist()
         self.stage_ms = dict(zip(STAGES, milliseconds, strict=True))
         return Detections(boxes, found.scores, found.labels)
+
+
+def make_postprocessor(
+    spec: DetectorSpec, thresholds: PostprocessConfig | None = None
+) -> Postprocessor:
+    """What turns a model's raw outputs into detections; by default at its own thresholds."""
+    model = spec.model
+    return Postprocessor(
+        model_anchors(model),
+        model.anchors.variances,
+        model.score_activation,
+        thresholds or spec.postprocess,
+    )

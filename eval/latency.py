@@ -84,10 +84,10 @@ def main(argv: list[str] | None = None) -> int:
     inputs = [file for model in args.models for file in model_files(model)]
     check_outputs([args.json, args.markdown, args.plot], inputs=[*args.peer, *inputs])
     _check(args)
+    from detector.machine import describe_machine
     from eval.latency_markdown import to_markdown
     from eval.latency_results import to_json, to_results
     from eval.latency_rounds import measure
-    from eval.machine import describe_machine
 
     contenders = _contenders(args)
     with _pictures(args.data, args.images) as (source, pictures):
@@ -143,7 +143,7 @@ def _require_networks(folder: Path, runtimes: Sequence[str]) -> None:
 
 def _contenders(args: argparse.Namespace) -> list[Contender]:
     """Every model in every runtime asked for, then the peers, each with every thread count."""
-    from detector.runtimes import usable_cores
+    from detector.machine import usable_cores
     from eval.latency_worker import Contender
 
     threads = args.threads or [usable_cores()]
@@ -183,7 +183,7 @@ def _pictures(data: str | None, images: Path | None) -> Iterator[tuple[str, list
 
 
 def _settings(rounds: int, source: str, pictures: int) -> dict[str, Any]:
-    from detector.runtimes import usable_cores
+    from detector.machine import usable_cores
     from eval.latency_rounds import THROUGHPUT_S
 
     return {

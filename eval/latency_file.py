@@ -14,9 +14,10 @@ from detector.backend import stderr_held_back
 
 
 def size_mb(file: Path) -> float:
-    """Size of a model's file, or of all in its folder; weights that ONNX keeps apart count too."""
-    apart = file.with_name(f"{file.name}.data")
-    files = file.iterdir() if file.is_dir() else [file, *([apart] if apart.is_file() else [])]
+    """Size of a model's file, or of all in its folder; weights that are kept apart count too."""
+    apart = [file.with_name(f"{file.name}.data")]  # of ONNX, and of OpenVINO:
+    apart += [file.with_suffix(".bin")] if file.suffix.lower() == ".xml" else []
+    files = file.iterdir() if file.is_dir() else [file, *filter(Path.is_file, apart)]
     return sum(path.stat().st_size for path in files) / 1e6
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from detector.machine import machine_line
 from eval.latency_results import Result
 from eval.latency_worker import COLUMNS
-from eval.machine import machine_line
 
 _WHO = ["model", "runtime", "precision", "threads"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from configs.errors import UserError
-from detector.runtimes import usable_cores
+from detector.machine import usable_cores
 from eval.latency_worker import About, Contender, serve
 
 if TYPE_CHECKING:

@@ -76,8 +76,10 @@ class Detector:
 
     def __init__(self, contender: Contender) -> None:
         from detector.predictor import Predictor
+        from detector.runtimes.graph import EngineOptions
 
-        predictor = Predictor.load(contender.model, contender.runtime, contender.threads)
+        options = EngineOptions(contender.threads)
+        predictor = Predictor.load(contender.model, contender.runtime, options)
         size = predictor.spec.model.input_size
         file = predictor.file or Path(contender.model)
         self.about = About(predictor.name, predictor.runtime, file, (size, size))
@@ -96,9 +98,10 @@ class Peer:
 
     def __init__(self, contender: Contender) -> None:
         from detector.runtimes import open_graph
+        from detector.runtimes.graph import EngineOptions
 
         path = Path(contender.model)
-        self._graph = graph = open_graph(path, contender.threads)
+        self._graph = graph = open_graph(path, EngineOptions(contender.threads))
         self._is_channels_first = graph.input_shape[1:2] == (3,)
         hwc = np.roll(graph.input_shape[1:], -1 if self._is_channels_first else 0).tolist()
         if len(hwc) != 3 or hwc[2] != 3 or graph.input_dtype not in (np.uint8, np.int8, np.float32):

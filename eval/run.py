@@ -12,8 +12,9 @@ from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.open import open_dataset
 from detector.data.orientation import read_sample, settle_on_disk
+from detector.machine import usable_cores
 from detector.predictor import Predictor
-from detector.runtimes import usable_cores
+from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
 from eval.detections_file import read_detections
 from eval.scored import Scored, ScoredSet, relabel, require_objects, scored_classes, truth_of
@@ -57,7 +58,7 @@ def score(
         return Predictor.load(
             model,
             runtime=runtime,
-            threads=threads,
+            options=EngineOptions(threads),
             score_threshold=score_threshold,
             iou_threshold=iou_threshold,
             max_detections=max_detections,

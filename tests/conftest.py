@@ -4,8 +4,12 @@ import os
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image
+
+from detector.types import Sample
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -40,11 +44,9 @@ def test_data() -> Path:
     return Path(folder)
 
 
-@pytest.fixture(scope="session")
-def exported(tmp_path_factory) -> Path:
-    """A small random detector as a model folder with all three formats."""
+def make_detector(folder: Path, *class_names: str) -> Path:
+    """Writes a small random detector as a model folder, in Keras alone."""
     import keras
-    import numpy as np
 
     from configs.schema import ModelConfig
     from detector import artefact
@@ -53,30 +55,126 @@ def exported(tmp_path_factory) -> Path:
 
     keras.utils.set_random_seed(0)
     config = ModelConfig(input_size=96, width_multiplier=0.35)
-    network = build_ssdlite(config, 2)
-    noise = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8)
+    network = build_ssdlite(config, len(class_names))
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (4, 96, 96, 3), dtype=np.uint8)
+    for layer in network.layers:  # as Keras draws them, activations fade to nothing
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+            is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+            inputs = 9 if is_depthwise else np.prod(layer.kernel.shape[:3])
+            layer.kernel.assign(rng.normal(0, (2 / inputs) ** 0.5, layer.kernel.shape))
     outputs = network.predict_on_batch(noise)
-    for layer in network.layers:  # untrained, its outputs are 1e-6; scores would all be 0.5
+    for layer in network.layers:  # scores would all be near 0.5
         for kind, output in (("box", "box_deltas"), ("class", "class_logits")):
             if layer.name.endswith(f"_{kind}_conv"):
                 layer.kernel.assign(layer.kernel / outputs[output].std())
-    folder = tmp_path_factory.mktemp("exported") / "tiny"
-    spec = DetectorSpec(name="tiny", model=config, class_names=("a", "b"), category_ids=(3, 7))
+    ids = range(3, 3 + 4 * len(class_names), 4)
+    spec = DetectorSpec(name="tiny", model=config, class_names=class_names, category_ids=tuple(ids))
     artefact.save(folder, network, spec)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the converters, about themselves
-        _export(network, folder)
     return folder
 
 
-def _export(network, folder: Path) -> None:
-    import tensorflow as tf
-    import tf2onnx
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory) -> Path:
+    """A small random detector as a model folder, in all formats that are exact."""
+    from detector import artefact
+    from detector.exporting import converters
+    from detector.exporting.graph import folded_network, raw_function
 
-    function = tf.function(lambda image: network(image, training=False))
-    image = tf.TensorSpec((1, *network.input_shape[1:]), tf.uint8, name="image")
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function(image))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    (folder / "model.tflite").write_bytes(converter.convert())
-    tf2onnx.convert.from_function(function, [image], output_path=str(folder / "model.onnx"))
+    folder = make_detector(tmp_path_factory.mktemp("exported") / "tiny", "a", "b")
+    network, spec = artefact.load(folder)
+    function = raw_function(folded_network(network, spec))
+    (folder / "model.tflite").write_bytes(converters.to_tflite(function))
+    converters.save_onnx(converters.to_onnx(function), folder / "model.onnx")
+    converters.save_openvino(converters.to_openvino(function), folder / "model.xml")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def detector_maker():
+    """Writes a small random detector: `detector_maker(folder, *class_names)`."""
+    return make_detector
+
+
+class VocMaker:
+    """Writes a small VOC folder, piece by piece; pictures are of noise, 128x96, no two alike."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def add(self, stem: str, *objects, suffix=".jpg", seed=None, size=(128, 96), **save) -> Path:
+        """A picture and its annotation; an object is (name, xmin, ymin, xmax, ymax) in VOC's way.
+
+        Further arguments go to Pillow (`exif`, `format`).
+        """
+        rng = np.random.default_rng(list(stem.encode()) if seed is None else seed)
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+        path = self._file(f"JPEGImages/{stem}{suffix}")
+        coarse.resize(size, Image.Resampling.BICUBIC).save(path, **save)
+        self._file(f"Annotations/{stem}.xml").write_text(
+            f"<annotation><filename>{path.name}</filename>"
+            f"<size><width>{size[0]}</width><height>{size[1]}</height></size>"
+            f"{''.join(_xml(*one) for one in objects)}</annotation>"
+        )
+        return path
+
+    def split(self, name: str, *stems: str) -> None:
+        """A list of `ImageSets/Main`."""
+        self._file(f"ImageSets/Main/{name}.txt").write_text("".join(f"{s}\n" for s in stems))
+
+    def _file(self, name: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def _xml(name, *corners, difficult=0) -> str:
+    tags = zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=True)
+    box = "".join(f"<{tag}>{value}</{tag}>" for tag, value in tags)
+    head = f"<name>{name}</name><difficult>{difficult}</difficult>"
+    return f"<object>{head}<bndbox>{box}</bndbox></object>"
+
+
+@pytest.fixture
+def voc(tmp_path) -> VocMaker:
+    return VocMaker(tmp_path / "voc")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Writes small JPEG pictures, no two alike, each with two objects: `photos(count)`."""
+
+    def make(count: int) -> list[Sample]:
+        rng = np.random.default_rng(count)
+        samples = []
+        for i in range(count):
+            height, width = rng.integers(60, 90, 2).tolist()
+            path = tmp_path / f"{i}.jpg"
+            Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).save(path)
+            boxes = np.array([[5, 10, 40, 50], [20, 4, 55, 30]], np.float32)
+            flags = np.zeros(2, bool)
+            samples.append(
+                Sample(i, path, height, width, boxes, np.array([i, i + 100]), flags, flags)
+            )
+        return samples
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory) -> Path:
+    """Ten pictures of one bright square each, on dark noise; eight to learn from."""
+    root = tmp_path_factory.mktemp("squares")
+    rng = np.random.default_rng(0)
+    maker = VocMaker(root)
+    names = [f"p{letter}" for letter in "abcdefghij"]
+    for name in names:
+        pixels = rng.integers(0, 60, (80, 100, 3), np.uint8)
+        x, y = rng.integers(2, 40, 2)
+        pixels[y : y + 36, x : x + 36] = 220
+        box = (x + 1, y + 1, x + 36, y + 36)  # VOC counts from 1, both ends included
+        path = maker.add(name, ("square", *box), size=(100, 80))
+        Image.fromarray(pixels).save(path)
+    maker.split("train", *names[:8])
+    maker.split("val", *names[8:])
+    return root

@@ -13,7 +13,7 @@ import keras
 from configs.errors import UserError
 from configs.schema import Config
 from detector.artefact import DetectorSpec
-from eval.machine import describe_machine
+from detector.machine import describe_machine
 from training import replicas
 from training.board import Board
 from training.device import all_devices, has_gpu

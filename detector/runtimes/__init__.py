@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from configs.errors import UserError
+from detector.runtimes.graph import EngineOptions, Graph, GraphRuntime
 
 if TYPE_CHECKING:
     from detector.artefact import DetectorSpec
-    from detector.runtimes.graph import Graph
 
-SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
+SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
 """The engine of each kind of model file that runs without Keras."""
 
 
@@ -22,7 +21,7 @@ class Runtime(Protocol):
     """Runs a network on raw pixels.
 
     Attributes:
-        name: of the engine: "keras", "tflite" or "onnx".
+        name: of the engine: "keras", "tflite", "onnx" or "openvino".
     """
 
     name: str
@@ -40,49 +39,50 @@ class Runtime(Protocol):
         ...
 
 
-def open_runtime(path: Path, spec: DetectorSpec, threads: int | None = None) -> Runtime:
-    """Open the `.tflite` or `.onnx` file of a detector.
+def open_runtime(
+    path: Path, spec: DetectorSpec, options: EngineOptions | None = None
+) -> GraphRuntime:
+    """Open a detector's network in a file.
 
     Args:
-        path: the file.
+        path: a `.tflite`, `.onnx` or OpenVINO `.xml` file.
         spec: describes the detector.
-        threads: of the engine; None for all cores that this process may use.
+        options: of the engine.
 
     Raises:
-        UserError: the file is damaged, or `spec` describes another network.
+        UserError: the file is damaged, the engine is not installed, or `spec` describes another
+            network.
     """
     from detector.anchors import model_anchors
-    from detector.runtimes.graph import GraphRuntime
 
     shapes = {
         "box_deltas": (len(model_anchors(spec.model)), 4),
         "class_logits": (len(model_anchors(spec.model)), len(spec.class_names) + 1),
     }
-    return GraphRuntime(open_graph(path, threads), spec.model.input_size, shapes)
+    return GraphRuntime(open_graph(path, options), spec.model.input_size, shapes)
 
 
-def open_graph(path: Path, threads: int | None = None) -> Graph:
-    """Open any `.tflite` or `.onnx` file with one input of one picture.
+def open_graph(path: Path, options: EngineOptions | None = None) -> Graph:
+    """Open any model file with one input of one picture.
 
     Args:
-        path: the file.
-        threads: of the engine; None for all cores that this process may use.
+        path: a `.tflite`, `.onnx` or OpenVINO `.xml` file.
+        options: of the engine.
 
     Raises:
-        UserError: it is missing, damaged or of another kind.
+        UserError: it is missing, damaged or of another kind, or its engine is not installed.
     """
-    kind = SUFFIXES.get(path.suffix.lower())
+    kind, options = SUFFIXES.get(path.suffix.lower()), options or EngineOptions()
     if kind is None:
         raise UserError(f"{path} is no model file of this kind; need {' or '.join(SUFFIXES)}")
     if kind == "tflite":
         from detector.runtimes.tflite import TfliteGraph
 
-        return TfliteGraph(path, threads or usable_cores())
-    from detector.runtimes.onnx import OnnxGraph
+        return TfliteGraph(path, options)
+    if kind == "onnx":
+        from detector.runtimes.onnx import OnnxGraph
 
-    return OnnxGraph(path, threads or usable_cores())
+        return OnnxGraph(path, options)
+    from detector.runtimes.openvino import OpenvinoGraph
 
-
-def usable_cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return OpenvinoGraph(path, options)

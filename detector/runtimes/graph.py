@@ -6,14 +6,62 @@ and whether file and description belong together is the same for all, and stands
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from configs.errors import UserError
+from detector.backend import stderr_held_back
 from detector.files import reason
+from detector.machine import usable_cores
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How an engine is to run; each takes what it knows, and refuses the rest.
+
+    Attributes:
+        threads: None for all cores that this process may use.
+        device: None for the CPU. Of OpenVINO: GPU, NPU, AUTO ...; of ONNX Runtime: an execution
+            provider without its ending, such as CUDA, CoreML or Dml.
+        delegate: of LiteRT, a shared library that takes over what it can.
+    """
+
+    threads: int | None = None
+    device: str | None = None
+    delegate: Path | None = None
+
+    @property
+    def cores(self) -> int:
+        """Threads, as a number."""
+        return self.threads or usable_cores()
+
+    def require_no(self, engine: str, *names: str) -> None:
+        """Refuse options that an engine has no use for.
+
+        Raises:
+            UserError: one of these is set.
+        """
+        for name in names:
+            if getattr(self, name) is not None:
+                raise UserError(f"{engine} takes no {name}; leave it out")
+
+
+def import_engine(module: str, package: str) -> Any:
+    """Import an engine's package, quietly.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        with stderr_held_back():  # some look for GPUs, and say so where there is none
+            return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UserError(f"{package} is not installed: pip install {package}") from error
 
 
 class Output(NamedTuple):

@@ -7,7 +7,13 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.backend import stderr_held_back
-from detector.runtimes.graph import Output, require_fixed, require_readable
+from detector.runtimes.graph import (
+    EngineOptions,
+    Output,
+    import_engine,
+    require_fixed,
+    require_readable,
+)
 
 _ONLY_ERRORS = 3  # of its severities: warnings are about the machine, not about the model
 _DTYPES = {"tensor(uint8)": np.uint8, "tensor(int8)": np.int8, "tensor(float)": np.float32}
@@ -18,18 +24,18 @@ class OnnxGraph:
 
     Args:
         path: the file.
-        threads: of the engine.
+        options: of the engine.
 
     Raises:
         UserError: it is missing, damaged, asks for operations that ONNX Runtime lacks, or has not
-            one input of one picture.
+            one input of one picture; or the engine is not installed, or lacks the device.
     """
 
     name = "onnx"
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, options: EngineOptions) -> None:
         self.path = path
-        self._session = _open(path, threads)
+        self._session = _open(path, options)
         inputs = self._session.get_inputs()
         self.input_shape = require_fixed(path, [_sides(tensor.shape) for tensor in inputs])
         if inputs[0].type not in _DTYPES:
@@ -44,19 +50,32 @@ class OnnxGraph:
         return [Output((name,), one) for name, one in zip(self._names, values, strict=True)]
 
 
-def _open(path: Path, threads: int) -> Any:
+def _open(path: Path, engine: EngineOptions) -> Any:
+    engine.require_no("ONNX Runtime", "delegate")
     require_readable(path)
-    with stderr_held_back():  # it looks for GPUs, and says so where there is none
-        import onnxruntime
+    onnxruntime = import_engine("onnxruntime", "onnxruntime")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = engine.cores
     options.inter_op_num_threads = 1
     options.log_severity_level = _ONLY_ERRORS
+    providers = _providers(engine.device, onnxruntime.get_available_providers())
     try:
         with stderr_held_back():
-            return onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+            return onnxruntime.InferenceSession(path, options, providers)
     except Exception as error:  # of a family whose base is no public name
         raise UserError(f"cannot read {path}: damaged, or not for ONNX Runtime") from error
+
+
+def _providers(device: str | None, available: list[str]) -> list[str]:
+    """The execution provider that a device stands for, and the CPU for what it cannot do."""
+    by_name = {name.removesuffix("ExecutionProvider").lower(): name for name in available}
+    if device is not None and device.lower() not in by_name:
+        raise UserError(
+            f"ONNX Runtime has no device {device!r} here; it has {', '.join(by_name)}, and others "
+            "in its other packages (onnxruntime-gpu, onnxruntime-directml, ...)"
+        )
+    chosen = by_name[(device or "cpu").lower()]
+    return list(dict.fromkeys([chosen, by_name["cpu"]]))
 
 
 def _sides(shape: list[Any]) -> tuple[int | None, ...]:

@@ -1,5 +1,6 @@
 """LiteRT as a runtime for `.tflite` files, without TensorFlow."""
 
+import ctypes
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,13 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.backend import stderr_held_back
-from detector.runtimes.graph import Output, require_fixed, require_readable
+from detector.runtimes.graph import (
+    EngineOptions,
+    Output,
+    import_engine,
+    require_fixed,
+    require_readable,
+)
 
 
 class TfliteGraph:
@@ -16,18 +23,18 @@ class TfliteGraph:
 
     Args:
         path: the file.
-        threads: of the engine.
+        options: of the engine.
 
     Raises:
         UserError: it is missing, damaged, asks for operations that LiteRT lacks, or has not one
-            input of one picture.
+            input of one picture; or the engine is not installed, or the delegate does not load.
     """
 
     name = "tflite"
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, options: EngineOptions) -> None:
         self.path = path
-        self._interpreter = _open(path, threads)
+        self._interpreter = _open(path, options)
         inputs: list[dict[str, Any]] = self._interpreter.get_input_details()
         self.input_shape = require_fixed(path, [_signature(tensor) for tensor in inputs])
         self.input_dtype = np.dtype(inputs[0]["dtype"])
@@ -47,17 +54,29 @@ class TfliteGraph:
             ]
 
 
-def _open(path: Path, threads: int) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
-
+def _open(path: Path, options: EngineOptions) -> Any:
+    options.require_no("LiteRT", "device")
     require_readable(path)
+    litert = import_engine("ai_edge_litert.interpreter", "ai-edge-litert")
+    delegates = [_delegate(litert, options.delegate)] if options.delegate else None
     try:
         with stderr_held_back():  # it greets every start with a line on its CPU delegate
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter = litert.Interpreter(
+                model_path=str(path), num_threads=options.cores, experimental_delegates=delegates
+            )
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise UserError(f"cannot read {path}: damaged, or not for LiteRT") from error
     return interpreter
+
+
+def _delegate(litert: Any, library: Path) -> Any:
+    try:
+        ctypes.CDLL(str(library))  # LiteRT stumbles over its own clean-up where this fails
+        return litert.load_delegate(str(library))
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise UserError(f"cannot load the LiteRT delegate {library}: {said}") from error
 
 
 def _signature(tensor: dict[str, Any]) -> tuple[int | None, ...]:

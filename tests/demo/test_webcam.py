@@ -32,9 +32,10 @@ class FakePredictor:
 
     name = "fake"
     classes = coco_classes([1, 32])  # person, tie
+    why = ""
 
     @classmethod
-    def load(cls, model, *, score_threshold=None):
+    def load(cls, model, _runtime, _options, *, score_threshold=None):
         predictor = cls()
         predictor.seconds = 0.05 if model == "slow" else 0.0
         predictor.score_threshold = score_threshold
@@ -160,15 +161,19 @@ def test_what_argparse_refuses_exits_with_2(arguments, capsys):
     assert caught.value.code == 2
 
 
-def test_the_score_reaches_the_predictor(monkeypatch):
+def test_model_runtime_and_score_reach_the_predictor(monkeypatch):
     given = []
     load = FakePredictor.load
-    monkeypatch.setattr(
-        FakePredictor, "load", lambda model, **kw: given.append((model, kw)) or load(model, **kw)
-    )
+
+    def note(model, runtime, options, *, score_threshold):
+        given.append((model, runtime, options.threads, score_threshold))
+        return load(model, runtime, options, score_threshold=score_threshold)
+
+    monkeypatch.setattr(FakePredictor, "load", note)
     run_headless("--source", make_picture())
-    run_headless("--source", make_picture(), "--score", "0.7", "--model", "mine")
-    assert given == [("coco", {"score_threshold": None}), ("mine", {"score_threshold": 0.7})]
+    mine = ("--model", "mine", "--runtime", "onnx", "--threads", "2", "--score", "0.7")
+    run_headless("--source", make_picture(), *mine)
+    assert given == [("coco", "auto", None, None), ("mine", "onnx", 2, 0.7)]
 
 
 # ---- what a run leaves

@@ -129,7 +129,10 @@ def test_empty_arguments_are_refused(arguments, capsys):
     ],
 )
 def test_bad_input_is_one_line_and_code_2(model, pictures, capsys, change, message):
-    assert run(lambda: detect.main([str(pictures), "--model", model, *change])) == 2
+    assert (
+        run(lambda: detect.main([str(pictures), "--model", model, "--runtime", "keras", *change]))
+        == 2
+    )
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

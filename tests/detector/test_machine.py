@@ -1,8 +1,7 @@
 import json
 import platform
 
-from detector.runtimes import usable_cores
-from eval.machine import cpu_model, describe_machine, machine_line
+from detector.machine import cpu_model, describe_machine, machine_line, usable_cores
 
 
 def test_the_machine_is_described():

@@ -8,6 +8,7 @@ import pytest
 from configs.errors import UserError
 from detector.models import load_model, open_model
 from detector.predictor import Predictor
+from detector.runtimes.graph import EngineOptions
 
 
 def test_an_unknown_name_lists_the_presets(tmp_path):
@@ -89,8 +90,17 @@ def test_another_runtime_than_the_files_is_refused(exported):
 
 def test_a_format_that_the_folder_lacks_is_named(exported, tmp_path):
     shutil.copy(exported / "detector.json", tmp_path)
-    with pytest.raises(UserError, match=r"holds no model\.tflite; export the model"):
+    with pytest.raises(UserError, match=r"holds no network, only its detector\.json"):
         open_model(str(tmp_path), runtime="tflite")
+    shutil.copy(exported / "model.onnx", tmp_path)
+    with pytest.raises(UserError, match=r"holds no model\.tflite; export .* runtime: onnx"):
+        open_model(str(tmp_path), runtime="tflite")
+
+
+def test_without_keras_the_first_format_is_taken_whatever_the_machine(exported, tmp_path):
+    for name in ("detector.json", "model.onnx", "model.tflite"):
+        shutil.copy(exported / name, tmp_path)
+    assert open_model(str(tmp_path)).file == tmp_path / "model.tflite"
 
 
 def test_a_preset_has_no_other_runtime():
@@ -104,7 +114,7 @@ def test_what_is_no_model_has_no_runtime():
 
 
 def test_an_unknown_runtime_lists_the_known_ones():
-    with pytest.raises(UserError, match="unknown runtime 'tpu'; use one of keras, tflite, onnx"):
+    with pytest.raises(UserError, match="unknown runtime 'tpu'; use auto or keras, tflite, onnx"):
         open_model("coco", runtime="tpu")
 
 
@@ -116,7 +126,8 @@ def test_an_exported_file_is_no_keras_network(exported):
 def test_keras_runs_in_as_many_threads_as_told(exported):
     code = (
         "from detector.predictor import Predictor; "
-        f"Predictor.load({str(exported)!r}, threads=1); import tensorflow as tf; "
+        "from detector.runtimes.graph import EngineOptions; "
+        f"Predictor.load({str(exported)!r}, options=EngineOptions(1)); import tensorflow as tf; "
         "print(tf.config.threading.get_intra_op_parallelism_threads())"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -126,4 +137,4 @@ def test_keras_runs_in_as_many_threads_as_told(exported):
 def test_threads_of_keras_that_come_too_late_are_refused(exported):
     open_model(str(exported))  # TensorFlow runs
     with pytest.raises(UserError, match="TensorFlow runs already"):
-        open_model(str(exported), threads=7)
+        open_model(str(exported), options=EngineOptions(7))

@@ -92,7 +92,7 @@ def test_mistakes_are_named_before_minutes_pass(options, says, tmp_path, monkeyp
         ),
         (["keras", "tflite"], "tflite,onnx", r"holds no model\.onnx; export the model"),
         (["tflite"], None, r"holds no model\.keras; export the model, or leave out keras"),
-        (["keras"], "openvino", "unknown runtime 'openvino'; use one of keras, tflite, onnx"),
+        (["keras"], "tpu", "unknown runtime 'tpu'; use one of keras, tflite, onnx"),
     ],
 )
 def test_a_network_that_is_missing_is_named_before_anything_runs(

@@ -6,7 +6,7 @@ import pytest
 
 from configs.errors import UserError
 from detector.images import write_image
-from detector.runtimes import usable_cores
+from detector.machine import usable_cores
 from eval import latency_rounds
 from eval.latency_rounds import Worker, measure
 from eval.latency_worker import Contender

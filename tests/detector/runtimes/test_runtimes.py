@@ -1,5 +1,6 @@
-"""Both engines of model files, on real models."""
+"""All engines of model files, on real models."""
 
+import shutil
 import subprocess
 import sys
 
@@ -9,10 +10,12 @@ import pytest
 from configs.errors import UserError
 from detector import artefact
 from detector.artefact import DetectorSpec
-from detector.runtimes import open_graph, open_runtime, usable_cores
+from detector.machine import usable_cores
+from detector.runtimes import open_graph, open_runtime
+from detector.runtimes.graph import EngineOptions
 from detector.runtimes.keras_model import KerasRuntime
 
-FORMATS = ["tflite", "onnx"]
+FORMATS = ["tflite", "onnx", "xml"]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def pictures() -> np.ndarray:
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("threads", [None, 1, 2])
 def test_outputs_are_those_of_keras(exported, spec, keras_runtime, pictures, kind, threads):
-    runtime = open_runtime(exported / f"model.{kind}", spec, threads)
+    runtime = open_runtime(exported / f"model.{kind}", spec, EngineOptions(threads))
     for found, wanted in zip(runtime.run(pictures), keras_runtime.run(pictures), strict=True):
         assert wanted.std() > 0.1  # agreement on zeros would say nothing
         assert found.dtype == np.float32
@@ -71,6 +74,7 @@ def test_it_runs_without_tensorflow_and_keras(exported, kind):
 def test_a_truncated_file_is_named(exported, spec, tmp_path, kind, keep):
     content = (exported / f"model.{kind}").read_bytes()
     path = tmp_path / f"model.{kind}"
+    shutil.copy(exported / "model.bin", tmp_path)
     path.write_bytes(content[: keep if isinstance(keep, int) else int(keep * len(content))])
     with pytest.raises(UserError, match=rf"cannot read .*model\.{kind}: damaged, or not for"):
         open_runtime(path, spec)
@@ -79,6 +83,7 @@ def test_a_truncated_file_is_named(exported, spec, tmp_path, kind, keep):
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_file_of_another_kind_is_named(spec, tmp_path, kind):
     path = tmp_path / f"model.{kind}"
+    (tmp_path / "model.bin").touch()
     path.write_bytes(b"\x89PNG\r\n\x1a\n" * 100)
     with pytest.raises(UserError, match="damaged, or not for"):
         open_runtime(path, spec)

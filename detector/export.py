@@ -1,0 +1,185 @@
+"""Export a detector to fast runtimes, with proof that nothing was lost."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.errors import UserError
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, make_parser, name_list, path, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from detector.artefact import DetectorSpec
+    from detector.exporting.exporter import Exporter, Outcome
+
+_EXAMPLES = """examples:
+  python -m detector.export my_run/best --to tflite --output my_run/best
+  python -m detector.export my_run/best --to tflite-int8 --calibrate my_data:train \\
+    --data my_data:val --output exported
+  python -m detector.export coco --to tflite,tflite-f16,onnx,openvino,saved_model --output exported
+  python -m detector.export my_run/best --to tflite,onnx --with-nms --output for_phones
+
+Formats: tflite (LiteRT, float32), tflite-f16 (half the size), tflite-int8 (a quarter of it, and the
+fastest on most CPUs; needs --calibrate), onnx, openvino, saved_model. Graphs take one uint8 RGB
+picture and end at the raw heads; python -m eval.coco, detector.detect and demo.webcam run them.
+
+Each export is compared with the original, on pictures of --data, of --calibrate, or on a photo that
+comes with matplotlib; and so is the mAP of both on --data, or on a --calibrate of at most 1,000
+pictures. An export over its limit is refused:
+  float32: heads 0.001 apart in the mean, 99 % of the detections match, mAP -0.001
+  float16: 0.02, 95 %, -0.002        int8: 0.5, 25 %, -0.01
+Where mAP was measured, it decides. Detections match with IoU 0.9, the same class and scores within
+0.02. An int8 model that loses too much is mended first, and each remedy measured.
+
+exit code: 0; 1 where an export was refused; 2 on bad input
+"""
+_PICTURES, _SEED = 20, 0
+_MOST_MEASURED = 1000  # pictures, unless --data asks for more
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_parser("detector.export", "Export a detector to fast runtimes.", _EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", help="preset, model folder or .npz")
+    parser.add_argument(
+        "--to", type=name_list, required=True, metavar="A,B", help="formats, as below"
+    )
+    parser.add_argument(
+        "--output", type=path, required=True, metavar="DIR", help="new, or the model's own folder"
+    )
+    parser.add_argument("--calibrate", metavar="DATA", help="training pictures, for tflite-int8")
+    parser.add_argument("--data", metavar="DATA", help="measure the mAP of both on it")
+    parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
+    parser.add_argument(
+        "--with-nms", action="store_true", help="also forms with post-processing inside"
+    )
+    parser.add_argument(
+        "--any-batch", action="store_true", help="graphs for any number of pictures"
+    )
+    parser.add_argument(
+        "--accept-loss", action="store_true", help="keep exports over their limit, and record that"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = _parse(argv)
+    _check(args)
+    from detector.models import load_model
+
+    network, spec = load_model(args.model)
+    from detector.exporting.exporter import Exporter, Source
+    from detector.exporting.place import check_place
+
+    check_place(args.output, spec)
+    calibration, pictures = _pictures(args, spec.model.input_size)
+    batch = None if args.any_batch else 1
+    measured = _measured(args), args.images
+    source = Source(args.model, network, spec, calibration, pictures, *measured, batch)
+    exporter = Exporter(source, args.with_nms, print)
+    refused = [name for name in args.to if not _export(exporter, name, args, spec)]
+    if refused:
+        print(f"refused: {', '.join(refused)}; --accept-loss keeps them", file=sys.stderr)
+    return EXIT_CHECK_FAILED if refused else EXIT_OK
+
+
+def _check(args: argparse.Namespace) -> None:
+    """What need not wait until Keras has started."""
+    from detector.artefact import EXPORTS
+    from detector.data.open import open_dataset
+
+    for name in args.to:
+        if name not in EXPORTS:
+            raise UserError(f"unknown format {name!r}; use {', '.join(EXPORTS)}")
+    if "tflite-int8" in args.to and not args.calibrate:
+        raise UserError("tflite-int8 needs pictures to set its scales by; name a --calibrate DATA")
+    for data in filter(None, (args.calibrate, args.data)):
+        open_dataset(data, args.images)
+    if args.images and not (args.calibrate or args.data):
+        raise UserError("--images belongs to --data or --calibrate, which are missing")
+
+
+def _measured(args: argparse.Namespace) -> str | None:
+    """The data set to measure mAP on; that of the calibration if it is small enough."""
+    from detector.data.open import open_dataset
+
+    if args.data or not args.calibrate:
+        return args.data
+    pictures = len(open_dataset(args.calibrate, args.images))
+    if pictures > _MOST_MEASURED:
+        print(f"mAP is not measured on {pictures:,} pictures; name some as --data")
+        return None
+    return args.calibrate
+
+
+def _pictures(
+    args: argparse.Namespace, input_size: int
+) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+    """To calibrate on, and to compare on."""
+    from detector.data.open import open_dataset
+    from detector.exporting.int8 import CALIBRATION_PICTURES, sample_pictures
+    from detector.photo import sample_photo
+    from detector.preprocess import resize
+
+    calibration: Sequence[np.ndarray] = ()
+    if "tflite-int8" in args.to:
+        dataset = open_dataset(args.calibrate, args.images)
+        calibration = sample_pictures(dataset, input_size, CALIBRATION_PICTURES, _SEED)
+    if args.data or args.calibrate:
+        dataset = open_dataset(args.data or args.calibrate, args.images)
+        return calibration, sample_pictures(dataset, input_size, _PICTURES, _SEED + 1)
+    photo = sample_photo()
+    views = [photo, photo[:, ::-1], photo[:300], photo[:, :300], photo[200:], photo[:, 200:]]
+    return calibration, [resize(view, input_size) for view in views]
+
+
+def _export(exporter: Exporter, name: str, args: argparse.Namespace, spec: DetectorSpec) -> bool:
+    """Make one export and put it in its place, unless it is refused; whether it was kept."""
+    from detector.exporting.place import place
+
+    with tempfile.TemporaryDirectory() as scratch:
+        outcome = exporter.export(name, Path(scratch))
+        for line in _lines(outcome):
+            print(line)
+        if outcome.objections and not args.accept_loss:
+            return False
+        place(Path(scratch), outcome.files, {name: outcome.as_record()}, args.output, spec)
+    for file in outcome.files:
+        print(f"  saved {args.output / file}: {_megabytes(args.output / file):.1f} MB")
+    return True
+
+
+def _megabytes(place: Path) -> float:
+    files = [one for one in place.rglob("*") if one.is_file()] if place.is_dir() else [place]
+    return sum(one.stat().st_size for one in files) / 1e6
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    """What is known of an export, in words."""
+    parity = outcome.parity
+    heads = {"box_deltas": parity.box_deltas, "class_logits": parity.class_logits}
+    differences = ", ".join(
+        f"{name} {gap.largest:.2g} at most and {gap.mean:.2g} in the mean"
+        for name, gap in heads.items()
+    )
+    match = "nothing was detected" if parity.matched is None else f"{parity.matched:.1%} match"
+    lines = [
+        f"{outcome.format}: {outcome.operations} operations",
+        f"  on {parity.pictures} pictures: {differences}",
+        f"  detections: {parity.detections} of the original; {match}",
+    ]
+    if parity.ap:
+        lines.append(f"  mAP: {parity.ap[0]:.4f} of the original, {parity.ap[1]:.4f} of this")
+    lines += [f"  {note}" for note in outcome.notes]
+    return lines + [f"  over the limit: {objection}" for objection in outcome.objections]
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

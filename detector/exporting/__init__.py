@@ -1,0 +1,1 @@
+"""A detector as files for other runtimes: graphs, metadata, and post-processing inside them."""

@@ -1,0 +1,108 @@
+"""From a TensorFlow function to the file of each format.
+
+The converters are libraries; what they are told is here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detector.backend import stderr_held_back
+from detector.exporting.graph import write_saved_model
+from detector.runtimes.graph import import_engine
+
+_OPSET = 13  # old enough for OpenCV's DNN module and for onnxruntime-web
+
+
+def to_tflite(function: Any, calibration: Sequence[np.ndarray] = (), half: bool = False) -> bytes:
+    """A `.tflite` model.
+
+    Args:
+        function: of `detector.exporting.graph.raw_function`, or one that ends in NMS.
+        calibration: pictures, uint8 `(S, S, 3)`: with them, everything is computed in integers,
+            and `function` must take float32.
+        half: store the weights in float16.
+    """
+    with tempfile.TemporaryDirectory() as scratch, quiet():
+        write_saved_model(function, Path(scratch))
+        converter = make_converter(scratch, calibration, half)
+        return bytes(converter.convert())
+
+
+def make_converter(saved_model: str, calibration: Sequence[np.ndarray], half: bool = False) -> Any:
+    """TensorFlow's converter, told what to do; see `to_tflite`."""
+    import tensorflow as tf
+
+    converter: Any = tf.lite.TFLiteConverter.from_saved_model(saved_model)
+    converter.allow_custom_ops = True  # of post-processing; a raw graph has none
+    if half:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    if len(calibration):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: (
+            {"image": picture[None].astype(np.float32)} for picture in calibration
+        )
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+    return converter
+
+
+def to_onnx(function: Any) -> Any:
+    """An `onnx.ModelProto`.
+
+    Raises:
+        UserError: tf2onnx is not installed.
+    """
+    tf2onnx = import_engine("tf2onnx", "tf2onnx")
+    with quiet():
+        model, _ = tf2onnx.convert.from_function(
+            function, input_signature=function.input_signature, opset=_OPSET
+        )
+    return model
+
+
+def save_onnx(model: Any, path: Path) -> None:
+    """Write what `to_onnx` gives."""
+    import onnx
+
+    onnx.save(model, str(path))
+
+
+def to_openvino(function: Any) -> Any:
+    """An `openvino.Model`.
+
+    Raises:
+        UserError: openvino is not installed.
+    """
+    openvino = import_engine("openvino", "openvino")
+    with tempfile.TemporaryDirectory() as scratch, quiet():
+        write_saved_model(function, Path(scratch))
+        return openvino.convert_model(scratch)
+
+
+def save_openvino(model: Any, path: Path) -> None:
+    """Write what `to_openvino` gives: the `.xml` and the `.bin` beside it, in float32."""
+    openvino = import_engine("openvino", "openvino")
+    openvino.save_model(model, str(path), compress_to_fp16=False)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what converters say of themselves; all of it shows if they fail."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), stderr_held_back():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,248 @@
+"""Makes one export after the other, and compares each with what it was made of."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.artefact import DESCRIPTION, FILES, SAVED_MODEL, DetectorSpec, Export
+from detector.exporting import converters, nms_check
+from detector.exporting.graph import OUTPUTS, folded_network, raw_function, write_saved_model
+from detector.exporting.int8 import LayerError, Quantizer, correct_biases
+from detector.exporting.metadata import with_metadata
+from detector.exporting.operations import count_operations
+from detector.exporting.parity import LIMITS, Parity, compare, objections
+from detector.exporting.saved_model import SavedModelRuntime
+from detector.runtimes import Runtime, open_runtime
+from detector.runtimes.keras_model import KerasRuntime
+
+if TYPE_CHECKING:
+    import keras
+
+INT8 = "tflite-int8"
+_WORST_LAYERS = 6  # that a remedy computes in float32; more, and the model is hardly int8
+_BIAS_PICTURES = 50
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A detector to export, and what it is compared on.
+
+    Attributes:
+        model: as the user named it.
+        network: in Keras.
+        spec: describes it.
+        calibration: pictures, uint8 `(S, S, 3)`, for eight bits; none where none are wanted.
+        pictures: likewise, to compare on.
+        data: to measure mAP on; None for no mAP.
+        images: pictures of a COCO JSON.
+        batch: of the graphs; None leaves it free.
+    """
+
+    model: str
+    network: keras.Model
+    spec: DetectorSpec
+    calibration: Sequence[np.ndarray]
+    pictures: Sequence[np.ndarray]
+    data: str | None = None
+    images: Path | None = None
+    batch: int | None = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one export.
+
+    Attributes:
+        format: of `artefact.EXPORTS`.
+        files: written, by name, below the folder given.
+        parity: with the original.
+        operations: in the graph.
+        objections: why it is not to be relied on; none if it may be.
+        notes: what was done to it, and which layers lose most.
+    """
+
+    format: str
+    files: tuple[str, ...]
+    parity: Parity
+    operations: int
+    objections: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def as_record(self) -> Export:
+        """For `detector.json`."""
+        return Export(
+            operations=self.operations,
+            pictures=self.parity.pictures,
+            box_deltas=self.parity.box_deltas,
+            class_logits=self.parity.class_logits,
+            matched=self.parity.matched,
+            ap=self.parity.ap,
+            accepted_loss=bool(self.objections),
+        )
+
+
+class Exporter:
+    """Exports one detector.
+
+    Args:
+        source: the detector.
+        with_nms: also write the forms with post-processing inside.
+        tell: takes a line for the user.
+    """
+
+    def __init__(self, source: Source, with_nms: bool, tell: Tell) -> None:
+        self._source, self._with_nms, self._tell = source, with_nms, tell
+        self._original: Runtime = KerasRuntime(source.network)
+        self._folded = folded_network(source.network, source.spec)
+
+    def export(self, name: str, folder: Path) -> Outcome:
+        """Write one format.
+
+        Args:
+            name: of `artefact.EXPORTS`.
+            folder: gets its files; it is of no use to anybody where there are objections.
+
+        Raises:
+            UserError: a library is not installed, or mAP cannot be measured.
+        """
+        if name == INT8:
+            return self._export_int8(folder)
+        self._write(name, folder)
+        return self._with_post_processing(self._judge(name, folder), folder)
+
+    def _write(self, name: str, folder: Path) -> None:
+        function = raw_function(self._folded, batch=self._source.batch)
+        if name == SAVED_MODEL:
+            with converters.quiet():
+                write_saved_model(function, folder / SAVED_MODEL)
+        elif name == "onnx":
+            converters.save_onnx(converters.to_onnx(function), folder / FILES[name])
+        elif name == "openvino":
+            converters.save_openvino(converters.to_openvino(function), folder / FILES[name])
+        else:
+            model = converters.to_tflite(function, half=name == "tflite-f16")
+            (folder / FILES[name]).write_bytes(with_metadata(model, self._source.spec))
+
+    def _judge(self, name: str, folder: Path) -> Outcome:
+        """Compare what was written with the original."""
+        source, written = self._source, sorted(one.name for one in folder.iterdir())
+        file = folder / FILES.get(name, SAVED_MODEL)
+        (folder / DESCRIPTION).write_text(source.spec.model_dump_json(), encoding="utf-8")
+        runtime: Runtime = (
+            SavedModelRuntime(file) if name == SAVED_MODEL else open_runtime(file, source.spec)
+        )
+        parity = compare(self._original, runtime, source.spec, source.pictures)
+        if source.data and name != SAVED_MODEL:  # which nothing here runs over a data set
+            parity = replace(parity, ap=(self._original_ap, self._ap(str(file))))
+        (folder / DESCRIPTION).unlink()
+        over = objections(parity, LIMITS[name])
+        return Outcome(name, tuple(written), parity, count_operations(file), tuple(over))
+
+    @cached_property
+    def _original_ap(self) -> float:
+        self._tell(f"measuring mAP of the original on {self._source.data}")
+        folder = Path(self._source.model)
+        return self._ap(self._source.model, *(["--runtime", "keras"] if folder.is_dir() else []))
+
+    def _ap(self, model: str, *more: str) -> float:
+        """By the command of another room, which this one does not import."""
+        images = ["--images", str(self._source.images)] if self._source.images else []
+        with tempfile.TemporaryDirectory() as scratch:
+            figures = Path(scratch) / "figures.json"
+            command = [sys.executable, "-m", "eval.coco", model, str(self._source.data)]
+            command += ["--backend", "fast", "--json", str(figures), *images, *more]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                said = done.stderr.strip().splitlines() or ["eval.coco failed"]
+                raise UserError(f"cannot measure mAP: {said[-1].removeprefix('error: ')}")
+            return float(json.loads(figures.read_text(encoding="utf-8"))["AP"])
+
+    def _with_post_processing(self, outcome: Outcome, folder: Path) -> Outcome:
+        """Write the form with NMS inside too, where it is wanted and the format has one."""
+        name, source = outcome.format, self._source
+        file = nms_check.nms_file(name)
+        if not (self._with_nms and file) or outcome.objections:
+            return outcome
+        nms_check.write_nms_form(name, folder, self._folded, source.spec, source.calibration)
+        raw = open_runtime(folder / FILES[name], source.spec)
+        share = nms_check.matched_share(folder / file, raw, source.spec, source.pictures)
+        said = f"{file}: " + ("nothing to detect" if share is None else f"{share:.1%} match")
+        over = share is not None and share < nms_check.LEAST_SHARE
+        return replace(
+            outcome,
+            files=(*outcome.files, file),
+            objections=(f"{said} (limit {nms_check.LEAST_SHARE:.0%})",) if over else (),
+            notes=(*outcome.notes, f"{said} those of the graph without"),
+        )
+
+    def _export_int8(self, folder: Path) -> Outcome:
+        """As it is, and where that loses too much, with the first remedy that helps enough."""
+        quantizer = self._quantizer()
+        errors = quantizer.errors()
+        plain = self._int8(quantizer, (), folder)
+        notes = [_about_errors(errors)]
+        outcome = plain
+        if plain.objections:
+            notes.append(f"as it is: {'; '.join(plain.objections)}")
+            for remedy, mended, in_float in self._remedies(quantizer, errors, folder):
+                outcome = self._int8(mended, in_float, folder)
+                notes.append(f"{remedy}: {'; '.join(outcome.objections) or 'within the limit'}")
+                if not outcome.objections:
+                    break
+            else:
+                outcome = self._int8(quantizer, (), folder)
+        return self._with_post_processing(replace(outcome, notes=tuple(notes)), folder)
+
+    def _remedies(
+        self, plain: Quantizer, errors: Sequence[LayerError], folder: Path
+    ) -> Iterator[tuple[str, Quantizer, tuple[str, ...]]]:
+        """What may mend an eight-bit model: in words, of which quantizer, what stays in float."""
+        worst = errors[:_WORST_LAYERS]
+        rest = [one for one in errors[_WORST_LAYERS:] if one.layer.startswith("head_")]
+        before = self._folded.get_weights()
+        correct_biases(self._folded, self._source.spec, self._mean_errors(folder))
+        yield "biases of the heads corrected", self._quantizer(), ()
+        self._folded.set_weights(before)
+        names = ", ".join(one.layer for one in worst)
+        yield f"{names} in float32", plain, tuple(one.tensor for one in worst)
+        tensors = tuple(one.tensor for one in (*worst, *rest))
+        yield "these and all heads in float32", plain, tensors
+
+    def _quantizer(self) -> Quantizer:
+        function = raw_function(self._folded, "float32", self._source.batch)
+        return Quantizer(function, self._source.calibration, self._folded)
+
+    def _int8(self, quantizer: Quantizer, in_float: tuple[str, ...], folder: Path) -> Outcome:
+        model = with_metadata(quantizer.model(in_float), self._source.spec)
+        (folder / FILES[INT8]).write_bytes(model)
+        return self._judge(INT8, folder)
+
+    def _mean_errors(self, folder: Path) -> dict[str, np.ndarray]:
+        """Of what was just written, over the first calibration pictures, `(A, channels)`."""
+        exported = open_runtime(folder / FILES[INT8], self._source.spec)
+        totals: list[Any] = [0.0, 0.0]
+        pictures = self._source.calibration[:_BIAS_PICTURES]
+        for picture in pictures:
+            wanted, found = self._original.run(picture[None]), exported.run(picture[None])
+            totals = [
+                total + f[0] - w[0] for total, w, f in zip(totals, wanted, found, strict=True)
+            ]
+        return {name: total / len(pictures) for name, total in zip(OUTPUTS, totals, strict=True)}
+
+
+def _about_errors(errors: Sequence[LayerError]) -> str:
+    shown = ", ".join(f"{one.layer} {one.error:.2f}" for one in errors[:5])
+    return f"layers that lose most, in steps of their scale (0.29 is rounding alone): {shown}"

@@ -1,0 +1,71 @@
+"""The network as every export begins with it: batch norm folded, weights constants.
+
+Source for the freezing: without it, Keras 3's variables become variables of the exported graph,
+which LiteRT can neither initialise nor quantise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detector.fold import Folding
+from detector.ssdlite import build_ssdlite
+
+if TYPE_CHECKING:
+    import keras
+
+    from detector.artefact import DetectorSpec
+
+OUTPUTS = ("box_deltas", "class_logits")
+
+
+def folded_network(network: keras.Model, spec: DetectorSpec) -> keras.Model:
+    """The same function without batch norm.
+
+    Args:
+        network: of `detector.ssdlite.build_ssdlite`, with stock layers.
+        spec: describes it.
+    """
+    folded = build_ssdlite(spec.model, len(spec.class_names), norm=None)
+    folded.set_weights(Folding(network, folded).fold())
+    return folded
+
+
+def raw_function(network: keras.Model, dtype: str = "uint8", batch: int | None = 1) -> Any:
+    """A TensorFlow function from pictures to the raw heads, its weights constants.
+
+    Args:
+        network: of `folded_network`.
+        dtype: of the pictures, whose values are 0 ... 255 either way: "uint8", or "float32" for a
+            converter that sets the integers in itself.
+        batch: B; None leaves it free.
+
+    Returns:
+        a `tf.function` from `image` `(B, S, S, 3)`, RGB, to a dict of `box_deltas` `(B, A, 4)` and
+        `class_logits` `(B, A, C + 1)`, float32.
+    """
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    # Around the input layer, which would cast floats to integers.
+    rescale: Any = network.get_layer("rescale")
+    body = keras.Model(rescale.output, network.output)
+    image = tf.TensorSpec((batch, *network.input_shape[1:]), tf.as_dtype(dtype), "image")
+    live = tf.function(lambda image: body(rescale(image), training=False), autograph=False)
+    frozen = convert_variables_to_constants_v2(live.get_concrete_function(image))
+
+    def run(image: Any) -> dict[str, Any]:
+        return dict(zip(OUTPUTS, frozen(image), strict=True))  # a dict's values come by name
+
+    return tf.function(run, input_signature=[image], autograph=False)
+
+
+def write_saved_model(function: Any, folder: Path) -> None:
+    """Write a SavedModel whose one signature, `serving_default`, is the function."""
+    import tensorflow as tf
+
+    module: Any = tf.Module()
+    module.run = function
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": function})

@@ -1,0 +1,164 @@
+"""Eight-bit models: what they are calibrated on, what each layer loses, and what mends it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.anchors import anchors_per_cell, feature_sizes
+from detector.data.dataset import Dataset
+from detector.data.orientation import read_sample
+from detector.exporting.converters import make_converter, quiet
+from detector.exporting.graph import OUTPUTS, write_saved_model
+from detector.preprocess import resize
+
+if TYPE_CHECKING:
+    import keras
+
+    from detector.artefact import DetectorSpec
+
+CALIBRATION_PICTURES = 150
+_DEBUG_PICTURES = 10  # for a layer's error, to which each has thousands of values
+
+
+class LayerError(NamedTuple):
+    """What integers cost one layer, given inputs without error.
+
+    Attributes:
+        layer: its name in the network; the converter's where it is none of its layers.
+        error: root mean square, in steps of its output's scale; 0.29 is rounding alone.
+        tensor: the converter's name of its output.
+    """
+
+    layer: str
+    error: float
+    tensor: str
+
+
+def sample_pictures(dataset: Dataset, input_size: int, count: int, seed: int) -> list[np.ndarray]:
+    """Pictures of a data set as the network sees them, chosen by chance.
+
+    Args:
+        dataset: pictures that cannot be read are passed over.
+        input_size: S, px.
+        count: at most.
+        seed: of the choice.
+
+    Returns:
+        uint8 `(S, S, 3)`, RGB.
+
+    Raises:
+        UserError: none can be read.
+    """
+    chosen: list[np.ndarray] = []
+    said = ""
+    for index in np.random.default_rng(seed).permutation(len(dataset)).tolist():
+        if len(chosen) == count:
+            break
+        try:
+            chosen.append(resize(read_sample(dataset[index])[0], input_size))
+        except UserError as error:
+            said = str(error)
+    if not chosen:
+        raise UserError(
+            f"{dataset.name} holds no picture that can be read: {said or 'none at all'}"
+        )
+    return chosen
+
+
+class Quantizer:
+    """Makes eight-bit models of one network.
+
+    Weights have a scale for each channel; inputs are uint8, outputs float32.
+
+    Args:
+        function: of `raw_function`, taking float32.
+        calibration: pictures, uint8 `(S, S, 3)`, from which the scales of the layers' outputs are
+            taken; calibrated once for all models.
+        network: for the names of its layers.
+    """
+
+    def __init__(
+        self, function: Any, calibration: Sequence[np.ndarray], network: keras.Model
+    ) -> None:
+        import tensorflow as tf
+
+        self._names = [layer.name for layer in network.layers]
+        debugged = [[picture[None].astype(np.float32)] for picture in calibration[:_DEBUG_PICTURES]]
+        with tempfile.TemporaryDirectory() as scratch, quiet():
+            write_saved_model(function, Path(scratch))
+            # TensorFlow's way to keep some layers in float, beside telling what each loses.
+            self._debugger: Any = tf.lite.experimental.QuantizationDebugger(
+                converter=make_converter(scratch, calibration), debug_dataset=lambda: debugged
+            )
+
+    def model(self, in_float: Iterable[str] = ()) -> bytes:
+        """A `.tflite` model.
+
+        Args:
+            in_float: tensors of `LayerError` that are computed in float32.
+        """
+        import tensorflow as tf
+        from tensorflow.lite.python.util import modify_model_io_type
+
+        options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=list(in_float))
+        with quiet():
+            self._debugger.options = options
+            model = self._debugger.get_nondebug_quantized_model()
+            integer, real = cast("Any", tf.uint8), cast("Any", tf.float32)
+            return bytes(modify_model_io_type(model, integer, real))
+
+    def errors(self) -> list[LayerError]:
+        """What each layer loses, the worst first."""
+        text = io.StringIO()
+        with quiet():
+            self._debugger.run()
+            self._debugger.layer_statistics_dump(text)
+        rows = csv.DictReader(io.StringIO(text.getvalue()))
+        found = [
+            LayerError(
+                self._layer(row["tensor_name"]),
+                float(row["mean_squared_error"]) ** 0.5 / float(row["scale"]),
+                row["tensor_name"],
+            )
+            for row in rows
+        ]
+        return sorted(found, key=lambda one: -one.error)
+
+    def _layer(self, tensor: str) -> str:
+        """The layer whose output a tensor is: its own name is a path for each operation fused."""
+        parts = {part for path in tensor.split(";") for part in path.split("/")}
+        known = [name for name in self._names if parts & {name, f"{name}_1"}]
+        return known[0] if known else tensor
+
+
+def correct_biases(
+    network: keras.Model, spec: DetectorSpec, mean_errors: Mapping[str, np.ndarray]
+) -> None:
+    """Take the mean error of the exported heads out of their biases.
+
+    Args:
+        network: of `folded_network`; its last convolutions change.
+        spec: describes it.
+        mean_errors: for each output its mean error over pictures, `(A, channels)`.
+
+    Source:
+        Nagel et al. 2019 (Data-Free Quantization), section 4.2, on the last layers alone: there
+        no non-linearity follows.
+    """
+    sizes, per_cell = feature_sizes(spec.model.input_size), anchors_per_cell(spec.model.anchors)
+    counts = [size * size * each for size, each in zip(sizes, per_cell, strict=True)]
+    for output, kind in zip(OUTPUTS, ("box", "class"), strict=True):
+        levels = np.split(mean_errors[output], np.cumsum(counts)[:-1])
+        for level, (errors, each) in enumerate(zip(levels, per_cell, strict=True)):
+            conv: Any = network.get_layer(f"head_{level}_{kind}_conv")
+            kernel, bias = conv.get_weights()
+            mean = errors.reshape(-1, each, errors.shape[-1]).mean(axis=0).ravel()
+            conv.set_weights([kernel, bias - mean])

@@ -1,0 +1,72 @@
+"""Where exports go: into a model folder, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from configs.errors import UserError
+from detector.artefact import (
+    DESCRIPTION,
+    SAVED_MODEL,
+    DetectorSpec,
+    Export,
+    is_artefact,
+    read_spec,
+)
+from detector.files import atomic_folder, atomic_path, check_folder, write_text
+
+
+def check_place(folder: Path, spec: DetectorSpec) -> None:
+    """Show, before any work is done, that exports of a model may go into a folder.
+
+    Args:
+        folder: new or empty, or a folder of this very model.
+        spec: of the model.
+
+    Raises:
+        UserError: it holds something else, or cannot be written to.
+    """
+    check_folder(folder)
+    if is_artefact(folder):
+        if _identity(read_spec(folder)) != _identity(spec):
+            raise UserError(f"{folder} holds another model; name a new folder for the exports")
+    elif folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} holds other files; name a new folder for the exports")
+
+
+def place(
+    made: Path,
+    files: Sequence[str],
+    exports: Mapping[str, Export],
+    folder: Path,
+    spec: DetectorSpec,
+) -> None:
+    """Move exports into the model's folder, and describe them there.
+
+    Args:
+        made: folder that holds the files.
+        files: their names; `saved_model` is a folder.
+        exports: what is known of them, by format.
+        folder: of `check_place`.
+        spec: of the model.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    for name in files:
+        if name == SAVED_MODEL:
+            with atomic_folder(folder / name) as new:
+                shutil.copytree(made / name, new, dirs_exist_ok=True)
+        else:
+            with atomic_path(folder / name) as temporary:
+                shutil.copyfile(made / name, temporary)
+    known = read_spec(folder).exports if is_artefact(folder) else {}
+    described = spec.model_copy(update={"exports": {**known, **exports}})
+    write_text(folder / DESCRIPTION, described.model_dump_json(indent=1))
+
+
+def _identity(spec: DetectorSpec) -> DetectorSpec:
+    """What must be equal for two folders to hold one model."""
+    return spec.model_copy(update={"exports": {}, "versions": {}})

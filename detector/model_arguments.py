@@ -1,0 +1,53 @@
+"""Which model, and what runs it: alike in every command that detects."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from detector.command import fraction, name_list, path, positive
+
+if TYPE_CHECKING:
+    from detector.predictor import Predictor
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--model`, what runs it, `--score` and `--classes`."""
+    parser.add_argument(
+        "--model",
+        default="coco",
+        metavar="NAME|PATH",
+        help="preset, model folder, .tflite, .onnx, .xml, .npz (coco)",
+    )
+    parser.add_argument(
+        "--runtime",
+        default="auto",
+        metavar="NAME",
+        help="of a model folder: keras, tflite, tflite-int8, onnx, openvino ... (auto: the fastest "
+        "here, measured once)",
+    )
+    parser.add_argument("--threads", type=positive(int, 256), metavar="N", help="(all cores)")
+    parser.add_argument(
+        "--device", metavar="NAME", help="OpenVINO: GPU, NPU ...; ONNX Runtime: cuda, coreml ..."
+    )
+    parser.add_argument("--delegate", type=path, metavar="FILE", help="LiteRT: a library")
+    parser.add_argument("--score", type=fraction, metavar="S", help="lowest score, 0 ... 1 (0.4)")
+    parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
+
+
+def load_predictor(args: argparse.Namespace) -> Predictor:
+    """What `add_model_arguments` ask for; says which of several networks was taken.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    from detector.predictor import Predictor
+    from detector.runtimes.graph import EngineOptions
+
+    options = EngineOptions(args.threads, args.device, args.delegate)
+    predictor = Predictor.load(args.model, args.runtime, options, score_threshold=args.score)
+    if predictor.why:
+        file = predictor.file.name if predictor.file else predictor.runtime
+        print(f"{file}: {predictor.why}", file=sys.stderr)
+    return predictor

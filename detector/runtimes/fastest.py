@@ -1,0 +1,147 @@
+"""Which of a model's formats is the fastest on this machine: measured, not guessed.
+
+Formats take turns, so that a machine that slows down slows all of them. The answer is kept, by
+machine and model, so that only the first start pays for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from configs.errors import UserError
+from detector import artefact
+from detector.files import write_text
+from detector.machine import describe_machine
+from detector.runtimes import Runtime, open_runtime
+from detector.runtimes.graph import EngineOptions
+from detector.weights.download import cache_folder
+
+if TYPE_CHECKING:
+    from detector.artefact import DetectorSpec
+
+_SECONDS = 1.0  # of measuring, for all formats together
+_LEAST_ROUNDS = 3
+
+
+class Choice(NamedTuple):
+    """A format and the reason.
+
+    Attributes:
+        format: of `artefact.FILES`.
+        why: in words; "" where there was no choice.
+    """
+
+    format: str
+    why: str
+
+
+def choose(folder: Path, spec: DetectorSpec, options: EngineOptions) -> Choice:
+    """The format that runs fastest here.
+
+    Keras takes no part where there is another format: starting it takes longer than all
+    measurements, and no engine was ever slower. Neither do formats that were accepted in spite of
+    a loss, nor those whose engine is not installed.
+
+    Args:
+        folder: of the model.
+        spec: describes it.
+        options: of the engines.
+
+    Raises:
+        UserError: the folder holds no network that can run here.
+    """
+    present = artefact.formats(folder)
+    able = [name for name in present if name != "keras" and not _is_lossy(spec, name)]
+    if not able:
+        if "keras" in present:
+            return Choice("keras", "")
+        able = present
+    if len(able) == 1:
+        return Choice(able[0], "")
+    store, key = cache_folder() / "fastest.json", _key(folder, able, options)
+    known = _read(store)
+    times, refused = known.get(key), ""
+    if times is None:
+        runtimes, refused = _open(folder, able, spec, options)
+        times = measure(runtimes, spec.model.input_size)
+        _keep(store, {**known, key: times})
+    best, *others = sorted(times, key=lambda name: times[name])
+    slower = ", ".join(f"{name} {times[name]:.1f}" for name in others)
+    why = f"{times[best]:.1f} ms a picture here" + (f" ({slower})" if slower else "")
+    return Choice(best, f"{why}; {refused}" if refused else why)
+
+
+def measure(
+    runtimes: Mapping[str, Runtime], input_size: int, seconds: float = _SECONDS
+) -> dict[str, float]:
+    """Time networks in turns.
+
+    Args:
+        runtimes: by name; each has run once.
+        input_size: S, px.
+        seconds: for all together, unless three rounds take longer.
+
+    Returns:
+        the median milliseconds of a picture, by name.
+    """
+    image = np.random.default_rng(0).integers(0, 256, (1, input_size, input_size, 3), np.uint8)
+    times: dict[str, list[float]] = {name: [] for name in runtimes}
+    end = time.perf_counter() + seconds
+    rounds = 0
+    while rounds < _LEAST_ROUNDS or time.perf_counter() < end:
+        for name, runtime in runtimes.items():
+            begun = time.perf_counter()
+            runtime.run(image)
+            times[name].append(1000 * (time.perf_counter() - begun))
+        rounds += 1
+    return {name: round(float(np.median(taken)), 2) for name, taken in times.items()}
+
+
+def _is_lossy(spec: DetectorSpec, name: str) -> bool:
+    return name in spec.exports and spec.exports[name].accepted_loss
+
+
+def _open(
+    folder: Path, names: list[str], spec: DetectorSpec, options: EngineOptions
+) -> tuple[dict[str, Runtime], str]:
+    """Those that can run here, and why the first of the others cannot."""
+    runtimes: dict[str, Runtime] = {}
+    refused = ""
+    for name in names:
+        try:
+            runtimes[name] = open_runtime(folder / artefact.FILES[name], spec, options)
+        except UserError as error:
+            refused = refused or str(error)
+    if not runtimes:
+        raise UserError(refused)
+    return runtimes, refused
+
+
+def _key(folder: Path, names: list[str], options: EngineOptions) -> str:
+    """Of machine, engines, model and options: changes where the answer may."""
+    files = [(folder / artefact.FILES[name]).stat() for name in names]
+    sizes = [(file.st_size, file.st_mtime_ns) for file in files]
+    said = json.dumps([describe_machine(), str(folder.resolve()), names, sizes, str(options)])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _read(store: Path) -> dict[str, dict[str, float]]:
+    try:
+        known = json.loads(store.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _keep(store: Path, known: dict[str, dict[str, float]]) -> None:
+    try:
+        write_text(store, json.dumps(known, indent=1))
+    except UserError:  # a cache that cannot be written to costs a second at each start
+        return

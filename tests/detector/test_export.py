@@ -1,0 +1,164 @@
+"""The command, on a small random detector: every format passes the gate, or is refused by it."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from configs.errors import UserError
+from detector import artefact, export
+from detector.exporting import exporter, parity
+from detector.models import open_model
+from detector.runtimes.keras_model import KerasRuntime
+
+FORMATS = ("tflite", "tflite-f16", "tflite-int8", "onnx", "openvino", "saved_model")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, detector_maker):
+    return detector_maker(tmp_path_factory.mktemp("source") / "tiny", "square", "circle")
+
+
+@pytest.fixture(scope="module")
+def done(source, squares, tmp_path_factory):
+    """The folder of a model in all formats, and the exit code."""
+    folder = tmp_path_factory.mktemp("done") / "all"
+    command = f"{source} --to {','.join(FORMATS)} --output {folder} --with-nms"
+    code = export.main([*command.split(), "--calibrate", f"{squares}:train"])
+    return folder, code
+
+
+def test_every_format_passes_the_gate(done):
+    folder, code = done
+    assert code == 0
+    spec = artefact.read_spec(folder)
+    assert set(spec.exports) == set(FORMATS)
+    assert not any(record.accepted_loss for record in spec.exports.values())
+    assert spec.exports["tflite"].matched == 1.0
+    assert spec.exports["tflite-int8"].ap is not None
+    assert 90 < spec.exports["tflite"].operations < 130  # 88 convolutions, 10 sums, 12 reshapes ...
+
+
+def test_the_folder_holds_what_was_promised(done):
+    folder, _ = done
+    raw = ("model.tflite", "model_f16.tflite", "model_int8.tflite", "model.onnx", "model.xml")
+    nms = ("model_nms.tflite", "model_f16_nms.tflite", "model_int8_nms.tflite", "model_nms.onnx")
+    others = ("model.bin", "saved_model", "detector.json")
+    assert {one.name for one in folder.iterdir()} == {*raw, *nms, *others}
+    sizes = [(folder / name).stat().st_size for name in raw[:3]]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("name", [one for one in FORMATS if one != "saved_model"])
+def test_every_format_runs_and_agrees_with_keras(done, source, name):
+    runtime = open_model(str(done[0]), name).runtime
+    picture = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
+    wanted = KerasRuntime(artefact.load(source).network).run(picture)
+    limit = 0.5 if name == "tflite-int8" else 0.02 if name == "tflite-f16" else 1e-3
+    for found, right in zip(runtime.run(picture), wanted, strict=True):
+        assert np.abs(found - right).mean() < limit
+
+
+def test_opencv_reads_the_onnx(done, source):
+    net = cv2.dnn.readNetFromONNX(str(done[0] / "model.onnx"))
+    picture = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
+    net.setInput(picture)
+    names = net.getUnconnectedOutLayersNames()
+    found = dict(zip(names, net.forward(names), strict=True))
+    wanted = KerasRuntime(artefact.load(source).network).run(picture)
+    for name, right in zip(("box_deltas", "class_logits"), wanted, strict=True):
+        np.testing.assert_allclose(found[name], right, atol=1e-3)
+
+
+def test_a_tflite_carries_its_labels(done):
+    with zipfile.ZipFile(done[0] / "model_int8.tflite") as attached:
+        assert attached.read("labelmap.txt").decode().split() == ["background", "square", "circle"]
+
+
+def test_batch_norm_and_shapes_are_gone(done):
+    import onnx
+
+    kinds = {node.op_type for node in onnx.load(str(done[0] / "model.onnx")).graph.node}
+    assert not kinds & {"BatchNormalization", "Shape", "Identity"}
+
+
+def test_any_batch_is_made_on_request(source, tmp_path):
+    import onnxruntime
+
+    folder = tmp_path / "out"
+    assert export.main(f"{source} --to onnx --output {folder} --any-batch".split()) == 0
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
+    deltas, _ = session.run(["box_deltas", "class_logits"], {"image": pictures})
+    one = session.run(["box_deltas"], {"image": pictures[1:2]})[0]
+    np.testing.assert_allclose(deltas[1:2], one, atol=1e-4)
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    """Limits that no float model meets."""
+    none = parity.Limits(head_mean=0.0, matched=1.1, ap_loss=-1.0)
+    monkeypatch.setattr(exporter, "LIMITS", dict.fromkeys(artefact.EXPORTS, none))
+
+
+def test_what_is_over_the_limit_is_refused_and_leaves_nothing(strict, source, tmp_path, capsys):
+    folder = tmp_path / "out"
+    assert export.main(f"{source} --to tflite --output {folder}".split()) == 1
+    said = capsys.readouterr()
+    assert "over the limit: " in said.out
+    assert "refused: tflite; --accept-loss keeps them" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_can_be_accepted_and_is_recorded(strict, source, tmp_path):
+    folder = tmp_path / "out"
+    assert export.main(f"{source} --to tflite --output {folder} --accept-loss".split()) == 0
+    assert artefact.read_spec(folder).exports["tflite"].accepted_loss
+
+
+def test_remedies_are_tried_in_turn_and_each_is_measured(
+    strict, source, squares, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(export, "_measured", lambda _: None)
+    command = f"{source} --to tflite-int8 --output {tmp_path / 'out'} --calibrate {squares}"
+    assert export.main(command.split()) == 1
+    said = capsys.readouterr().out
+    for line in ("as it is: ", "biases of the heads corrected: ", "these and all heads in float32"):
+        assert line in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("MODEL --to tpu --output out", "unknown format 'tpu'; use tflite, "),
+        ("MODEL --to tflite-int8 --output out", "name a --calibrate DATA"),
+        ("MODEL --to tflite --output out --data nowhere", "no such data set"),
+        ("MODEL --to tflite --output out --images pictures", "--images belongs to --data"),
+        ("nowhere --to tflite --output out", "'nowhere' is no model"),
+        ("MODEL/model.keras --to tflite --output out", "use a preset"),
+    ],
+)
+def test_bad_input_is_said(source, arguments, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=says):
+        export.main(arguments.replace("MODEL", str(source)).split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_its_description_is_no_model(source, tmp_path):
+    shutil.copy(source / "model.keras", tmp_path)
+    with pytest.raises(UserError, match=r"holds no detector\.json"):
+        export.main([str(tmp_path), "--to", "tflite", "--output", str(tmp_path / "out")])
+
+
+def test_help_answers_without_heavy_imports():
+    code = (
+        "import sys, detector.export\n"
+        "heavy = {'tensorflow', 'keras', 'onnx', 'cv2', 'numpy'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
