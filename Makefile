@@ -35,7 +35,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 proofs: $(VENV)/installed-dev
 	SSDLITE_PROOFS=1 $(BIN)/python -m pytest --timeout=3600

@@ -27,7 +27,7 @@ from detector.command import (
     run,
 )
 from detector.files import check_outputs
-from detector.model_arguments import add_model_arguments, load_predictor
+from detector.model_arguments import add_model_arguments, load_predictor, model_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,7 +116,8 @@ def _settle_outputs(args: argparse.Namespace, source: Source) -> Recorder | Stil
         args.headless = True
         args.save = args.save or _FALLBACK_SAVE
         print(f"{reason}: running headless, saving to {args.save}", file=sys.stderr)
-    check_outputs([args.save, args.json], inputs=source.paths)
+    inputs = [*source.paths, *model_files(args.model)]
+    check_outputs([args.save, args.json], inputs=inputs)
     return _recorder(args, source) if args.save else None
 
 

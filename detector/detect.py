@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import UserError
 from detector.command import EXIT_CHECK_FAILED, EXIT_OK, make_parser, path, run
 from detector.files import check_folder, check_outputs, write_text
-from detector.model_arguments import add_model_arguments, load_predictor
+from detector.model_arguments import add_model_arguments, load_predictor, model_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
     from detector.images import find_images
 
     paths = find_images(args.images)
-    check_outputs([args.json, args.coco], inputs=paths)
+    check_outputs([args.json, args.coco], inputs=[*paths, *model_files(args.model)])
     if args.draw:
         check_folder(args.draw)
     predictor = load_predictor(args)

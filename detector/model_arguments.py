@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.command import fraction, name_list, path, positive
@@ -51,3 +52,10 @@ def load_predictor(args: argparse.Namespace) -> Predictor:
         file = predictor.file.name if predictor.file else predictor.runtime
         print(f"{file}: {predictor.why}", file=sys.stderr)
     return predictor
+
+
+def model_files(model: str) -> list[Path]:
+    """The model itself, and what it would consist of if it is a folder: no output goes there."""
+    from detector.artefact import DESCRIPTION, FILES
+
+    return [Path(model), *(Path(model) / name for name in (DESCRIPTION, *FILES.values()))]

@@ -9,10 +9,11 @@ from configs.errors import UserError
 from detector import artefact
 from detector.artefact import DetectorSpec, LoadedModel
 from detector.backend import start_keras
+from detector.files import check_folder
 from detector.runtimes import SUFFIXES, Runtime, open_runtime
 from detector.runtimes.graph import EngineOptions
 from detector.weights.download import cache_folder
-from detector.weights.presets import PRESETS, load_preset, official_spec
+from detector.weights.presets import PRESETS, exported_folder, load_preset, official_spec
 
 AUTO = "auto"
 """As a runtime: the fastest on this machine."""
@@ -62,10 +63,26 @@ def open_model(
         return _open_file(path, runtime, options)
     if kind == "folder":
         return _open_folder(path, runtime, options)
+    if kind == "preset" and runtime == AUTO and (exported := _exported_preset(model)):
+        return _open_folder(exported, AUTO, options)
     if runtime not in (None, AUTO, "keras") and kind is not None:
         raise UserError(f"{model} runs in Keras alone; name a model folder that holds {runtime}")
     opened = _open_keras(model, options)
     return opened._replace(why=KERAS_ALONE) if runtime == AUTO else opened
+
+
+def _exported_preset(preset: str) -> Path | None:
+    """Its folder in a faster format, made if need be; None where the cache cannot be written to."""
+    folder = exported_folder(preset)
+    if not artefact.is_artefact(folder):
+        try:
+            check_folder(folder)
+        except UserError:
+            return None
+        from detector.exporting.presets import export_preset  # loads TensorFlow
+
+        export_preset(preset, folder)
+    return folder
 
 
 def _open_file(path: Path, runtime: str | None, options: EngineOptions) -> OpenModel:

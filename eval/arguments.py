@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from configs.errors import UserError
 from detector.command import add_data_arguments, make_parser, name_list, path
+from detector.model_arguments import model_files
 
 if TYPE_CHECKING:
     from eval.scored import ScoredSet
@@ -41,13 +42,6 @@ def input_files(args: argparse.Namespace) -> list[Path]:
 def data_files(data: str) -> list[Path]:
     """The data set itself, if it is a file, with a split behind it or without."""
     return [Path(one) for one in (data, data.rpartition(":")[0]) if one]
-
-
-def model_files(model: str) -> list[Path]:
-    """The model itself, and what it would consist of if it is a folder."""
-    from detector.artefact import DESCRIPTION, FILES
-
-    return [Path(model), *(Path(model) / name for name in (DESCRIPTION, *FILES.values()))]
 
 
 def make_scored(args: argparse.Namespace) -> ScoredSet:

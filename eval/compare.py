@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from detector.command import EXIT_OK, add_data_arguments, make_parser, path, run
 from detector.files import check_folder, check_outputs, write_text
-from eval.arguments import data_files, model_files
+from detector.model_arguments import model_files
+from eval.arguments import data_files
 
 if TYPE_CHECKING:
     from eval.bootstrap import Interval

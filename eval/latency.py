@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import UserError
 from detector.command import EXIT_OK, make_parser, name_list, path, positive, run
 from detector.files import check_outputs, write_text
-from eval.arguments import model_files
+from detector.model_arguments import model_files
 
 if TYPE_CHECKING:
     from eval.latency_worker import Contender
@@ -28,7 +28,7 @@ PICTURES = 20
 _EXAMPLES = """examples:
   python -m eval.latency coco
   python -m eval.latency my_run/best --data my_data:val --threads 1,2
-  python -m eval.latency exported --runtime keras,tflite,onnx
+  python -m eval.latency exported --runtime tflite,tflite-int8,onnx,openvino
   python -m eval.latency a/model.tflite b/model.tflite --data bccd:test --plot speed.svg
   python -m eval.latency coco --peer other.tflite --markdown speed.md --json speed.json
 

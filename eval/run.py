@@ -13,6 +13,7 @@ from detector.classes import ClassMap
 from detector.data.open import open_dataset
 from detector.data.orientation import read_sample, settle_on_disk
 from detector.machine import usable_cores
+from detector.models import AUTO
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
@@ -52,6 +53,8 @@ def score(
     Raises:
         UserError: either cannot be read, or they share no class.
     """
+    if runtime == AUTO:
+        raise UserError(f"figures must not depend on the machine: name a format, not {AUTO}")
     dataset = open_dataset(data, images)
 
     def load(threads: int | None = None) -> Predictor:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -120,7 +120,8 @@ def _expect_rarely(network: keras.Model, labels: Sequence[int]) -> None:
 
     Source: Lin et al. 2017, section 4.1, "Initialization".
     """
-    channels = network.output["class_logits"].shape[-1]
+    outputs: Any = network.output
+    channels = outputs["class_logits"].shape[-1]
     for layer in filter(lambda one: _is_class_conv(one.name), network.layers):
         kernel, bias = layer.get_weights()
         by_anchor = _by_anchor(bias, channels)

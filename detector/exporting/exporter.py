@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from detector.exporting.metadata import with_metadata
 from detector.exporting.operations import count_operations
 from detector.exporting.parity import LIMITS, Parity, compare, objections
 from detector.exporting.saved_model import SavedModelRuntime
+from detector.files import explained
 from detector.runtimes import Runtime, open_runtime
 from detector.runtimes.keras_model import KerasRuntime
 
@@ -81,6 +82,10 @@ class Outcome:
     objections: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
+    def noting(self, note: str) -> Outcome:
+        """The same with one more note."""
+        return replace(self, notes=(*self.notes, note))
+
     def as_record(self) -> Export:
         """For `detector.json`."""
         return Export(
@@ -92,6 +97,22 @@ class Outcome:
             ap=self.parity.ap,
             accepted_loss=bool(self.objections),
         )
+
+
+class _Attempt(NamedTuple):
+    """A way to an eight-bit model.
+
+    Attributes:
+        what: in words.
+        network: without batch norm, from which it is made.
+        quantizer: of that network.
+        in_float: tensors that stay in float32.
+    """
+
+    what: str
+    network: keras.Model
+    quantizer: Quantizer
+    in_float: tuple[str, ...] = ()
 
 
 class Exporter:
@@ -113,15 +134,17 @@ class Exporter:
 
         Args:
             name: of `artefact.EXPORTS`.
-            folder: gets its files; it is of no use to anybody where there are objections.
+            folder: gets its files, also where there are objections.
 
         Raises:
-            UserError: a library is not installed, or mAP cannot be measured.
+            UserError: a library is not installed, the folder cannot be written to, or mAP cannot
+                be measured.
         """
-        if name == INT8:
-            return self._export_int8(folder)
-        self._write(name, folder)
-        return self._with_post_processing(self._judge(name, folder), folder)
+        with explained(folder):
+            if name == INT8:
+                return self._export_int8(folder)
+            self._write(name, folder)
+            return self._with_post_processing(self._judge(name, folder), folder, self._folded)
 
     def _write(self, name: str, folder: Path) -> None:
         function = raw_function(self._folded, batch=self._source.batch)
@@ -170,65 +193,77 @@ class Exporter:
                 raise UserError(f"cannot measure mAP: {said[-1].removeprefix('error: ')}")
             return float(json.loads(figures.read_text(encoding="utf-8"))["AP"])
 
-    def _with_post_processing(self, outcome: Outcome, folder: Path) -> Outcome:
-        """Write the form with NMS inside too, where it is wanted and the format has one."""
+    def _with_post_processing(
+        self, outcome: Outcome, folder: Path, network: keras.Model | None
+    ) -> Outcome:
+        """Write the form with NMS inside too, where it is wanted and the format has one.
+
+        Args:
+            outcome: of the format.
+            folder: holds its file.
+            network: from which that was made; None where no network alone makes it.
+        """
         name, source = outcome.format, self._source
         file = nms_check.nms_file(name)
-        if not (self._with_nms and file) or outcome.objections:
+        if not (self._with_nms and file):
             return outcome
-        nms_check.write_nms_form(name, folder, self._folded, source.spec, source.calibration)
+        if network is None:
+            return outcome.noting(f"no {file}: layers in float32 cannot be kept in it")
+        nms_check.write_nms_form(name, folder, network, source.spec, source.calibration)
         raw = open_runtime(folder / FILES[name], source.spec)
         share = nms_check.matched_share(folder / file, raw, source.spec, source.pictures)
-        said = f"{file}: " + ("nothing to detect" if share is None else f"{share:.1%} match")
-        over = share is not None and share < nms_check.LEAST_SHARE
-        return replace(
-            outcome,
-            files=(*outcome.files, file),
-            objections=(f"{said} (limit {nms_check.LEAST_SHARE:.0%})",) if over else (),
-            notes=(*outcome.notes, f"{said} those of the graph without"),
-        )
+        if share is None:
+            return replace(outcome, files=(*outcome.files, file))
+        said = f"{share:.1%} of the detections match those of the graph without"
+        if share < nms_check.LEAST_SHARE:
+            return outcome.noting(f"no {file}: {said} (limit {nms_check.LEAST_SHARE:.0%})")
+        return replace(outcome.noting(f"{file}: {said}"), files=(*outcome.files, file))
 
     def _export_int8(self, folder: Path) -> Outcome:
-        """As it is, and where that loses too much, with the first remedy that helps enough."""
-        quantizer = self._quantizer()
-        errors = quantizer.errors()
-        plain = self._int8(quantizer, (), folder)
-        notes = [_about_errors(errors)]
-        outcome = plain
-        if plain.objections:
-            notes.append(f"as it is: {'; '.join(plain.objections)}")
-            for remedy, mended, in_float in self._remedies(quantizer, errors, folder):
-                outcome = self._int8(mended, in_float, folder)
-                notes.append(f"{remedy}: {'; '.join(outcome.objections) or 'within the limit'}")
-                if not outcome.objections:
-                    break
-            else:
-                outcome = self._int8(quantizer, (), folder)
-        return self._with_post_processing(replace(outcome, notes=tuple(notes)), folder)
+        """As it is, and where that loses too much, with the first remedy that helps enough.
 
-    def _remedies(
-        self, plain: Quantizer, errors: Sequence[LayerError], folder: Path
-    ) -> Iterator[tuple[str, Quantizer, tuple[str, ...]]]:
-        """What may mend an eight-bit model: in words, of which quantizer, what stays in float."""
+        Where none does, the best of them.
+        """
+        file = folder / FILES[INT8]
+        made: list[tuple[_Attempt, Outcome, bytes]] = []
+        for attempt in self._attempts(folder):
+            model = with_metadata(attempt.quantizer.model(attempt.in_float), self._source.spec)
+            file.write_bytes(model)
+            made.append((attempt, self._judge(INT8, folder), model))
+            if not made[-1][1].objections:
+                break
+        attempt, outcome, model = max(made, key=lambda one: _merit(one[1]))
+        file.write_bytes(model)
+        outcome = outcome.noting(_about_errors(made[0][0].quantizer.errors()))
+        for tried, found, _ in made if len(made) > 1 else ():
+            outcome = outcome.noting(f"{tried.what}: {'; '.join(found.objections) or 'kept'}")
+        network = None if attempt.in_float else attempt.network
+        return self._with_post_processing(outcome, folder, network)
+
+    def _attempts(self, folder: Path) -> Iterator[_Attempt]:
+        """What may be tried in turn; each is made only if it is asked for.
+
+        Args:
+            folder: holds the model of the attempt before.
+        """
+        plain = _Attempt("as it is", self._folded, self._quantizer(self._folded))
+        yield plain
+        corrected = folded_network(self._source.network, self._source.spec)
+        correct_biases(corrected, self._source.spec, self._mean_errors(folder))
+        yield _Attempt("biases of the heads corrected", corrected, self._quantizer(corrected))
+        errors = plain.quantizer.errors()
         worst = errors[:_WORST_LAYERS]
         rest = [one for one in errors[_WORST_LAYERS:] if one.layer.startswith("head_")]
-        before = self._folded.get_weights()
-        correct_biases(self._folded, self._source.spec, self._mean_errors(folder))
-        yield "biases of the heads corrected", self._quantizer(), ()
-        self._folded.set_weights(before)
         names = ", ".join(one.layer for one in worst)
-        yield f"{names} in float32", plain, tuple(one.tensor for one in worst)
-        tensors = tuple(one.tensor for one in (*worst, *rest))
-        yield "these and all heads in float32", plain, tensors
+        for what, layers in (
+            (f"{names} in float32", worst),
+            ("these and all heads in float32", [*worst, *rest]),
+        ):
+            yield plain._replace(what=what, in_float=tuple(one.tensor for one in layers))
 
-    def _quantizer(self) -> Quantizer:
-        function = raw_function(self._folded, "float32", self._source.batch)
-        return Quantizer(function, self._source.calibration, self._folded)
-
-    def _int8(self, quantizer: Quantizer, in_float: tuple[str, ...], folder: Path) -> Outcome:
-        model = with_metadata(quantizer.model(in_float), self._source.spec)
-        (folder / FILES[INT8]).write_bytes(model)
-        return self._judge(INT8, folder)
+    def _quantizer(self, network: keras.Model) -> Quantizer:
+        function = raw_function(network, "float32", self._source.batch)
+        return Quantizer(function, self._source.calibration, network)
 
     def _mean_errors(self, folder: Path) -> dict[str, np.ndarray]:
         """Of what was just written, over the first calibration pictures, `(A, channels)`."""
@@ -246,3 +281,10 @@ class Exporter:
 def _about_errors(errors: Sequence[LayerError]) -> str:
     shown = ", ".join(f"{one.layer} {one.error:.2f}" for one in errors[:5])
     return f"layers that lose most, in steps of their scale (0.29 is rounding alone): {shown}"
+
+
+def _merit(outcome: Outcome) -> tuple[bool, float]:
+    """For the best of several."""
+    parity = outcome.parity
+    measured = parity.ap[1] if parity.ap else parity.matched
+    return not outcome.objections, -parity.class_logits.mean if measured is None else measured

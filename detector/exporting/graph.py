@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from configs.errors import UserError
 from detector.fold import Folding
 from detector.ssdlite import build_ssdlite
 
@@ -63,9 +64,17 @@ def raw_function(network: keras.Model, dtype: str = "uint8", batch: int | None =
 
 
 def write_saved_model(function: Any, folder: Path) -> None:
-    """Write a SavedModel whose one signature, `serving_default`, is the function."""
+    """Write a SavedModel whose one signature, `serving_default`, is the function.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
     import tensorflow as tf
 
     module: Any = tf.Module()
     module.run = function
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": function})
+    try:
+        tf.saved_model.save(module, str(folder), signatures={"serving_default": function})
+    except tf.errors.OpError as error:
+        said = (error.message or "").rpartition(";")[2].strip()
+        raise UserError(f"cannot write {folder}: {said}") from error

@@ -1,4 +1,4 @@
-"""Eight-bit models: what they are calibrated on, what each layer loses, and what mends it."""
+"""Eight-bit models: what each layer loses, and what mends it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from configs.errors import UserError
 from detector.anchors import anchors_per_cell, feature_sizes
-from detector.data.dataset import Dataset
-from detector.data.orientation import read_sample
 from detector.exporting.converters import make_converter, quiet
 from detector.exporting.graph import OUTPUTS, write_saved_model
-from detector.preprocess import resize
 
 if TYPE_CHECKING:
     import keras
 
     from detector.artefact import DetectorSpec
 
-CALIBRATION_PICTURES = 150
 _DEBUG_PICTURES = 10  # for a layer's error, to which each has thousands of values
 
 
@@ -40,37 +35,6 @@ class LayerError(NamedTuple):
     layer: str
     error: float
     tensor: str
-
-
-def sample_pictures(dataset: Dataset, input_size: int, count: int, seed: int) -> list[np.ndarray]:
-    """Pictures of a data set as the network sees them, chosen by chance.
-
-    Args:
-        dataset: pictures that cannot be read are passed over.
-        input_size: S, px.
-        count: at most.
-        seed: of the choice.
-
-    Returns:
-        uint8 `(S, S, 3)`, RGB.
-
-    Raises:
-        UserError: none can be read.
-    """
-    chosen: list[np.ndarray] = []
-    said = ""
-    for index in np.random.default_rng(seed).permutation(len(dataset)).tolist():
-        if len(chosen) == count:
-            break
-        try:
-            chosen.append(resize(read_sample(dataset[index])[0], input_size))
-        except UserError as error:
-            said = str(error)
-    if not chosen:
-        raise UserError(
-            f"{dataset.name} holds no picture that can be read: {said or 'none at all'}"
-        )
-    return chosen
 
 
 class Quantizer:

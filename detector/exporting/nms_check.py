@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import keras
 
 
-LEAST_SHARE = 0.95
+LEAST_SHARE = 0.9
 """Of detections that match: LiteRT's operation clips no boxes before it suppresses others."""
 
 
@@ -46,16 +46,15 @@ def write_nms_form(
 
     Args:
         format_name: of `artefact.FILES`, with such a form.
-        folder: holds the format's own file.
+        folder: gets it.
         network: of `folded_network`.
         spec: describes it.
         calibration: pictures, uint8 `(S, S, 3)`, for eight bits.
     """
     target = folder / str(nms_file(format_name))
     if target.suffix == ".onnx":
-        import onnx
-
-        converters.save_onnx(add_nms(onnx.load(str(folder / FILES[format_name])), spec), target)
+        raw_model = converters.to_onnx(raw_function(network))  # of one picture, whatever was asked
+        converters.save_onnx(add_nms(raw_model, spec), target)
         return
     is_int8 = format_name == "tflite-int8"
     raw = raw_function(network, "float32" if is_int8 else "uint8")

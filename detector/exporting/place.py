@@ -15,6 +15,7 @@ from detector.artefact import (
     is_artefact,
     read_spec,
 )
+from detector.exporting.nms_check import nms_file
 from detector.files import atomic_folder, atomic_path, check_folder, write_text
 
 
@@ -55,16 +56,19 @@ def place(
     Raises:
         UserError: the folder cannot be written to.
     """
-    for name in files:
+    known = read_spec(folder).exports if is_artefact(folder) else {}
+    described = spec.model_copy(update={"exports": {**known, **exports}})
+    # The description first: what was accepted in spite of a loss never stands there without it.
+    write_text(folder / DESCRIPTION, described.model_dump_json(indent=1))
+    for name in sorted(files):  # an OpenVINO model's weights before its graph
         if name == SAVED_MODEL:
             with atomic_folder(folder / name) as new:
                 shutil.copytree(made / name, new, dirs_exist_ok=True)
         else:
             with atomic_path(folder / name) as temporary:
                 shutil.copyfile(made / name, temporary)
-    known = read_spec(folder).exports if is_artefact(folder) else {}
-    described = spec.model_copy(update={"exports": {**known, **exports}})
-    write_text(folder / DESCRIPTION, described.model_dump_json(indent=1))
+    for stale in {nms_file(name) for name in exports} - {None, *files}:
+        (folder / str(stale)).unlink(missing_ok=True)  # of an earlier network
 
 
 def _identity(spec: DetectorSpec) -> DetectorSpec:

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from detector.artefact import DetectorSpec
 
 _SECONDS = 1.0  # of measuring, for all formats together
-_LEAST_ROUNDS = 3
+_TURN = 6  # calls; several, as the threads of the engine before still spin during the first,
+_WARM_UP = 2  # which do not count
+_LEAST_TURNS = 2
 
 
 class Choice(NamedTuple):
@@ -45,9 +47,9 @@ class Choice(NamedTuple):
 def choose(folder: Path, spec: DetectorSpec, options: EngineOptions) -> Choice:
     """The format that runs fastest here.
 
-    Keras takes no part where there is another format: starting it takes longer than all
+    Keras takes no part where another format runs: starting it takes longer than all
     measurements, and no engine was ever slower. Neither do formats that were accepted in spite of
-    a loss, nor those whose engine is not installed.
+    a loss, unless there is nothing else, nor those whose engine is not installed.
 
     Args:
         folder: of the model.
@@ -57,21 +59,27 @@ def choose(folder: Path, spec: DetectorSpec, options: EngineOptions) -> Choice:
     Raises:
         UserError: the folder holds no network that can run here.
     """
-    present = artefact.formats(folder)
-    able = [name for name in present if name != "keras" and not _is_lossy(spec, name)]
+    present = [name for name in artefact.formats(folder) if name != "keras"]
+    able = [name for name in present if not _is_lossy(spec, name)] or present
     if not able:
-        if "keras" in present:
-            return Choice("keras", "")
-        able = present
-    if len(able) == 1:
-        return Choice(able[0], "")
+        return Choice("keras", "")
     store, key = cache_folder() / "fastest.json", _key(folder, able, options)
     known = _read(store)
-    times, refused = known.get(key), ""
-    if times is None:
-        runtimes, refused = _open(folder, able, spec, options)
-        times = measure(runtimes, spec.model.input_size)
-        _keep(store, {**known, key: times})
+    if _is_of(known.get(key), able):
+        return _best(known[key], "")
+    runtimes, refusals = _open(folder, able, spec, options)
+    if not runtimes:
+        if (folder / artefact.NETWORK).is_file() and options == EngineOptions(options.threads):
+            return Choice("keras", "; ".join(refusals))
+        raise UserError("; ".join(refusals))
+    if len(runtimes) == 1:
+        return Choice(next(iter(runtimes)), "; ".join(refusals))
+    times = measure(runtimes, spec.model.input_size)
+    _keep(store, {**known, key: times})
+    return _best(times, "; ".join(refusals))
+
+
+def _best(times: Mapping[str, float], refused: str) -> Choice:
     best, *others = sorted(times, key=lambda name: times[name])
     slower = ", ".join(f"{name} {times[name]:.1f}" for name in others)
     why = f"{times[best]:.1f} ms a picture here" + (f" ({slower})" if slower else "")
@@ -86,7 +94,7 @@ def measure(
     Args:
         runtimes: by name; each has run once.
         input_size: S, px.
-        seconds: for all together, unless three rounds take longer.
+        seconds: for all together, unless two turns of each take longer.
 
     Returns:
         the median milliseconds of a picture, by name.
@@ -94,14 +102,21 @@ def measure(
     image = np.random.default_rng(0).integers(0, 256, (1, input_size, input_size, 3), np.uint8)
     times: dict[str, list[float]] = {name: [] for name in runtimes}
     end = time.perf_counter() + seconds
-    rounds = 0
-    while rounds < _LEAST_ROUNDS or time.perf_counter() < end:
+    turns = 0
+    while turns < _LEAST_TURNS or time.perf_counter() < end:
         for name, runtime in runtimes.items():
-            begun = time.perf_counter()
-            runtime.run(image)
-            times[name].append(1000 * (time.perf_counter() - begun))
-        rounds += 1
+            times[name] += _turn(runtime, image)[_WARM_UP:]
+        turns += 1
     return {name: round(float(np.median(taken)), 2) for name, taken in times.items()}
+
+
+def _turn(runtime: Runtime, image: np.ndarray) -> list[float]:
+    taken = []
+    for _ in range(_TURN):
+        begun = time.perf_counter()
+        runtime.run(image)
+        taken.append(1000 * (time.perf_counter() - begun))
+    return taken
 
 
 def _is_lossy(spec: DetectorSpec, name: str) -> bool:
@@ -110,18 +125,16 @@ def _is_lossy(spec: DetectorSpec, name: str) -> bool:
 
 def _open(
     folder: Path, names: list[str], spec: DetectorSpec, options: EngineOptions
-) -> tuple[dict[str, Runtime], str]:
-    """Those that can run here, and why the first of the others cannot."""
+) -> tuple[dict[str, Runtime], list[str]]:
+    """Those that can run here, and why the others cannot."""
     runtimes: dict[str, Runtime] = {}
-    refused = ""
+    refusals = []
     for name in names:
         try:
             runtimes[name] = open_runtime(folder / artefact.FILES[name], spec, options)
         except UserError as error:
-            refused = refused or str(error)
-    if not runtimes:
-        raise UserError(refused)
-    return runtimes, refused
+            refusals.append(str(error))
+    return runtimes, refusals
 
 
 def _key(folder: Path, names: list[str], options: EngineOptions) -> str:
@@ -132,7 +145,7 @@ def _key(folder: Path, names: list[str], options: EngineOptions) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _read(store: Path) -> dict[str, dict[str, float]]:
+def _read(store: Path) -> dict[str, Any]:
     try:
         known = json.loads(store.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -140,7 +153,17 @@ def _read(store: Path) -> dict[str, dict[str, float]]:
     return known if isinstance(known, dict) else {}
 
 
-def _keep(store: Path, known: dict[str, dict[str, float]]) -> None:
+def _is_of(times: Any, names: list[str]) -> bool:
+    """Whether these are times of some of the formats; a file may hold anything."""
+    return (
+        isinstance(times, dict)
+        and bool(times)
+        and set(times) <= set(names)
+        and all(isinstance(one, float) and one > 0 for one in times.values())
+    )
+
+
+def _keep(store: Path, known: dict[str, Any]) -> None:
     try:
         write_text(store, json.dumps(known, indent=1))
     except UserError:  # a cache that cannot be written to costs a second at each start

@@ -61,9 +61,12 @@ def _open(path: Path, engine: EngineOptions) -> Any:
     providers = _providers(engine.device, onnxruntime.get_available_providers())
     try:
         with stderr_held_back():
-            return onnxruntime.InferenceSession(path, options, providers)
+            session = onnxruntime.InferenceSession(path, options, providers)
     except Exception as error:  # of a family whose base is no public name
         raise UserError(f"cannot read {path}: damaged, or not for ONNX Runtime") from error
+    if session.get_providers()[0] != providers[0]:  # it falls back to the CPU without a word
+        raise UserError(f"ONNX Runtime cannot start {engine.device}: its own libraries are missing")
+    return session
 
 
 def _providers(device: str | None, available: list[str]) -> list[str]:

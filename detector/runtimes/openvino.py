@@ -56,14 +56,20 @@ def _compile(path: Path, options: EngineOptions) -> Any:
             f"OpenVINO has no device {device!r} here; it has {', '.join(core.available_devices)}"
         )
     settings = {"PERFORMANCE_HINT": "LATENCY"}
+    if device != "NPU":  # which knows no float32; elsewhere bfloat16 would move the boxes
+        settings["INFERENCE_PRECISION_HINT"] = "f32"
     if device == "CPU":
         settings["INFERENCE_NUM_THREADS"] = str(options.cores)
-        settings["INFERENCE_PRECISION_HINT"] = "f32"  # else bfloat16 on some CPUs, and other boxes
     try:
         with stderr_held_back():
-            return core.compile_model(core.read_model(path), device, settings)
+            model = core.read_model(path)
     except RuntimeError as error:
         raise UserError(f"cannot read {path}: damaged, or not for OpenVINO") from error
+    try:
+        with stderr_held_back():
+            return core.compile_model(model, device, settings)
+    except RuntimeError as error:
+        raise UserError(f"OpenVINO cannot run {path} on {device}; name another device") from error
 
 
 def _sides(shape: Any) -> tuple[int | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -61,6 +62,11 @@ def load_preset(preset: Preset, threads: int | None = None) -> LoadedModel:
     network, classes = preset.load(folder)
     about = {"licence": preset.licence, "source": preset.source, "metrics": preset.metrics}
     return LoadedModel(network, official_spec(preset.name, classes, **about))
+
+
+def exported_folder(name: str) -> Path:
+    """Where a preset is kept in a faster format, once it was made, by the program's version."""
+    return cache_folder() / "exported" / f"{name}-{importlib.metadata.version('ssdlite')}"
 
 
 def official_spec(name: str, classes: ClassMap, **about: Any) -> DetectorSpec:

@@ -163,3 +163,11 @@ def test_a_score_outside_0_to_1_is_refused(score, capsys):
     with pytest.raises(SystemExit) as end:
         detect.main(["x.jpg", "--score", score])
     assert end.value.code == 2
+
+
+def test_a_model_is_not_overwritten(exported, pictures, capsys):
+    before = (exported / "detector.json").read_bytes()
+    command = [str(pictures), "--model", str(exported), "--json", str(exported / "detector.json")]
+    assert run(lambda: detect.main(command)) == 2
+    assert "it is an input; name another file" in capsys.readouterr().err
+    assert (exported / "detector.json").read_bytes() == before

@@ -101,7 +101,7 @@ def test_any_batch_is_made_on_request(source, tmp_path):
 @pytest.fixture
 def strict(monkeypatch):
     """Limits that no float model meets."""
-    none = parity.Limits(head_mean=0.0, matched=1.1, ap_loss=-1.0)
+    none = parity.Limits(head_mean=0.0, matched=1.1, ap_loss=-1.0, ap_decides=False)
     monkeypatch.setattr(exporter, "LIMITS", dict.fromkeys(artefact.EXPORTS, none))
 
 
@@ -120,15 +120,49 @@ def test_a_loss_can_be_accepted_and_is_recorded(strict, source, tmp_path):
     assert artefact.read_spec(folder).exports["tflite"].accepted_loss
 
 
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """mAP costs two processes, and a random model has none."""
+    monkeypatch.setattr(exporter.Exporter, "_ap", lambda *_: 0.0)
+
+
 def test_remedies_are_tried_in_turn_and_each_is_measured(
-    strict, source, squares, tmp_path, capsys, monkeypatch
+    strict, unmeasured, source, squares, tmp_path, capsys
 ):
-    monkeypatch.setattr(export, "_measured", lambda _: None)
     command = f"{source} --to tflite-int8 --output {tmp_path / 'out'} --calibrate {squares}"
     assert export.main(command.split()) == 1
     said = capsys.readouterr().out
     for line in ("as it is: ", "biases of the heads corrected: ", "these and all heads in float32"):
         assert line in said
+
+
+def test_a_remedy_that_helps_is_kept_and_changes_no_other_format(
+    unmeasured, source, squares, tmp_path, capsys, monkeypatch
+):
+    calls = []
+
+    def first_refused(found, limits):
+        calls.append(found)
+        return ["too far"] if len(calls) == 1 else []
+
+    monkeypatch.setattr(exporter, "objections", first_refused)
+    folder = tmp_path / "out"
+    command = f"{source} --to tflite-int8,tflite --output {folder} --calibrate {squares}"
+    assert export.main(command.split()) == 0
+    said = capsys.readouterr().out
+    assert "as it is: too far" in said
+    assert "biases of the heads corrected: kept" in said
+    assert artefact.read_spec(folder).exports["tflite"].class_logits[0] < 1e-4
+
+
+def test_post_processing_inside_takes_one_picture_whatever_the_batch(source, tmp_path):
+    import onnx
+
+    folder = tmp_path / "out"
+    command = f"{source} --to onnx --output {folder} --any-batch --with-nms"
+    assert export.main(command.split()) == 0
+    (image,) = onnx.load(str(folder / "model_nms.onnx")).graph.input
+    assert image.type.tensor_type.shape.dim[0].dim_value == 1
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,11 @@ from eval.run import predict_all, score, score_file
 from eval.scored import Scored, ScoredSet
 
 
+def test_figures_do_not_depend_on_the_machine(exported):
+    with pytest.raises(UserError, match="must not depend on the machine: name a format"):
+        score(str(exported), "nowhere", runtime="auto")
+
+
 def test_the_20_class_weights_have_the_references_figures(test_data, reference):
     """The independent reference: AP 0.341, AP50 0.518 on its 20 categories."""
     weights = test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz"

@@ -68,13 +68,27 @@ def parity(box=1e-6, label=1e-6, matched: float | None = 1.0, ap=None) -> Parity
         (parity(matched=0.9), ["90.0% of the detections match (limit 99%)"]),
         (parity(box=0.1), ["box_deltas differ by 0.1 in the mean (limit 0.001)"]),
         (parity(label=1, matched=None), ["class_logits differ by 1 in the mean (limit 0.001)"]),
-        (parity(label=1, matched=0, ap=(0.5, 0.5)), []),  # what counts was measured
+        (parity(matched=0.9, ap=(0.5, 0.5)), ["90.0% of the detections match (limit 99%)"]),
+        (parity(box=float("nan")), ["box_deltas differ by nan in the mean (limit 0.001)"]),
         (parity(ap=(0.5, 0.4)), ["mAP falls by 0.1000 (limit 0.001)"]),
         (parity(ap=(0.4, 0.5)), []),
     ],
 )
 def test_what_is_over_a_limit_is_said(found, says):
     assert objections(found, FLOAT_LIMITS) == says
+
+
+@pytest.mark.parametrize(
+    ("found", "count"),
+    [
+        pytest.param(parity(matched=0.1, ap=(0.5, 0.498)), 0, id="mAP decides"),
+        pytest.param(parity(matched=0.9, ap=(0.5, 0.49)), 1, id="mAP decides against it"),
+        pytest.param(parity(matched=0.1, ap=(0.0002, 0.0)), 1, id="an mAP that tells nothing"),
+        pytest.param(parity(box=9, label=9, matched=0.1), 3, id="no mAP"),
+    ],
+)
+def test_of_eight_bits_map_decides_where_it_tells_something(found, count):
+    assert len(objections(found, LIMITS["tflite-int8"])) == count
 
 
 def test_every_export_has_a_limit():

@@ -1,9 +1,11 @@
+import json
 import shutil
 import time
 
 import numpy as np
 import pytest
 
+from configs.errors import UserError
 from detector import artefact
 from detector.models import open_model
 from detector.runtimes import fastest
@@ -70,9 +72,12 @@ def test_another_file_is_measured_anew(exported, spec, tmp_path, monkeypatch):
     assert choose(folder, spec, OPTIONS) == Choice("onnx", "1.0 ms a picture here (tflite 2.0)")
 
 
-def test_a_damaged_memory_is_no_memory(exported, spec, cache):
+@pytest.mark.parametrize("entry", [None, {}, [], {"gone": 1.0}, {"onnx": "1"}, {"onnx": -1.0}])
+def test_a_damaged_memory_is_no_memory(exported, spec, cache, entry):
     cache.parent.mkdir()
-    cache.write_text("{")
+    names = ["tflite", "onnx", "openvino"]
+    key = fastest._key(exported, names, OPTIONS)
+    cache.write_text("{" if entry is None else json.dumps({key: entry}))
     assert "ms a picture here" in choose(exported, spec, OPTIONS).why
 
 
@@ -97,6 +102,21 @@ def test_an_engine_that_cannot_run_is_named_and_left_out(exported, spec, tmp_pat
     choice = choose(tmp_path / "model", spec, OPTIONS)
     assert choice.format in ("onnx", "openvino")
     assert "model.tflite: damaged" in choice.why
+
+
+def test_where_no_engine_can_run_keras_does(exported, spec, tmp_path):
+    shutil.copy(exported / "model.keras", tmp_path)
+    (tmp_path / "model.tflite").write_bytes(b"no model")
+    choice = choose(tmp_path, spec, OPTIONS)
+    assert choice.format == "keras"
+    assert "model.tflite: damaged" in choice.why
+
+
+def test_without_keras_all_refusals_are_said(exported, spec, tmp_path):
+    for name in ("model.tflite", "model.onnx"):
+        (tmp_path / name).write_bytes(b"no model")
+    with pytest.raises(UserError, match=r"model\.tflite: damaged.*; .*model\.onnx: damaged"):
+        choose(tmp_path, spec, OPTIONS)
 
 
 def test_keras_alone_is_no_choice(exported, spec, tmp_path):
