@@ -36,19 +36,32 @@ _EXAMPLES = """examples:
 def _build(args: argparse.Namespace) -> tuple[keras.Model, list[str]]:
     """The network, and lines about it that its layers do not tell."""
     if args.name in _CLASSIFIERS:
-        start_keras()
-        from detector.backbones import build_classifier
-
         width, resolution = args.width or 1.0, args.resolution or 224
-        return build_classifier(args.name, args.classes or 1000, width, resolution), []
+        return _classifier(args.name, args.classes or 1000, width, resolution)
     if args.name not in config_names() and not Path(args.name).is_file():
         known = ", ".join([*config_names(), *_CLASSIFIERS])
         raise UserError(f"unknown network {args.name!r}; a YAML file or one of {known}")
+    config = load_config(args.name, _overrides(args))
+    if "classifier" in config.model_fields_set:
+        about = config.classifier
+        width, resolution = (
+            args.width or about.width_multiplier,
+            args.resolution or about.resolution or 64,
+        )
+        return _classifier(about.network, args.classes or 10, width, resolution)
     start_keras()
     from detector.ssdlite import build_ssdlite
 
-    config = load_config(args.name, _overrides(args)).model
-    return build_ssdlite(config, args.classes or 80), _detector_lines(config)
+    return build_ssdlite(config.model, args.classes or 80), _detector_lines(config.model)
+
+
+def _classifier(
+    name: str, classes: int, width: float, resolution: int
+) -> tuple[keras.Model, list[str]]:
+    start_keras()
+    from detector.backbones import build_classifier
+
+    return build_classifier(name, classes, width, resolution), []
 
 
 def _overrides(args: argparse.Namespace) -> list[str]:
@@ -115,7 +128,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     known = ", ".join([*config_names(), *_CLASSIFIERS])
     parser.add_argument("name", help=f"configuration, YAML file or classifier: {known}")
     parser.add_argument(
-        "--classes", type=positive(int, 10_000), metavar="N", help="without background (80; 1000)"
+        "--classes",
+        type=positive(int, 10_000),
+        metavar="N",
+        help="without background (80; 1000; 10 of cifar10)",
     )
     parser.add_argument(
         "--width", type=positive(float, 4), metavar="ALPHA", help="width multiplier"

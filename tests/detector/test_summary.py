@@ -14,6 +14,16 @@ def test_the_totals_of_a_detector_are_printed(capsys):
     assert "anchors: 1,917" in text
 
 
+def test_a_configuration_of_a_classifier_is_one(capsys):
+    main(["cifar10"])
+    text = capsys.readouterr().out
+    assert "input 64x64" in text
+    assert "anchors" not in text
+    assert (
+        "3,217,226" in text
+    )  # 3,206,976 of the backbone without its norms' statistics, and 10,250
+
+
 def test_layers_and_ratios_are_listed_on_request(capsys):
     main(["mobilenet_v1", "--width", "0.25", "--resolution", "32", "--classes", "10", "--layers"])
     text = capsys.readouterr().out
