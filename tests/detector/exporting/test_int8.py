@@ -72,7 +72,7 @@ def test_layers_can_stay_in_float(quantizer, run):
     tensors = [one.tensor for one in quantizer.errors()]
     whole = quantizer.model()
     assert run(quantizer.model(tensors[: len(tensors) // 2])) < run(whole)
-    assert run(quantizer.model(tensors)) < 0.1 * run(whole)
+    assert run(quantizer.model(tensors[:-1])) < 0.2 * run(whole)  # all but the best
     assert quantizer.model() == whole  # and be integers again
 
 
