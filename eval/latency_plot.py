@@ -13,7 +13,7 @@ from eval.latency_results import Result, kind
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MARKERS = {"keras": "s", "tflite": "o", "onnx": "^"}
+_MARKERS = {"keras": "s", "tflite": "o", "onnx": "^", "openvino": "D"}
 
 
 def write_plot(path: Path, results: Sequence[Result]) -> None:
