@@ -50,8 +50,8 @@ def draw_outline(label: int, rng: np.random.Generator, wobble: float, is_loose: 
     if polygon is not None and rng.random() < 0.2:
         polygon = _rounded(polygon, rng)
         sides = [np.concatenate([polygon, polygon[:1]])]
-    elif is_closed and len(sides) == 10 and rng.random() < 0.25:
-        sides = _in_one_go(sides)
+    elif name == "star" and len(sides) == 10 and rng.random() < 0.2:
+        sides, polygon = _in_one_go(sides), None
     if is_loose:
         sides = [_loosened(side, rng) for side in sides]
     return Outline(sides, polygon)
@@ -173,10 +173,12 @@ def _in_one_go(sides: list[np.ndarray]) -> list[np.ndarray]:
 
 def _loosened(side: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A side that begins and ends a little early or late."""
-    for _ in range(2):
+    for over in np.clip(rng.normal(0.01, 0.03, 2), -0.05, 0.08):
+        step = side[0] - side[1]
+        length = float(np.hypot(*step)) + 1e-9
+        if over > 0:
+            side = np.vstack([side[0] + step * (over / length), side])
+        else:
+            side = side[min(round(-over / length), len(side) // 4) :]
         side = side[::-1]
-        over = float(np.clip(rng.normal(0.01, 0.03), -0.05, 0.08))
-        along = side[0] - side[1]
-        way = over * along / (np.linalg.norm(along) + 1e-9)
-        side = np.concatenate([[side[0] + way], side[1:]]) if over < 0 else np.vstack([side[0] + way, side])
     return side
