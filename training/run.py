@@ -243,9 +243,9 @@ def _go(
         tell=tell,
         begun=begun,
     )
-    if saved is None:
-        session.save()  # from here on the run can be resumed
     with pausing_on_signals(session):
+        if saved is None:
+            session.save()  # from here on the run can be resumed
         _fit(session, request, parts.loader, saved)
     if session.failure:
         raise UserError(session.failure)
