@@ -6,7 +6,9 @@ import sys
 
 VERBS = {
     "webcam": ("demo.webcam", "live detection on a camera, a video or pictures"),
+    "doctor": ("demo.doctor", "what works on this machine, and mends for the rest"),
     "detect": ("detector.detect", "detect objects in pictures"),
+    "shapes": ("training.shapes", "draw a data set of six forms, to try everything out"),
     "check": ("training.check", "find what is wrong with a data set"),
     "preview": ("training.preview", "show what training will see"),
     "classify": ("training.classify", "name what pictures show; train that on yours"),

@@ -42,19 +42,15 @@ def draw_outline(label: int, rng: np.random.Generator, wobble: float, is_loose: 
     """
     name = SHAPES[label]
     sides = _SIDES[name](rng)
-    sides = _fit_unit(sides, _turn(name, rng))
-    bend = _bend(rng, wobble)
-    sides = [bend(side) for side in sides]
     is_closed = not (name == "cross" and len(sides) == 2)
-    polygon = np.concatenate([side[:-1] for side in sides]) if is_closed else None
-    if polygon is not None and rng.random() < 0.2:
-        polygon = _rounded(polygon, rng)
-        sides = [np.concatenate([polygon, polygon[:1]])]
+    if is_closed and rng.random() < 0.2:
+        sides = [_rounded(np.concatenate([side[:-1] for side in sides]), rng)]
     elif name == "star" and len(sides) == 10 and rng.random() < 0.2:
-        sides, polygon = _in_one_go(sides), None
-    if is_loose:
-        sides = [_loosened(side, rng) for side in sides]
-    return Outline(sides, polygon)
+        sides, is_closed = _in_one_go(sides), False
+    bend = _bend(rng, wobble)
+    sides = [bend(side) for side in _fit_unit(sides, _turn(name, rng))]
+    polygon = np.concatenate([side[:-1] for side in sides]) if is_closed else None
+    return Outline([_loosened(side, rng) for side in sides] if is_loose else sides, polygon)
 
 
 def straight(corners: np.ndarray) -> list[np.ndarray]:
@@ -154,15 +150,17 @@ def _fit_unit(sides: list[np.ndarray], turn: float) -> list[np.ndarray]:
 
 def _bend(rng: np.random.Generator, amount: float) -> Callable[[np.ndarray], np.ndarray]:
     """A smooth displacement of the plane, the same for all sides, so that corners stay shut."""
-    waves, phases = rng.normal(0, 5.0, (2, 4)), rng.uniform(0, 2 * math.pi, 4)
+    waves, phases = rng.normal(0, 4.0, (2, 4)), rng.uniform(0, 2 * math.pi, 4)
     ways = rng.normal(0, amount / 2, (4, 2))
     return lambda points: points + np.sin(points @ waves + phases) @ ways
 
 
 def _rounded(polygon: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Corners rounded, by a moving average along the outline."""
+    """One closed side with rounded corners, by a moving average along the outline."""
     reach = int(rng.integers(1, 3))
-    return np.mean([np.roll(polygon, step, axis=0) for step in range(-reach, reach + 1)], axis=0)
+    steps = range(-reach, reach + 1)
+    smooth = np.mean([np.roll(polygon, step, axis=0) for step in steps], axis=0)
+    return np.concatenate([smooth, smooth[:1]])
 
 
 def _in_one_go(sides: list[np.ndarray]) -> list[np.ndarray]:
