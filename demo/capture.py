@@ -1,8 +1,8 @@
 """Where frames come from: a camera, a stream, a video, pictures, or the built-in clip.
 
 OpenCV's BGR ends at this door: every frame that leaves it is RGB. A live source is read by a
-thread that keeps only the newest frame, so that a slow detector never falls behind; of a file
-every frame is given, in order.
+thread that keeps only the newest frame, so that a slow detector never falls behind, and opened
+again when it is lost; of a file every frame is given, in order.
 """
 
 import itertools
@@ -13,18 +13,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import cv2
 import numpy as np
 
 from configs.errors import UserError
-from demo.clip import CLIP_FPS, CLIP_FRAMES, clip_frames
-from demo.newest import Newest
+from demo.clip import PHOTO_CLIP, Clip
+from demo.live import LiveReader
+from demo.recorded import Shot, Video, frame_rate, open_video, pictures, timed
 from detector.files import opencv_path
-from detector.images import SUFFIXES, find_images, read_image
+from detector.images import SUFFIXES, find_images
 
-_VIDEO_FPS = 30.0  # of a video that does not say
 _CAMERA_PATIENCE_S = 5.0  # some give nothing while they warm up
 _STREAM_TIMEOUT_S = 10.0
 # Media Foundation, OpenCV's first choice on Windows, takes seconds to minutes to open a camera.
@@ -34,7 +34,33 @@ _PERMISSION = {
     "darwin": "allow your terminal in System Settings > Privacy & Security > Camera",
     "linux": "see that you may read /dev/video*",
 }
-_Shot = tuple[np.ndarray, str, float]  # image, file, captured_at
+
+
+class CameraWish(NamedTuple):
+    """What to ask of a camera; one that cannot do it gives what comes nearest.
+
+    Attributes:
+        width: of its pictures, px; None for its own choice.
+        height: likewise.
+        fps: pictures per second; None for its own choice.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+
+    def ask(self, capture: cv2.VideoCapture) -> None:
+        """Ask an opened camera."""
+        if sys.platform == "linux":  # uncompressed, USB carries large pictures only slowly
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        wanted = {
+            cv2.CAP_PROP_FRAME_WIDTH: self.width,
+            cv2.CAP_PROP_FRAME_HEIGHT: self.height,
+            cv2.CAP_PROP_FPS: self.fps,
+        }
+        for number, value in wanted.items():
+            if value is not None:
+                capture.set(number, value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +71,14 @@ class Frame:
         image: uint8 `(H, W, 3)`, RGB.
         file: the picture's own path, or the name of the source.
         captured_at: `time.monotonic()` when it came out of the camera or the file, seconds.
+        grab_ms: what decoding it took, milliseconds.
         index: 0 for the first frame given.
     """
 
     image: np.ndarray
     file: str
     captured_at: float
+    grab_ms: float
     index: int
 
     @property
@@ -70,17 +98,19 @@ class Source:
         count: how many frames there are, or None where that is unknown.
         live: it goes on by itself, and only its newest frame is given.
         close: lets go of the camera or the file.
+        trouble: what keeps a live source from giving pictures, in words; "" if nothing does.
         stopped: `stop` was called.
         paths: the files it reads.
         unreadable: how many pictures could not be read so far, or 1 for a video cut short.
     """
 
     name: str
-    shots: Iterator[_Shot | None]
+    shots: Iterator[Shot | None]
     fps: float | None = None
     count: int | None = None
     live: bool = False
     close: Callable[[], None] = lambda: None
+    trouble: Callable[[], str] = lambda: ""
     paths: Sequence[Path] = ()
     stopped: bool = False
     unreadable: int = 0
@@ -115,8 +145,15 @@ class Source:
         self.close()
 
 
-def open_source(source: str | None) -> Source:
+def open_source(
+    source: str | None, wish: CameraWish | None = None, clip: Clip = PHOTO_CLIP
+) -> Source:
     """Open whatever `--source` names; None is camera 0, or the built-in clip if there is none.
+
+    Args:
+        source: a camera's number, a file, a folder, a glob or a URL.
+        wish: what to ask of a camera.
+        clip: what to play where there is no camera.
 
     Raises:
         UserError: there is nothing there, or it gives no frame.
@@ -125,40 +162,46 @@ def open_source(source: str | None) -> Source:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if source is None:
-        return _camera_or_clip()
+        return _camera_or_clip(wish, clip)
     if re.fullmatch(r"[0-9]{1,3}", source):
-        return _open_camera(int(source))
+        return _open_camera(int(source), wish)
     if re.match(r"(rtsps?|https?)://", source, re.IGNORECASE):
         return _open_url(source)
     return _open_files(source)
 
 
-def _camera_or_clip() -> Source:
+def _camera_or_clip(wish: CameraWish | None, clip: Clip) -> Source:
     try:
         if sys.platform != "linux" or any(Path("/dev").glob("video*")):
-            return _open_camera(0)
+            return _open_camera(0, wish)
     except UserError:
         pass  # nobody asked for a camera; the line below is enough
     print(
         "no camera found; playing the built-in clip (use --source FILE for your own)",
         file=sys.stderr,
     )
-    name = "built-in clip"
-    shots = ((image, name, time.monotonic()) for image in clip_frames())
-    return Source(name, shots, CLIP_FPS, CLIP_FRAMES)
+    return Source("built-in clip", timed(clip.frames(), "built-in clip"), clip.fps, clip.length)
 
 
-def _open_camera(index: int) -> Source:
+def _open_camera(index: int, wish: CameraWish | None) -> Source:
     backend = _BACKENDS.get(sys.platform, cv2.CAP_ANY)
     mend = (
         f"(tried {cv2.videoio_registry.getBackendName(backend)}): try another number, close other "
         f"programs that use it, {_PERMISSION.get(sys.platform, 'see that you may use it')}, "
         "or take --source FILE"
     )
-    capture = cv2.VideoCapture(index, backend)
+
+    def open_capture() -> Any:
+        capture = cv2.VideoCapture(index, backend)
+        if wish and capture.isOpened():
+            wish.ask(capture)
+        return capture
+
+    capture = open_capture()
     if not capture.isOpened():
         raise UserError(f"camera {index} cannot be opened {mend}")
-    return _live(f"camera {index}", capture, _CAMERA_PATIENCE_S, _CAMERA_PATIENCE_S, mend)
+    patience_s = _CAMERA_PATIENCE_S
+    return _live(f"camera {index}", capture, open_capture, (patience_s, patience_s), mend)
 
 
 def _open_url(url: str) -> Source:
@@ -166,30 +209,49 @@ def _open_url(url: str) -> Source:
     seconds = int(_STREAM_TIMEOUT_S)
     timeouts = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
     options = [number for timeout in timeouts for number in (timeout, 1000 * seconds)]
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
+
+    def open_capture() -> Any:
+        return cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
+
+    capture = open_capture()
     if not capture.isOpened():
         raise UserError(
             f"cannot open {name}: nothing there, no answer within {seconds} s, or not a video; "
             "check the address"
         )
     if url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        return _video(name, capture)
-    return _live(name, capture, 0.0, _STREAM_TIMEOUT_S, "(check it in another player)")
+        return _recorded(name, open_video(name, capture))
+    patience = (0.0, _STREAM_TIMEOUT_S)
+    return _live(name, capture, open_capture, patience, "(check it in another player)")
 
 
-def _live(name: str, capture: Any, patience_s: float, first_s: float, mend: str) -> Source:
-    newest = Newest(capture, patience_s)
-    if not newest.wait(first_s):
-        newest.close()
-        raise UserError(f"{name} gave no picture within {first_s:.0f} s {mend}")
+def _live(
+    name: str,
+    capture: Any,
+    open_capture: Callable[[], Any],
+    patience_s: tuple[float, float],
+    mend: str,
+) -> Source:
+    """A live source; how long it may be silent while it runs, and before its first picture."""
 
-    def shots() -> Iterator[_Shot]:
-        while picture := newest.take(lambda: source.stopped):
-            yield picture[0], name, picture[1]
-        if not source.stopped:
-            print(f"{name} gives no more frames", file=sys.stderr)
+    def reopen() -> Any | None:
+        again = open_capture()
+        return again if again.isOpened() else None
 
-    source = Source(name, shots(), _fps(capture), live=True, close=newest.close)
+    fps = frame_rate(capture)
+    reader = LiveReader(name, capture, reopen, patience_s[0])
+    if not reader.wait(patience_s[1]):
+        reader.close()
+        raise UserError(f"{name} gave no picture within {patience_s[1]:.0f} s {mend}")
+
+    def shots() -> Iterator[Shot]:
+        while picture := reader.take(lambda: source.stopped):
+            image, captured_at, grab_ms = picture
+            yield Shot(image, name, captured_at, grab_ms)
+
+    source = Source(
+        name, shots(), fps, live=True, close=reader.close, trouble=lambda: reader.trouble
+    )
     return source
 
 
@@ -199,44 +261,15 @@ def _open_files(source: str) -> Source:
         capture = cv2.VideoCapture(opencv_path(path))
         if not capture.isOpened():
             raise UserError(f"cannot read {source}: not a video or a picture in a known format")
-        return _video(source, capture, [path])
+        return _recorded(source, open_video(source, capture), [path])
     if not path.exists() and not re.search(r"[*?\[]", source):
         raise UserError(f"no such file or folder: {source!r}")
     try:
         paths = find_images([source])
     except UserError as error:
         raise UserError(f"{error}; a video is named by itself") from error
-    return Source(source, map(_picture, paths), count=len(paths), paths=paths)
+    return Source(source, pictures(paths), count=len(paths), paths=paths)
 
 
-def _video(name: str, capture: cv2.VideoCapture, paths: Sequence[Path] = ()) -> Source:
-    count = int(max(0, capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    good, first = capture.read()
-    if not good:
-        raise UserError(f"no frame can be read from {name}: it is empty, damaged or cut short")
-
-    def shots() -> Iterator[_Shot | None]:
-        good, image, given = True, first, 0
-        while good:
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB), name, time.monotonic()
-            given += 1
-            good, image = capture.read()
-        if given < 0.95 * count - 2:  # some formats only estimate how many frames there are
-            print(f"{name} ends after {given} of {count} frames: it is cut short", file=sys.stderr)
-            yield None
-
-    fps = _fps(capture) or _VIDEO_FPS
-    return Source(name, shots(), fps, count or None, close=capture.release, paths=paths)
-
-
-def _picture(path: Path) -> _Shot | None:
-    try:
-        return read_image(path), str(path), time.monotonic()
-    except UserError as error:
-        print(f"skipped: {error}", file=sys.stderr)
-        return None
-
-
-def _fps(capture: Any) -> float | None:
-    fps = float(capture.get(cv2.CAP_PROP_FPS))
-    return fps if 0 < fps <= 1000 else None  # 0, -1, NaN: it does not say
+def _recorded(name: str, video: Video, paths: Sequence[Path] = ()) -> Source:
+    return Source(name, video.shots, video.fps, video.count, close=video.close, paths=paths)

@@ -6,28 +6,42 @@ itself, so that there is something to follow.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from detector.photo import sample_photo
 
-CLIP_FRAMES = 180
-CLIP_FPS = 30.0
-
+_FRAMES = 180
 _HEIGHT, _WIDTH = 480, 640
 _FAR, _NEAR = 0.55, 0.85  # px of the frame per px of the photo (512 x 600)
 _SWAY = 160.0  # px of the frame; about two thirds of it is reached
 _BLUR_SIGMA = 25.0  # px
 
 
-def clip_frames() -> Iterator[np.ndarray]:
+@dataclass(frozen=True)
+class Clip:
+    """What plays where there is no camera.
+
+    Attributes:
+        frames: gives the frames: uint8 `(480, 640, 3)`, RGB; the last flows into the first.
+        length: how many there are.
+        fps: of them per second.
+    """
+
+    frames: Callable[[], Iterator[np.ndarray]]
+    length: int
+    fps: float
+
+
+def _photo_frames() -> Iterator[np.ndarray]:
     """The frames of the clip: uint8 `(480, 640, 3)`, RGB; the last flows into the first."""
     photo = sample_photo()
     backdrop = cv2.GaussianBlur(cv2.resize(photo, (_WIDTH, _HEIGHT)), (0, 0), _BLUR_SIGMA) // 2
-    for index in range(CLIP_FRAMES):
-        yield _compose(photo, backdrop, *_view(index / CLIP_FRAMES))
+    for index in range(_FRAMES):
+        yield _compose(photo, backdrop, *_view(index / _FRAMES))
 
 
 def _view(time: float) -> tuple[float, float]:
@@ -54,3 +68,7 @@ def _compose(photo: np.ndarray, backdrop: np.ndarray, right: float, scale: float
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_TRANSPARENT,
     )
+
+
+PHOTO_CLIP = Clip(_photo_frames, _FRAMES, 30.0)
+"""For models that know people."""

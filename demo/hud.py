@@ -1,120 +1,14 @@
-"""Figures of a run: the line at the bottom left of the picture, and the summary at the end."""
+"""What is written over the picture: rate and latency, notes, and on demand times and keys."""
 
-import statistics
-import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from demo.controls import KEYS
 from detector.draw import font_size, paste, text_patch
 
-_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
-
-
-class Smooth:
-    """An exponentially weighted mean, so that a figure on the screen can be read.
-
-    Attributes:
-        value: the mean, or None before the first number.
-    """
-
-    def __init__(self, weight: float = 0.1) -> None:
-        self.value: float | None = None
-        self._weight = weight  # of the newest number; about 1 / weight numbers count
-
-    def add(self, number: float) -> None:
-        """Take in one more number."""
-        if self.value is None:
-            self.value = number
-        else:
-            self.value += self._weight * (number - self.value)
-
-
-class Rate:
-    """Events per second, from the time of each: n stamps bound n - 1 intervals."""
-
-    def __init__(self) -> None:
-        self._interval = Smooth()
-        self._first = self._last = 0.0
-        self._stamps = 0
-
-    def add(self, stamp: float) -> None:
-        """Note an event at `stamp`, in seconds of a clock that never goes back."""
-        if self._stamps:
-            self._interval.add(stamp - self._last)
-        else:
-            self._first = stamp
-        self._last = stamp
-        self._stamps += 1
-
-    @property
-    def recent(self) -> float | None:
-        """The smoothed rate per second, or None before the second event."""
-        return 1 / self._interval.value if self._interval.value else None
-
-    @property
-    def mean(self) -> float | None:
-        """The rate per second from the first event to the last, or None before the second."""
-        elapsed = self._last - self._first
-        return (self._stamps - 1) / elapsed if elapsed > 0 else None
-
-
-class Tally:
-    """What a run amounts to.
-
-    Attributes:
-        frames: how many there were.
-        rate: of the frames.
-        latency: smoothed, seconds.
-    """
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.rate = Rate()
-        self.latency = Smooth()
-        self._latencies: list[float] = []
-        self._stages: defaultdict[str, list[float]] = defaultdict(list)
-        self._seen: Counter[str] = Counter()
-
-    def add(self, latency_s: float, stage_ms: Mapping[str, float], names: Iterable[str]) -> None:
-        """Note a frame that has just been shown.
-
-        Args:
-            latency_s: seconds that it took from the camera or the file to here.
-            stage_ms: milliseconds in each stage of the predictor.
-            names: of the classes detected in it.
-        """
-        self.frames += 1
-        self.rate.add(time.monotonic())
-        self.latency.add(latency_s)
-        self._latencies.append(latency_s)
-        for stage, milliseconds in stage_ms.items():
-            self._stages[stage].append(milliseconds)
-        self._seen.update(set(names))
-
-    @property
-    def latency_s(self) -> float:
-        """The median latency, seconds; the slow first frame does not move it."""
-        return statistics.median(self._latencies or [0.0])
-
-    @property
-    def fps(self) -> float:
-        """Frames per second over the run; of a single frame, what its latency allows."""
-        return self.rate.mean or (1 / self.latency_s if self.latency_s else 0.0)
-
-    @property
-    def stage_ms(self) -> dict[str, float]:
-        """The median of each stage, milliseconds."""
-        return {stage: round(statistics.median(ms), 3) for stage, ms in self._stages.items()}
-
-    def lines(self) -> Iterator[str]:
-        """The summary for the person at the keyboard, line by line."""
-        yield f"{self.frames} frames, {self.fps:.1f} fps, latency {1000 * self.latency_s:.0f} ms"
-        for name, frames in sorted(self._seen.items(), key=lambda item: (-item[1], item[0])):
-            yield f"{name} in {frames} of {self.frames} frames"
-        if not self._seen:
-            yield "nothing detected"
+_WHITE, _BLACK, _RED = (255, 255, 255), (0, 0, 0), (200, 0, 0)
+_LEAST_PX = 8  # of a font that can still be read
 
 
 def draw_hud(image: np.ndarray, fps: float | None, latency_s: float | None) -> None:
@@ -131,3 +25,45 @@ def draw_hud(image: np.ndarray, fps: float | None, latency_s: float | None) -> N
     # White on black of its own is legible whatever lies beneath.
     patch = text_patch(text, font_size(image), _WHITE, _BLACK)
     paste(image, patch, 0, image.shape[0])  # at the bottom: captions stand at the tops of boxes
+
+
+def draw_notes(image: np.ndarray, notes: Sequence[str], recording: bool = False) -> None:
+    """Write notes at the top right of a picture, one below the other.
+
+    Args:
+        image: uint8 `(H, W, 3)`, RGB; altered in place.
+        notes: one line each.
+        recording: say so first, on red.
+    """
+    size = font_size(image)
+    patches = [text_patch("REC", size, _WHITE, _RED)] if recording else []
+    patches += [text_patch(note, size, _WHITE, _BLACK) for note in notes]
+    y = 0
+    for patch in patches:
+        paste(image, patch, image.shape[1] - patch.shape[1], y)
+        y += patch.shape[0]
+
+
+def draw_help(image: np.ndarray, stage_ms: Mapping[str, float]) -> None:
+    """Write what each stage takes and what each key does over the left of a picture.
+
+    Args:
+        image: uint8 `(H, W, 3)`, RGB; altered in place. Where it is too small for all lines,
+            the last are left out.
+        stage_ms: milliseconds by stage.
+    """
+    lines = [(stage, f"{ms:.1f} ms") for stage, ms in stage_ms.items()]
+    lines += [("", ""), *KEYS]
+    height = image.shape[0]
+    size = max(_LEAST_PX, min(font_size(image), round(0.6 * height / len(lines))))
+    patches = [[text_patch(text, size, _WHITE, _BLACK) for text in line] for line in lines]
+    row, second = patches[0][0].shape[0], max(key.shape[1] for key, _ in patches)
+    patches = patches[: height // row]
+    below = image[: row * len(patches), : second + max(text.shape[1] for _, text in patches)]
+    below //= 4  # so that white can be read on whatever it is
+    for number, line in enumerate(patches):
+        for patch, x in zip(line, (0, second), strict=True):
+            place = below[number * row :, x:]
+            patch = patch[: place.shape[0], : place.shape[1]]
+            area = place[: patch.shape[0], : patch.shape[1]]
+            np.maximum(area, patch, out=area)

@@ -13,6 +13,7 @@ from detector.backend import stderr_held_back
 from detector.files import atomic_path, opencv_path
 from detector.images import write_image
 
+_LONGEST_GAP_S = 2.0  # what a pause or a lost camera adds to the video at most
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
 
 
@@ -44,7 +45,7 @@ class Recorder:
         self._writer: cv2.VideoWriter | None = None
         self._size_hw = (0, 0)
         self._held: np.ndarray | None = None  # the latest timed frame, not written yet
-        self._start = 0.0
+        self._start = self._last = 0.0
         self._file = contextlib.ExitStack()
 
     def add(self, image: np.ndarray, at: float | None = None) -> None:
@@ -53,8 +54,8 @@ class Recorder:
         Args:
             image: uint8 `(H, W, 3)`, RGB.
             at: when it was seen, in seconds of any clock. Frames that come irregularly are then
-                repeated or dropped, so that the video takes as long as they took. None: one
-                frame of a file, written once.
+                repeated or dropped, so that the video takes as long as they took; of a longer
+                gap it takes two seconds. None: one frame of a file, written once.
 
         Raises:
             UserError: the file cannot be written.
@@ -64,6 +65,8 @@ class Recorder:
             return
         if self._held is None:
             self._start = at
+        self._start += max(0.0, at - self._last - _LONGEST_GAP_S) if self._held is not None else 0.0
+        self._last = at
         due = round((at - self._start) * self._fps)
         while self._held is not None and self.frames < due:
             self._write(self._held)

@@ -6,15 +6,17 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
 
+from demo.controls import Controls
+
 _MAX_HEIGHT, _MAX_WIDTH = 960, 1280  # px at which the window opens; it can be resized
 _STEP_S = 0.05
-_Q, _ESC = ord("q"), 27
 _PROBE = "import cv2; cv2.namedWindow('ssdlite')"
 _PROBE_TIMEOUT_S = 10.0
 
@@ -54,47 +56,39 @@ def _can_open() -> bool:
 
 
 class Window:
-    """A window that opens with its first frame; a context manager that destroys it.
+    """A window that opens with its first picture; a context manager that destroys it.
 
     Args:
         title: unique among the windows of this process.
-        interval_s: least time between two frames, seconds; 0 shows each at once.
-
-    Attributes:
-        ended: its user pressed q or Esc, or closed it.
+        controls: get the keys; closing the window ends them.
     """
 
-    def __init__(self, title: str, interval_s: float = 0.0) -> None:
-        self.ended = False
-        self._title = title
-        self._interval_s = interval_s
-        self._due: float | None = None  # of the next frame, None before the first
+    def __init__(self, title: str, controls: Controls) -> None:
+        self._title, self._controls = title, controls
+        self._opened = False
 
-    def show(self, image: np.ndarray) -> None:
-        """Show a uint8 `(H, W, 3)` RGB picture, as soon as it is due."""
-        if self._due is None:
+    def show(self, image: np.ndarray, status: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Show a uint8 `(H, W, 3)` RGB picture; the window has no use for its `status`."""
+        if not self._opened:
             self._open(image)
-            self._due = time.monotonic()
-        self.wait(self._due - time.monotonic())
-        # A small delay is made up for; a long one does not make the following frames hurry.
-        self._due = max(self._due + self._interval_s, time.monotonic())
-        if not self.ended:
+        if not self._controls.ended:
             cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-            self.wait(0.001)
 
-    def wait(self, seconds: float) -> int:
+    def wait(self, seconds: float) -> bool:
         """Serve the window for so long, or until a key is pressed or it is closed.
 
         Returns:
-            the key, or -1.
+            whether a key was pressed.
         """
         deadline = time.monotonic() + seconds
-        while not self.ended and (left := deadline - time.monotonic()) > 0:
-            key = cv2.waitKey(max(1, int(1000 * min(left, _STEP_S))))
-            self.ended = key & 0xFF in (_Q, _ESC) or not self._is_open()
-            if key >= 0:
-                return key
-        return -1
+        while self._opened and not self._controls.ended:
+            left = max(0.0, deadline - time.monotonic())
+            key = cv2.waitKeyEx(max(1, int(1000 * min(left, _STEP_S))))
+            self._controls.press(key)
+            self._controls.ended |= not self._is_open()
+            if key >= 0 or left <= 0:
+                return key >= 0
+        return False
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +101,7 @@ class Window:
         _give_qt_fonts()
         flags = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
         cv2.namedWindow(self._title, flags)
+        self._opened = True
         height, width = image.shape[:2]
         scale = min(1.0, _MAX_HEIGHT / height, _MAX_WIDTH / width)
         cv2.resizeWindow(self._title, round(scale * width), round(scale * height))

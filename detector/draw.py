@@ -41,20 +41,27 @@ def ink_on(paper: Colour) -> Colour:
     return (0, 0, 0) if (luminance + 0.05) ** 2 > 0.05 * 1.05 else (255, 255, 255)
 
 
-def draw_detections(image: np.ndarray, detections: Detections, names: Sequence[str]) -> np.ndarray:
+def draw_detections(
+    image: np.ndarray,
+    detections: Detections,
+    names: Sequence[str],
+    ids: np.ndarray | None = None,
+) -> np.ndarray:
     """Draw boxes, names and scores on a copy of a picture.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.
         detections: boxes in pixels of `image`.
         names: class names by label.
+        ids: int `(N,)`, of the track of each; -1 for none. They stand behind the names.
 
     Returns:
         uint8 `(H, W, 3)`, RGB; `image` is left alone.
     """
     canvas = draw_boxes(image, detections)
     for i in _worst_first(detections):
-        text = f"{names[detections.labels[i]]} {detections.scores[i]:.0%}"
+        number = f" #{ids[i]}" if ids is not None and ids[i] > 0 else ""
+        text = f"{names[detections.labels[i]]}{number} {detections.scores[i]:.0%}"
         colour = class_colour(int(detections.labels[i]))
         _draw_caption(canvas, detections.boxes[i], text, colour, _reach(image))
     return canvas

@@ -18,7 +18,11 @@ def test_rooms_import_one_way():
 
 
 @pytest.mark.parametrize(
-    "module", ["demo.webcam", "detector.detect", "detector.summary", "detector.cli", "eval.latency"]
+    "module",
+    [
+        *("demo.webcam", "demo.doctor", "detector.detect", "detector.summary", "detector.cli"),
+        *("eval.latency", "training.shapes"),
+    ],
 )
 def test_commands_import_without_tensorflow(module):
     code = (

@@ -13,7 +13,7 @@ import pytest
 
 from configs.errors import UserError
 from demo import capture
-from demo.capture import Newest, open_source
+from demo.capture import CameraWish, open_source
 from detector.images import write_image
 
 
@@ -176,90 +176,42 @@ def test_without_a_camera_the_clip_plays_after_one_clear_line(capfd):
     )
 
 
-class FakeCamera:
-    """30 pictures per second; the red of a picture is its number. `length` ends it."""
-
-    def __init__(self, length=10_000, fps=30):
-        self.length, self.released = length, False
-        self._fps = fps
-        self.number = -1
-        self._start = time.monotonic()
-
-    def grab(self):
-        self.number += 1
-        time.sleep(max(0, self._start + self.number / self._fps - time.monotonic()))
-        return self.number < self.length
-
-    def retrieve(self):
-        return True, np.full((4, 4, 3), (0, 0, self.number % 256), np.uint8)
-
-    def release(self):
-        self.released = True
-
-
-def test_a_slow_consumer_gets_fresh_frames_in_order():
-    camera = FakeCamera()
-    newest = Newest(camera, patience_s=1)
-    numbers = []
-    for _ in range(8):
-        shown_by_camera = camera.number
-        image, _ = newest.take(lambda: False)
-        numbers.append(int(image[0, 0, 0]))
-        # The camera's latest picture may be on its way from the driver; the one before is here.
-        assert numbers[-1] >= shown_by_camera - 1
-        time.sleep(0.11)  # a slow detector: 9 fps
-    newest.close()
-    assert numbers == sorted(set(numbers))
-    assert numbers[-1] - numbers[0] > len(numbers)  # most were dropped, none was queued
-
-
-def test_a_fast_consumer_gets_each_frame_once():
-    newest = Newest(FakeCamera(length=10, fps=100), patience_s=0)
-    numbers = []
-    while picture := newest.take(lambda: False):
-        numbers.append(int(picture[0][0, 0, 0]))
-    newest.close()
-    assert numbers == sorted(set(numbers))
-    assert numbers[-1] == 9  # the end does not swallow the last
-
-
-def test_the_device_is_released_when_closed():
-    camera = FakeCamera()
-    Newest(camera, patience_s=1).close()
-    assert camera.released
-
-
-def test_stopping_ends_the_wait_for_a_camera_that_is_silent():
-    silent = FakeCamera(length=0)
-    newest = Newest(silent, patience_s=60)
-    start = time.monotonic()
-    assert newest.take(lambda: time.monotonic() - start > 0.1) is None
-    newest.close()
-    assert time.monotonic() - start < 30  # far less than its patience
-
-
-def test_a_camera_that_warms_up_is_waited_for():
-    class Cold(FakeCamera):
-        def grab(self):
-            return super().grab() and self.number > 5
-
-    newest = Newest(Cold(), patience_s=2)
-    assert newest.wait(2)
-    newest.close()
-
-
 def test_a_camera_that_stays_dark_is_the_users_to_mend(monkeypatch):
-    class Dark(FakeCamera):
+    class Dark:
         def __init__(self, *_):
-            super().__init__(length=0)
+            pass
 
         def isOpened(self):  # noqa: N802 - OpenCV's name
             return True
+
+        def get(self, _):
+            return 0.0
+
+        def grab(self):
+            return False
+
+        def release(self):
+            pass
 
     monkeypatch.setattr(cv2, "VideoCapture", Dark)
     monkeypatch.setattr(capture, "_CAMERA_PATIENCE_S", 0.2)
     with pytest.raises(UserError, match=r"camera 3 gave no picture within 0 s \(tried"):
         open_source("3")
+
+
+def test_a_camera_is_asked_for_size_and_rate():
+    class Asked:
+        def set(self, number, value):
+            asked[number] = value
+
+    asked = {}
+    CameraWish(1280, 720, 60).ask(Asked())
+    asked.pop(cv2.CAP_PROP_FOURCC, None)
+    assert asked == {
+        cv2.CAP_PROP_FRAME_WIDTH: 1280,
+        cv2.CAP_PROP_FRAME_HEIGHT: 720,
+        cv2.CAP_PROP_FPS: 60,
+    }
 
 
 # ---- streams
@@ -325,12 +277,17 @@ def test_a_video_behind_a_url_gives_every_frame(server, path):
     assert (source.live, source.count, source.fps) == (False, 12, 12.5)
 
 
-def test_a_stream_is_live_and_its_end_is_said(server, capsys):
+def test_a_stream_that_ends_is_opened_again_and_that_is_said(server, capsys):
     with open_source(server + "/mjpeg") as source:
-        frames = list(source)
+        numbers = []
+        while not numbers or numbers[-1] >= max(numbers):  # until it begins anew
+            numbers.append(round(next(source).image[..., 0].mean() / 8))
     assert source.live
-    assert frames[-1].image[..., 0].mean() == pytest.approx(8 * 29, abs=6)
-    assert capsys.readouterr().err == f"{server}/mjpeg gives no more frames\n"
+    assert max(numbers) > 25
+    name = f"{server}/mjpeg"
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"{name} gives no more pictures; opening it again"
+    assert second.startswith(f"{name} is open again after ")
 
 
 def test_a_stream_gives_fresh_frames_to_a_slow_consumer(server):

@@ -3,16 +3,16 @@ import itertools
 import numpy as np
 import pytest
 
-from demo.clip import CLIP_FRAMES, clip_frames
+from demo.clip import PHOTO_CLIP
 
 
 @pytest.fixture(scope="module")
 def frames():
-    return list(clip_frames())
+    return list(PHOTO_CLIP.frames())
 
 
 def test_it_lasts_six_seconds_of_vga(frames):
-    assert len(frames) == CLIP_FRAMES == 180
+    assert len(frames) == PHOTO_CLIP.length == 180
     assert {frame.shape for frame in frames} == {(480, 640, 3)}
     assert frames[0].dtype == np.uint8
 

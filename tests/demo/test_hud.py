@@ -1,65 +1,8 @@
 import numpy as np
 import pytest
 
-from demo.hud import Rate, Smooth, Tally, draw_hud
-
-
-def test_a_rate_counts_intervals_not_stamps():
-    rate = Rate()
-    for stamp in (10.0, 10.5, 11.0, 11.5):
-        rate.add(stamp)
-    assert rate.mean == pytest.approx(2.0)
-    assert rate.recent == pytest.approx(2.0)
-
-
-@pytest.mark.parametrize("stamps", [[], [3.0]], ids=["no event", "one event"])
-def test_a_rate_is_unknown_before_the_second_event(stamps):
-    rate = Rate()
-    for stamp in stamps:
-        rate.add(stamp)
-    assert rate.mean is None
-    assert rate.recent is None
-
-
-def test_the_recent_rate_follows_a_change_and_the_mean_remembers():
-    rate = Rate()
-    stamps = np.concatenate([np.arange(10) / 10, 1 + np.arange(100) / 30])
-    for stamp in stamps:
-        rate.add(float(stamp))
-    assert rate.recent == pytest.approx(30, rel=0.01)
-    assert rate.mean == pytest.approx(109 / stamps[-1])
-
-
-def test_smoothing_starts_at_the_first_number_and_moves_by_its_weight():
-    smooth = Smooth(weight=0.25)
-    smooth.add(8.0)
-    smooth.add(4.0)
-    assert smooth.value == 7.0
-
-
-def test_the_tally_reports_medians_that_a_slow_first_frame_does_not_move():
-    tally = Tally()
-    for latency_s in (3.0, 0.02, 0.02):
-        tally.add(latency_s, {"run": 1000 * latency_s}, [])
-    assert tally.latency_s == 0.02
-    assert tally.stage_ms == {"run": 20.0}
-
-
-def test_the_tally_counts_a_class_once_per_frame():
-    tally = Tally()
-    tally.add(0.02, {}, ["person", "person", "tie"])
-    tally.add(0.02, {}, ["person"])
-    assert list(tally.lines())[1:] == ["person in 2 of 2 frames", "tie in 1 of 2 frames"]
-
-
-def test_the_rate_of_a_single_frame_comes_from_its_latency():
-    tally = Tally()
-    tally.add(0.05, {}, [])
-    assert tally.fps == pytest.approx(20)
-
-
-def test_no_frame_at_all_is_reported_without_a_fault():
-    assert list(Tally().lines()) == ["0 frames, 0.0 fps, latency 0 ms", "nothing detected"]
+from demo.controls import KEYS
+from demo.hud import draw_help, draw_hud, draw_notes
 
 
 @pytest.mark.parametrize("grey", [0, 128, 255])
@@ -81,3 +24,33 @@ def test_nothing_is_drawn_before_the_figures_are_known():
 
 def test_a_picture_smaller_than_the_line_is_no_fault():
     draw_hud(np.zeros((8, 10, 3), np.uint8), 28.4, 0.031)
+
+
+def test_notes_stand_at_the_top_right_and_recording_is_red():
+    image = np.full((480, 640, 3), 90, np.uint8)
+    draw_notes(image, ["paused"], recording=True)
+    red = (image == (200, 0, 0)).all(-1)
+    assert red[:20, 600:].mean() > 0.3
+    assert not red[25:].any()
+    assert image[25:40, 600:].max() == 255  # the note, below
+    assert (image[:, :500] == 90).all()
+
+
+@pytest.mark.parametrize("size_hw", [(480, 640), (2160, 3840)])
+def test_the_help_fits_and_leaves_the_right_half_alone(size_hw):
+    image = np.full((*size_hw, 3), 200, np.uint8)
+    draw_help(image, {"resize": 0.4, "run": 5.5})
+    height, width = size_hw
+    assert image[: height // 10, : width // 6].min() < 60
+    assert (image[:, -width // 6 :] == 200).all()
+
+
+def test_the_help_names_every_key_and_every_stage(monkeypatch):
+    from demo import hud
+
+    texts = []
+    patch = hud.text_patch
+    monkeypatch.setattr(hud, "text_patch", lambda text, *a: texts.append(text) or patch(text, *a))
+    draw_help(np.zeros((480, 640, 3), np.uint8), {"resize": 0.42, "run": 5.5})
+    assert {key for key, _ in KEYS} <= set(texts)
+    assert {"resize", "0.4 ms", "run", "5.5 ms"} <= set(texts)

@@ -13,6 +13,7 @@ import pytest
 
 from configs.errors import UserError
 from demo import capture, webcam
+from demo.recorded import Shot
 from detector.classes import coco_classes
 from detector.images import read_image, write_image
 from detector.types import Detections
@@ -32,6 +33,7 @@ class FakePredictor:
 
     name = "fake"
     classes = coco_classes([1, 32])  # person, tie
+    spec = types.SimpleNamespace(postprocess=types.SimpleNamespace(score_threshold=0.4))
     why = ""
 
     @classmethod
@@ -94,6 +96,12 @@ def count_and_fps(name):
 
 def read_json(name="out.json"):
     return json.loads(capture.Path(name).read_text())
+
+
+def slowly(*parts):
+    """A shot of a live source; in a test they come faster, but not faster than they are taken."""
+    time.sleep(0.01)
+    return Shot(*parts)
 
 
 def run_headless(*arguments):
@@ -184,7 +192,9 @@ def test_the_json_of_a_video_keeps_the_contract():
     result = read_json()
     assert set(result) == {"model", "images", "fps", "stage_ms"}
     assert result["model"] == "fake"
+    own = {stage: result["stage_ms"].pop(stage) for stage in ("grab", "draw")}
     assert result["stage_ms"] == {"resize": 0.5, "run": 0.0, "decode": 0.25, "nms": 0.25}
+    assert all(0 < milliseconds < 1000 for milliseconds in own.values())
     assert result["fps"] > 0
     assert [image["frame"] for image in result["images"]] == list(range(12))
     assert result["images"][0] == {
@@ -233,9 +243,9 @@ def test_pictures_are_saved_as_a_video_of_a_second_each():
 
 def test_a_live_source_is_saved_in_real_time(monkeypatch):
     times = 100 + np.cumsum(np.random.default_rng(1).uniform(1 / 14, 1 / 7, 40))
-    shots = ((np.zeros((48, 64, 3), np.uint8), "camera 0", float(at)) for at in times)
+    shots = (slowly(np.zeros((48, 64, 3), np.uint8), "camera 0", float(at), 1.0) for at in times)
     camera = capture.Source("camera 0", shots, live=True)
-    monkeypatch.setattr(capture, "open_source", lambda _: camera)
+    monkeypatch.setattr(capture, "open_source", lambda *_: camera)
     run_headless("--save", "out.mp4")
     frames, fps = count_and_fps("out.mp4")
     assert frames / fps == pytest.approx(times[-1] - times[0], abs=1.6 / 30)

@@ -113,6 +113,18 @@ def test_the_best_detection_lies_on_top():
     assert not is_colour(drawn, class_colour(1)).any()
 
 
+def test_the_id_of_a_track_stands_behind_the_name_and_minus_one_does_not(monkeypatch):
+    from detector import draw
+
+    texts = []
+    patch = draw._text_patch
+    monkeypatch.setattr(draw, "_text_patch", lambda text, *a: texts.append(text) or patch(text, *a))
+    boxes = np.array([[20, 40, 60, 80], [80, 40, 120, 80]], np.float32)
+    found = Detections(boxes, np.array([0.9, 0.5], np.float32), np.array([0, 0]))
+    draw_detections(np.zeros((120, 160, 3), np.uint8), found, ["cat"], np.array([7, -1]))
+    assert sorted(texts) == ["cat #7 90%", "cat 50%"]
+
+
 def test_the_picture_is_left_alone():
     image = grey(60, 80)
     drawn = draw_detections(image, found([5, 5, 50, 50]), ["cat"])

@@ -1,0 +1,138 @@
+"""The doctor: `python -m demo.doctor` says what works on this machine, and mends for the rest."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, make_parser, run
+
+if TYPE_CHECKING:
+    from demo.doctor_checks import Ask, Line
+
+_EXAMPLES = """\
+examples:
+  python -m demo.doctor
+  python -m demo.doctor --json > doctor.json
+
+Each line begins with ok, with warn (the webcam works, but less well) or with FAIL (it cannot show
+a live picture like this, or a check came to an error). Needed are: a Python of the right version,
+this program and OpenCV in working order, one runtime, a camera that gives a picture, and a model
+that is built in, in the cache or can be downloaded. A window is not: without one the webcam saves
+a video. Videos and pictures (--source FILE) need no camera.
+
+It opens the camera for a moment, keeps no file, sends nothing but a request for the head of a file
+to each server that holds weights, and takes up to 20 seconds.
+
+JSON: {"works": bool, "seconds": s,
+  "checks": [{"check": str, "status": "ok" | "warn" | "FAIL", "found": str, "mend": str}]}
+
+exit code: 0, perhaps with warnings; 1 if any line says FAIL
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    args = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # for the names of cameras and of folders
+    begun = time.monotonic()
+    found = []
+    with contextlib.closing(examine()) as lines:
+        for line in lines:
+            found.append(line)
+            if not args.json:
+                _show(line)
+    works = all(line.status != "FAIL" for line in found)
+    seconds = round(time.monotonic() - begun, 1)
+    if args.json:
+        checks = [line._asdict() for line in found]
+        print(json.dumps({"works": works, "seconds": seconds, "checks": checks}, indent=1))
+    else:
+        print(_verdict(found), f"({seconds:.0f} s)")
+    return EXIT_OK if works else EXIT_CHECK_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "demo.doctor", "Find what works on this machine, and how to mend what does not.", _EXAMPLES
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    return parser
+
+
+def examine() -> Generator[Line]:
+    """All findings, each as soon as it and those before it are there."""
+    from demo import doctor_checks
+    from demo.probes import Probe
+    from demo.questions import QUESTIONS
+
+    right = doctor_checks.python()
+    yield right
+    if right.status == "FAIL":
+        return  # under another Python nothing else means anything
+    with contextlib.ExitStack() as stack:
+        probes = {name: stack.enter_context(Probe(name)) for name in QUESTIONS if name != "frame"}
+
+        def ask(question: str) -> dict[str, Any]:
+            return probes[question].answer()
+
+        for name, check in _checks().items():
+            yield from _isolated(name, check, ask)
+
+
+def _isolated(name: str, check: Callable[[Ask], Iterator[Line]], ask: Ask) -> Iterator[Line]:
+    """What a check finds; that it came to an error is a finding too."""
+    from demo.doctor_checks import SET_UP, Line
+    from demo.probes import NoAnswerError
+
+    try:
+        yield from check(ask)
+    except (NoAnswerError, ImportError) as error:
+        yield Line(name, "FAIL", str(error), SET_UP)
+    except Exception as error:
+        what = f"the check came to an error: {type(error).__name__}: {error}"
+        yield Line(name, "FAIL", " ".join(what.split()))
+
+
+def _checks() -> dict[str, Callable[[Ask], Iterator[Line]]]:
+    """By name, in the order of the report: first what answers soonest."""
+    from demo import doctor_checks, doctor_models
+
+    return {
+        "machine": doctor_checks.machine,
+        "packages": doctor_checks.packages,
+        "storage": doctor_checks.storage,
+        "program": doctor_checks.program,
+        "opencv": doctor_checks.opencv,
+        "window": doctor_checks.window,
+        "camera": doctor_checks.camera,
+        "codecs": doctor_checks.codecs,
+        "runtime": doctor_models.runtimes,
+        "gpu": doctor_models.gpu,
+        "network": doctor_models.network,
+        "model": doctor_models.models,
+    }
+
+
+def _show(line: Line) -> None:
+    print(f"{line.status:<5} {line.check:<9} {line.found}", flush=True)
+    if line.mend:
+        print(f"{'':<15} mend: {line.mend}", flush=True)
+
+
+def _verdict(lines: list[Line]) -> str:
+    failed = list(dict.fromkeys(line.check for line in lines if line.status == "FAIL"))
+    if failed:
+        return f"the webcam cannot work here: see {', '.join(failed)}"
+    return "the webcam can work here"
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
