@@ -74,9 +74,9 @@ def list_cameras() -> list[Camera]:
     import cv2
     from cv2_enumerate_cameras import enumerate_cameras
 
-    from demo.capture import _BACKENDS
+    from demo.capture import BACKENDS
 
-    backend = _BACKENDS.get(sys.platform, cv2.CAP_ANY)
+    backend = BACKENDS.get(sys.platform, cv2.CAP_ANY)
     name = cv2.videoio_registry.getBackendName(backend)
     found = sorted(enumerate_cameras(backend), key=lambda info: info.index)
     return [Camera(info.index, info.name, name, _fault(info.path)) for info in found]

@@ -25,10 +25,11 @@ from demo.recorded import Shot, Video, frame_rate, open_video, pictures, timed
 from detector.files import opencv_path
 from detector.images import SUFFIXES, find_images
 
+_CAMERA, _URL = r"[0-9]{1,3}", r"(?i)(rtsps?|https?)://"  # what `--source` may be, besides files
 _CAMERA_PATIENCE_S = 5.0  # some give nothing while they warm up
 _STREAM_TIMEOUT_S = 10.0
 # Media Foundation, OpenCV's first choice on Windows, takes seconds to minutes to open a camera.
-_BACKENDS = {"win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION, "linux": cv2.CAP_V4L2}
+BACKENDS = {"win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION, "linux": cv2.CAP_V4L2}
 _PERMISSION = {
     "win32": "allow it in Settings > Privacy & security > Camera",
     "darwin": "allow your terminal in System Settings > Privacy & Security > Camera",
@@ -146,7 +147,10 @@ class Source:
 
 
 def open_source(
-    source: str | None, wish: CameraWish | None = None, clip: Clip = PHOTO_CLIP
+    source: str | None,
+    wish: CameraWish | None = None,
+    clip: Clip = PHOTO_CLIP,
+    repeat_clip: bool = False,
 ) -> Source:
     """Open whatever `--source` names; None is camera 0, or the built-in clip if there is none.
 
@@ -154,6 +158,7 @@ def open_source(
         source: a camera's number, a file, a folder, a glob or a URL.
         wish: what to ask of a camera.
         clip: what to play where there is no camera.
+        repeat_clip: without an end.
 
     Raises:
         UserError: there is nothing there, or it gives no frame.
@@ -162,29 +167,36 @@ def open_source(
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if source is None:
-        return _camera_or_clip(wish, clip)
-    if re.fullmatch(r"[0-9]{1,3}", source):
+        return _camera_or_clip(wish, clip, repeat_clip)
+    if re.fullmatch(_CAMERA, source):
         return _open_camera(int(source), wish)
-    if re.match(r"(rtsps?|https?)://", source, re.IGNORECASE):
+    if re.match(_URL, source):
         return _open_url(source)
     return _open_files(source)
 
 
-def _camera_or_clip(wish: CameraWish | None, clip: Clip) -> Source:
+def is_live(source: str | None) -> bool:
+    """Whether `open_source` would look for a camera or ask the network."""
+    return source is None or bool(re.fullmatch(_CAMERA, source) or re.match(_URL, source))
+
+
+def _camera_or_clip(wish: CameraWish | None, clip: Clip, repeat: bool) -> Source:
     try:
         if sys.platform != "linux" or any(Path("/dev").glob("video*")):
             return _open_camera(0, wish)
-    except UserError:
-        pass  # nobody asked for a camera; the line below is enough
-    print(
-        "no camera found; playing the built-in clip (use --source FILE for your own)",
-        file=sys.stderr,
-    )
-    return Source("built-in clip", timed(clip.frames(), "built-in clip"), clip.fps, clip.length)
+        trouble = "no camera found"
+    except UserError as error:
+        trouble = str(error)
+    clip_line = "playing the built-in clip (use --source FILE for your own)"
+    print(f"{trouble}; {clip_line}", file=sys.stderr)
+    turns = itertools.count() if repeat else range(1)
+    images = (image for _ in turns for image in clip.frames())
+    length = None if repeat else clip.length
+    return Source("built-in clip", timed(images, "built-in clip"), clip.fps, length)
 
 
 def _open_camera(index: int, wish: CameraWish | None) -> Source:
-    backend = _BACKENDS.get(sys.platform, cv2.CAP_ANY)
+    backend = BACKENDS.get(sys.platform, cv2.CAP_ANY)
     mend = (
         f"(tried {cv2.videoio_registry.getBackendName(backend)}): try another number, close other "
         f"programs that use it, {_PERMISSION.get(sys.platform, 'see that you may use it')}, "
@@ -205,7 +217,8 @@ def _open_camera(index: int, wish: CameraWish | None) -> Source:
 
 
 def _open_url(url: str) -> Source:
-    name = re.sub(r"//([^/:@]*):[^/@]*@", r"//\1:***@", url)  # the password stays out of outputs
+    # Passwords stay out of outputs: that of the user, and what the query may hold.
+    name = re.sub(r"//([^/:@]*):[^/]*@", r"//\1:***@", url.partition("?")[0])
     seconds = int(_STREAM_TIMEOUT_S)
     timeouts = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
     options = [number for timeout in timeouts for number in (timeout, 1000 * seconds)]

@@ -1,4 +1,4 @@
-"""The built-in clip, for a machine without a camera: a real photo that moves and grows.
+"""The built-in clips, for a machine without a camera: a real photo that moves, and shapes.
 
 The photo, a portrait that matplotlib's wheel carries as sample data, is found on every
 installation, so the clip needs no file of its own. It drifts over a blurred enlargement of
@@ -19,6 +19,7 @@ _HEIGHT, _WIDTH = 480, 640
 _FAR, _NEAR = 0.55, 0.85  # px of the frame per px of the photo (512 x 600)
 _SWAY = 160.0  # px of the frame; about two thirds of it is reached
 _BLUR_SIGMA = 25.0  # px
+_SHAPES_SEED, _SHAPES_FRAMES = 1, 300
 
 
 @dataclass(frozen=True)
@@ -70,5 +71,14 @@ def _compose(photo: np.ndarray, backdrop: np.ndarray, right: float, scale: float
     )
 
 
+def _shapes_frames() -> Iterator[np.ndarray]:
+    from detector.data.shapes_clip import moving_scene
+
+    return moving_scene(_SHAPES_SEED, _SHAPES_FRAMES, (_HEIGHT, _WIDTH))
+
+
 PHOTO_CLIP = Clip(_photo_frames, _FRAMES, 30.0)
 """For models that know people."""
+
+SHAPES_CLIP = Clip(_shapes_frames, _SHAPES_FRAMES, 30.0)
+"""For models that know shapes."""

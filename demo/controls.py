@@ -61,8 +61,11 @@ class Controls:
         self._counting = threading.Lock()
         self._actions = self._by_key()
 
-    def press(self, key: int) -> None:
+    def press(self, key: int) -> bool:
         """Do what a key stands for, upper case or lower; other keys do nothing.
+
+        Returns:
+            whether it stands for anything.
 
         Args:
             key: as `cv2.waitKey` or `cv2.waitKeyEx` gives it; -1 for none. Only the latter tells
@@ -71,6 +74,7 @@ class Controls:
         action = self._actions.get(key & _CODE_BITS)
         if action:
             action()
+        return action is not None
 
     def change(self, changes: Any) -> None:
         """Take over what the web page sends: all of it or, where something is wrong, nothing.

@@ -103,9 +103,12 @@ def network(ask: Ask) -> Iterator[Line]:
 
 def models(ask: Ask) -> Iterator[Line]:
     """Which models can be loaded: at once, or after a download."""
+    from detector.artefact import is_artefact
+    from detector.models import BUILT_IN
     from detector.weights.presets import PRESETS
 
     states = {name: _state(preset, ask) for name, preset in PRESETS.items()}
+    states |= {name: ("built in", True) for name, folder in BUILT_IN.items() if is_artefact(folder)}
     found = "; ".join(f"{name}: {state}" for name, (state, _) in states.items())
     if any(usable for _, usable in states.values()):
         yield Line("model", "ok", found)
@@ -115,15 +118,10 @@ def models(ask: Ask) -> Iterator[Line]:
 
 
 def _state(preset: Preset, ask: Ask) -> tuple[str, bool]:
-    """Where a preset is, in words, and whether the webcam can use it.
-
-    One that comes with this program has no files to fetch.
-    """
+    """Where a preset is, in words, and whether the webcam can use it."""
     from detector import artefact
     from detector.weights.presets import exported_folder
 
-    if not preset.files:
-        return "built in", True
     if artefact.is_artefact(exported_folder(preset.name)):
         return "ready, in a fast format", True
     where, there = _files_state(preset, ask)

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from configs.errors import UserError
 from demo.capture import Frame, Source
 from demo.controls import Controls
 from demo.recorder import Recorder, Still
 from demo.tally import Tally
+from detector.files import make_folder
 from detector.images import SUFFIXES, write_image
 from detector.results import ResultsWriter, open_results
 from detector.types import Detections
@@ -89,7 +91,7 @@ class Files:
             UserError: a file cannot be written.
         """
         if self._controls.recording and not self._recorder:
-            self._start()
+            self._try_start()
         elif self._recorder and (self._is_full() or not self._controls.recording):
             self._stop()
         if self._recorder:
@@ -125,15 +127,26 @@ class Files:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._recorder and kind:
-            self._recorder.__exit__(kind, error, traceback)
-        elif self._recorder:
-            self._stop()
-        self._files.__exit__(kind, error, traceback)
+        try:
+            if self._recorder and kind:
+                self._recorder.__exit__(kind, error, traceback)
+            elif self._recorder:
+                self._stop()
+        finally:
+            self._files.__exit__(kind, error, traceback)
 
-    def _start(self) -> None:
-        path = self._next or _free_name("recording", ".mp4")
-        self._next = None
+    def _try_start(self) -> None:
+        """Start a recording; one that nobody named is given up where it cannot be written."""
+        named, self._next = self._next, None
+        path = named or _free_name("recording", ".mp4")
+        try:
+            make_folder(path.parent)
+        except UserError as error:
+            if named:
+                raise
+            self._controls.recording = False
+            print(error, file=sys.stderr)
+            return
         self._recorder, self._recording_to = recorder_for(path, self._source), path
 
     def _stop(self) -> None:

@@ -81,12 +81,18 @@ class Follower:
             image: uint8 `(H, W, 3)`, RGB.
             shown: as given to `follow`; of other detections the tracks are not known.
         """
-        ids = None
-        if self._controls.tracks and self._tracked and self._tracked.detections is shown:
-            ids = self._tracked.ids
+        ids = np.array(self.ids(shown) or [-1] * len(shown))
         canvas = draw_detections(self._with_trails(image), shown, self._names, ids)
         self._draw_counters(canvas)
         return canvas
+
+    def ids(self, shown: Detections) -> list[int]:
+        """The ids of detections of the latest frame, -1 for none yet; empty if they are hidden."""
+        if not (self._controls.tracks and self._tracked):
+            return []
+        boxes, ids = self._tracked.detections.boxes, self._tracked.ids.tolist()
+        known = {box.tobytes(): number for box, number in zip(boxes, ids, strict=True)}
+        return [known.get(box.tobytes(), -1) for box in shown.boxes]
 
     def counts(self) -> dict[str, int]:
         """What has been counted, by class and where: "person in": 3."""

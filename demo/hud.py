@@ -59,6 +59,8 @@ def draw_help(image: np.ndarray, stage_ms: Mapping[str, float]) -> None:
     patches = [[text_patch(text, size, _WHITE, _BLACK) for text in line] for line in lines]
     row, second = patches[0][0].shape[0], max(key.shape[1] for key, _ in patches)
     patches = patches[: height // row]
+    if not patches:
+        return
     below = image[: row * len(patches), : second + max(text.shape[1] for _, text in patches)]
     below //= 4  # so that white can be read on whatever it is
     for number, line in enumerate(patches):

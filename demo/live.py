@@ -8,13 +8,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tenacity
 
 from demo.ahead import Ahead
 
 Picture = tuple[np.ndarray, float, float]  # RGB, captured_at, grab_ms
 
-_LONGEST_WAIT_S = 30.0  # between two tries to open it again
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0  # between two tries to open it again
+_STEADY_S = 10.0  # what gives pictures for so long is not lost any more
 _POLL_S = 0.005
 
 
@@ -38,6 +38,7 @@ class LiveReader:
         self._name, self._reopen = name, reopen
         self._capture: Any = capture  # None once it could not be opened again
         self._patience_s = patience_s
+        self._tries = 0
         self._closing = threading.Event()
         self._pictures = Ahead(self._read(), "capture", newest=True)
 
@@ -68,12 +69,14 @@ class LiveReader:
                 self._open_again()
 
     def _until_lost(self) -> Iterator[Picture]:
-        last = time.monotonic()
+        opened = last = time.monotonic()
         while not self._closing.is_set():
             picture = self._read_one()
             if picture:
                 last = time.monotonic()
                 self.trouble = ""
+                if last - opened > _STEADY_S:  # one that opens and ends at once is not back
+                    self._tries = 0
                 yield picture
             elif time.monotonic() - last >= self._patience_s:
                 return
@@ -93,22 +96,17 @@ class LiveReader:
     def _open_again(self) -> None:
         """Try until it opens, at growing intervals, or until it is closed."""
         lost = time.monotonic()
-        self._say("gives no more pictures; opening it again")
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_result(lambda capture: capture is None),
-            wait=tenacity.wait_exponential(max=_LONGEST_WAIT_S),
-            sleep=tenacity.sleep_using_event(self._closing),
-            stop=tenacity.stop_when_event_set(self._closing),
-            before_sleep=self._say_when,
-            retry_error_callback=lambda _: None,
-        )
-        self._capture = retrying(self._reopen)
+        while self._capture is None and not self._closing.is_set():
+            if self._tries:
+                seconds = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (self._tries - 1))
+                self._say(f"is lost; next try in {seconds:.2g} s")
+                self._closing.wait(seconds)
+            else:
+                self._say("gives no more pictures; opening it again")
+            self._tries += 1
+            self._capture = None if self._closing.is_set() else self._reopen()
         if self._capture is not None:
             self._say(f"is open again after {time.monotonic() - lost:.0f} s")
-
-    def _say_when(self, state: tenacity.RetryCallState) -> None:
-        seconds = state.next_action.sleep if state.next_action else 0.0
-        self._say(f"is lost; next try in {seconds:.0f} s")
 
     def _say(self, words: str) -> None:
         self.trouble = f"{self._name} {words}"

@@ -7,12 +7,8 @@ own pace.
 """
 
 import contextlib
-import ipaddress
 import json
-import os
-import re
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,17 +20,14 @@ import cv2
 import numpy as np
 from werkzeug.exceptions import HTTPException, abort
 from werkzeug.routing import Map, Rule
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler, get_interface_ip
 from werkzeug.wrappers import Request, Response
 
-from configs.errors import UserError
 from demo.controls import Controls
+from demo.server import PageServer
 from detector.draw import class_colour
 
 _PERIOD_S = 1 / 30  # between two pictures of a stream, at least
 _REPEAT_S = 1.0  # a picture that stands still is sent again: so a closed connection is noticed
-_STALL_S = 10.0  # a viewer that takes nothing for so long is dropped
-_BUFFER_BYTES = 128 * 1024  # what waits in the socket of a slow viewer is old when it arrives
 _MOST_BYTES = 16 * 1024  # of what a page sends
 _POLL_S = 0.05
 _QUALITY = 85  # JPEG
@@ -75,6 +68,7 @@ class Page:
 
     Attributes:
         url: to open in a browser.
+        is_open: other machines can reach it.
 
     Raises:
         UserError: the port is taken, or the host is not one of this machine.
@@ -89,10 +83,11 @@ class Page:
         self._changed = threading.Condition()  # guards the two above
         self._closing = threading.Event()
         self._routes = Map(list(self._rules()), merge_slashes=False)
-        self._server = _Server(host, port, self._answer)
+        self._server = PageServer(host, port, self._answer)
         serve = self._server.serve_forever
         self._thread = threading.Thread(target=serve, args=(_POLL_S,), daemon=True)
         self.url = self._server.url
+        self.is_open = not self._server.is_private
 
     @property
     def viewers(self) -> int:
@@ -229,76 +224,6 @@ class Page:
         with self._changed:
             self._changed.wait_for(lambda: is_over() or self._current().number > number, _REPEAT_S)
             return None if is_over() else self._frame
-
-
-class _Server(ThreadedWSGIServer):
-    """Werkzeug's server with an end: no thread and no connection outlives it.
-
-    It answers only to names of this machine when it serves this machine alone: a page of another
-    site could otherwise reach it under a name of its own (DNS rebinding).
-    """
-
-    daemon_threads = False  # so that closing waits for them
-
-    def __init__(self, host: str, port: int, app: Any) -> None:
-        self._open: set[Any] = set()
-        with _listen(host, port) as listener:
-            super().__init__(host, port, app, _Handler, fd=listener.fileno())
-        address = str(self.server_address[0])
-        self._is_private = _is_loopback(address)
-        name = get_interface_ip(self.socket.family) if address in ("0.0.0.0", "::") else host
-        self.url = f"http://{f'[{name}]' if ':' in name else name}:{self.port}/"
-
-    def knows(self, host: str) -> bool:
-        """Whether `host`, as `name:port`, is a name that a request may be sent to."""
-        name = re.sub(r":\d+$", "", host).strip("[]").lower()
-        return bool(name) and (not self._is_private or name == self.host or _is_loopback(name))
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """Cut all connections, also those on which a thread waits for its viewer."""
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.0"  # streams without the extra small packets of chunks
-    timeout = _STALL_S
-
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
-        """Say nothing of requests; faults of the program are logged by the server."""
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        if os.name == "posix":  # elsewhere it would share a port with another program
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # What is accepted inherits these.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listener.bind((host, port))
-        listener.listen()
-    except (OSError, OverflowError, UnicodeError) as error:
-        listener.close()
-        what = f"port {port} of {host}: {getattr(error, 'strerror', None) or error}"
-        raise UserError(f"cannot serve the page on {what}; try another --port or --host") from error
-    return listener
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def _json(values: Mapping[str, Any]) -> Response:

@@ -78,16 +78,16 @@ class Window:
         """Serve the window for so long, or until a key is pressed or it is closed.
 
         Returns:
-            whether a key was pressed.
+            whether it was a key that the controls have no use for.
         """
         deadline = time.monotonic() + seconds
         while self._opened and not self._controls.ended:
             left = max(0.0, deadline - time.monotonic())
             key = cv2.waitKeyEx(max(1, int(1000 * min(left, _STEP_S))))
-            self._controls.press(key)
+            is_other = key >= 0 and not self._controls.press(key)
             self._controls.ended |= not self._is_open()
             if key >= 0 or left <= 0:
-                return key >= 0
+                return is_other
         return False
 
     def __enter__(self) -> Self:

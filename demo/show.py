@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from configs.errors import UserError
 from demo.ahead import Ahead
 from demo.capture import Frame, Source
 from demo.controls import Controls
@@ -96,6 +98,7 @@ class Show:
         self._most = most
         self._classes: ClassMap = predictor.classes
         self._latest: Result | None = None
+        self._scene: np.ndarray | None = None  # the latest frame with all that is found in it
         self._drawn_as: Any = None  # what the controls were then
         self._note, self._note_until = "", 0.0
         self._choice = controls.score, controls.labels
@@ -127,6 +130,7 @@ class Show:
         """Leave the last picture until a key is pressed."""
         while self._view and not self._is_over() and not self._view.wait(_POLL_S):
             self._redraw()
+        self._take_snapshots()
 
     def _reading(self) -> Ahead[Frame] | Source:
         """Frames ahead of their use; those of a live source are read by a thread of its own."""
@@ -148,41 +152,46 @@ class Show:
                 self._idle()
 
     def _idle(self) -> None:
-        self._redraw()
+        self._rest()
         if self._view:
             self._view.wait(_POLL_S if self._controls.paused else 0.0)
         elif self._controls.paused:
             time.sleep(_POLL_S)
 
     def _present(self, result: Result) -> None:
+        if not self._wait_until_due():
+            return
         self._latest = result
         begun = time.perf_counter()
         shown = self._shown(result)
         self._follower.follow(shown, result.frame)
-        drawn = self._draw(result, shown)
+        self._scene = self._follower.draw(result.frame.image, shown)
         stage_ms = {**result.stage_ms, "draw": 1000 * (time.perf_counter() - begun)}
-        self._show_when_due(drawn, shown)
+        self._show(shown)
         # The frame of a file waits for its turn on purpose: only the work on it counts.
         late_s = result.frame.age_s if self._source.live else sum(stage_ms.values()) / 1000
         names = {self._classes.names[label] for label in shown.labels}
         self.tally.add(late_s, stage_ms, names)
-        self._files.keep(result.frame, drawn, shown)
-        self._take_snapshots(drawn)
+        self._files.keep(result.frame, self._scene, shown)
+        self._take_snapshots()
 
     def _shown(self, result: Result) -> Detections:
         controls, found = self._controls, result.detections
         return found[found.scores >= controls.score].of_labels(controls.labels)
 
-    def _draw(self, result: Result, shown: Detections) -> np.ndarray:
+    def _show(self, shown: Detections) -> None:
+        """Show the scene, with figures and notes that are on the screen alone."""
         self._say_choice()
         self._drawn_as = self._look()
-        drawn = self._follower.draw(result.frame.image, shown)
+        if self._view is None or self._scene is None:
+            return
+        screen = self._scene.copy()
         if not self._source.pictures:
-            draw_hud(drawn, self.tally.rate.recent, self.tally.latency.value)
-        draw_notes(drawn, self._notes(), self._controls.recording)
+            draw_hud(screen, self.tally.rate.recent, self.tally.latency.value)
+        draw_notes(screen, self._notes(), self._controls.recording)
         if self._controls.help:
-            draw_help(drawn, self.tally.recent_ms)
-        return drawn
+            draw_help(screen, self.tally.recent_ms)
+        self._view.show(screen, self._status(shown))
 
     def _look(self) -> tuple[Any, ...]:
         """All that the drawing of a frame depends on."""
@@ -197,26 +206,41 @@ class Show:
         return [note for note in notes if note]
 
     def _redraw(self) -> None:
-        """Draw the latest frame once more if the controls have changed since."""
-        if self._latest is None or self._view is None or self._look() == self._drawn_as:
-            return
-        shown = self._shown(self._latest)
-        drawn = self._draw(self._latest, shown)
-        self._view.show(drawn, self._status(shown))
-        self._take_snapshots(drawn)
+        """Show the latest frame once more if the controls have changed since."""
+        if self._latest is not None and self._view and self._look() != self._drawn_as:
+            shown = self._shown(self._latest)
+            self._scene = self._follower.draw(self._latest.frame.image, shown)
+            self._show(shown)
+        self._take_snapshots()
 
-    def _show_when_due(self, drawn: np.ndarray, shown: Detections) -> None:
+    def _wait_until_due(self) -> bool:
+        """Keep the picture before for its time; its user can still work on it.
+
+        Returns:
+            whether it goes on.
+        """
         if self._view is None:
-            return
+            return True
         now = time.monotonic()
         due = now if self._due is None else self._due
-        while (left := due - time.monotonic()) > 0 and not self._is_over():
-            if self._view.wait(left) and self._source.pictures:
-                break  # a key goes on to the next picture at once
+        is_next = False
+        while not is_next:
+            left = due - time.monotonic()
+            seconds = _POLL_S if self._controls.paused else min(max(0.0, left), _POLL_S)
+            skips = self._view.wait(seconds) and self._source.pictures
+            if self._is_over():
+                return False
+            self._rest()
+            is_next = not self._controls.paused and (left <= 0 or skips)
         # A small delay is made up for; a long one does not make the following frames hurry.
         self._due = max(due + self._interval_s, time.monotonic())
-        self._view.show(drawn, self._status(shown))
-        self._view.wait(0.0)
+        return True
+
+    def _rest(self) -> None:
+        """What goes on between two frames."""
+        if self._controls.paused or (self._source.live and self._source.trouble()):
+            self.tally.rate.pause()
+        self._redraw()
 
     @property
     def _interval_s(self) -> float:
@@ -234,9 +258,13 @@ class Show:
             names = [self._classes.names[label] for label in labels or ()]
             self.note("all classes" if labels is None else "only " + ", ".join(names))
 
-    def _take_snapshots(self, drawn: np.ndarray) -> None:
-        while self._controls.take_snapshot():
-            self.note(f"saved {self._files.save_snapshot(drawn)}")
+    def _take_snapshots(self) -> None:
+        while self._scene is not None and self._controls.take_snapshot():
+            try:
+                self.note(f"saved {self._files.save_snapshot(self._scene)}")
+            except UserError as error:
+                print(error, file=sys.stderr)
+                self.note(str(error))
 
     def note(self, text: str) -> None:
         """Write something over the picture for two seconds."""
@@ -244,6 +272,9 @@ class Show:
 
     def _status(self, shown: Detections) -> dict[str, Any]:
         """What a page wants to know of a picture."""
+        found = readable(shown, self._classes)
+        for entry, number in zip(found, self._follower.ids(shown), strict=False):
+            entry["track"] = number
         latency = self.tally.latency.value
         return {
             "model": self._predictor.name,
@@ -251,7 +282,7 @@ class Show:
             "fps": self.tally.rate.recent,
             "latency_ms": None if latency is None else 1000 * latency,
             "stage_ms": self.tally.recent_ms,
-            "detections": readable(shown, self._classes),
+            "detections": found,
             "counts": self._follower.counts(),
             "recording": self._controls.recording,
             "note": "; ".join(self._notes()),

@@ -32,17 +32,20 @@ class Rate:
 
     def __init__(self) -> None:
         self._interval = Smooth()
-        self._first = self._last = 0.0
-        self._stamps = 0
+        self._last: float | None = None
+        self._elapsed, self._intervals = 0.0, 0
 
     def add(self, stamp: float) -> None:
         """Note an event at `stamp`, in seconds of a clock that never goes back."""
-        if self._stamps:
+        if self._last is not None:
             self._interval.add(stamp - self._last)
-        else:
-            self._first = stamp
+            self._elapsed += stamp - self._last
+            self._intervals += 1
         self._last = stamp
-        self._stamps += 1
+
+    def pause(self) -> None:
+        """The time to the next event does not count."""
+        self._last = None
 
     @property
     def recent(self) -> float | None:
@@ -51,9 +54,8 @@ class Rate:
 
     @property
     def mean(self) -> float | None:
-        """The rate per second from the first event to the last, or None before the second."""
-        elapsed = self._last - self._first
-        return (self._stamps - 1) / elapsed if elapsed > 0 else None
+        """The rate per second over all that counts, or None before the second event."""
+        return self._intervals / self._elapsed if self._elapsed > 0 else None
 
 
 class Tally:

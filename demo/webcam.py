@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 import signal
 import sys
 import threading
@@ -18,21 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from demo.controls import KEYS, LOWEST_SCORE
-from demo.counting import parse_line, parse_zone
-from detector.command import (
-    EXIT_CHECK_FAILED,
-    EXIT_OK,
-    make_parser,
-    path,
-    positive,
-    run,
-)
+from demo.arguments import make_webcam_parser
+from demo.controls import LOWEST_SCORE
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, run
 from detector.files import check_outputs
-from detector.model_arguments import add_model_arguments, load_predictor, model_files
+from detector.model_arguments import load_predictor, model_files
 
 if TYPE_CHECKING:
     from demo.capture import CameraWish, Source
+    from demo.clip import Clip
     from demo.controls import Controls
     from demo.files import Files
     from demo.follower import Follower
@@ -40,22 +33,6 @@ if TYPE_CHECKING:
     from demo.tally import Tally
     from detector.predictor import Predictor
 
-_EXAMPLES = """\
-examples:
-  python -m demo.webcam                                 the first camera, in a window
-  python -m demo.webcam --source street.mp4 --save out/street.mp4
-  python -m demo.webcam --source photos/ --json out/photos.json --headless
-  python -m demo.webcam --source "photos/*.jpg" --classes person,dog
-  python -m demo.webcam --source rtsp://192.168.1.20/stream --score 0.6
-  python -m demo.webcam --view web                      on a page, for a board without a screen
-  python -m demo.webcam --count-line 0.5,0,0.5,1 --events crossings.csv
-
-keys, in the window and on the page:
-{keys}
-
-Closing the window and Ctrl-C end it too, with all files complete. In a window each picture of a
-folder is shown for a second (a key goes on at once), and the last until a key is pressed.
-"""
 _FALLBACK_SAVE = Path("out/webcam.mp4")
 
 
@@ -71,17 +48,27 @@ def main(argv: list[str] | None = None) -> int:
     Raises:
         UserError: an argument, the source or the model is at fault.
     """
-    args = _parser().parse_args(argv)
+    args = make_webcam_parser().parse_args(argv)
     if args.list_cameras:
         from demo.cameras import camera_lines
 
         for line in camera_lines():
             print(line, flush=True)
         return EXIT_OK
-    from demo.capture import open_source
+    from demo.capture import Source, is_live, open_source
 
-    with open_source(args.source, _wish(args)) as source:
+    _settle_model(args)
+    # On a page, the clip plays until somebody ends it.
+    repeat = args.view == "web" and not args.headless
+    if args.dry_run and is_live(args.source):  # no camera is opened for that
+        opened = Source(args.source or "the first camera", iter(()), live=True)
+    else:
+        opened = open_source(args.source, _wish(args), _clip(args), repeat)
+    with opened as source:
         _settle_outputs(args, source)
+        if args.dry_run:
+            print(_plan(args, source))
+            return EXIT_OK
         predictor, controls = _load(args)
         with _on_signals(source.stop):
             follower = _follower(source, controls, args)
@@ -90,90 +77,6 @@ def main(argv: list[str] | None = None) -> int:
     saved = (f"saved {saved}" for saved in files.saved)
     print(*tally.lines(), *counted, *saved, sep="\n")
     return EXIT_CHECK_FAILED if source.unreadable or files.cut_short else EXIT_OK
-
-
-def _parser() -> argparse.ArgumentParser:
-    width = max(len(key) for key, _ in KEYS)
-    keys = "\n".join(f"  {key:{width}}  {meaning}" for key, meaning in KEYS)
-    parser = make_parser(
-        "demo.webcam",
-        "Detect objects in a camera, a video, pictures or a stream, live.",
-        _EXAMPLES.format(keys=keys),
-    )
-    add = parser.add_argument
-    add(
-        "--source",
-        metavar="0|FILE|FOLDER|GLOB|URL",
-        help="camera number, video, picture, folder or glob of pictures, rtsp:// or http:// "
-        "stream; without it camera 0, or the built-in clip where there is none",
-    )
-    add_model_arguments(parser)
-    _add_camera_arguments(parser)
-    _add_view_arguments(parser)
-    _add_output_arguments(parser)
-    return parser
-
-
-def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--list-cameras", action="store_true", help="say which cameras there are, and stop")
-    add("--size", type=_size, metavar="WxH", help="to ask of a camera, such as 1280x720")
-    add("--fps", type=positive(float), metavar="N", help="to ask of a camera")
-
-
-def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--view", choices=("window", "web"), default="window", help="where to show it (window)")
-    add("--headless", action="store_true", help="show it nowhere")
-    add("--host", default="127.0.0.1", help="of the page (127.0.0.1: this machine alone)")
-    add("--port", type=_port, default=8000, metavar="N", help="of the page (8000)")
-    add("--tracks", action="store_true", help="draw the track of each object (t)")
-    add("--times", action="store_true", help="draw the times of all stages and the keys (h)")
-    add(
-        "--count-line",
-        type=parse_line,
-        metavar="X1,Y1,X2,Y2",
-        help="count what crosses it; pixels of the source, or fractions from 0 to 1",
-    )
-    add(
-        "--count-zone",
-        type=parse_zone,
-        metavar="X1,Y1,X2,Y2,X3,Y3...",
-        help="count what is in it and what has entered it; likewise",
-    )
-
-
-def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--save",
-        type=path,
-        metavar="FILE",
-        help="video with the boxes drawn: .mp4, .avi or .webm (pictures: one second each); "
-        "for a single picture also .jpg, .png ...",
-    )
-    add("--json", type=path, metavar="FILE", help="write all detections, frame by frame")
-    add(
-        "--events",
-        type=path,
-        metavar="FILE",
-        help="write who comes, goes and crosses: .csv, .jsonl",
-    )
-    add("--frames", type=positive(int), metavar="N", help="stop after N frames")
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9]\d{1,4})x([1-9]\d{1,4})", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"must be like 1280x720, got {text}")
-    return int(match[1]), int(match[2])
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 65535, got {text}")
-    return value
 
 
 def _wish(args: argparse.Namespace) -> CameraWish | None:
@@ -185,8 +88,50 @@ def _wish(args: argparse.Namespace) -> CameraWish | None:
     return CameraWish(width, height, args.fps)
 
 
+def _settle_model(args: argparse.Namespace) -> None:
+    """Where no model was named: COCO's, or the built-in one where that cannot be had."""
+    from detector.weights.presets import PRESETS, fetch_preset
+
+    if args.model is not None:
+        return
+    args.model = "coco"
+    if args.dry_run:
+        return
+    try:
+        fetch_preset(PRESETS[args.model])
+    except UserError as error:
+        args.model = "shapes"
+        print(
+            f"{str(error).partition(';')[0]}; taking the built-in model, which finds circles, "
+            "triangles, squares, stars, crosses and hearts",
+            file=sys.stderr,
+        )
+
+
+def _clip(args: argparse.Namespace) -> Clip:
+    """One in which the model finds something."""
+    from demo.clip import PHOTO_CLIP, SHAPES_CLIP
+    from detector.data.shapes import SHAPES
+    from detector.models import find_model
+
+    spec = None if args.source else find_model(args.model, args.runtime).spec
+    return SHAPES_CLIP if spec and set(spec.class_names) <= set(SHAPES) else PHOTO_CLIP
+
+
+def _plan(args: argparse.Namespace, source: Source) -> str:
+    from detector.models import find_model
+
+    outputs = ", ".join(str(file) for file in (args.save, args.json, args.events) if file)
+    where = "nowhere" if args.headless else f"in a {args.view} view"
+    return (
+        f"would detect in {source.name} with {find_model(args.model, args.runtime).in_words()}, "
+        f"show it {where}" + (f" and write {outputs}" if outputs else "")
+    )
+
+
 def _settle_outputs(args: argparse.Namespace, source: Source) -> None:
     """Decide on window and files before the model is loaded, which takes a while."""
+    from demo.events import EventLog
     from demo.files import recorder_for
     from demo.screen import why_no_window
 
@@ -199,6 +144,12 @@ def _settle_outputs(args: argparse.Namespace, source: Source) -> None:
     check_outputs([args.save, args.json, args.events], inputs=inputs)
     if args.save:
         recorder_for(args.save, source)  # refuses a name that it cannot write
+    if args.events:
+        EventLog(args.events, ())  # likewise
+    if args.view == "web" and not args.headless:
+        from demo.server import check_address
+
+        check_address(args.host, args.port)
 
 
 def _load(args: argparse.Namespace) -> tuple[Predictor, Controls]:
@@ -263,6 +214,11 @@ def _view(
         from demo.page import Page
 
         page = Page(controls, args.host, args.port)
+        if page.is_open:
+            print(
+                "warning: everyone in the network can watch and steer; there is no password",
+                file=sys.stderr,
+            )
         print(f"open {page.url}", file=sys.stderr)
         return page
     from demo.screen import Window
@@ -290,7 +246,8 @@ def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
         stop()
         signal.signal(number, before[number])
 
-    before: dict[int, Any] = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
     try:
         for number in before:
             signal.signal(number, handle)

@@ -42,7 +42,7 @@ def make_divisible(channels: float, divisor: int = 8) -> int:
 
 
 def relu6(x: Tensor, name: str) -> Tensor:
-    """min(max(x, 0), 6): bounded, so it survives 8-bit arithmetic (MobileNetV2, section 3.1)."""
+    """min(max(x, 0), 6): bounded, so it survives 8-bit arithmetic (MobileNetV2, section 4)."""
     return keras.layers.ReLU(6.0, name=name)(x)
 
 

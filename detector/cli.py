@@ -5,6 +5,7 @@ import runpy
 import sys
 
 VERBS = {
+    "quickstart": ("demo.quickstart", "make, train and try a detector in three minutes, offline"),
     "webcam": ("demo.webcam", "live detection on a camera, a video or pictures"),
     "doctor": ("demo.doctor", "what works on this machine, and mends for the rest"),
     "detect": ("detector.detect", "detect objects in pictures"),
@@ -24,7 +25,7 @@ VERBS = {
 
 def main() -> None:
     """Run the module behind a verb, by name: this room imports no other."""
-    lines = [f"  {verb:10}{text} (python -m {module})" for verb, (module, text) in VERBS.items()]
+    lines = [f"  {verb:11}{text} (python -m {module})" for verb, (module, text) in VERBS.items()]
     parser = argparse.ArgumentParser(
         prog="ssdlite",
         description="Small, fast object detection.",

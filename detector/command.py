@@ -95,6 +95,13 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """`--dry-run`, alike in every command that trains, downloads or takes long."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check all inputs, say what would be done, and stop"
+    )
+
+
 _DATA_FORMS = """
 DATA is a COCO JSON or a folder of them, a VOC folder (also a loose one), a YOLO folder or its
 data.yaml, or a YAML that names train and val; DATA:SPLIT takes one split (bccd:test).

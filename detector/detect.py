@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_CHECK_FAILED, EXIT_OK, make_parser, path, run
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, add_dry_run, make_parser, path, run
 from detector.files import check_folder, check_outputs, write_text
 from detector.model_arguments import add_model_arguments, load_predictor, model_files
 
@@ -42,6 +42,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help="write COCO results; a file name of digits is the image id, else the name is",
     )
     parser.add_argument("--draw", type=path, metavar="DIR", help="write pictures with boxes drawn")
+    add_dry_run(parser)
     return parser.parse_args(argv)
 
 
@@ -116,6 +117,9 @@ def main(argv: list[str] | None = None) -> int:
     check_outputs([args.json, args.coco], inputs=[*paths, *model_files(args.model)])
     if args.draw:
         check_folder(args.draw)
+    if args.dry_run:
+        print(_intent(args, len(paths)))
+        return EXIT_OK
     predictor = load_predictor(args)
     labels = predictor.classes.labels_of(args.classes) if args.classes else None
     with contextlib.ExitStack() as stack:
@@ -136,6 +140,19 @@ def main(argv: list[str] | None = None) -> int:
     if skipped:
         print(f"skipped {skipped} of {len(paths)} pictures", file=sys.stderr)
     return EXIT_CHECK_FAILED if skipped else EXIT_OK
+
+
+def _intent(args: argparse.Namespace, pictures: int) -> str:
+    """What would be done; the model is looked for, not loaded."""
+    from detector.models import find_model
+
+    model = find_model(args.model, args.runtime)
+    if args.classes and model.spec:
+        model.spec.classes.labels_of(args.classes)  # raises for an unknown one
+    outputs = ", ".join(str(one) for one in (args.json, args.coco, args.draw) if one)
+    return (
+        f"would detect in {pictures:,} pictures with {model.in_words()}; output {outputs or 'here'}"
+    )
 
 
 def _detect_all(

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import UserError
-from detector.command import EXIT_CHECK_FAILED, EXIT_OK, make_parser, name_list, path, run
+from detector.command import (
+    EXIT_CHECK_FAILED,
+    EXIT_OK,
+    add_dry_run,
+    make_parser,
+    name_list,
+    path,
+    run,
+)
+from detector.files import check_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
 
     from detector.artefact import DetectorSpec
     from detector.exporting.exporter import Exporter, Outcome
+    from detector.models import FoundModel
 
 _EXAMPLES = """examples:
   python -m detector.export my_run/best --to tflite --output my_run/best
@@ -66,13 +76,17 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--accept-loss", action="store_true", help="keep exports over their limit, and record that"
     )
+    add_dry_run(parser)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    _check(args)
+    model = _check(args)
+    if args.dry_run:
+        print(_intent(args, model))
+        return EXIT_OK
     from detector.models import load_model
 
     network, spec = load_model(args.model)
@@ -91,10 +105,12 @@ def main(argv: list[str] | None = None) -> int:
     return EXIT_CHECK_FAILED if refused else EXIT_OK
 
 
-def _check(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> FoundModel:
     """What need not wait until Keras has started."""
     from detector.artefact import EXPORTS
     from detector.data.open import open_dataset
+    from detector.exporting.place import check_place
+    from detector.models import find_keras_model
 
     for name in args.to:
         if name not in EXPORTS:
@@ -109,6 +125,21 @@ def _check(args: argparse.Namespace) -> None:
             )
     if args.images and not (args.calibrate or args.data):
         raise UserError("--images belongs to --data or --calibrate, which are missing")
+    check_folder(args.output)
+    found = find_keras_model(args.model)
+    if found.spec:  # of a preset and of a .npz only the weights tell
+        check_place(args.output, found.spec)
+    return found
+
+
+def _intent(args: argparse.Namespace, model: FoundModel) -> str:
+    """What would be done."""
+    nms = ", also with post-processing inside" if args.with_nms else ""
+    data = args.data or args.calibrate
+    return (
+        f"would export {model.in_words()} to {', '.join(args.to)}{nms}, each compared on "
+        f"{data or 'a photo'}; output {args.output}"
+    )
 
 
 def _pictures(

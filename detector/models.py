@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from configs.errors import UserError
 from detector import artefact
@@ -13,14 +13,50 @@ from detector.files import check_folder
 from detector.runtimes import SUFFIXES, Runtime, open_runtime
 from detector.runtimes.graph import EngineOptions
 from detector.weights.download import cache_folder
-from detector.weights.presets import PRESETS, exported_folder, load_preset, official_spec
+from detector.weights.presets import (
+    PRESETS,
+    exported_folder,
+    fetch_preset,
+    load_preset,
+    official_spec,
+)
 
 AUTO = "auto"
 """As a runtime: the fastest on this machine."""
 
 
+BUILT_IN = {"shapes": Path(__file__).parent / "built_in" / "shapes"}
+"""Model folders that come with the program, by name."""
+
 KERAS_ALONE = "there is no other format; python -m detector.export makes faster ones"
 """Why Keras, where the fastest was asked for."""
+
+
+class FoundModel(NamedTuple):
+    """A detector that is there; nothing of it is loaded but its description.
+
+    Attributes:
+        name: as asked for.
+        kind: what it is.
+        path: of the folder or the file; of a preset, of its folder in the cache.
+        formats: of its network; several where the fastest is still to be found.
+        spec: describes it; None where only its weights tell: of a preset and of a `.npz`.
+    """
+
+    name: str
+    kind: Literal["preset", "folder", "file"]
+    path: Path
+    formats: tuple[str, ...] = ("keras",)
+    spec: DetectorSpec | None = None
+
+    def in_words(self) -> str:
+        """Its name, and what would run or be fetched."""
+        if self.kind == "preset":
+            files = [self.path / remote.name for remote in PRESETS[self.name].files]
+            is_here = all(file.exists() for file in files)
+            return f"{self.name} ({'in the cache' if is_here else 'to be downloaded'})"
+        choice = "the fastest of " if len(self.formats) > 1 else ""
+        return f"{self.name} ({choice}{', '.join(self.formats)})"
 
 
 class OpenModel(NamedTuple):
@@ -55,20 +91,65 @@ def open_model(
     Raises:
         UserError: there is no such model or runtime, or it is damaged.
     """
+    found, options = find_model(model, runtime), options or EngineOptions()
+    if found.kind == "preset" and runtime == AUTO and (exported := _exported_preset(model)):
+        found = find_model(str(exported), AUTO)
+    format_name, why = found.formats[0], ""
+    if runtime == AUTO and found.kind == "folder" and found.spec:
+        from detector.runtimes.fastest import choose
+
+        format_name, why = choose(found.path, found.spec, options)
+    if format_name == "keras":
+        return _open_keras(found, options)._replace(why=KERAS_ALONE if runtime == AUTO else "")
+    return _open_graph(found, format_name, options)._replace(why=why)
+
+
+def find_model(model: str, runtime: str | None = None) -> FoundModel:
+    """Find what `open_model` would open; no network is loaded, and nothing is fetched.
+
+    Args:
+        model: as `open_model`.
+        runtime: as `open_model`.
+
+    Raises:
+        UserError: there is no such model or runtime, or its description is damaged.
+    """
     if runtime not in (None, AUTO, *artefact.FILES):
         raise UserError(f"unknown runtime {runtime!r}; use {AUTO} or {', '.join(artefact.FILES)}")
-    options, path = options or EngineOptions(), Path(model)
-    kind = "preset" if model in PRESETS else _kind(model)
+    path, kind = _place(model)
     if kind == "file" and path.suffix.lower() in SUFFIXES:
-        return _open_file(path, runtime, options)
+        return _find_file(model, path, runtime)
     if kind == "folder":
-        return _open_folder(path, runtime, options)
-    if kind == "preset" and runtime == AUTO and (exported := _exported_preset(model)):
-        return _open_folder(exported, AUTO, options)
+        return _find_folder(model, path, runtime)
     if runtime not in (None, AUTO, "keras") and kind is not None:
         raise UserError(f"{model} runs in Keras alone; name a model folder that holds {runtime}")
-    opened = _open_keras(model, options)
-    return opened._replace(why=KERAS_ALONE) if runtime == AUTO else opened
+    return find_keras_model(model)
+
+
+def find_keras_model(model: str) -> FoundModel:
+    """Find what `load_model` would load; as `find_model`.
+
+    Raises:
+        UserError: there is no such model, it is none of Keras, or its description is damaged.
+    """
+    path, kind = _place(model)
+    if kind == "preset":
+        return FoundModel(model, kind, path)
+    if kind == "folder":
+        spec = artefact.read_spec(path)
+        if "keras" not in artefact.formats(path):
+            raise UserError(f"{path} holds no {artefact.NETWORK}")
+        return FoundModel(model, kind, path, spec=spec)
+    if kind == "file" and path.suffix == ".npz":
+        return FoundModel(model, kind, path)
+    if kind == "file" and path.suffix.lower() in SUFFIXES:
+        raise UserError(f"{model} holds no Keras network; name the model it was exported from")
+    what = "is not a model file this program reads" if kind == "file" else "is no model"
+    known = ", ".join((*PRESETS, *BUILT_IN))
+    raise UserError(
+        f"{model!r} {what}; use a preset ({known}), a model folder, "
+        "or a .tflite, .onnx, .xml or .npz file"
+    )
 
 
 def _exported_preset(preset: str) -> Path | None:
@@ -79,43 +160,35 @@ def _exported_preset(preset: str) -> Path | None:
             check_folder(folder)
         except UserError:
             return None
-        from detector.exporting.presets import export_preset  # loads TensorFlow
+        fetch_preset(PRESETS[preset])  # before TensorFlow takes its seconds
+        start_keras()
+        from detector.exporting.presets import export_preset
 
         export_preset(preset, folder)
     return folder
 
 
-def _open_file(path: Path, runtime: str | None, options: EngineOptions) -> OpenModel:
+def _find_file(model: str, path: Path, runtime: str | None) -> FoundModel:
     own = SUFFIXES[path.suffix.lower()]
     if runtime not in (None, AUTO) and not _engine(runtime) == own:
         raise UserError(f"{path} runs in {own}, not in {runtime}")
     if not artefact.is_artefact(path.parent):
         raise UserError(f"{path} has no {artefact.DESCRIPTION} beside it, which describes it")
-    spec = artefact.read_spec(path.parent)
-    return OpenModel(open_runtime(path, spec, options), spec, path)
+    return FoundModel(model, "file", path, (own,), artefact.read_spec(path.parent))
 
 
-def _open_folder(folder: Path, runtime: str | None, options: EngineOptions) -> OpenModel:
-    spec = artefact.read_spec(folder)
-    if runtime == AUTO:
-        from detector.runtimes.fastest import choose
-
-        choice = choose(folder, spec, options)
-        opened = _open_folder(folder, choice.format, options)
-        return opened._replace(why=KERAS_ALONE if choice.format == "keras" else choice.why)
-    present = artefact.formats(folder)
+def _find_folder(model: str, folder: Path, runtime: str | None) -> FoundModel:
+    spec, present = artefact.read_spec(folder), artefact.formats(folder)
     if not present:
         raise UserError(f"{folder} holds no network, only its {artefact.DESCRIPTION}")
-    runtime = runtime or present[0]
-    if runtime not in present:
+    if runtime not in (None, AUTO, *present):
         raise UserError(
             f"{folder} holds no {artefact.FILES[runtime]}; export the model, or name another "
             f"runtime: {', '.join(present)}"
         )
-    if runtime == "keras":
-        return _open_keras(str(folder), options)
-    file = folder / artefact.FILES[runtime]
-    return OpenModel(open_runtime(file, spec, options), spec, file)
+    able = [name for name in present if name != "keras"] or present
+    formats = able if runtime == AUTO else [runtime or present[0]]
+    return FoundModel(model, "folder", folder, tuple(formats), spec)
 
 
 def _engine(format_name: str) -> str:
@@ -123,14 +196,18 @@ def _engine(format_name: str) -> str:
     return SUFFIXES.get(Path(artefact.FILES[format_name]).suffix, "keras")
 
 
-def _open_keras(model: str, options: EngineOptions) -> OpenModel:
+def _open_graph(found: FoundModel, format_name: str, options: EngineOptions) -> OpenModel:
+    assert found.spec, "graphs are described beside them"
+    file = found.path / artefact.FILES[format_name] if found.kind == "folder" else found.path
+    return OpenModel(open_runtime(file, found.spec, options), found.spec, file)
+
+
+def _open_keras(found: FoundModel, options: EngineOptions) -> OpenModel:
     options.require_no("Keras", "device", "delegate")
-    network, spec = load_model(model, options.threads)
+    network, spec = _load(found, options.threads)
     from detector.runtimes.keras_model import KerasRuntime
 
-    file = cache_folder() / model if model in PRESETS else Path(model)
-    if model not in PRESETS and file.is_dir():
-        file = file / artefact.NETWORK
+    file = found.path / artefact.NETWORK if found.kind == "folder" else found.path
     return OpenModel(KerasRuntime(network), spec, file)
 
 
@@ -144,32 +221,25 @@ def load_model(model: str, threads: int | None = None) -> LoadedModel:
     Raises:
         UserError: it is none of these, cannot be fetched, or is damaged.
     """
+    return _load(find_keras_model(model), threads)
+
+
+def _load(found: FoundModel, threads: int | None) -> LoadedModel:
+    if found.kind == "preset":
+        return load_preset(PRESETS[found.name], threads)
+    start_keras(threads)
+    return artefact.load(found.path) if found.kind == "folder" else _load_npz(found.path)
+
+
+def _place(model: str) -> tuple[Path, Literal["preset", "folder", "file"] | None]:
+    """Where a model is, and what is there."""
     if model in PRESETS:
-        return load_preset(PRESETS[model], threads)
-    path, kind = Path(model), _kind(model)
-    if kind == "folder":
-        artefact.read_spec(path)  # refuses another folder before Keras takes its seconds
-        start_keras(threads)
-        return artefact.load(path)
-    if kind == "file" and path.suffix == ".npz":
-        start_keras(threads)
-        return _load_npz(path)
-    if kind == "file" and path.suffix.lower() in SUFFIXES:
-        raise UserError(f"{model} holds no Keras network; name the model it was exported from")
-    what = "is not a model file this program reads" if kind == "file" else "is no model"
-    known = ", ".join(PRESETS)
-    raise UserError(
-        f"{model!r} {what}; use a preset ({known}), a model folder, "
-        "or a .tflite, .onnx, .xml or .npz file"
-    )
-
-
-def _kind(model: str) -> str | None:
-    path = Path(model)
+        return cache_folder() / model, "preset"
+    path = BUILT_IN.get(model, Path(model))
     try:  # Path("") would be the current folder
-        return "folder" if model and path.is_dir() else "file" if path.is_file() else None
+        return path, "folder" if model and path.is_dir() else "file" if path.is_file() else None
     except OSError:  # a name too long for the file system
-        return None
+        return path, None
 
 
 def _load_npz(path: Path) -> LoadedModel:

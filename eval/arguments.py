@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import UserError
-from detector.command import add_data_arguments, make_parser, name_list, path
+from detector.command import add_data_arguments, add_dry_run, make_parser, name_list, path
 from detector.model_arguments import model_files
 
 if TYPE_CHECKING:
+    from detector.data.dataset import Dataset
     from eval.scored import ScoredSet
 
 
@@ -30,6 +31,7 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", metavar="NAME", help="of a model folder: keras, tflite, onnx")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
     parser.add_argument("--json", type=path, metavar="FILE", help="write figures and settings")
+    add_dry_run(parser)
 
 
 def input_files(args: argparse.Namespace) -> list[Path]:
@@ -52,10 +54,38 @@ def make_scored(args: argparse.Namespace) -> ScoredSet:
     """
     from eval.run import score, score_file
 
-    if (args.model is None) == (args.detections is None):
-        raise UserError("name either a MODEL to run or --detections FILE to score")
+    _require_one(args)
     if args.detections:
         return score_file(args.detections, args.data, images=args.images, classes=args.classes)
     return score(
         args.model, args.data, images=args.images, runtime=args.runtime, classes=args.classes
     )
+
+
+def scoring_intent(args: argparse.Namespace) -> str:
+    """What `make_scored` would do, in words.
+
+    Raises:
+        UserError: as `make_scored`, as far as that shows without loading a network.
+    """
+    from eval.run import find_scored, find_scored_file
+
+    _require_one(args)
+    chosen = {"images": args.images, "classes": args.classes}
+    if args.detections:
+        dataset, _ = find_scored_file(args.detections, args.data, **chosen)
+        what = str(args.detections)
+    else:
+        dataset, model = find_scored(args.model, args.data, runtime=args.runtime, **chosen)
+        what = model.in_words()
+    return f"would score {what} on {dataset.name}: {in_figures(dataset)}"
+
+
+def in_figures(dataset: Dataset) -> str:
+    """How much there is to score."""
+    return f"{len(dataset):,} pictures, {len(dataset.classes)} classes"
+
+
+def _require_one(args: argparse.Namespace) -> None:
+    if (args.model is None) == (args.detections is None):
+        raise UserError("name either a MODEL to run or --detections FILE to score")

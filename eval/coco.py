@@ -16,6 +16,7 @@ from eval.arguments import (
     input_files,
     make_scored,
     make_scoring_parser,
+    scoring_intent,
 )
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ def main(argv: list[str] | None = None) -> int:
     check_outputs(outputs, inputs=input_files(args))
     if args.report:
         check_folder(args.report)
+    if args.dry_run:
+        print(scoring_intent(args))
+        return EXIT_OK
     scored = make_scored(args)
     from eval.evaluator import evaluate
 

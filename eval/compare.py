@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.command import EXIT_OK, add_data_arguments, make_parser, path, run
+from detector.command import EXIT_OK, add_data_arguments, add_dry_run, make_parser, path, run
 from detector.files import check_folder, check_outputs, write_text
 from detector.model_arguments import model_files
-from eval.arguments import data_files
+from eval.arguments import data_files, in_figures
 
 if TYPE_CHECKING:
+    from detector.data.dataset import Dataset
     from eval.bootstrap import Interval
     from eval.comparison import Comparison
     from eval.scored import ScoredSet
@@ -46,6 +47,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_data_arguments(parser)
     parser.add_argument("--json", type=path, metavar="FILE", help="write the figures")
     parser.add_argument("--report", type=path, metavar="DIR", help="write a page with pictures")
+    add_dry_run(parser)
     return parser.parse_args(argv)
 
 
@@ -56,6 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     check_outputs([args.json], [*inputs, *data_files(args.data)])
     if args.report:
         check_folder(args.report)
+    if args.dry_run:
+        print(_intent(args))
+        return EXIT_OK
     from eval.comparison import compare, to_json
 
     a, b = (_score(one, args.data, args.images) for one in (args.a, args.b))
@@ -73,6 +78,20 @@ def main(argv: list[str] | None = None) -> int:
 
 def _is_file_of_detections(name: str) -> bool:
     return name.lower().endswith(".json")
+
+
+def _intent(args: argparse.Namespace) -> str:
+    """What would be compared; models are looked for, not loaded."""
+    from eval.run import find_scored, find_scored_file
+
+    def find(name: str) -> tuple[Dataset, str]:
+        if _is_file_of_detections(name):
+            return find_scored_file(Path(name), args.data, images=args.images)[0], name
+        dataset, model = find_scored(name, args.data, images=args.images)
+        return dataset, model.in_words()
+
+    (dataset, a), (_, b) = find(args.a), find(args.b)
+    return f"would compare {a} with {b} on {dataset.name}: {in_figures(dataset)}"
 
 
 def _score(name: str, data: str, images: Path | None) -> ScoredSet:

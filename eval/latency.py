@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_OK, make_parser, name_list, path, positive, run
+from detector.command import EXIT_OK, add_dry_run, make_parser, name_list, path, positive, run
 from detector.files import check_outputs, write_text
 from detector.model_arguments import model_files
 
@@ -71,6 +71,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--plot", type=path, metavar="FILE", help="draw speed against mAP (.svg, .png)"
     )
+    add_dry_run(parser)
     return parser.parse_args(argv)
 
 
@@ -90,6 +91,9 @@ def main(argv: list[str] | None = None) -> int:
     from eval.latency_rounds import measure
 
     contenders = _contenders(args)
+    if args.dry_run:
+        print(_intent(args, contenders))
+        return EXIT_OK
     with _pictures(args.data, args.images) as (source, pictures):
         accuracy = _accuracies(contenders, args.data, args.images) if args.data else None
         results = to_results(measure(contenders, pictures, args.rounds), accuracy)
@@ -116,22 +120,21 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"cannot write {args.plot}: a plot is {' or '.join(_PLOTS)}")
     if args.images and not args.data:
         raise UserError("--images belongs to --data, which is missing")
+    from detector.models import find_model
     from detector.runtimes import open_graph
 
     for peer in args.peer:
         open_graph(peer)
-    from detector.weights.presets import PRESETS
-
     for model in args.models:
-        if model not in PRESETS and Path(model).is_dir():
-            _require_networks(Path(model), args.runtime or ["keras"])
+        found = find_model(model)
+        if found.kind == "folder":
+            _require_networks(found.path, args.runtime or ["keras"])
 
 
 def _require_networks(folder: Path, runtimes: Sequence[str]) -> None:
     """Show that a model folder holds a network for each runtime; none is opened."""
-    from detector.artefact import FILES, read_spec
+    from detector.artefact import FILES
 
-    read_spec(folder)
     for runtime in runtimes:
         if runtime not in FILES:
             raise UserError(f"unknown runtime {runtime!r}; use one of {', '.join(FILES)}")
@@ -144,18 +147,40 @@ def _require_networks(folder: Path, runtimes: Sequence[str]) -> None:
 def _contenders(args: argparse.Namespace) -> list[Contender]:
     """Every model in every runtime asked for, then the peers, each with every thread count."""
     from detector.machine import usable_cores
+    from detector.models import find_model
     from eval.latency_worker import Contender
 
     threads = args.threads or [usable_cores()]
-    runtimes = {model: args.runtime if Path(model).is_dir() else None for model in args.models}
     ours = [
         Contender(model, count, runtime)
         for model in args.models
-        for runtime in runtimes[model] or [None]
+        for runtime in (find_model(model).kind == "folder" and args.runtime) or [None]
         for count in threads
     ]
     peers = [Contender(str(peer), count, is_peer=True) for peer in args.peer for count in threads]
     return list(dict.fromkeys(ours + peers))
+
+
+def _intent(args: argparse.Namespace, contenders: Sequence[Contender]) -> str:
+    """What would be timed; of a data set, whether the models can be measured on it."""
+    from detector.models import find_model
+    from eval.run import find_scored
+
+    def in_words(one: Contender) -> str:
+        name = one.model if one.is_peer else find_model(one.model, one.runtime).in_words()
+        return f"{name} in {one.threads} threads"
+
+    intent = f"would time {', '.join(map(in_words, contenders))}, {args.rounds} rounds"
+    if not args.data:
+        return f"{intent} on one photo"
+    for model, runtime in _engines(contenders):
+        find_scored(model, args.data, images=args.images, runtime=runtime)
+    return f"{intent} on pictures of {args.data}, and measure mAP there"
+
+
+def _engines(contenders: Sequence[Contender]) -> list[tuple[str, str | None]]:
+    """Each model of ours in each runtime; the threads of an engine change no figure."""
+    return list(dict.fromkeys((one.model, one.runtime) for one in contenders if not one.is_peer))
 
 
 @contextlib.contextmanager
@@ -198,9 +223,8 @@ def _settings(rounds: int, source: str, pictures: int) -> dict[str, Any]:
 def _accuracies(
     contenders: Sequence[Contender], data: str, images: Path | None
 ) -> list[Mapping[str, float]]:
-    """AP and AP50 of each contender; the threads of an engine change neither."""
-    engines = dict.fromkeys((one.model, one.runtime) for one in contenders if not one.is_peer)
-    found = {engine: _accuracy(*engine, data, images) for engine in engines}
+    """AP and AP50 of each contender."""
+    found = {engine: _accuracy(*engine, data, images) for engine in _engines(contenders)}
     return [{} if one.is_peer else found[one.model, one.runtime] for one in contenders]
 
 

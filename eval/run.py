@@ -10,10 +10,11 @@ from pathlib import Path
 
 from configs.errors import UserError
 from detector.classes import ClassMap
+from detector.data.dataset import Dataset
 from detector.data.open import open_dataset
 from detector.data.orientation import read_sample, settle_on_disk
 from detector.machine import usable_cores
-from detector.models import AUTO
+from detector.models import AUTO, FoundModel, find_model
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
@@ -53,9 +54,7 @@ def score(
     Raises:
         UserError: either cannot be read, or they share no class.
     """
-    if runtime == AUTO:
-        raise UserError(f"figures must not depend on the machine: name a format, not {AUTO}")
-    dataset = open_dataset(data, images)
+    dataset, _ = find_scored(model, data, images=images, runtime=runtime, classes=classes)
 
     def load(threads: int | None = None) -> Predictor:
         return Predictor.load(
@@ -90,6 +89,26 @@ def score(
     return ScoredSet(first.name, dataset.name, scored, pictures, settings, counts)
 
 
+def find_scored(
+    model: str,
+    data: str,
+    *,
+    images: Path | None = None,
+    runtime: str | None = None,
+    classes: Sequence[str] | None = None,
+) -> tuple[Dataset, FoundModel]:
+    """Find what `score` would run and read, as far as that goes without loading a network.
+
+    Raises:
+        UserError: as `score`; of a model that only its weights describe, not for its classes.
+    """
+    if runtime == AUTO:
+        raise UserError(f"figures must not depend on the machine: name a format, not {AUTO}")
+    dataset, found = open_dataset(data, images), find_model(model, runtime)
+    scored_classes(found.spec.classes if found.spec else None, dataset.classes, classes)
+    return dataset, found
+
+
 def score_file(
     file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
 ) -> ScoredSet:
@@ -104,9 +123,8 @@ def score_file(
     Raises:
         UserError: either cannot be read, or the file does not belong to the data set.
     """
-    dataset = open_dataset(data, images)
+    dataset, found = find_scored_file(file, data, images=images, classes=classes)
     scored = scored_classes(None, dataset.classes, classes)
-    found = read_detections(file, dataset)
     pictures = [
         Scored(
             truth_of(_upright(sample), dataset.classes, scored),
@@ -119,6 +137,19 @@ def score_file(
     if len({picture.sample.image_id for picture in pictures}) < len(pictures):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
     return ScoredSet(file.stem, dataset.name, scored, pictures, settings)
+
+
+def find_scored_file(
+    file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
+) -> tuple[Dataset, list[Detections]]:
+    """Read what `score_file` would score.
+
+    Raises:
+        UserError: as `score_file`.
+    """
+    dataset = open_dataset(data, images)
+    scored_classes(None, dataset.classes, classes)
+    return dataset, read_detections(file, dataset)
 
 
 def predict_all(

@@ -14,6 +14,7 @@ from eval.arguments import (
     input_files,
     make_scored,
     make_scoring_parser,
+    scoring_intent,
 )
 
 _EXAMPLES = """examples:
@@ -38,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
     check_outputs([args.json], inputs=input_files(args))
+    if args.dry_run:
+        print(scoring_intent(args))
+        return EXIT_OK
     scored = make_scored(args)
     from eval.voc_protocol import VocFigures, voc_figures
 

@@ -40,8 +40,7 @@ def main() -> None:
         for name, worker in workers.items():
             seconds[name].append(_ask(worker))
     print(
-        f"| {_BATCH} pictures of {_SIZE} px | s a step | images/s | against stock "
-        "| fastest turns |"
+        f"| {_BATCH} pictures of {_SIZE} px | s a step | images/s | against stock | fastest turns |"
     )
     print("|---|---|---|---|---|")
     for name, times in seconds.items():

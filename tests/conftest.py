@@ -137,6 +137,12 @@ def _xml(name, *corners, difficult=0) -> str:
     return f"<object>{head}<bndbox>{box}</bndbox></object>"
 
 
+@pytest.fixture(scope="session")
+def voc_maker() -> type[VocMaker]:
+    """Writes VOC folders: `voc_maker(folder)`."""
+    return VocMaker
+
+
 @pytest.fixture
 def voc(tmp_path) -> VocMaker:
     return VocMaker(tmp_path / "voc")

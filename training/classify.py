@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import UserError
 from detector.command import EXIT_CHECK_FAILED, EXIT_OK, run
 from detector.files import check_outputs, write_text
-from training.classify_arguments import LEAST_SIDE, MOST_SIDE, TOP, parse
+from training.classify_arguments import LEAST_SIDE, MOST_SIDE, TOP, complete, parse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,8 +47,12 @@ def _train(args: argparse.Namespace) -> int:
     from detector.data.write import check_new_folder
 
     check_new_folder(args.output)
-    _complete(args)
-    data, train, held_out = _read(args)
+    complete(args)
+    data = _open(args)
+    if args.dry_run:
+        _say([_intent(args, data)])
+        return EXIT_OK
+    train, held_out = _read(args, data)
     mirror = not is_grey(train.images) if args.mirror is None else args.mirror
     from detector.backend import start_keras
 
@@ -78,25 +82,6 @@ def _train(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _complete(args: argparse.Namespace) -> None:
-    """What the command leaves open is as the recipe says, or by default."""
-    from configs.load import load_config
-    from configs.schema import Config
-
-    config = load_config(args.config) if args.config else Config()
-    recipe = config.classifier
-    for name, value in {
-        "network": recipe.network,
-        "width": recipe.width_multiplier,
-        "resolution": recipe.resolution,
-        "epochs": recipe.epochs,
-        "mirror": recipe.mirror,
-        "seed": config.seed,
-    }.items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
-
-
 def _fit(
     args: argparse.Namespace, data: ClassData, train: Loaded, held_out: Loaded, recipe: Recipe
 ) -> Classifier:
@@ -122,20 +107,36 @@ def _fit(
     )
 
 
-def _read(args: argparse.Namespace) -> tuple[ClassData, Loaded, Loaded]:
-    """The data, and its two splits at the size of the network's input."""
-    from training.class_data import load_pictures, usual_side
+def _open(args: argparse.Namespace) -> ClassData:
+    """The data; where no resolution was asked for, it is chosen by them."""
+    from training.class_data import usual_side
     from training.class_open import open_class_data
 
     data = open_class_data(args.data)
     _say(data.notes)
-    size = args.resolution
-    if size is None:
+    if args.resolution is None:
         # Twice the pictures' size: of a small picture a network of stride 32 leaves one cell.
         fitting = 2 * usual_side(data.splits["train"]) // _STRIDE * _STRIDE
-        size = min(max(fitting, LEAST_SIDE), MOST_SIDE)
-    train = load_pictures(data.splits["train"], size, "train")
-    held_out = load_pictures(data.split(None), size, data.held_out)
+        args.resolution = min(max(fitting, LEAST_SIDE), MOST_SIDE)
+    return data
+
+
+def _intent(args: argparse.Namespace, data: ClassData) -> str:
+    train, held_out = len(data.splits["train"]), len(data.split(None))
+    network = f"{args.network}, width {args.width:g}, {args.resolution} px"
+    return (
+        f"would train {network}, on {data.name}: {data.form}, {len(data.classes)} classes, "
+        f"{train:,} pictures, {args.epochs or '30 or more'} epochs; "
+        f"{held_out:,} pictures to measure on; output {args.output}"
+    )
+
+
+def _read(args: argparse.Namespace, data: ClassData) -> tuple[Loaded, Loaded]:
+    """Its two splits at the size of the network's input."""
+    from training.class_data import load_pictures
+
+    train = load_pictures(data.splits["train"], args.resolution, "train")
+    held_out = load_pictures(data.split(None), args.resolution, data.held_out)
     _name_failed([*train.failed, *held_out.failed])
     if len(set(train.labels.tolist())) < 2:
         raise UserError(f"{data.name}: only pictures of one class can be read, and two are needed")
@@ -145,7 +146,7 @@ def _read(args: argparse.Namespace) -> tuple[ClassData, Loaded, Loaded]:
             f"train {len(train.labels):,}, {data.held_out} {len(held_out.labels):,} pictures"
         ]
     )
-    return data, train, held_out
+    return train, held_out
 
 
 def is_grey(images: np.ndarray) -> bool:
@@ -183,6 +184,9 @@ def _predict(args: argparse.Namespace) -> int:
 
     pictures = find_images(args.pictures)
     check_outputs([args.json], pictures)
+    if args.dry_run:
+        _say([f"would name {len(pictures):,} pictures with {_model_in_words(args.model)}"])
+        return EXIT_OK
     classifier = _open_model(args.model)
     results = []
     for picture in pictures:
@@ -205,6 +209,13 @@ def _top_classes(classifier: Classifier, image: np.ndarray) -> list[dict[str, An
     best = probabilities.argsort(kind="stable")[::-1][:TOP].tolist()
     names = classifier.spec.classes
     return [{"class": names[i], "probability": float(probabilities[i])} for i in best]
+
+
+def _model_in_words(model: str) -> str:
+    from training.classifier_run import IMAGENET, read_spec
+
+    is_own = model != IMAGENET
+    return f"{model} ({read_spec(Path(model)).network if is_own else 'perhaps to be downloaded'})"
 
 
 def _open_model(model: str) -> Classifier:

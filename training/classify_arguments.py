@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from detector.command import make_parser, path, positive
+from detector.command import add_dry_run, make_parser, path, positive
 
 _NETWORKS = ("mobilenet_v1", "mobilenet_v2")
 LEAST_SIDE, MOST_SIDE = 64, 128  # px, of an input size chosen by the data
@@ -60,6 +60,29 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def complete(args: argparse.Namespace) -> None:
+    """What `train` leaves open becomes as the recipe says, or by default.
+
+    Raises:
+        UserError: there is no such recipe, or it is wrong.
+    """
+    from configs.load import load_config
+    from configs.schema import Config
+
+    config = load_config(args.config) if args.config else Config()
+    recipe = config.classifier
+    for name, value in {
+        "network": recipe.network,
+        "width": recipe.width_multiplier,
+        "resolution": recipe.resolution,
+        "epochs": recipe.epochs,
+        "mirror": recipe.mirror,
+        "seed": config.seed,
+    }.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+
+
 def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     parser.add_argument(
@@ -94,6 +117,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="also show pictures mirrored (yes, unless all are grey as digits and letters are)",
     )
     _add_json(parser)
+    add_dry_run(parser)
 
 
 def _seed(text: str) -> int:
@@ -123,6 +147,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         help="what train wrote, or MobileNetV2 with the 1000 classes of ImageNet",
     )
     _add_json(parser)
+    add_dry_run(parser)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import math
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from configs.errors import UserError
-from detector.command import EXIT_OK, add_data_arguments, make_parser, path, positive, run
+from detector.command import (
+    EXIT_OK,
+    add_data_arguments,
+    add_dry_run,
+    make_parser,
+    path,
+    positive,
+    run,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from configs.schema import Config
-    from training.run import Request, Result
+    from training.run import Result
     from training.run_folder import Origin, RunFolder
+    from training.task import Task
 
 _EXAMPLES = """examples:
   python -m training.train --data my_data/ --output my_run
@@ -57,6 +67,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--overfit", type=positive(int), metavar="N", help="learn N pictures by heart: a test"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    add_dry_run(parser)
     args = parser.parse_args(argv)
     if args.data is None and not args.resume:
         parser.error("the following arguments are required: --data")
@@ -79,15 +90,44 @@ def main(argv: list[str] | None = None) -> int:
     if args.resume and folder.is_complete:
         print(f"the run in {args.output} is complete; there is nothing to resume")
         return EXIT_OK
-    request = _to_resume(args, folder) if args.resume else _to_begin(args, folder)
-    from training.run import begin, go_on
+    checked = _to_resume(args, folder) if args.resume else _to_begin(args, folder)
+    if args.dry_run:
+        print(_intent(checked, args))
+        return EXIT_OK
+    from detector.backend import start_keras
 
+    start_keras()
+    from training.run import Request, begin, go_on
+
+    request = Request(checked.config, checked.task, folder, checked.origin)
     result = (go_on if args.resume else begin)(request, print)
     _say(result, args.output, request.task.data)
     return EXIT_OK
 
 
-def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Request:
+class _Checked(NamedTuple):
+    """What a run is made of, as `training.run.Request` has it."""
+
+    config: Config
+    task: Task
+    origin: Origin
+
+
+def _intent(checked: _Checked, args: argparse.Namespace) -> str:
+    """What would be done, in words."""
+    config, task, origin = checked
+    steps = math.ceil(len(task.training) / config.loader.batch_size)
+    data = f"{origin.data}: {len(task.training):,} pictures, {len(task.classes)} classes"
+    work = f"{origin.epochs} epochs of {steps} steps"
+    if args.resume:
+        return f"would go on with the run in {args.output} on {data}, {work}"
+    return (
+        f"would train on {data}, {work}, from {_start_in_words(origin.start)}; "
+        f"{len(task.validation):,} pictures to validate; output {args.output}"
+    )
+
+
+def _to_begin(args: argparse.Namespace, folder: RunFolder) -> _Checked:
     from training.run_folder import Origin
 
     folder.require_new()
@@ -101,10 +141,11 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Request:
         epochs=config.train.epochs,
         fingerprint="",
     )
-    return _request(config, folder, origin)
+    _start_in_words(origin.start)  # raises where there is no such start
+    return _checked(config, origin)
 
 
-def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Request:
+def _to_resume(args: argparse.Namespace, folder: RunFolder) -> _Checked:
     """What the run's folder says; what the command says besides must be the same.
 
     Raises:
@@ -127,13 +168,13 @@ def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Request:
             f"{folder.path} was begun otherwise: {', '.join(changed)}; resume it with --output and "
             f"--resume alone, or begin another run{folder.as_start}"
         )
-    request = _request(config, folder, origin)
-    if request.origin.fingerprint != origin.fingerprint:
+    checked = _checked(config, origin)
+    if checked.origin.fingerprint != origin.fingerprint:
         raise UserError(
             f"{origin.data} is not what it was when {folder.path} was begun; begin another run"
             f"{folder.as_start}"
         )
-    return request
+    return checked
 
 
 def _config(
@@ -153,12 +194,10 @@ def _normal(name: str | None) -> str | None:
     return name and os.path.normpath(name)
 
 
-def _request(config: Config, folder: RunFolder, origin: Origin) -> Request:
-    """Read the data set, and start Keras."""
+def _checked(config: Config, origin: Origin) -> _Checked:
+    """Read the data set."""
     from dataclasses import replace
-    from pathlib import Path
 
-    from detector.backend import start_keras
     from detector.data.open import open_dataset
     from training.task import Task
 
@@ -172,10 +211,24 @@ def _request(config: Config, folder: RunFolder, origin: Origin) -> Request:
     task = Task.of(training, validation)
     if origin.overfit:
         task = task.overfitting(origin.overfit)
-    start_keras()
-    from training.run import Request
+    return _Checked(config, task, replace(origin, fingerprint=task.fingerprint))
 
-    return Request(config, task, folder, replace(origin, fingerprint=task.fingerprint))
+
+def _start_in_words(start: str) -> str:
+    """Which of its sources `training.start.start_from` would take; none is loaded."""
+    from detector.artefact import is_artefact
+    from detector.models import find_keras_model
+    from training import classifier_run
+
+    folder = Path(start)
+    if start in ("none", "imagenet") or folder.suffix == ".h5":
+        return "random weights" if start == "none" else start
+    with contextlib.suppress(OSError):  # a name too long for the file system
+        if (folder / classifier_run.DESCRIPTION).is_file():
+            return f"{start} ({classifier_run.read_spec(folder).network})"
+        if is_artefact(folder / "best"):
+            start = str(folder / "best")
+    return find_keras_model(start).in_words()
 
 
 def _say(result: Result, output: object, data: str) -> None:

@@ -15,7 +15,6 @@ from detector.artefact import (
     is_artefact,
     read_spec,
 )
-from detector.exporting.nms_check import nms_file
 from detector.files import atomic_folder, atomic_path, check_folder, write_text
 
 
@@ -56,6 +55,8 @@ def place(
     Raises:
         UserError: the folder cannot be written to.
     """
+    from detector.exporting.nms_check import nms_file  # loads Keras
+
     known = read_spec(folder).exports if is_artefact(folder) else {}
     described = spec.model_copy(update={"exports": {**known, **exports}})
     # The description first: what was accepted in spite of a loss never stands there without it.

@@ -68,15 +68,16 @@ def choose(folder: Path, spec: DetectorSpec, options: EngineOptions) -> Choice:
     if _is_of(known.get(key), able):
         return _best(known[key], "")
     runtimes, refusals = _open(folder, able, spec, options)
+    refused = "; ".join(dict.fromkeys(refusals))  # formats of one engine say the same
     if not runtimes:
         if (folder / artefact.NETWORK).is_file() and options == EngineOptions(options.threads):
-            return Choice("keras", "; ".join(refusals))
-        raise UserError("; ".join(refusals))
+            return Choice("keras", refused)
+        raise UserError(refused)
     if len(runtimes) == 1:
-        return Choice(next(iter(runtimes)), "; ".join(refusals))
+        return Choice(next(iter(runtimes)), refused)
     times = measure(runtimes, spec.model.input_size)
     _keep(store, {**known, key: times})
-    return _best(times, "; ".join(refusals))
+    return _best(times, refused)
 
 
 def _best(times: Mapping[str, float], refused: str) -> Choice:

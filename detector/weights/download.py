@@ -131,7 +131,7 @@ def _download(remote: RemoteFile, path: Path) -> None:
     except _TransferError as error:
         raise UserError(
             f"cannot download {remote.url} ({error}); put the file at {path} yourself, "
-            "or name a model on disk with --model FILE"
+            "or name a model that is on disk"
         ) from error
     if fault := _fault(part, remote.sha256, remote.size):
         part.unlink()

@@ -55,13 +55,21 @@ def load_preset(preset: Preset, threads: int | None = None) -> LoadedModel:
     Raises:
         UserError: a file cannot be fetched, is not the one expected, or is damaged.
     """
-    folder = cache_folder() / preset.name
-    for remote in preset.files:
-        _fetch(remote, preset, folder)
+    fetch_preset(preset)
     start_keras(threads)
-    network, classes = preset.load(folder)
+    network, classes = preset.load(cache_folder() / preset.name)
     about = {"licence": preset.licence, "source": preset.source, "metrics": preset.metrics}
     return LoadedModel(network, official_spec(preset.name, classes, **about))
+
+
+def fetch_preset(preset: Preset) -> None:
+    """Fetch a preset's files where the cache lacks them.
+
+    Raises:
+        UserError: a file cannot be fetched, or is not the one expected.
+    """
+    for remote in preset.files:
+        _fetch(remote, preset, cache_folder() / preset.name)
 
 
 def exported_folder(name: str) -> Path:

@@ -21,6 +21,7 @@ import pytest
 from demo import doctor, doctor_checks, doctor_models, probes, questions
 from demo.doctor_checks import Line
 from demo.probes import NoAnswerError, Probe
+from detector import models
 from detector.weights import presets
 from detector.weights.download import RemoteFile
 from detector.weights.presets import PRESETS, Preset
@@ -588,7 +589,6 @@ ONLINE, OFFLINE = {"hosts": {"h.org": ""}}, {"hosts": {"h.org": "cannot be reach
 @pytest.mark.parametrize(
     ("preset", "network", "keras", "status", "said"),
     [
-        pytest.param(preset_at(), OFFLINE, DEAD, "ok", "built in", id="built in"),
         pytest.param(
             preset_at("https://h.org/w"), ONLINE, ENGINE, "ok", "first used (2 MB)", id="online"
         ),
@@ -613,9 +613,18 @@ def test_a_model_is_at_hand_or_to_be_had(
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "cached").touch()
     monkeypatch.setattr(presets, "PRESETS", {"there": preset})
+    monkeypatch.setattr(models, "BUILT_IN", {})
     (line,) = doctor_models.models(asking(network=network, keras=keras))
     assert line.status == status
     assert said in line.found
+
+
+def test_a_built_in_model_is_always_at_hand(monkeypatch, tmp_path):
+    (tmp_path / "detector.json").write_text("{}")
+    monkeypatch.setattr(presets, "PRESETS", {})
+    monkeypatch.setattr(models, "BUILT_IN", {"here": tmp_path, "lost": tmp_path / "lost"})
+    (line,) = doctor_models.models(asking(network=OFFLINE, keras=DEAD))
+    assert (line.status, line.found) == ("ok", "here: built in")
 
 
 def test_a_model_in_its_fast_format_needs_no_keras(monkeypatch, tmp_path):
@@ -624,6 +633,7 @@ def test_a_model_in_its_fast_format_needs_no_keras(monkeypatch, tmp_path):
     folder.mkdir(parents=True)
     (folder / "detector.json").write_text("{}")
     monkeypatch.setattr(presets, "PRESETS", {"there": preset_at("https://h.org/w")})
+    monkeypatch.setattr(models, "BUILT_IN", {})
     (line,) = doctor_models.models(asking(network=OFFLINE, keras=DEAD))
     assert (line.status, line.found) == ("ok", "there: ready, in a fast format")
 

@@ -117,3 +117,21 @@ def test_a_single_picture_may_be_saved_as_one(tmp_path):
     assert isinstance(recorder_for(tmp_path / "a.mp4", picture), Recorder)
     with pytest.raises(UserError, match=r"\.mp4 or \.avi or \.webm"):
         recorder_for(tmp_path / "a.png", source())
+
+
+def test_a_camera_is_recorded_into_a_folder_that_is_made_for_it(controls, tmp_path):
+    path = tmp_path / "new" / "a.mp4"
+    with Files(source(live=True), controls, path) as files:
+        keep(files, 5)
+    assert frames_of(path) == 5
+
+
+def test_a_recording_by_key_that_cannot_be_written_is_given_up_and_the_demo_goes_on(
+    controls, tmp_path, capsys
+):
+    (tmp_path / "out").write_text("a file where the folder should be")
+    with Files(source(), controls, None) as files:
+        controls.press(ord("r"))
+        keep(files, 3)
+        assert not controls.recording
+    assert "out is not a folder" in capsys.readouterr().err

@@ -2,9 +2,8 @@ import threading
 import time
 
 import numpy as np
-import pytest
-import tenacity
 
+from demo import live
 from demo.live import LiveReader
 
 
@@ -99,36 +98,52 @@ class Flaky:
         return FakeCamera(length=5, fps=200) if self.tries >= self._opens_at else None
 
 
-@pytest.fixture
-def short_waits(monkeypatch):
-    """Waits as they grow, noted instead of slept."""
-    waits = []
-
-    def sleep_using_event(event):
-        def sleep(seconds):
-            waits.append(seconds)
-            event.wait(0.01)
-
-        return sleep
-
-    monkeypatch.setattr(tenacity, "sleep_using_event", sleep_using_event)
-    return waits
-
-
-def test_a_lost_camera_is_opened_again_at_growing_intervals_and_that_is_said(short_waits, capsys):
-    flaky = Flaky(opens_at=8)
+def test_a_lost_camera_is_opened_again_at_growing_intervals_and_that_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(live, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(live, "_LONGEST_WAIT_S", 0.05)
+    flaky = Flaky(opens_at=6)
     lost = FakeCamera(length=5, fps=200)
     reader = LiveReader("camera 0", lost, flaky.reopen, patience_s=0)
     pictures = [reader.take(lambda: False) for _ in range(8)]
     reader.close()
     assert all(picture is not None for picture in pictures)
     assert lost.released
-    assert flaky.tries >= 8
-    assert short_waits[:7] == [1, 2, 4, 8, 16, 30, 30]
     said = capsys.readouterr().err.splitlines()
+    waits = ("0.01", "0.02", "0.04", "0.05", "0.05")
     assert said[0] == "camera 0 gives no more pictures; opening it again"
-    assert said[3] == "camera 0 is lost; next try in 4 s"
-    assert said[8].startswith("camera 0 is open again after ")
+    assert said[1:6] == [f"camera 0 is lost; next try in {wait} s" for wait in waits]
+    assert said[6].startswith("camera 0 is open again after ")
+
+
+def test_one_that_opens_and_ends_at_once_is_not_back(monkeypatch, capsys):
+    """A snapshot's address, or a server that restarts: no storm of connections."""
+    monkeypatch.setattr(live, "_FIRST_WAIT_S", 0.05)
+    opened = []
+
+    def reopen():
+        opened.append(time.monotonic())
+        return FakeCamera(length=1, fps=1000)
+
+    reader = LiveReader("camera 0", FakeCamera(length=1, fps=1000), reopen, patience_s=0)
+    time.sleep(1)
+    reader.close()
+    assert len(opened) <= 6
+    assert np.diff(opened)[-1] > 0.25
+
+
+def test_after_a_steady_while_the_first_try_is_at_once_again(monkeypatch):
+    monkeypatch.setattr(live, "_STEADY_S", 0.05)
+    monkeypatch.setattr(live, "_FIRST_WAIT_S", 30.0)
+    opened = []
+
+    def reopen():
+        opened.append(1)
+        return FakeCamera(length=40, fps=200)
+
+    reader = LiveReader("camera 0", FakeCamera(length=40, fps=200), reopen, patience_s=0)
+    time.sleep(1)
+    reader.close()
+    assert len(opened) >= 3
 
 
 def test_what_is_wrong_can_be_shown_until_pictures_come_again():

@@ -33,7 +33,7 @@ class FakePredictor:
     def __init__(self, seconds=0.0):
         self.seconds = seconds
 
-    def __call__(self, image):
+    def __call__(self, _image):
         time.sleep(self.seconds)
         self.stage_ms = {"resize": 0.1, "run": 1000 * self.seconds, "decode": 0.1, "nms": 0.1}
         boxes = np.array([[2, 3, 30, 40], [10, 20, 20, 30]], np.float32)
@@ -236,6 +236,68 @@ def test_s_saves_what_is_shown(run, controls, tmp_path):
     assert saved.parent.name == "out"
     assert read_image(tmp_path / saved).shape == (*SIZE_HW, 3)
     assert any(status["note"].startswith("saved out/snapshot-") for status in view.statuses)
+
+
+def test_s_while_paused_saves_what_stands_there(run, controls, tmp_path):
+    class Pausing(NotingView):
+        def wait(self, seconds):
+            time.sleep(seconds)
+            key = {5: " ", 6: "s"}.get(len(self.shown), "q" if self.controls.paused else "")
+            if key and key not in self.pressed:
+                self.pressed += key
+                self.controls.press(ord(key))
+            return False
+
+    view = Pausing(controls)
+    view.pressed = ""
+    result = run(video(50), controls, view)
+    (saved,) = result.files.saved
+    assert read_image(tmp_path / saved)[-1, -1, 0] == pytest.approx(4, abs=3)  # the fifth
+
+
+def test_a_snapshot_that_cannot_be_saved_is_said_and_the_demo_goes_on(run, controls, tmp_path):
+    (tmp_path / "out").write_text("a file where the folder should be")
+    view = NotingView(controls, {3: "s"})
+    assert run(video(8), controls, view).tally.frames == 8
+    assert any("cannot write" in status["note"] for status in view.statuses)
+
+
+def test_keys_act_on_the_picture_that_is_on_the_screen(run, controls):
+    def pictures():
+        for grey in (50, 90, 130):
+            yield Shot(np.full((*SIZE_HW, 3), grey, np.uint8), "a.png", time.monotonic(), 0.1)
+
+    class Quick(NotingView):
+        def wait(self, seconds):
+            time.sleep(min(seconds, 0.01))
+            if len(self.shown) == 1:
+                self.controls.press(ord("s"))
+            return True  # Enter: on to the next
+
+    result = run(Source("photos", pictures(), count=3), controls, Quick(controls))
+    greys = {int(read_image(saved)[-1, -1, 0]) for saved in result.files.saved}
+    assert greys == {50}
+
+
+def test_a_pause_does_not_count_as_slow(run, controls):
+    class Pausing(NotingView):
+        def wait(self, seconds):
+            paused = self.controls.paused
+            super().wait(seconds)
+            if paused and time.monotonic() - self.at[-1] > 0.5:
+                self.controls.press(ord(" "))
+            return False
+
+    tally = run(video(20, fps=50), controls, Pausing(controls, {10: " "})).tally
+    assert tally.fps > 30
+
+
+def test_nothing_of_the_screen_alone_is_saved(run, controls):
+    controls.help = True
+    view = NotingView(controls, {3: "sr"})
+    result = run(video(8), controls, view)
+    saved = [path for path in result.files.saved if path.suffix == ".jpg"]
+    assert read_image(saved[0])[:12, -30:].max() < 30  # neither REC nor a note
 
 
 def test_h_draws_the_times(run, controls):

@@ -17,11 +17,14 @@ from demo.recorded import Shot
 from detector.classes import coco_classes
 from detector.images import read_image, write_image
 from detector.types import Detections
+from detector.weights import presets
 
 RUNNER = f"""
 import runpy, sys, types
 fake = runpy.run_path({__file__!r})["FakePredictor"]
 sys.modules["detector.predictor"] = types.SimpleNamespace(Predictor=fake)
+from detector.weights import presets
+presets.fetch_preset = lambda _: None
 from demo import webcam
 from detector.command import run
 sys.exit(run(lambda: webcam.main(sys.argv[1:])))
@@ -56,6 +59,7 @@ def fake_predictor(monkeypatch, tmp_path):
     """The command finds the fake model, works in an empty folder, and has no display."""
     module = types.SimpleNamespace(Predictor=FakePredictor)
     monkeypatch.setitem(sys.modules, "detector.predictor", module)
+    monkeypatch.setattr(presets, "fetch_preset", lambda _: None)
     monkeypatch.chdir(tmp_path)
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
@@ -184,6 +188,28 @@ def test_model_runtime_and_score_reach_the_predictor(monkeypatch):
     assert given == [("coco", "auto", None, None), ("mine", "onnx", 2, 0.7)]
 
 
+def test_without_a_network_the_built_in_model_takes_over_in_one_line(monkeypatch, capsys):
+    def no_network(_):
+        raise UserError("cannot download it")
+
+    given = []
+    load = FakePredictor.load
+    monkeypatch.setattr(presets, "fetch_preset", no_network)
+    monkeypatch.setattr(FakePredictor, "load", lambda *a, **k: given.append(a[0]) or load(*a, **k))
+    assert run_headless("--source", make_picture()) == 0
+    assert given == ["shapes"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("cannot download it; taking the built-in model, which finds circles, ")
+
+
+def test_a_dry_run_names_source_model_and_outputs_and_opens_no_camera(no_model, capsys):
+    assert run_headless("--dry-run", "--source", "0", "--json", "out.json") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("would detect in 0 with coco (to be downloaded), show it nowhere")
+    assert said.endswith("write out.json\n")
+    assert not list(capture.Path().iterdir())
+
+
 # ---- what a run leaves
 
 
@@ -245,7 +271,7 @@ def test_a_live_source_is_saved_in_real_time(monkeypatch):
     times = 100 + np.cumsum(np.random.default_rng(1).uniform(1 / 14, 1 / 7, 40))
     shots = (slowly(np.zeros((48, 64, 3), np.uint8), "camera 0", float(at), 1.0) for at in times)
     camera = capture.Source("camera 0", shots, live=True)
-    monkeypatch.setattr(capture, "open_source", lambda *_: camera)
+    monkeypatch.setattr(capture, "open_source", lambda *_, **__: camera)
     run_headless("--save", "out.mp4")
     frames, fps = count_and_fps("out.mp4")
     assert frames / fps == pytest.approx(times[-1] - times[0], abs=1.6 / 30)
@@ -426,7 +452,7 @@ def test_a_video_is_not_played_faster_than_its_own_rate():
 def test_the_last_picture_stays_until_a_key_is_pressed():
     make_picture()
     script = "webcam --source picture.png & sleep 1.5; kill -0 $! && echo waits" + PRESS
-    output = in_a_window(script.format("space"))
+    output = in_a_window(script.format("Return"))
     assert output.startswith("waits\n1 frames")
 
 

@@ -1,9 +1,11 @@
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from configs.errors import UserError
 from detector.command import EXIT_BAD_INPUT, EXIT_INTERRUPTED, positive, run
@@ -101,3 +103,40 @@ def test_a_positive_number_is_taken(kind, text, value):
 def test_any_other_number_is_refused(kind, text, says):
     with pytest.raises(argparse.ArgumentError, match=says):
         parse(kind, text)
+
+
+@pytest.mark.timeout(120)
+def test_a_dry_run_needs_neither_tensorflow_nor_a_network(exported, squares, tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "photo.jpg")
+    shutil.copytree(squares / "JPEGImages", tmp_path / "classes/one")
+    shutil.copytree(squares / "JPEGImages", tmp_path / "classes/two")
+    commands = (
+        "detector.detect photo.jpg",
+        f"detector.export {exported} --to onnx --output new",
+        f"eval.coco coco-checkpoint {squares}:val --classes square",
+        f"eval.voc coco-checkpoint {squares}:val --classes square",
+        f"eval.compare coco coco-checkpoint {squares}:val",
+        f"eval.latency {exported} --runtime onnx",
+        f"training.train --data {squares} --output new",
+        "training.classify train --data classes --output new",
+        "training.classify predict photo.jpg --model imagenet",
+    )
+    code = (
+        "import importlib, sys\n"
+        "for command in sys.argv[1:]:\n"
+        "    module, *arguments = command.split()\n"
+        "    code = importlib.import_module(module).main([*arguments, '--dry-run'])\n"
+        "    heavy = {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "    assert code == 0 and not heavy, (command, code, heavy)\n"
+    )
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run(
+        [sys.executable, "-c", code, *commands],
+        cwd=tmp_path,
+        env={**os.environ, "SSDLITE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("would ") == len(commands)
+    assert sorted(tmp_path.rglob("*")) == before

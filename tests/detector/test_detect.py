@@ -128,11 +128,10 @@ def test_empty_arguments_are_refused(arguments, capsys):
         pytest.param(["--json", "a", "--coco", "a"], "another output", id="same output twice"),
     ],
 )
-def test_bad_input_is_one_line_and_code_2(model, pictures, capsys, change, message):
-    assert (
-        run(lambda: detect.main([str(pictures), "--model", model, "--runtime", "keras", *change]))
-        == 2
-    )
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["real", "dry"])
+def test_bad_input_is_one_line_and_code_2(model, pictures, capsys, change, message, dry):
+    arguments = [str(pictures), "--model", model, "--runtime", "keras", *change, *dry]
+    assert run(lambda: detect.main(arguments)) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -171,3 +170,14 @@ def test_a_model_is_not_overwritten(exported, pictures, capsys):
     assert run(lambda: detect.main(command)) == 2
     assert "it is an input; name another file" in capsys.readouterr().err
     assert (exported / "detector.json").read_bytes() == before
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(model, pictures, tmp_path, capsys):
+    target = tmp_path / "drawn"
+    arguments = [str(pictures), "--draw", str(target), "--dry-run"]
+    assert detect.main([*arguments, "--model", model]) == 0
+    assert detect.main(arguments) == 0
+    own, default = capsys.readouterr().out.splitlines()
+    assert own == f"would detect in 2 pictures with {model} (keras); output {target}"
+    assert "with coco (to be downloaded);" in default
+    assert not target.exists()

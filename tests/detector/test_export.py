@@ -174,12 +174,14 @@ def test_post_processing_inside_takes_one_picture_whatever_the_batch(source, tmp
         ("MODEL --to tflite --output out --images pictures", "--images belongs to --data"),
         ("nowhere --to tflite --output out", "'nowhere' is no model"),
         ("MODEL/model.keras --to tflite --output out", "use a preset"),
+        ("MODEL --to tflite --output MODEL/model.keras", "cannot write to folder"),
     ],
 )
-def test_bad_input_is_said(source, arguments, says, tmp_path, monkeypatch):
+@pytest.mark.parametrize("dry", ["", " --dry-run"], ids=["real", "dry"])
+def test_bad_input_is_said(source, arguments, says, dry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=says):
-        export.main(arguments.replace("MODEL", str(source)).split())
+        export.main((arguments + dry).replace("MODEL", str(source)).split())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -196,3 +198,14 @@ def test_help_answers_without_heavy_imports():
         "sys.exit(str(heavy) if heavy else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(source, squares, tmp_path, capsys):
+    folder = tmp_path / "out"
+    command = f"{source} --to tflite-int8,onnx --calibrate {squares} --with-nms --output {folder}"
+    assert export.main([*command.split(), "--dry-run"]) == 0
+    assert capsys.readouterr().out == (
+        f"would export {source} (keras) to tflite-int8, onnx, also with post-processing inside, "
+        f"each compared on {squares}; output {folder}\n"
+    )
+    assert not folder.exists()

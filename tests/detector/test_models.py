@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from detector.models import load_model, open_model
+from detector.models import find_keras_model, find_model, load_model, open_model
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
 
@@ -138,3 +138,34 @@ def test_threads_of_keras_that_come_too_late_are_refused(exported):
     open_model(str(exported))  # TensorFlow runs
     with pytest.raises(UserError, match="TensorFlow runs already"):
         open_model(str(exported), options=EngineOptions(7))
+
+
+# ---- what would be opened
+
+
+@pytest.mark.parametrize(
+    ("runtime", "words"),
+    [(None, "keras"), ("onnx", "onnx"), ("auto", "the fastest of tflite, onnx, openvino")],
+)
+def test_of_a_folder_the_network_is_named_that_would_run(exported, runtime, words):
+    found = find_model(str(exported), runtime)
+    assert found.in_words() == f"{exported} ({words})"
+    assert found.spec.class_names == ("a", "b")
+
+
+def test_of_a_preset_it_is_known_whether_it_would_be_downloaded(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSDLITE_HOME", str(tmp_path))
+    assert find_model("coco", "auto").in_words() == "coco (to be downloaded)"
+    (tmp_path / "coco").mkdir()
+    for name in ("model.json", *(f"group1-shard{i}of5" for i in range(1, 6))):
+        (tmp_path / "coco" / name).touch()
+    assert find_keras_model("coco").in_words() == "coco (in the cache)"
+
+
+@pytest.mark.parametrize("find", [find_model, find_keras_model])
+def test_what_could_not_be_opened_is_not_found(find, tmp_path):
+    (tmp_path / "detector.json").write_text("{}")
+    with pytest.raises(UserError, match=r"detector\.json: name: Field required"):
+        find(str(tmp_path))
+    with pytest.raises(UserError, match="'none' is no model; use a preset"):
+        find("none")

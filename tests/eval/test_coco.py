@@ -46,6 +46,7 @@ def test_the_command_on_a_results_file(test_data, tmp_path):
     [
         pytest.param(["nowhere"], "name either a MODEL", id="no model"),
         pytest.param(["coco", "nowhere"], "no such data set: nowhere", id="no data"),
+        pytest.param(["coco", "nowhere", "--dry-run"], "no such data set: nowhere", id="dry"),
         pytest.param(["--detections", "x", "nowhere"], "no such data set", id="no data, file"),
         pytest.param(["coco", ".", "--detections", "x"], "name either a MODEL", id="both"),
         pytest.param(["coco", ".", "--json", "/dev/null"], "cannot write", id="output"),
@@ -74,3 +75,16 @@ def test_help_answers_without_heavy_imports():
         "sys.exit(str(heavy) if heavy else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_dry_run_says_what_it_would_score(exported, squares, tmp_path):
+    report = tmp_path / "report"
+    done = run("coco", f"{squares}:val", "--report", report, "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"would score coco (to be downloaded) on {squares}:val: 2 pictures, 1 classes\n"
+    )
+    assert not report.exists()
+    foreign = run(exported, f"{squares}:val", "--dry-run")
+    assert foreign.returncode == 2
+    assert "model (a, b, ...) and data set (square, ...) share no class" in foreign.stderr

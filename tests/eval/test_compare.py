@@ -142,3 +142,15 @@ def test_few_pictures_do_not_tell(random_set_of):
     words = in_words(compare(scored, replace(scored, pictures=blind)))
     assert words.startswith("A has ")
     assert words.endswith("too few pictures with objects to tell that from noise")
+
+
+def test_a_dry_run_says_what_it_would_compare(data, tmp_path, capsys):
+    a = detections(tmp_path / "a.json")
+    report = tmp_path / "page"
+    assert main([str(a), "coco", str(data), "--report", str(report), "--dry-run"]) == 0
+    assert capsys.readouterr().out == (
+        f"would compare {a} with coco (to be downloaded) on {data}: 12 pictures, 2 classes\n"
+    )
+    assert not report.exists()
+    with pytest.raises(UserError, match="'none' is no model"):
+        main([str(a), "none", str(data), "--dry-run"])

@@ -144,3 +144,17 @@ def test_threads_are_positive_numbers(threads, capsys):
     with pytest.raises(SystemExit) as end:
         main(["coco", "--threads", threads])
     assert end.value.code == 2
+
+
+def test_a_dry_run_says_what_it_would_time(exported, data, tmp_path, capsys):
+    where = ["--data", str(data), "--images", str(tmp_path / "pictures")]
+    plot = tmp_path / "speed.svg"
+    options = ["--runtime", "tflite", "--threads", "1,2", "--plot", str(plot), "--dry-run"]
+    assert main([str(exported), *where, *options]) == 0
+    assert capsys.readouterr().out == (
+        f"would time {exported} (tflite) in 1 threads, {exported} (tflite) in 2 threads, 10 rounds "
+        f"on pictures of {data}, and measure mAP there\n"
+    )
+    assert not plot.exists()
+    with pytest.raises(UserError, match="'none' is no model"):
+        main(["none", "--dry-run"])

@@ -182,3 +182,14 @@ def test_the_command(test_data, tmp_path):
     assert figures["mAP_all_points"] == figures["mAP_11_points"] == 1.0
     assert sum(one["objects"] for one in figures["per_class"].values()) == 70
     assert "person" in done.stdout
+
+
+def test_a_dry_run_says_what_it_would_score(inputs, monkeypatch, capsys):
+    monkeypatch.chdir(inputs)
+    assert main("--detections found.json data.json --json new.json --dry-run".split()) == 0
+    assert capsys.readouterr().out == (
+        "would score found.json on data.json: 1 pictures, 1 classes\n"
+    )
+    assert not (inputs / "new.json").exists()
+    with pytest.raises(UserError, match="name either a MODEL to run or --detections"):
+        main("data.json --dry-run".split())

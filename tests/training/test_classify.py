@@ -212,3 +212,28 @@ def test_nearly_all_digits_are_told_apart(digits, command, tmp_path):
     assert metrics["pictures"] == 359
     assert metrics["accuracy"] >= 0.97
     print(f"digits: {metrics['accuracy']:.4f} in {time.monotonic() - start:.0f} s")
+
+
+def test_a_dry_run_says_what_it_would_train(colours, command, tmp_path):
+    words = ("train", "--data", colours, "--output", tmp_path / "new", "--dry-run")
+    code, out, _ = command(*words)
+    assert code == 0
+    assert out.splitlines()[-1] == (
+        f"would train mobilenet_v1, width 0.25, 64 px, on {colours}: class folders, "
+        "2 classes, 130 pictures, 30 or more epochs; 32 pictures to measure on; "
+        f"output {tmp_path}/new"
+    )
+    assert not (tmp_path / "new").exists()
+    assert command(*words, "--config", "none")[0] == 2
+
+
+def test_a_dry_run_says_what_it_would_name(colours, command, tmp_path):
+    words = ("predict", colours / "red", "--dry-run", "--model")
+    assert command(*words, "imagenet") == (
+        0,
+        "would name 81 pictures with imagenet (perhaps to be downloaded)\n",
+        "",
+    )
+    code, _, error = command(*words, tmp_path)
+    assert (code, error.count("\n")) == (2, 1)
+    assert "is no classifier: it holds no classifier.json" in error

@@ -1,8 +1,12 @@
+import shutil
+
 import pytest
 
 from configs.errors import UserError
 from configs.load import load_config
+from detector.data.open import open_dataset
 from training.run_folder import Origin, RunFolder
+from training.task import Task
 from training.train import main
 
 
@@ -40,3 +44,65 @@ def test_a_run_that_learnt_something_is_named_as_a_start(begun, tmp_path):
     (tmp_path / "run/best").mkdir()
     with pytest.raises(UserError, match=r"begin another run with --start .*/run$"):
         begun("--time", "5m")
+
+
+# ---- dry runs
+
+
+def dry(data, tmp_path, *more):
+    arguments = ["--data", str(data), "--output", str(tmp_path / "new"), *more, "--dry-run"]
+    return main(arguments)
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ("coco", "coco (to be downloaded)"),
+        ("none", "random weights"),
+        ("imagenet", "imagenet"),
+        ("RUN", "RUN/best (keras)"),
+        ("RUN/best", "RUN/best (keras)"),
+    ],
+)
+def test_a_dry_run_says_what_it_would_learn(
+    squares, tmp_path, exported, capsys, monkeypatch, start, words
+):
+    (tmp_path / "RUN").mkdir()
+    shutil.copytree(exported, tmp_path / "RUN/best")
+    monkeypatch.chdir(tmp_path)
+    assert dry(squares, tmp_path, "--start", start, "--set", "loader.batch_size=3") == 0
+    assert capsys.readouterr().out == (
+        f"would train on {squares}: 8 pictures, 1 classes, 40 epochs of 3 steps, from {words}; "
+        f"2 pictures to validate; output {tmp_path}/new\n"
+    )
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--start", "none.npz"), r"'none\.npz' is no model"),
+        (("--start", "a" * 5000), "is no model"),
+        (("--config", "none"), "none"),
+        (("--set", "train.epochs=no"), r"train\.epochs"),
+    ],
+)
+def test_a_mistake_shows_in_a_dry_run(squares, tmp_path, more, says):
+    with pytest.raises(UserError, match=says):
+        dry(squares, tmp_path, *more)
+
+
+def test_an_output_that_holds_something_shows_in_a_dry_run(squares, tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/notes.txt").touch()
+    with pytest.raises(UserError, match="holds something already"):
+        dry(squares, tmp_path)
+
+
+def test_a_dry_run_says_what_it_would_resume(squares, tmp_path, capsys):
+    whole = open_dataset(str(squares))
+    task = Task.of(whole.split("train"), whole.split("val"))
+    origin = Origin(str(squares), None, "none", None, None, 40, task.fingerprint)
+    RunFolder(tmp_path / "run").create(load_config("finetune"), origin, {})
+    assert main(["--output", str(tmp_path / "run"), "--resume", "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith(f"would go on with the run in {tmp_path}/run on ")

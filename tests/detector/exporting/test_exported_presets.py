@@ -16,6 +16,7 @@ def small_coco(detector_maker, tmp_path, monkeypatch):
         loaded.append(preset.name)
         return artefact.load(folder)
 
+    monkeypatch.setattr(models, "fetch_preset", lambda _: None)
     monkeypatch.setattr(presets, "load_preset", load_preset)
     return loaded
 

@@ -1,0 +1,138 @@
+"""From nothing to a detector of one's own in three minutes, offline: `ssdlite quickstart`.
+
+It runs the project's other commands, one after the other, on pictures that the project draws, and
+says what to type for one's own.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from configs.errors import UserError
+from detector.command import EXIT_OK, add_dry_run, make_parser, path, run
+from detector.files import check_folder
+
+_PICTURES, _EPOCHS = 200, 3
+_EXAMPLES = """examples:
+  python -m demo.quickstart                 into the folder quickstart
+  python -m demo.quickstart --output try
+
+It draws 200 pictures of shapes, checks them, trains the built-in model on for a few epochs,
+measures it before and after, exports it, times it and draws what it finds; each step shows the
+command, and the one for pictures of your own.
+"""
+
+
+class Step(NamedTuple):
+    """One command, and what it is for.
+
+    Attributes:
+        what: in words.
+        command: of this run, without Python.
+        own: for pictures of one's own.
+    """
+
+    what: str
+    command: Sequence[str]
+    own: str
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    parser = make_parser("demo.quickstart", "Make, train and try a detector, offline.", _EXAMPLES)
+    parser.add_argument(
+        "--output", type=path, default=Path("quickstart"), metavar="FOLDER", help="(quickstart)"
+    )
+    add_dry_run(parser)
+    args = parser.parse_args(argv)
+    if args.output.exists() and (args.output.is_file() or any(args.output.iterdir())):
+        raise UserError(f"{args.output} holds something already; name a new folder with --output")
+    check_folder(args.output)
+    steps = _steps(args.output)
+    if args.dry_run:
+        for step in steps:
+            print(f"would run python -m {shlex.join(step.command)}")
+        return EXIT_OK
+    begun = time.monotonic()
+    for number, step in enumerate(steps, start=1):
+        _run(step, f"{number} of {len(steps)}")
+    print(_verdict(args.output, time.monotonic() - begun))
+    return EXIT_OK
+
+
+def _steps(folder: Path) -> list[Step]:
+    data, trained, exported = (str(folder / name) for name in ("shapes", "run", "exported"))
+    test, best = f"{data}:test", str(folder / "run" / "best")
+    pictures = str(folder / "shapes" / "JPEGImages")
+    sets = [f"train.epochs={_EPOCHS}", f"train.evaluate_every={_EPOCHS}"]
+    sets += ["train.learning_rate=3e-4", "train.freeze_norm=true"]  # it has learnt already
+    settings = ["--config", "shapes", *(part for one in sets for part in ("--set", one))]
+    return [
+        Step(
+            "draw pictures with boxes",
+            ["training.shapes", data, "--count", str(_PICTURES)],
+            "(your own pictures, in any of the forms of docs/data.md)",
+        ),
+        Step("look for mistakes in them", ["training.check", data], "ssdlite check my_data"),
+        Step(
+            "measure the model to begin with",
+            ["eval.coco", "shapes", test, "--json", str(folder / "before.json")],
+            "ssdlite eval coco my_data:test",
+        ),
+        Step(
+            "train",
+            ["training.train", "--data", data, "--start", "shapes", "--output", trained, *settings],
+            "ssdlite train --data my_data --output my_run",
+        ),
+        Step(
+            "measure what came of it",
+            ["eval.coco", best, test, "--json", str(folder / "after.json")],
+            "ssdlite eval my_run/best my_data:test",
+        ),
+        Step(
+            "export it for fast CPUs",
+            ["detector.export", best, "--to", "tflite", "--output", exported],
+            "ssdlite export my_run/best --to tflite --output exported",
+        ),
+        Step(
+            "time it",
+            ["eval.latency", exported, "--runtime", "tflite", "--rounds", "3"],
+            "ssdlite bench exported --runtime tflite",
+        ),
+        Step(
+            "draw what it finds",
+            ["detector.detect", pictures, "--model", exported, "--draw", str(folder / "drawn")],
+            "ssdlite detect photos/ --model exported --draw drawn",
+        ),
+    ]
+
+
+def _run(step: Step, place: str) -> None:
+    print(f"\n=== {place}: {step.what}", f"$ python -m {shlex.join(step.command)}", sep="\n")
+    print(f"  for your own: {step.own}", flush=True)
+    done = subprocess.run([sys.executable, "-m", *step.command], check=False)
+    if done.returncode:
+        raise UserError(f"the step {step.what!r} failed, as said above")
+
+
+def _verdict(folder: Path, seconds: float) -> str:
+    before, after = (
+        json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["AP"]
+        for name in ("before", "after")
+    )
+    return (
+        f"\nAP {before:.3f} before, {after:.3f} after {_EPOCHS} epochs; {seconds:.0f} s in all.\n"
+        f"What it finds is drawn in {folder / 'drawn'}. Live, with this model:\n"
+        f"  python -m demo.webcam --model {shlex.quote(str(folder / 'exported'))}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

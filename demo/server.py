@@ -1,0 +1,96 @@
+"""The web server under the demo's page: Werkzeug's, with an end, and closed to other sites."""
+
+import contextlib
+import ipaddress
+import os
+import re
+import socket
+from typing import Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler, get_interface_ip
+
+from configs.errors import UserError
+
+_STALL_S = 10.0  # a viewer that takes nothing for so long is dropped
+_BUFFER_BYTES = 128 * 1024  # what waits in the socket of a slow viewer is old when it arrives
+
+
+class PageServer(ThreadedWSGIServer):
+    """Werkzeug's server with an end: no thread and no connection outlives it.
+
+    It answers only to names of this machine when it serves this machine alone: a page of another
+    site could otherwise reach it under a name of its own (DNS rebinding).
+    """
+
+    daemon_threads = False  # so that closing waits for them
+
+    def __init__(self, host: str, port: int, app: Any) -> None:
+        self._open: set[Any] = set()
+        with _listen(host, port) as listener:
+            super().__init__(host, port, app, _Handler, fd=listener.fileno())
+        address = str(self.server_address[0])
+        self.is_private = _is_loopback(address)
+        name = get_interface_ip(self.socket.family) if address in ("0.0.0.0", "::") else host
+        self.url = f"http://{f'[{name}]' if ':' in name else name}:{self.port}/"
+
+    def knows(self, host: str) -> bool:
+        """Whether `host`, as `name:port`, is a name that a request may be sent to."""
+        name = re.sub(r":\d+$", "", host).strip("[]").lower()
+        return bool(name) and (not self.is_private or name == self.host or _is_loopback(name))
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Note the connection, and answer it in a thread of its own."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection, and close it."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """Cut all connections, also those on which a thread waits for its viewer."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.0"  # streams without the extra small packets of chunks
+    timeout = _STALL_S
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
+        """Say nothing of requests; faults of the program are logged by the server."""
+
+
+def check_address(host: str, port: int) -> None:
+    """Show, before any work is done, that a page can be served there.
+
+    Raises:
+        UserError: the port is taken, or the host is not one of this machine.
+    """
+    _listen(host, port).close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        if os.name == "posix":  # elsewhere it would share a port with another program
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # What is accepted inherits these.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind((host, port))
+        listener.listen()
+    except (OSError, OverflowError, UnicodeError) as error:
+        listener.close()
+        what = f"port {port} of {host}: {getattr(error, 'strerror', None) or error}"
+        raise UserError(f"cannot serve the page on {what}; try another --port or --host") from error
+    return listener
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"

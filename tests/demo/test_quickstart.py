@@ -1,0 +1,29 @@
+import pytest
+
+from configs.errors import UserError
+from demo import quickstart
+
+
+def test_a_dry_run_names_every_step_and_writes_nothing(tmp_path, capsys):
+    assert quickstart.main(["--output", str(tmp_path / "try"), "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    verbs = [line.split()[4] for line in lines]
+    assert verbs == [
+        *("training.shapes", "training.check", "eval.coco", "training.train", "eval.coco"),
+        *("detector.export", "eval.latency", "detector.detect"),
+    ]
+    assert not (tmp_path / "try").exists()
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds something already; name a new folder"):
+        quickstart.main(["--output", str(tmp_path)])
+
+
+def test_a_step_that_fails_ends_it(tmp_path, monkeypatch, capfd):
+    wrong = quickstart.Step("fail", ["detector.detect", "no such picture.jpg"], "")
+    monkeypatch.setattr(quickstart, "_steps", lambda _: [wrong])
+    with pytest.raises(UserError, match="the step 'fail' failed, as said above"):
+        quickstart.main(["--output", str(tmp_path / "try")])
+    assert "error: " in capfd.readouterr().err

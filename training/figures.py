@@ -1,0 +1,90 @@
+"""Draw the figures of the docs, from the project's own code.
+
+    python -m training.figures docs/figures
+
+This room may import all others, and so may the figures: anchors, matching, NMS and curves are
+computed by what trains, detects and measures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.command import EXIT_OK, make_parser, path, run
+from detector.files import make_folder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_EXAMPLES = """examples:
+  python -m training.figures docs/figures
+
+Writes SVG files, and an animation of the built-in model at work; the same code and packages give
+the same bytes.
+"""
+
+
+def figures() -> Mapping[str, Callable[[], Figure]]:
+    """What draws each figure, by the name of its file without the suffix."""
+    from training import figures_boxes, figures_layers, figures_network, figures_scores
+
+    return {
+        "network": figures_network.draw_network,
+        "separable": figures_layers.draw_separable,
+        "inverted-residual": figures_layers.draw_inverted_residual,
+        "linear-bottleneck": figures_layers.draw_linear_bottleneck,
+        "anchors": figures_boxes.draw_anchors,
+        "box-coder": figures_boxes.draw_box_coder,
+        "matching": figures_boxes.draw_matching,
+        "nms": figures_scores.draw_nms,
+        "precision-recall": figures_scores.draw_precision_recall,
+    }
+
+
+def draw_all(folder: Path) -> list[Path]:
+    """Write every figure.
+
+    Args:
+        folder: for the files; made if need be.
+
+    Returns:
+        the files.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    from detector.backend import start_keras
+    from training.figures_style import save, style
+
+    make_folder(folder)
+    start_keras()
+    written = []
+    for name, draw in figures().items():
+        file = folder / f"{name}.svg"
+        with style():
+            save(draw(), file)
+        written.append(file)
+    return written
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
+    parser = make_parser("training.figures", "Draw the figures of the docs.", _EXAMPLES)
+    parser.add_argument("folder", type=path, metavar="DST", help="folder for the files")
+    args: argparse.Namespace = parser.parse_args(argv)
+    for file in draw_all(args.folder):
+        print(f"saved {file}")
+    from training.figures_animation import draw_animation
+
+    animation = args.folder / "shapes.webp"
+    draw_animation(animation)
+    print(f"saved {animation}")
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,42 @@
+"""The animation of the README: what the built-in model finds on a moving sheet."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+_SEED, _FRAMES, _FPS = 1, 300, 30.0
+_EVERY = 3  # frames; the rest would only make the file larger
+_SIZE_HW = (480, 640)
+_QUALITY = 60  # of WebP
+
+
+def draw_animation(file: Path) -> None:
+    """Write an animated WebP of ten seconds that repeats without a seam.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    from PIL import Image
+
+    from detector.data.shapes_clip import moving_scene
+    from detector.draw import draw_detections
+    from detector.files import atomic_path
+    from detector.predictor import Predictor
+
+    predictor = Predictor.load("shapes", "tflite-int8")
+    scene = itertools.islice(moving_scene(_SEED, _FRAMES, _SIZE_HW), 0, None, _EVERY)
+    names = predictor.classes.names
+    first, *rest = (
+        Image.fromarray(draw_detections(frame, predictor(frame), names)) for frame in scene
+    )
+    milliseconds = round(1000 * _EVERY / _FPS)
+    with atomic_path(file) as temporary:
+        first.save(
+            temporary,
+            save_all=True,
+            append_images=rest,
+            duration=milliseconds,
+            loop=0,
+            quality=_QUALITY,
+        )
