@@ -27,7 +27,7 @@ def test_the_shipped_configurations_are_listed():
 
 @pytest.mark.parametrize("name", config_names())
 def test_each_shipped_configuration_loads_by_name(name):
-    assert load_config(name).model.input_size in (224, 300, 320, 416)
+    assert load_config(name).model.input_size in (256, 300, 320, 416)
 
 
 def test_shipped_configurations_say_what_their_names_say():

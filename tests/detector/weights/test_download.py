@@ -309,7 +309,7 @@ def test_no_network_names_address_place_and_alternative(cache):
     message = str(caught.value)
     assert remote.url in message
     assert str(cache / "model.bin") in message
-    assert "--model FILE" in message
+    assert "or name a model that is on disk" in message
     assert "Connection refused" in message
     assert "\n" not in message
 

@@ -50,7 +50,7 @@ def test_without_network_the_message_names_url_cache_and_alternative(own_cache):
     message = str(caught.value)
     assert "http://127.0.0.1:9/model.json" in message
     assert str(own_cache / "coco" / "model.json") in message
-    assert "--model" in message
+    assert "or name a model that is on disk" in message
     assert "group1-shard1of5" in message  # what else is needed
     assert "\n" not in message
 
