@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -55,7 +53,6 @@ class Follower:
         self._tracked: Tracked | None = None
         self._line: LineCounter | None = None
         self._zone: ZoneCounter | None = None
-        self._files = contextlib.ExitStack()
 
     def follow(self, shown: Detections, frame: Frame) -> None:
         """Take in what is shown of the next frame.
@@ -100,16 +97,12 @@ class Follower:
 
     def __enter__(self) -> Self:
         if self._wanted.events:
-            self._files.enter_context(self._wanted.events)
+            self._wanted.events.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._files.__exit__(kind, error, traceback)
+    def __exit__(self, *_: object) -> None:
+        if self._wanted.events:
+            self._wanted.events.__exit__()
 
     def _with_trails(self, image: np.ndarray) -> np.ndarray:
         if not (self._controls.tracks and self._tracker and self._tracked):

@@ -77,11 +77,19 @@ def bare(tmp_path_factory):
     return run_doctor(customize=NO_CAMERA, folder=folder, SSDLITE_HOME=str(folder / "cache"))
 
 
-def test_without_camera_and_model_the_webcam_cannot_work(bare):
+def test_without_a_camera_the_webcam_cannot_work(bare):
     assert (bare.returncode, bare.stderr) == (1, "")
     failed = re.findall(r"^FAIL +(\w+)", bare.stdout, re.MULTILINE)
-    assert failed == ["camera", "model"]
-    assert "the webcam cannot work here: see camera, model" in bare.stdout
+    assert failed == ["camera"]
+    assert "the webcam cannot work here: see camera (" in bare.stdout
+
+
+def test_without_a_network_the_built_in_model_is_at_hand(bare):
+    assert re.search(
+        r"^ok +model +coco: not in the cache and not to be had; .*; shapes: built in$",
+        bare.stdout,
+        re.MULTILINE,
+    )
 
 
 def test_without_a_screen_and_a_network_there_are_warnings(bare):
