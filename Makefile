@@ -13,7 +13,6 @@ endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 OPENCV := $(shell grep '^opencv-python==' constraints.txt)
 
-MODEL ?= coco
 OUT ?= out/demo.mp4
 
 .PHONY: help demo test check proofs format clean
@@ -26,7 +25,7 @@ help:
 	@echo "make clean             remove .venv and caches"
 
 demo: $(VENV)/installed
-	$(BIN)/python -m demo.webcam --model "$(MODEL)" --save "$(OUT)"
+	$(BIN)/python -m demo.webcam $(if $(MODEL),--model "$(MODEL)") --save "$(OUT)"
 
 test: check
 
