@@ -40,7 +40,7 @@ class View(Protocol):
         """Show a uint8 `(H, W, 3)` RGB picture, which nobody changes afterwards."""
 
     def wait(self, seconds: float) -> bool:
-        """Serve it for so long; sooner, and True, if its user pressed a key."""
+        """Serve it for so long; sooner, and True, on a key that the controls have no use for."""
         ...
 
 
@@ -127,7 +127,7 @@ class Show:
         return self.tally
 
     def linger(self) -> None:
-        """Leave the last picture until a key is pressed."""
+        """Leave the last picture until a key without another meaning is pressed."""
         while self._view and not self._is_over() and not self._view.wait(_POLL_S):
             self._redraw()
         self._take_snapshots()
@@ -217,13 +217,13 @@ class Show:
         """Keep the picture before for its time; its user can still work on it.
 
         Returns:
-            whether it goes on.
+            whether the next one is to be shown.
         """
         if self._view is None:
             return True
         now = time.monotonic()
         due = now if self._due is None else self._due
-        is_next = False
+        is_next = is_stale = False
         while not is_next:
             left = due - time.monotonic()
             seconds = _POLL_S if self._controls.paused else min(max(0.0, left), _POLL_S)
@@ -231,10 +231,11 @@ class Show:
             if self._is_over():
                 return False
             self._rest()
+            is_stale |= self._controls.paused and self._source.live  # newer ones come meanwhile
             is_next = not self._controls.paused and (left <= 0 or skips)
         # A small delay is made up for; a long one does not make the following frames hurry.
         self._due = max(due + self._interval_s, time.monotonic())
-        return True
+        return not is_stale
 
     def _rest(self) -> None:
         """What goes on between two frames."""

@@ -206,6 +206,16 @@ def test_a_pause_holds_the_picture_and_then_goes_on_where_it_was(run, controls):
     np.testing.assert_array_equal(view.shown[4][20:100], view.shown[5][20:100])
 
 
+def test_after_a_pause_a_camera_shows_what_is_there_now(run, controls):
+    view = PausingView(controls, {5: " "})
+    # So fast that a frame is at hand already when the key is pressed.
+    run(camera(fps=200), controls, view, most=12)
+    numbers = [int(image[-1, -1, 0]) for image in view.shown]
+    paused = next(i for i, status in enumerate(view.statuses) if status["note"] == "paused")
+    following = next(number for number in numbers[paused:] if number != numbers[paused])
+    assert following - numbers[paused] > 0.4 * 200  # the pause took half a second
+
+
 def test_the_threshold_takes_away_and_gives_back_also_while_paused(run, controls):
     class Turning(NotingView):
         def wait(self, seconds):
