@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from configs.errors import UserError
+from demo.ahead import Ahead
 from demo.clip import PHOTO_CLIP, Clip
 from demo.live import LiveReader
 from demo.recorded import Shot, Video, frame_rate, open_video, pictures, timed
@@ -226,7 +227,8 @@ def _open_url(url: str) -> Source:
     def open_capture() -> Any:
         return cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
 
-    capture = open_capture()
+    # In a thread, so that Ctrl-C need not wait for the network.
+    capture = next(iter(Ahead((open_capture() for _ in range(1)), "opening")))
     if not capture.isOpened():
         raise UserError(
             f"cannot open {name}: nothing there, no answer within {seconds} s, or not a video; "

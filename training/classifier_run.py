@@ -99,8 +99,6 @@ def load_run(folder: Path) -> Classifier:
     import keras
 
     spec, path = read_spec(folder), folder / NETWORK
-    if not path.is_file():
-        raise UserError(f"{folder} holds no {NETWORK}")
     try:
         network = cast("keras.Model", keras.saving.load_model(path, compile=False))
     except Exception as error:  # whatever a damaged archive makes Keras raise
@@ -119,11 +117,11 @@ def read_spec(folder: Path) -> ClassifierSpec:
     """Read `classifier.json` alone.
 
     Raises:
-        UserError: it is missing or damaged.
+        UserError: it is missing or damaged, or there is no network beside it.
     """
     path = folder / DESCRIPTION
     try:
-        return ClassifierSpec.model_validate_json(path.read_bytes())
+        spec = ClassifierSpec.model_validate_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{folder} is no classifier: it holds no {DESCRIPTION}") from error
     except OSError as error:
@@ -132,6 +130,9 @@ def read_spec(folder: Path) -> ClassifierSpec:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "file"
         raise UserError(f"{path}: {place}: {first['msg']}") from error
+    if not (folder / NETWORK).is_file():
+        raise UserError(f"{folder} holds no {NETWORK}")
+    return spec
 
 
 def _imagenet() -> Classifier:

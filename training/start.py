@@ -13,10 +13,11 @@ import numpy as np
 from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector import artefact
-from detector.models import load_model
+from detector.models import find_keras_model, load_model
 from detector.weights.download import RemoteFile, cache_folder, fetch
 from training import classifier_run
 from training.fit_anchors import move_finest_anchors
+from training.start_report import StartReport
 
 if TYPE_CHECKING:
     import keras
@@ -34,57 +35,7 @@ _IMAGENET_FILES = {
         for width in (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
     },
 }
-
-
 _PRIOR = 0.01  # score of a new class
-_NAMES_SHOWN = 6  # layers on a line; all are in the report's attributes
-
-
-@dataclass(frozen=True)
-class StartReport:
-    """What became of each layer and class.
-
-    Attributes:
-        source: as asked for.
-        loaded: layers that got all their weights, input to output.
-        partly: class convolutions that got the channels of the kept classes.
-        fresh: layers that start from random weights.
-        skipped: layers of the source that found no place.
-        kept_classes: those that the source knows.
-        new_classes: those that it does not, and that start fresh.
-        dropped_classes: those of the source that are not asked for.
-    """
-
-    source: str
-    loaded: tuple[str, ...] = ()
-    partly: tuple[str, ...] = ()
-    fresh: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    kept_classes: tuple[str, ...] = ()
-    new_classes: tuple[str, ...] = ()
-    dropped_classes: tuple[str, ...] = ()
-
-    def to_lines(self) -> list[str]:
-        """In words, for a person."""
-        if not self.loaded:
-            return ["start from random weights"]
-        layers = {"loaded": self.loaded, "loaded by class": self.partly, "fresh": self.fresh}
-        counts = [f"{len(names)} layers {what}" for what, names in layers.items() if names]
-        lines = [f"start from {self.source}: {', '.join(counts)}"]
-        if self.fresh:
-            lines.append(f"fresh layers: {_list(self.fresh)}")
-        if self.skipped:
-            lines.append(f"not used of {self.source}: {_list(self.skipped)}")
-        lines.append(f"classes kept: {', '.join(self.kept_classes) or 'none'}")
-        lines.append(f"classes that start fresh: {', '.join(self.new_classes) or 'none'}")
-        if self.dropped_classes:
-            lines.append(f"classes left behind: {', '.join(self.dropped_classes)}")
-        return lines
-
-
-def _list(names: Sequence[str]) -> str:
-    shown, more = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def start_from(
@@ -112,6 +63,33 @@ def start_from(
     return report
 
 
+def find_start(config: ModelConfig, source: str) -> str:
+    """What `start_from` would take, in words; nothing is loaded or fetched.
+
+    Args:
+        config: of the network to train.
+        source: as `start_from`.
+
+    Raises:
+        UserError: there is no such source, or its backbone or width is another.
+    """
+    folder = Path(source)
+    if source == "none":
+        return "random weights"
+    if source == "imagenet" or folder.suffix == ".h5":
+        if source == "imagenet":
+            _imagenet_address(config)
+        return source
+    if _holds(folder, classifier_run.DESCRIPTION):
+        about = classifier_run.read_spec(folder)
+        _require_equal_backbones(config, about.network, about.width, source)
+        return f"{source} ({about.network})"
+    found = find_keras_model(_detector(source))
+    model = found.spec.model if found.spec else ModelConfig()  # the official one
+    _require_equal_backbones(config, model.backbone, model.width_multiplier, source)
+    return found.in_words()
+
+
 def _expect_rarely(network: keras.Model, labels: Sequence[int]) -> None:
     """Let new classes begin with a score of 1 % everywhere, not of 50 %.
 
@@ -135,21 +113,28 @@ def _load(
     new = StartReport(source, new_classes=tuple(class_names))
     if source == "none":
         return replace(new, fresh=tuple(_weights_by_layer(network)))
-    if source == "imagenet" or Path(source).suffix == ".h5":
-        path = _imagenet_file(config) if source == "imagenet" else Path(source)
+    if source == "imagenet":
+        path = fetch(RemoteFile(_imagenet_address(config)), cache_folder() / "imagenet")
         return _from_imagenet(network, config, path, new)
+    if Path(source).suffix == ".h5":
+        return _from_imagenet(network, config, Path(source), new)
     folder = Path(source)
     if _holds(folder, classifier_run.DESCRIPTION):
         donor, about = classifier_run.load_run(folder)
         _require_equal_backbones(config, about.network, about.width, source)
         return _from_network(network, donor, (), new)
-    is_run = _holds(folder / "best", artefact.DESCRIPTION)
-    donor, spec = load_model(str(folder / "best") if is_run else source)
+    donor, spec = load_model(_detector(source))
     _require_equal_backbones(config, spec.model.backbone, spec.model.width_multiplier, source)
     report = _from_network(network, donor, spec.class_names, new)
     if "head_0_box_conv" in report.loaded:
         move_finest_anchors(network, spec.model.anchors, config.anchors)
     return report
+
+
+def _detector(source: str) -> str:
+    """Of a run its best model."""
+    best = Path(source) / "best"
+    return str(best) if _holds(best, artefact.DESCRIPTION) else source
 
 
 def _holds(folder: Path, name: str) -> bool:
@@ -159,14 +144,14 @@ def _holds(folder: Path, name: str) -> bool:
         return False
 
 
-def _imagenet_file(config: ModelConfig) -> Path:
+def _imagenet_address(config: ModelConfig) -> str:
     files, width = _IMAGENET_FILES[config.backbone], config.width_multiplier
     if width not in files:
         raise UserError(
             f"there are no ImageNet weights of {config.backbone} at width {width}; "
             f"set model.width_multiplier to one of {', '.join(map(str, files))}"
         )
-    return fetch(RemoteFile(files[width]), cache_folder() / "imagenet")
+    return files[width]
 
 
 def _from_imagenet(

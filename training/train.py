@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
 import os
 import re
@@ -115,6 +114,8 @@ class _Checked(NamedTuple):
 
 def _intent(checked: _Checked, args: argparse.Namespace) -> str:
     """What would be done, in words."""
+    from training.start import find_start
+
     config, task, origin = checked
     steps = math.ceil(len(task.training) / config.loader.batch_size)
     data = f"{origin.data}: {len(task.training):,} pictures, {len(task.classes)} classes"
@@ -122,13 +123,14 @@ def _intent(checked: _Checked, args: argparse.Namespace) -> str:
     if args.resume:
         return f"would go on with the run in {args.output} on {data}, {work}"
     return (
-        f"would train on {data}, {work}, from {_start_in_words(origin.start)}; "
+        f"would train on {data}, {work}, from {find_start(config.model, origin.start)}; "
         f"{len(task.validation):,} pictures to validate; output {args.output}"
     )
 
 
 def _to_begin(args: argparse.Namespace, folder: RunFolder) -> _Checked:
     from training.run_folder import Origin
+    from training.start import find_start
 
     folder.require_new()
     config = _config(args, args.overfit)
@@ -141,7 +143,7 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> _Checked:
         epochs=config.train.epochs,
         fingerprint="",
     )
-    _start_in_words(origin.start)  # raises where there is no such start
+    find_start(config.model, origin.start)  # raises where there is none that fits
     return _checked(config, origin)
 
 
@@ -212,23 +214,6 @@ def _checked(config: Config, origin: Origin) -> _Checked:
     if origin.overfit:
         task = task.overfitting(origin.overfit)
     return _Checked(config, task, replace(origin, fingerprint=task.fingerprint))
-
-
-def _start_in_words(start: str) -> str:
-    """Which of its sources `training.start.start_from` would take; none is loaded."""
-    from detector.artefact import is_artefact
-    from detector.models import find_keras_model
-    from training import classifier_run
-
-    folder = Path(start)
-    if start in ("none", "imagenet") or folder.suffix == ".h5":
-        return "random weights" if start == "none" else start
-    with contextlib.suppress(OSError):  # a name too long for the file system
-        if (folder / classifier_run.DESCRIPTION).is_file():
-            return f"{start} ({classifier_run.read_spec(folder).network})"
-        if is_artefact(folder / "best"):
-            start = str(folder / "best")
-    return find_keras_model(start).in_words()
 
 
 def _say(result: Result, output: object, data: str) -> None:

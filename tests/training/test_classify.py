@@ -2,6 +2,7 @@ import contextlib
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -227,7 +228,7 @@ def test_a_dry_run_says_what_it_would_train(colours, command, tmp_path):
     assert command(*words, "--config", "none")[0] == 2
 
 
-def test_a_dry_run_says_what_it_would_name(colours, command, tmp_path):
+def test_a_dry_run_says_what_it_would_name(colours, trained, command, tmp_path):
     words = ("predict", colours / "red", "--dry-run", "--model")
     assert command(*words, "imagenet") == (
         0,
@@ -237,3 +238,5 @@ def test_a_dry_run_says_what_it_would_name(colours, command, tmp_path):
     code, _, error = command(*words, tmp_path)
     assert (code, error.count("\n")) == (2, 1)
     assert "is no classifier: it holds no classifier.json" in error
+    shutil.copy(trained / "classifier.json", tmp_path)
+    assert command(*words, tmp_path) == (2, "", f"error: {tmp_path} holds no classifier.keras\n")

@@ -14,7 +14,8 @@ from detector.models import load_model
 from detector.postprocess import sigmoid, softmax
 from detector.ssdlite import build_ssdlite
 from training.classifier_run import Classifier, ClassifierSpec, save_run
-from training.start import StartReport, start_from
+from training.start import start_from
+from training.start_report import StartReport
 
 CONFIG = ModelConfig(backbone="mobilenet_v1", input_size=96, width_multiplier=0.25)
 DONOR_CLASSES = ("cat", "dog", "owl", "fox")

@@ -55,22 +55,23 @@ def dry(data, tmp_path, *more):
 
 
 @pytest.mark.parametrize(
-    ("start", "words"),
+    ("start", "width", "words"),
     [
-        ("coco", "coco (to be downloaded)"),
-        ("none", "random weights"),
-        ("imagenet", "imagenet"),
-        ("RUN", "RUN/best (keras)"),
-        ("RUN/best", "RUN/best (keras)"),
+        ("coco", 1.0, "coco (to be downloaded)"),
+        ("none", 0.1, "random weights"),
+        ("imagenet", 1.0, "imagenet"),
+        ("RUN", 0.35, "RUN/best (keras)"),
+        ("RUN/best", 0.35, "RUN/best (keras)"),
     ],
 )
 def test_a_dry_run_says_what_it_would_learn(
-    squares, tmp_path, exported, capsys, monkeypatch, start, words
+    squares, tmp_path, exported, capsys, monkeypatch, start, width, words
 ):
     (tmp_path / "RUN").mkdir()
     shutil.copytree(exported, tmp_path / "RUN/best")
     monkeypatch.chdir(tmp_path)
-    assert dry(squares, tmp_path, "--start", start, "--set", "loader.batch_size=3") == 0
+    sets = ("--set", "loader.batch_size=3", "--set", f"model.width_multiplier={width}")
+    assert dry(squares, tmp_path, "--start", start, *sets) == 0
     assert capsys.readouterr().out == (
         f"would train on {squares}: 8 pictures, 1 classes, 40 epochs of 3 steps, from {words}; "
         f"2 pictures to validate; output {tmp_path}/new\n"
@@ -83,6 +84,12 @@ def test_a_dry_run_says_what_it_would_learn(
     [
         (("--start", "none.npz"), r"'none\.npz' is no model"),
         (("--start", "a" * 5000), "is no model"),
+        (
+            ("--start", "coco", "--config", "shapes"),
+            r"coco is mobilenet_v2 at width 1\.0, the model",
+        ),
+        (("--start", "shapes"), r"shapes is mobilenet_v2 at width 0\.5, the model to train"),
+        (("--start", "imagenet", "--set", "model.width_multiplier=0.6"), "at width 0.6; set"),
         (("--config", "none"), "none"),
         (("--set", "train.epochs=no"), r"train\.epochs"),
     ],
