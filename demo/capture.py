@@ -277,7 +277,7 @@ def _open_files(source: str) -> Source:
         if not capture.isOpened():
             raise UserError(f"cannot read {source}: not a video or a picture in a known format")
         return _recorded(source, open_video(source, capture), [path])
-    if not path.exists() and not re.search(r"[*?\[]", source):
+    if not source or not (path.exists() or re.search(r"[*?\[]", source)):
         raise UserError(f"no such file or folder: {source!r}")
     try:
         paths = find_images([source])

@@ -105,7 +105,7 @@ def set_norm_momentum(network: keras.Model, config: TrainConfig, steps: int) -> 
     """How fast the statistics of batch norm follow, in a run of so many steps."""
     momentum: Any = config.norm_momentum
     if momentum == "auto":
-        momentum = 0.97 if steps < _FEW_STEPS else 0.999
+        momentum = 0.97 if steps < _FEW_STEPS else 0.99
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = momentum

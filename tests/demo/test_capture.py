@@ -13,7 +13,7 @@ import pytest
 
 from configs.errors import UserError
 from demo import capture
-from demo.capture import CameraWish, open_source
+from demo.capture import open_source
 from detector.images import write_image
 
 
@@ -131,7 +131,7 @@ def test_a_video_whose_name_is_not_utf_8_is_refused_where_opencv_would_crash(tmp
         open_source(str(odd))
 
 
-@pytest.mark.parametrize("name", ["missing.mp4", "missing/", "0x"])
+@pytest.mark.parametrize("name", ["missing.mp4", "missing/", "0x", ""])
 def test_what_is_not_there_is_named(name):
     with pytest.raises(UserError, match=f"no such file or folder: '{name}'"):
         open_source(name)
@@ -146,72 +146,6 @@ def test_a_text_file_is_not_a_source(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(UserError, match="not a video or a picture"):
         open_source(str(tmp_path / "notes.txt"))
-
-
-# ---- cameras
-
-
-@pytest.fixture
-def camera_number():
-    """A camera that no machine has."""
-    return "97"
-
-
-def test_an_absent_camera_is_reported_with_the_mend(camera_number, capfd):
-    with pytest.raises(UserError, match=r"camera 97 cannot be opened \(tried .+--source FILE"):
-        open_source(camera_number)
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for /dev/video*")
-def test_without_a_camera_the_clip_plays_after_one_clear_line(capfd):
-    if list(capture.Path("/dev").glob("video*")):
-        pytest.skip("this machine has a camera")
-    with open_source(None) as source:
-        assert source.name == "built-in clip"
-        assert next(source).image.shape == (480, 640, 3)
-    assert (source.fps, source.count, source.live) == (30.0, 180, False)
-    assert capfd.readouterr().err == (
-        "no camera found; playing the built-in clip (use --source FILE for your own)\n"
-    )
-
-
-def test_a_camera_that_stays_dark_is_the_users_to_mend(monkeypatch):
-    class Dark:
-        def __init__(self, *_):
-            pass
-
-        def isOpened(self):  # noqa: N802 - OpenCV's name
-            return True
-
-        def get(self, _):
-            return 0.0
-
-        def grab(self):
-            return False
-
-        def release(self):
-            pass
-
-    monkeypatch.setattr(cv2, "VideoCapture", Dark)
-    monkeypatch.setattr(capture, "_CAMERA_PATIENCE_S", 0.2)
-    with pytest.raises(UserError, match=r"camera 3 gave no picture within 0 s \(tried"):
-        open_source("3")
-
-
-def test_a_camera_is_asked_for_size_and_rate():
-    class Asked:
-        def set(self, number, value):
-            asked[number] = value
-
-    asked = {}
-    CameraWish(1280, 720, 60).ask(Asked())
-    asked.pop(cv2.CAP_PROP_FOURCC, None)
-    assert asked == {
-        cv2.CAP_PROP_FRAME_WIDTH: 1280,
-        cv2.CAP_PROP_FRAME_HEIGHT: 720,
-        cv2.CAP_PROP_FPS: 60,
-    }
 
 
 # ---- streams
