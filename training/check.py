@@ -49,7 +49,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser("training.check", "Find what is wrong with a data set.", _EXAMPLES)
     add_data_arguments(parser)
     parser.add_argument(
-        "--config", default="coco_300", metavar="NAME|FILE", help="the model to train (coco_300)"
+        "--config", default="finetune", metavar="NAME|FILE", help="the model to train (finetune)"
     )
     parser.add_argument("--json", type=path, metavar="FILE", help="write figures and findings")
     parser.add_argument("--html", type=path, metavar="FILE", help="write a report with pictures")

@@ -32,7 +32,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_data_arguments(parser)
     parser.add_argument(
-        "--config", default="coco_300", metavar="NAME|FILE", help="the model to train (coco_300)"
+        "--config", default="finetune", metavar="NAME|FILE", help="the model to train (finetune)"
     )
     parser.add_argument(
         "--output",

@@ -273,8 +273,9 @@ def kinds_in(test_data, doctor, tmp_path):
     """JSON form of the check of one of the real data sets."""
 
     def check_it(name: str) -> dict:
-        doctor(test_data / "data" / name, "--json", tmp_path / "real.json")
-        return json.loads((tmp_path / "real.json").read_text())
+        json_file = tmp_path / "real.json"
+        doctor(test_data / "data" / name, "--config", "coco_300", "--json", json_file)
+        return json.loads(json_file.read_text())
 
     return check_it
 
