@@ -26,9 +26,11 @@ from demo.recorded import Shot, Video, frame_rate, open_video, pictures, timed
 from detector.files import opencv_path
 from detector.images import SUFFIXES, find_images
 
-_CAMERA, _URL = r"[0-9]{1,3}", r"(?i)(rtsps?|https?)://"  # what `--source` may be, besides files
+# What `--source` may be, besides files.
+_CAMERA, _URL = r"(?:/dev/video)?([0-9]{1,3})", r"(?i)(rtsps?|https?)://"
 _CAMERA_PATIENCE_S = 5.0  # some give nothing while they warm up
 _STREAM_TIMEOUT_S = 10.0
+_REOPEN_TIMEOUT_S = 5.0  # less: while it lasts, a run that is to end cannot
 # Media Foundation, OpenCV's first choice on Windows, takes seconds to minutes to open a camera.
 BACKENDS = {"win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION, "linux": cv2.CAP_V4L2}
 _PERMISSION = {
@@ -169,11 +171,18 @@ def open_source(
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if source is None:
         return _camera_or_clip(wish, clip, repeat_clip)
-    if re.fullmatch(_CAMERA, source):
-        return _open_camera(int(source), wish)
+    if camera := re.fullmatch(_CAMERA, source):
+        return _open_camera(int(camera[1]), wish)
     if re.match(_URL, source):
         return _open_url(source)
     return _open_files(source)
+
+
+def shown_name(source: str) -> str:
+    """A source as text, without passwords: that of the user, and what the query may hold."""
+    if not re.match(_URL, source):
+        return source
+    return re.sub(r"//([^/:@]*):[^/]*@", r"//\1:***@", source.partition("?")[0])
 
 
 def is_live(source: str | None) -> bool:
@@ -218,21 +227,22 @@ def _open_camera(index: int, wish: CameraWish | None) -> Source:
 
 
 def _open_url(url: str) -> Source:
-    # Passwords stay out of outputs: that of the user, and what the query may hold.
-    name = re.sub(r"//([^/:@]*):[^/]*@", r"//\1:***@", url.partition("?")[0])
-    seconds = int(_STREAM_TIMEOUT_S)
-    timeouts = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
-    options = [number for timeout in timeouts for number in (timeout, 1000 * seconds)]
+    name = shown_name(url)
 
-    def open_capture() -> Any:
+    def open_capture(seconds: float = _REOPEN_TIMEOUT_S) -> Any:
+        limits = {
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: seconds,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC: _STREAM_TIMEOUT_S,
+        }
+        options = [n for limit, value in limits.items() for n in (limit, round(1000 * value))]
         return cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
 
     # In a thread, so that Ctrl-C need not wait for the network.
-    capture = next(iter(Ahead((open_capture() for _ in range(1)), "opening")))
+    capture = next(iter(Ahead((open_capture(_STREAM_TIMEOUT_S) for _ in range(1)), "opening")))
     if not capture.isOpened():
         raise UserError(
-            f"cannot open {name}: nothing there, no answer within {seconds} s, or not a video; "
-            "check the address"
+            f"cannot open {name}: nothing there, no answer within {_STREAM_TIMEOUT_S:.0f} s, or "
+            "not a video; check the address"
         )
     if url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return _recorded(name, open_video(name, capture))
@@ -279,6 +289,8 @@ def _open_files(source: str) -> Source:
         return _recorded(source, open_video(source, capture), [path])
     if not source or not (path.exists() or re.search(r"[*?\[]", source)):
         raise UserError(f"no such file or folder: {source!r}")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{source} is neither a file nor a folder; a camera is named by its number")
     try:
         paths = find_images([source])
     except UserError as error:

@@ -78,6 +78,8 @@ def to_pixels(points: Points, height: int, width: int, option: str) -> Points:
     """
     if all(number <= 1 for point in points for number in point):
         return tuple((x * width, y * height) for x, y in points)
+    if all(number < 2 for point in points for number in point):
+        raise UserError(f"{option}: all lies within two pixels; fractions go from 0 to 1")
     for x, y in points:
         if x > width or y > height:
             raise UserError(

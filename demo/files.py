@@ -74,6 +74,11 @@ class Files:
         self._files = contextlib.ExitStack()
         controls.recording = save is not None
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether a recording has begun and not ended."""
+        return self._recorder is not None
+
     def write_json(self, path: Path, predictor: Predictor) -> None:
         """Write all detections to a JSON file as well, from now on.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -53,6 +54,8 @@ class Follower:
         self._tracked: Tracked | None = None
         self._line: LineCounter | None = None
         self._zone: ZoneCounter | None = None
+        self._log = ExitStack()
+        self._is_logging = False
 
     def follow(self, shown: Detections, frame: Frame) -> None:
         """Take in what is shown of the next frame.
@@ -87,22 +90,18 @@ class Follower:
         """The ids of detections of the latest frame, -1 for none yet; empty if they are hidden."""
         if not (self._controls.tracks and self._tracked):
             return []
-        boxes, ids = self._tracked.detections.boxes, self._tracked.ids.tolist()
-        known = {box.tobytes(): number for box, number in zip(boxes, ids, strict=True)}
-        return [known.get(box.tobytes(), -1) for box in shown.boxes]
+        known = dict(zip(_keys(self._tracked.detections), self._tracked.ids.tolist(), strict=True))
+        return [known.get(key, -1) for key in _keys(shown)]
 
     def counts(self) -> dict[str, int]:
         """What has been counted, by class and where: "person in": 3."""
         return dict(self._counted())
 
     def __enter__(self) -> Self:
-        if self._wanted.events:
-            self._wanted.events.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._wanted.events:
-            self._wanted.events.__exit__()
+        self._log.close()
 
     def _with_trails(self, image: np.ndarray) -> np.ndarray:
         if not (self._controls.tracks and self._tracker and self._tracked):
@@ -128,6 +127,9 @@ class Follower:
         events = appearances(tracked)
         for counter in filter(None, (self._line, self._zone)):
             events += counter.update(tracked)
+        if log and not self._is_logging:  # not before: an older file may hold what matters
+            self._log.enter_context(log)
+            self._is_logging = True
         if log:
             log.add(at, frame.index, events)
 
@@ -148,3 +150,9 @@ class Follower:
         for where, by_label in figures.items():
             for label, number in sorted(by_label.items()):
                 yield f"{self._names[label]} {where}", number
+
+
+def _keys(detections: Detections) -> list[tuple[int, bytes]]:
+    """What tells detections apart: two classes may share a box."""
+    labels, boxes = detections.labels.tolist(), detections.boxes
+    return [(label, box.tobytes()) for label, box in zip(labels, boxes, strict=True)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -16,8 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.errors import UserError
-from detector.command import EXIT_OK, add_dry_run, make_parser, path, run
-from detector.files import check_folder
+from detector.command import EXIT_OK, add_dry_run, make_parser, path, run, run_child
 
 _PICTURES, _EPOCHS = 200, 3
 _EXAMPLES = """examples:
@@ -46,15 +44,15 @@ class Step(NamedTuple):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
+    from detector.data.write import check_new_folder
+
     parser = make_parser("demo.quickstart", "Make, train and try a detector, offline.", _EXAMPLES)
     parser.add_argument(
         "--output", type=path, default=Path("quickstart"), metavar="FOLDER", help="(quickstart)"
     )
     add_dry_run(parser)
     args = parser.parse_args(argv)
-    if args.output.exists() and (args.output.is_file() or any(args.output.iterdir())):
-        raise UserError(f"{args.output} holds something already; name a new folder with --output")
-    check_folder(args.output)
+    check_new_folder(args.output)
     steps = _steps(args.output)
     if args.dry_run:
         for step in steps:
@@ -62,7 +60,11 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_OK
     begun = time.monotonic()
     for number, step in enumerate(steps, start=1):
-        _run(step, f"{number} of {len(steps)}")
+        try:
+            _run(step, f"{number} of {len(steps)}")
+        except BaseException:
+            print(f"unfinished: delete {args.output}, or name another with --output")
+            raise
     print(_verdict(args.output, time.monotonic() - begun))
     return EXIT_OK
 
@@ -117,8 +119,7 @@ def _steps(folder: Path) -> list[Step]:
 def _run(step: Step, place: str) -> None:
     print(f"\n=== {place}: {step.what}", f"$ python -m {shlex.join(step.command)}", sep="\n")
     print(f"  for your own: {step.own}", flush=True)
-    done = subprocess.run([sys.executable, "-m", *step.command], check=False)
-    if done.returncode:
+    if run_child(step.command):
         raise UserError(f"the step {step.what!r} failed, as said above")
 
 

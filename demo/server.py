@@ -18,8 +18,8 @@ _BUFFER_BYTES = 128 * 1024  # what waits in the socket of a slow viewer is old w
 class PageServer(ThreadedWSGIServer):
     """Werkzeug's server with an end: no thread and no connection outlives it.
 
-    It answers only to names of this machine when it serves this machine alone: a page of another
-    site could otherwise reach it under a name of its own (DNS rebinding).
+    It answers only to names of this machine or, where it serves the network, of the network: a
+    page of another site could otherwise reach it under a name of its own (DNS rebinding).
     """
 
     daemon_threads = False  # so that closing waits for them
@@ -36,7 +36,9 @@ class PageServer(ThreadedWSGIServer):
     def knows(self, host: str) -> bool:
         """Whether `host`, as `name:port`, is a name that a request may be sent to."""
         name = re.sub(r":\d+$", "", host).strip("[]").lower()
-        return bool(name) and (not self.is_private or name == self.host or _is_loopback(name))
+        if name == self.host.lower() or _is_loopback(name):
+            return True
+        return not self.is_private and _is_of_network(name)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Note the connection, and answer it in a thread of its own."""
@@ -94,3 +96,11 @@ def _is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
+
+
+def _is_of_network(name: str) -> bool:
+    """Whether no other site can own a name: an address, one without a domain, this machine's."""
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(name))
+    own = {socket.gethostname().lower(), socket.getfqdn().lower()}
+    return bool(name) and ("." not in name or name.endswith(".local") or name in own)

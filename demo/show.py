@@ -129,6 +129,9 @@ class Show:
     def linger(self) -> None:
         """Leave the last picture until a key without another meaning is pressed."""
         while self._view and not self._is_over() and not self._view.wait(_POLL_S):
+            if self._controls.recording and not self._files.is_recording:
+                self._controls.recording = False
+                self.note("there is nothing more to record; s saves this picture")
             self._redraw()
         self._take_snapshots()
 
@@ -275,7 +278,7 @@ class Show:
         """What a page wants to know of a picture."""
         found = readable(shown, self._classes)
         for entry, number in zip(found, self._follower.ids(shown), strict=False):
-            entry["track"] = number
+            entry["track"] = number if number > 0 else None  # it has none yet
         latency = self.tally.latency.value
         return {
             "model": self._predictor.name,

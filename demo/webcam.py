@@ -55,13 +55,13 @@ def main(argv: list[str] | None = None) -> int:
         for line in camera_lines():
             print(line, flush=True)
         return EXIT_OK
-    from demo.capture import Source, is_live, open_source
+    from demo.capture import Source, is_live, open_source, shown_name
 
     _settle_model(args)
     # On a page, the clip plays until somebody ends it.
     repeat = args.view == "web" and not args.headless
     if args.dry_run and is_live(args.source):  # no camera is opened for that
-        opened = Source(args.source or "the first camera", iter(()), live=True)
+        opened = Source(shown_name(args.source or "the first camera"), iter(()), live=True)
     else:
         opened = open_source(args.source, _wish(args), _clip(args), repeat)
     with opened as source:
@@ -74,7 +74,8 @@ def main(argv: list[str] | None = None) -> int:
             follower = _follower(source, controls, args)
             tally, files = _play(source, predictor, controls, follower, args)
     counted = (f"{what}: {number}" for what, number in follower.counts().items())
-    saved = (f"saved {saved}" for saved in files.saved)
+    logged = [args.events] if args.events and tally.frames else []
+    saved = (f"saved {saved}" for saved in [*files.saved, *logged])
     print(*tally.lines(), *counted, *saved, sep="\n")
     return EXIT_CHECK_FAILED if source.unreadable or files.cut_short else EXIT_OK
 
@@ -121,11 +122,13 @@ def _clip(args: argparse.Namespace) -> Clip:
 def _plan(args: argparse.Namespace, source: Source) -> str:
     from detector.models import find_model
 
+    found = find_model(args.model, args.runtime)
+    if found.spec and args.classes:
+        found.spec.classes.labels_of(args.classes)  # raises where one is unknown
     outputs = ", ".join(str(file) for file in (args.save, args.json, args.events) if file)
     where = "nowhere" if args.headless else f"in a {args.view} view"
-    return (
-        f"would detect in {source.name} with {find_model(args.model, args.runtime).in_words()}, "
-        f"show it {where}" + (f" and write {outputs}" if outputs else "")
+    return f"would detect in {source.name} with {found.in_words()}, show it {where}" + (
+        f" and write {outputs}" if outputs else ""
     )
 
 
@@ -248,6 +251,8 @@ def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
     numbers = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
     before: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
+    # What was ignored from the start stays so: that is what nohup does.
+    before = {number: old for number, old in before.items() if old != signal.SIG_IGN}
     try:
         for number in before:
             signal.signal(number, handle)

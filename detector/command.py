@@ -5,7 +5,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -18,6 +18,7 @@ EXIT_CHECK_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_TERMINATED = 143  # 128 + SIGTERM
+_SAVING_S = 60.0  # for a child to end by itself
 
 
 def run(main: Callable[[], int]) -> int:
@@ -42,6 +43,28 @@ def run(main: Callable[[], int]) -> int:
         # The reader of our output (head, less) is gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+
+
+def run_child(command: Sequence[str]) -> int:
+    """Run a command of this project, `module argument ...`, to its end; its exit code.
+
+    It is not left alone: Ctrl-C, which a terminal sends to both, and SIGTERM end it too, and it
+    gets time to save what it has.
+    """
+    import subprocess
+
+    process = subprocess.Popen([sys.executable, "-m", *command])
+    try:
+        return process.wait()
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):
+            process.terminate()
+        try:
+            process.wait(_SAVING_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
 
 
 def _terminate(*_: object) -> NoReturn:

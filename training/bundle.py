@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_OK, add_dry_run, make_parser, path, run
+from detector.command import EXIT_OK, add_dry_run, make_parser, path, run, run_child
 
 if TYPE_CHECKING:
     import h5py
@@ -30,11 +29,16 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
     from detector import artefact
+    from detector.data.open import open_dataset
     from detector.files import check_folder
 
     if not (args.model / artefact.NETWORK).is_file():
         raise UserError(f"{args.model} holds no {artefact.NETWORK}; name the best of a run")
+    if args.output.resolve() == args.model.resolve():
+        raise UserError(f"{args.model} would lose its float32 weights; name another --output")
     check_folder(args.output)
+    for data in (args.calibrate, args.data):
+        open_dataset(data)  # raises where there is none
     if args.dry_run:
         print(f"would pack {args.model} into {args.output}, calibrated on {args.calibrate}")
         return EXIT_OK
@@ -61,9 +65,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 def _export(args: argparse.Namespace) -> None:
     """By its command, so that the export is the one that everybody gets."""
-    command = [sys.executable, "-m", "detector.export", str(args.model), "--to", "tflite-int8"]
+    command = ["detector.export", str(args.model), "--to", "tflite-int8"]
     command += ["--calibrate", args.calibrate, "--data", args.data, "--output", str(args.output)]
-    if subprocess.run(command, check=False).returncode:
+    if run_child(command):
         raise UserError("the export failed, as said above")
 
 
@@ -75,18 +79,22 @@ def halve(source: Path, target: Path) -> None:
         target: the copy.
 
     Raises:
-        UserError: the copy cannot be written.
+        UserError: the file is damaged, a weight is too large for float16, or the copy cannot be
+            written.
     """
     from detector.files import atomic_path
 
-    with (
-        atomic_path(target) as temporary,
-        zipfile.ZipFile(source) as old,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as new,
-    ):
-        for name in old.namelist():
-            data = old.read(name)
-            new.writestr(name, _halved(data) if name == _WEIGHTS else data)
+    try:
+        with (
+            atomic_path(target) as temporary,
+            zipfile.ZipFile(source) as old,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as new,
+        ):
+            for name in old.namelist():
+                data = old.read(name)
+                new.writestr(name, _halved(data) if name == _WEIGHTS else data)
+    except zipfile.BadZipFile as error:
+        raise UserError(f"cannot read {source}: damaged or not a Keras model") from error
 
 
 def _halved(weights: bytes) -> bytes:
@@ -105,8 +113,11 @@ def _copy(place: str, node: Any, target: h5py.File) -> None:
 
     if isinstance(node, h5py.Dataset):
         values = node[()]
-        is_single = values.dtype == np.float32
-        made: Any = target.create_dataset(place, data=values.astype("f2") if is_single else values)
+        if values.dtype == np.float32:
+            if np.abs(values).max(initial=0) > np.finfo("f2").max:
+                raise UserError(f"{place} has a weight that is too large for float16")
+            values = values.astype("f2")
+        made: Any = target.create_dataset(place, data=values)
     else:
         made = target.require_group(place)
     made.attrs.update(node.attrs)

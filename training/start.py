@@ -76,9 +76,12 @@ def find_start(config: ModelConfig, source: str) -> str:
     folder = Path(source)
     if source == "none":
         return "random weights"
-    if source == "imagenet" or folder.suffix == ".h5":
-        if source == "imagenet":
-            _imagenet_address(config)
+    if source == "imagenet":
+        _imagenet_address(config)
+        return source
+    if folder.suffix == ".h5":
+        if not folder.is_file():
+            raise UserError(f"no such weights file: {source}")
         return source
     if _holds(folder, classifier_run.DESCRIPTION):
         about = classifier_run.read_spec(folder)

@@ -210,13 +210,22 @@ def run(tmp_path, monkeypatch, two_classes):
     monkeypatch.chdir(tmp_path)
 
     def run(
-        source, controls=two_classes, view=None, seconds=0.0, most=None, wanted=None, predictor=None
+        source,
+        controls=two_classes,
+        view=None,
+        seconds=0.0,
+        most=None,
+        wanted=None,
+        predictor=None,
+        linger=False,
     ):
         predictor = predictor or SleepingPredictor(seconds)
         follower = Follower(controls.names, source, controls, wanted or Wanted())
         with source, Files(source, controls, None) as files, follower:
             show = Show(source, predictor, controls, view, files, follower, most)
             show.run()
+            if linger:
+                show.linger()
         return types.SimpleNamespace(tally=show.tally, files=files, follower=follower)
 
     return run

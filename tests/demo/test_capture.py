@@ -137,6 +137,12 @@ def test_what_is_not_there_is_named(name):
         open_source(name)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="devices are POSIX's")
+def test_a_device_is_no_file():
+    with pytest.raises(UserError, match="/dev/null is neither a file nor a folder; a camera is"):
+        open_source("/dev/null")
+
+
 def test_a_glob_without_a_match_is_named(tmp_path):
     with pytest.raises(UserError, match=r"no such picture, folder or pattern"):
         open_source(str(tmp_path / "*.jpg"))

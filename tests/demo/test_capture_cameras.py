@@ -14,9 +14,10 @@ def camera_number():
     return "97"
 
 
-def test_an_absent_camera_is_reported_with_the_mend(camera_number, capfd):
+@pytest.mark.parametrize("prefix", ["", "/dev/video"])
+def test_an_absent_camera_is_reported_with_the_mend(camera_number, prefix, capfd):
     with pytest.raises(UserError, match=r"camera 97 cannot be opened \(tried .+--source FILE"):
-        open_source(camera_number)
+        open_source(prefix + camera_number)
     assert capfd.readouterr() == ("", "")
 
 

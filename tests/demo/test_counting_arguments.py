@@ -67,6 +67,11 @@ def test_larger_numbers_are_pixels():
     assert to_pixels(((0, 0.5), (640, 480)), 480, 640, "--count-line") == ((0, 0.5), (640, 480))
 
 
+def test_a_fraction_above_1_is_no_pixel():
+    with pytest.raises(UserError, match="--count-line: all lies within two pixels; fractions go"):
+        to_pixels(((0, 0.5), (1.2, 0.5)), 480, 640, "--count-line")
+
+
 @pytest.mark.parametrize("point", [(641, 2), (2, 481)])
 def test_a_point_outside_the_picture_is_the_users_to_mend(point):
     wanted = r"--count-line: the point \d+,\d+ lies outside the picture, which has 640x480 pixels"

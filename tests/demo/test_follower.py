@@ -77,6 +77,26 @@ def test_events_are_written_with_the_time_of_the_file(tmp_path):
     assert float(crossed["time"]) == pytest.approx(int(crossed["frame"]) / 25, abs=1e-3)
 
 
+def test_a_wrong_line_leaves_the_events_of_an_earlier_run(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("what was counted yesterday")
+    wrong = follower(line=((0.0, 0.0), (900.0, 9.0)), events=EventLog(path, NAMES))
+    with pytest.raises(UserError, match="lies outside the picture"), wrong:
+        roll(wrong)
+    assert path.read_text() == "what was counted yesterday"
+
+
+def test_two_classes_on_one_box_have_an_id_each():
+    controls = Controls(["ball", "moon"], tracks=True)
+    source = Source("video.mp4", iter(()), 25.0)
+    one = Follower(["ball", "moon"], source, controls, Wanted())
+    boxes = ball(100).boxes.repeat(2, axis=0)
+    both = Detections(boxes, np.array([0.9, 0.8], np.float32), np.array([0, 1]))
+    for index in range(5):
+        one.follow(both, Frame(IMAGE, "video.mp4", index / 25, 1.0, index))
+    assert sorted(one.ids(both)) == [1, 2]
+
+
 def test_a_line_beyond_the_picture_is_the_users_to_mend():
     with pytest.raises(UserError, match="--count-line: the point 900,0 lies outside the picture"):
         roll(follower(line=((900.0, 0.0), (900.0, 240.0))))

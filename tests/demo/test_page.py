@@ -151,11 +151,27 @@ def test_on_loopback_only_names_of_loopback_are_answered(page, host, status, get
     assert get(page, "status.json", Host=host).status_code == status
 
 
-def test_when_opened_up_it_answers_to_any_name(controls, address_of, get):
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((name, 200) for name in ("board", "board.local", "192.168.1.7:8000", "[fe80::1]")),
+        (socket.gethostname().upper(), 200),
+        ("evil.example", 400),
+        ("192.168.1.7.evil.example", 400),
+    ],
+)
+def test_when_opened_up_it_answers_to_the_names_of_a_network(
+    controls, address_of, get, host, status
+):
     with Page(controls, "0.0.0.0", 0) as page:
         page.url = f"http://127.0.0.1:{address_of(page)[1]}/"  # it gives that of another device
-        for host in ("board.local", "192.168.1.7"):
-            assert get(page, "status.json", Host=host).status_code == 200
+        assert get(page, "status.json", Host=host).status_code == status
+
+
+def test_its_own_name_may_have_capitals(controls):
+    with Page(controls, "127.0.0.1", 0) as page:
+        page._server.host = "DESKTOP-AB12"
+        assert page._server.knows("desktop-ab12:8000")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_a_dry_run_names_every_step_and_writes_nothing(tmp_path, capsys):
 
 def test_a_folder_in_use_is_refused(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(UserError, match="holds something already; name a new folder"):
+    with pytest.raises(UserError, match="is not empty; name a new folder"):
         quickstart.main(["--output", str(tmp_path)])
 
 
@@ -26,4 +26,6 @@ def test_a_step_that_fails_ends_it(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(quickstart, "_steps", lambda _: [wrong])
     with pytest.raises(UserError, match="the step 'fail' failed, as said above"):
         quickstart.main(["--output", str(tmp_path / "try")])
-    assert "error: " in capfd.readouterr().err
+    said = capfd.readouterr()
+    assert "error: " in said.err
+    assert f"unfinished: delete {tmp_path / 'try'}, or name another with --output" in said.out

@@ -178,3 +178,14 @@ def test_letterbox_of_the_right_size_is_the_picture_itself():
 
 def test_letterbox_of_a_line_keeps_at_least_a_pixel():
     assert letterbox(flat(5, 1, 5000), (48, 64)).shape == (48, 64, 3)
+
+
+def test_who_interrupts_the_last_check_keeps_the_video(tmp_path, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Recorder, "_require_complete", interrupted)
+    with Recorder(tmp_path / "video.mp4", 30) as recorder:
+        for grey in range(5):
+            recorder.add(flat(grey))
+    assert len(read_back(tmp_path / "video.mp4")[0]) == 5

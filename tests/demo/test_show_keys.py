@@ -125,6 +125,31 @@ def test_t_draws_tracks_and_their_ids(run, controls, noting_view, video):
     assert controls.tracks
 
 
+def test_what_has_no_track_yet_has_no_number(run, controls, noting_view, video):
+    controls.tracks = True
+    view = noting_view(controls)
+    run(video(12), controls, view)
+    tracks = [found["track"] for status in view.statuses for found in status["detections"]]
+    assert set(tracks) == {None, 1, 2}
+
+
+def test_the_last_picture_cannot_be_recorded_and_that_is_said(run, controls, noting_view):
+    shot = Shot(np.full((*SIZE_HW, 3), 50, np.uint8), "a.png", time.monotonic(), 0.1)
+
+    class Asking(noting_view):
+        def wait(self, seconds):
+            time.sleep(seconds)
+            key = "q" if any(status["note"] for status in self.statuses) else "r"
+            if self.shown and not self.controls.recording:
+                self.controls.press(ord(key))
+            return False
+
+    view = Asking(controls)
+    result = run(Source("photos", iter([shot]), count=1), controls, view, linger=True)
+    assert not result.files.saved
+    assert any("nothing more to record" in status["note"] for status in view.statuses)
+
+
 def test_a_file_is_played_at_its_own_rate(run, controls, noting_view, video):
     view = noting_view(controls)
     run(video(16, fps=50), controls, view)

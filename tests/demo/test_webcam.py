@@ -130,6 +130,17 @@ def test_a_dry_run_names_source_model_and_outputs_and_opens_no_camera(
     assert not list(capture.Path().iterdir())
 
 
+def test_a_dry_run_hides_the_password_of_a_stream(capsys, run_headless):
+    assert run_headless("--dry-run", "--source", "rtsp://me:secret@camera/1?token=secret") == 0
+    assert "would detect in rtsp://me:***@camera/1 with" in capsys.readouterr().out
+
+
+def test_a_dry_run_knows_the_classes_of_a_model_that_is_there(no_model, make_video, run_headless):
+    arguments = ("--dry-run", "--source", make_video(), "--model", "shapes", "--classes", "circel")
+    with pytest.raises(UserError, match="unknown class 'circel'; did you mean 'circle'"):
+        run_headless(*arguments)
+
+
 # ---- how a run ends
 
 
@@ -177,6 +188,21 @@ def test_a_signal_ends_it_while_an_address_is_opened(number, code, said):
             _, stderr = process.communicate(timeout=30)
     assert (process.returncode, stderr) == (code, said)
     assert time.monotonic() - begun < 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_with_nohup_it_outlives_its_terminal(make_video, runner, read_json):
+    make_video(frames=1000)
+    arguments = "--source video.mp4 --model slow --headless --save out.mp4 --json out.json".split()
+    process = subprocess.Popen(["nohup", sys.executable, "-c", runner, *arguments])
+    while not list(capture.Path().glob(".out.*.part.mp4")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+    assert len(read_json()["images"]) > 3
 
 
 def test_the_signal_handlers_are_restored(run_headless, make_picture):

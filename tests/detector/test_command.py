@@ -1,8 +1,10 @@
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from PIL import Image
@@ -140,3 +142,32 @@ def test_a_dry_run_needs_neither_tensorflow_nor_a_network(exported, squares, tmp
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("would ") == len(commands)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.parametrize(
+    ("number", "whom", "code"),
+    [
+        pytest.param(signal.SIGINT, os.killpg, EXIT_INTERRUPTED, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, os.kill, 143, id="SIGTERM"),
+    ],
+)
+def test_a_child_may_finish_what_it_saves(tmp_path, number, whom, code):
+    (tmp_path / "child.py").write_text(
+        "import signal, sys, time\n"
+        "def save(*_):\n"
+        "    time.sleep(1)\n"
+        "    open('saved', 'w').close()\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGINT, save), signal.signal(signal.SIGTERM, save)\n"
+        "open('ready', 'w').close()\n"
+        "time.sleep(60)\n"
+    )
+    parent = "import sys\nfrom detector.command import run, run_child\n"
+    parent += "sys.exit(run(lambda: run_child(['child'])))"
+    process = subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path, start_new_session=True)
+    while not (tmp_path / "ready").exists():
+        time.sleep(0.02)
+    whom(process.pid, number)
+    assert process.wait(timeout=30) == code
+    assert (tmp_path / "saved").exists()

@@ -84,6 +84,7 @@ def test_a_dry_run_says_what_it_would_learn(
     [
         (("--start", "none.npz"), r"'none\.npz' is no model"),
         (("--start", "a" * 5000), "is no model"),
+        (("--start", "none.h5"), r"no such weights file: none\.h5"),
         (
             ("--start", "coco", "--config", "shapes"),
             r"coco is mobilenet_v2 at width 1\.0, the model",
