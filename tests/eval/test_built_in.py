@@ -13,7 +13,7 @@ SEED, PICTURES = 3, 400  # it was trained on seed 1
     ("photo", "least"), [(False, 0.75), (True, 0.70)], ids=["all looks", "printed and photographed"]
 )
 def test_it_finds_shapes_that_it_has_never_seen(tmp_path, photo, least):
-    write_shapes(tmp_path / "shapes", PICTURES, SEED, photo, val_share=0.0, test_share=1.0)
-    figures = evaluate(score("shapes", f"{tmp_path}/shapes:test", runtime="tflite-int8")).figures
+    write_shapes(tmp_path / "shapes", PICTURES, SEED, photo)
+    figures = evaluate(score("shapes", f"{tmp_path}/shapes", runtime="tflite-int8")).figures
     print({name: round(value, 4) for name, value in figures.items()})
     assert figures["AP"] >= least
