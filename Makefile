@@ -42,6 +42,7 @@ proofs: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench_coco
 	$(BIN)/python -m tests.bench_loader
 	$(BIN)/python -m tests.bench_evaluator
+	$(BIN)/python -m tests.bench_page
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,7 @@
 """What every test shares: a quiet TensorFlow, hypothesis profiles, and the optional real data."""
 
 import os
+import signal
 import tempfile
 import warnings
 from pathlib import Path
@@ -14,6 +15,9 @@ from detector.types import Sample
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# A suite in the background of a script is deaf to Ctrl-C, and so would be what it starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["SSDLITE_HOME"] = tempfile.mkdtemp()  # not the cache of whoever runs the tests
 
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60)

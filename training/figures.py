@@ -78,11 +78,11 @@ def main(argv: list[str] | None = None) -> int:
     args: argparse.Namespace = parser.parse_args(argv)
     for file in draw_all(args.folder):
         print(f"saved {file}")
-    from training.figures_animation import draw_animation
+    from training.figures_animation import draw_animation, draw_photographed
 
-    animation = args.folder / "shapes.webp"
-    draw_animation(animation)
-    print(f"saved {animation}")
+    for name, draw in (("shapes", draw_animation), ("photographed", draw_photographed)):
+        draw(args.folder / f"{name}.webp")
+        print(f"saved {args.folder / f'{name}.webp'}")
     return EXIT_OK
 
 

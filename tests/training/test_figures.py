@@ -83,3 +83,10 @@ def test_the_readme_shows_the_animation_which_repeats():
     with Image.open(file) as animation:
         assert (animation.n_frames, animation.size, animation.info["loop"]) == (100, (640, 480), 0)
     assert file.stat().st_size < 3_000_000
+
+
+def test_the_model_card_shows_photographed_sheets():
+    file = _DOCS / "figures" / "photographed.webp"
+    assert f"(figures/{file.name})" in (_DOCS / "models.md").read_text()
+    with Image.open(file) as picture:
+        assert picture.size == (1280, 640)
