@@ -30,7 +30,7 @@ from detector.images import SUFFIXES, find_images
 _CAMERA, _URL = r"(?:/dev/video)?([0-9]{1,3})", r"(?i)(rtsps?|https?)://"
 _CAMERA_PATIENCE_S = 5.0  # some give nothing while they warm up
 _STREAM_TIMEOUT_S = 10.0
-_REOPEN_TIMEOUT_S = 5.0  # less: while it lasts, a run that is to end cannot
+_LEAST_TIMEOUT_S = 5.0  # to open it again, which holds up the end of a recording
 # Media Foundation, OpenCV's first choice on Windows, takes seconds to minutes to open a camera.
 BACKENDS = {"win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION, "linux": cv2.CAP_V4L2}
 _PERMISSION = {
@@ -227,23 +227,25 @@ def _open_camera(index: int, wish: CameraWish | None) -> Source:
 
 
 def _open_url(url: str) -> Source:
-    name = shown_name(url)
+    name, timeout_s = shown_name(url), _STREAM_TIMEOUT_S
 
-    def open_capture(seconds: float = _REOPEN_TIMEOUT_S) -> Any:
+    def open_capture() -> Any:
         limits = {
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: seconds,
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: timeout_s,
             cv2.CAP_PROP_READ_TIMEOUT_MSEC: _STREAM_TIMEOUT_S,
         }
         options = [n for limit, value in limits.items() for n in (limit, round(1000 * value))]
         return cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
 
     # In a thread, so that Ctrl-C need not wait for the network.
-    capture = next(iter(Ahead((open_capture(_STREAM_TIMEOUT_S) for _ in range(1)), "opening")))
+    begun = time.monotonic()
+    capture = next(iter(Ahead((open_capture() for _ in range(1)), "opening")))
     if not capture.isOpened():
         raise UserError(
             f"cannot open {name}: nothing there, no answer within {_STREAM_TIMEOUT_S:.0f} s, or "
             "not a video; check the address"
         )
+    timeout_s = min(timeout_s, max(_LEAST_TIMEOUT_S, 2 * (time.monotonic() - begun)))
     if url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return _recorded(name, open_video(name, capture))
     patience = (0.0, _STREAM_TIMEOUT_S)

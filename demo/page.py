@@ -138,7 +138,7 @@ class Page:
         request.max_content_length = _MOST_BYTES
         try:
             if not self._server.knows(request.host):
-                abort(400, "this is no name of the page; open it at the address that was printed")
+                abort(400, "this is no name of the page; open its address, or start it with --host")
             endpoint, _ = self._routes.bind_to_environ(environ).match()
             response = endpoint(request)
         except HTTPException as error:

@@ -44,14 +44,14 @@ class Step(NamedTuple):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
-    from detector.data.write import check_new_folder
-
     parser = make_parser("demo.quickstart", "Make, train and try a detector, offline.", _EXAMPLES)
     parser.add_argument(
         "--output", type=path, default=Path("quickstart"), metavar="FOLDER", help="(quickstart)"
     )
     add_dry_run(parser)
     args = parser.parse_args(argv)
+    from detector.data.write import check_new_folder
+
     check_new_folder(args.output)
     steps = _steps(args.output)
     if args.dry_run:

@@ -82,9 +82,9 @@ class Recorder:
             if self._held is not None:
                 self._write(self._held)
             if self._writer is not None:
-                self._writer.release()
-                # The video is whole by now: who presses Ctrl-C twice loses the check alone.
+                # Who presses Ctrl-C twice loses the check alone.
                 with contextlib.suppress(KeyboardInterrupt, SystemExit):
+                    self._writer.release()
                     self._require_complete()
 
     def __enter__(self) -> Self:

@@ -1,6 +1,7 @@
 """The web server under the demo's page: Werkzeug's, with an end, and closed to other sites."""
 
 import contextlib
+import functools
 import ipaddress
 import os
 import re
@@ -12,6 +13,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler, get_interfa
 from configs.errors import UserError
 
 _STALL_S = 10.0  # a viewer that takes nothing for so long is dropped
+_PRIVATE = (".local", ".lan", ".home.arpa", ".internal", ".localdomain")  # no site can own these
 _BUFFER_BYTES = 128 * 1024  # what waits in the socket of a slow viewer is old when it arrives
 
 
@@ -102,5 +104,9 @@ def _is_of_network(name: str) -> bool:
     """Whether no other site can own a name: an address, one without a domain, this machine's."""
     with contextlib.suppress(ValueError):
         return bool(ipaddress.ip_address(name))
-    own = {socket.gethostname().lower(), socket.getfqdn().lower()}
-    return bool(name) and ("." not in name or name.endswith(".local") or name in own)
+    return bool(name) and ("." not in name or name.endswith(_PRIVATE) or name in _own_names())
+
+
+@functools.cache  # it may ask a network that does not answer
+def _own_names() -> frozenset[str]:
+    return frozenset(name.lower() for name in (socket.gethostname(), socket.getfqdn()))

@@ -1,6 +1,7 @@
 """What every command shares: its arguments, and how it ends."""
 
 import argparse
+import contextlib
 import math
 import os
 import signal
@@ -18,7 +19,7 @@ EXIT_CHECK_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_TERMINATED = 143  # 128 + SIGTERM
-_SAVING_S = 60.0  # for a child to end by itself
+_SAVING_S = 30.0  # for a child to end by itself
 
 
 def run(main: Callable[[], int]) -> int:
@@ -49,22 +50,27 @@ def run_child(command: Sequence[str]) -> int:
     """Run a command of this project, `module argument ...`, to its end; its exit code.
 
     It is not left alone: Ctrl-C, which a terminal sends to both, and SIGTERM end it too, and it
-    gets time to save what it has.
+    gets time to save what it has before it is killed.
     """
     import subprocess
 
     process = subprocess.Popen([sys.executable, "-m", *command])
     try:
         return process.wait()
-    except BaseException as error:
-        if not isinstance(error, KeyboardInterrupt):
-            process.terminate()
-        try:
+    except KeyboardInterrupt:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_SAVING_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
         raise
+    finally:
+        try:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(_SAVING_S)
+        except subprocess.TimeoutExpired:
+            pass  # it had its time
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def _terminate(*_: object) -> NoReturn:

@@ -154,7 +154,10 @@ def test_on_loopback_only_names_of_loopback_are_answered(page, host, status, get
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        *((name, 200) for name in ("board", "board.local", "192.168.1.7:8000", "[fe80::1]")),
+        *(
+            (name, 200)
+            for name in ("board", "board.local", "pi.lan", "192.168.1.7:8000", "[fe80::1]")
+        ),
         (socket.gethostname().upper(), 200),
         ("evil.example", 400),
         ("192.168.1.7.evil.example", 400),

@@ -180,12 +180,20 @@ def test_letterbox_of_a_line_keeps_at_least_a_pixel():
     assert letterbox(flat(5, 1, 5000), (48, 64)).shape == (48, 64, 3)
 
 
-def test_who_interrupts_the_last_check_keeps_the_video(tmp_path, monkeypatch):
-    def interrupted(_):
+class Interrupted:
+    """A writer that Ctrl-C reaches in its last moment."""
+
+    def __init__(self, writer):
+        self.write, self._writer = writer.write, writer
+
+    def release(self):
+        self._writer.release()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Recorder, "_require_complete", interrupted)
+
+def test_who_interrupts_the_end_keeps_the_video(tmp_path):
     with Recorder(tmp_path / "video.mp4", 30) as recorder:
         for grey in range(5):
             recorder.add(flat(grey))
+        recorder._writer = Interrupted(recorder._writer)
     assert len(read_back(tmp_path / "video.mp4")[0]) == 5

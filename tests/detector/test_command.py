@@ -149,6 +149,7 @@ def test_a_dry_run_needs_neither_tensorflow_nor_a_network(exported, squares, tmp
     ("number", "whom", "code"),
     [
         pytest.param(signal.SIGINT, os.killpg, EXIT_INTERRUPTED, id="Ctrl-C"),
+        pytest.param(signal.SIGINT, os.kill, EXIT_INTERRUPTED, id="SIGINT to the parent alone"),
         pytest.param(signal.SIGTERM, os.kill, 143, id="SIGTERM"),
     ],
 )
@@ -163,8 +164,8 @@ def test_a_child_may_finish_what_it_saves(tmp_path, number, whom, code):
         "open('ready', 'w').close()\n"
         "time.sleep(60)\n"
     )
-    parent = "import sys\nfrom detector.command import run, run_child\n"
-    parent += "sys.exit(run(lambda: run_child(['child'])))"
+    parent = "import sys\nfrom detector import command\ncommand._SAVING_S = 3\n"
+    parent += "sys.exit(command.run(lambda: command.run_child(['child'])))"
     process = subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path, start_new_session=True)
     while not (tmp_path / "ready").exists():
         time.sleep(0.02)
