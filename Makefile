@@ -38,11 +38,11 @@ check: $(VENV)/installed-dev
 
 proofs: $(VENV)/installed-dev
 	SSDLITE_PROOFS=1 $(BIN)/python -m pytest --timeout=3600
-	$(BIN)/python -m tests.bench_predictor
-	$(BIN)/python -m tests.bench_coco
-	$(BIN)/python -m tests.bench_loader
-	$(BIN)/python -m tests.bench_evaluator
-	$(BIN)/python -m tests.bench_page
+	$(BIN)/python -m tests.bench.bench_predictor
+	$(BIN)/python -m tests.bench.bench_coco
+	$(BIN)/python -m tests.bench.bench_loader
+	$(BIN)/python -m tests.bench.bench_evaluator
+	$(BIN)/python -m tests.bench.bench_page
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from detector.command import EXIT_CHECK_FAILED, EXIT_OK, make_parser, run
 
 if TYPE_CHECKING:
-    from demo.doctor_checks import Ask, Line
+    from demo.diagnosis.doctor_checks import Ask, Line
 
 _EXAMPLES = """\
 examples:
@@ -69,9 +69,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def examine() -> Generator[Line]:
     """All findings, each as soon as it and those before it are there."""
-    from demo import doctor_checks
-    from demo.probes import Probe
-    from demo.questions import QUESTIONS
+    from demo.diagnosis import doctor_checks
+    from demo.diagnosis.probes import Probe
+    from demo.diagnosis.questions import QUESTIONS
 
     right = doctor_checks.python()
     yield right
@@ -89,8 +89,8 @@ def examine() -> Generator[Line]:
 
 def _isolated(name: str, check: Callable[[Ask], Iterator[Line]], ask: Ask) -> Iterator[Line]:
     """What a check finds; that it came to an error is a finding too."""
-    from demo.doctor_checks import SET_UP, Line
-    from demo.probes import NoAnswerError
+    from demo.diagnosis.doctor_checks import SET_UP, Line
+    from demo.diagnosis.probes import NoAnswerError
 
     try:
         yield from check(ask)
@@ -103,7 +103,7 @@ def _isolated(name: str, check: Callable[[Ask], Iterator[Line]], ask: Ask) -> It
 
 def _checks() -> dict[str, Callable[[Ask], Iterator[Line]]]:
     """By name, in the order of the report: first what answers soonest."""
-    from demo import doctor_checks, doctor_models
+    from demo.diagnosis import doctor_checks, doctor_models
 
     return {
         "machine": doctor_checks.machine,

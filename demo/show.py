@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from configs.errors import UserError
-from demo.ahead import Ahead
-from demo.capture import Frame, Source
-from demo.controls import Controls
-from demo.hud import draw_help, draw_hud, draw_notes
-from demo.tally import Tally
+from demo.sources.capture import Frame, Source
+from demo.sources.prefetch_thread import Ahead
+from demo.view.controls import Controls
+from demo.view.hud import draw_help, draw_hud, draw_notes
+from demo.view.stats import Tally
 from detector.results import readable
 from detector.types import Detections
 
 if TYPE_CHECKING:
-    from demo.files import Files
-    from demo.follower import Follower
+    from demo.tracking.tracks import Follower
+    from demo.view.outputs import Files
     from detector.classes import ClassMap
     from detector.predictor import Predictor
 

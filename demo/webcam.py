@@ -17,20 +17,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from demo.arguments import make_webcam_parser
-from demo.controls import LOWEST_SCORE
+from demo.view.controls import LOWEST_SCORE
+from demo.webcam_arguments import make_webcam_parser
 from detector.command import EXIT_CHECK_FAILED, EXIT_OK, run
 from detector.files import check_outputs
 from detector.model_arguments import load_predictor, model_files
 
 if TYPE_CHECKING:
-    from demo.capture import CameraWish, Source
-    from demo.clip import Clip
-    from demo.controls import Controls
-    from demo.files import Files
-    from demo.follower import Follower
     from demo.show import Result, View
-    from demo.tally import Tally
+    from demo.sources.capture import CameraWish, Source
+    from demo.sources.clip import Clip
+    from demo.tracking.tracks import Follower
+    from demo.view.controls import Controls
+    from demo.view.outputs import Files
+    from demo.view.stats import Tally
     from detector.predictor import Predictor
 
 _FALLBACK_SAVE = Path("out/webcam.mp4")
@@ -50,12 +50,12 @@ def main(argv: list[str] | None = None) -> int:
     """
     args = make_webcam_parser().parse_args(argv)
     if args.list_cameras:
-        from demo.cameras import camera_lines
+        from demo.diagnosis.cameras import camera_lines
 
         for line in camera_lines():
             print(line, flush=True)
         return EXIT_OK
-    from demo.capture import Source, is_live, open_source, shown_name
+    from demo.sources.capture import Source, is_live, open_source, shown_name
 
     _settle_model(args)
     # On a page, the clip plays until somebody ends it.
@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _wish(args: argparse.Namespace) -> CameraWish | None:
-    from demo.capture import CameraWish
+    from demo.sources.capture import CameraWish
 
     if args.size is None and args.fps is None:
         return None
@@ -111,9 +111,9 @@ def _settle_model(args: argparse.Namespace) -> None:
 
 def _clip(args: argparse.Namespace) -> Clip:
     """One in which the model finds something."""
-    from demo.clip import PHOTO_CLIP, SHAPES_CLIP
-    from detector.data.shapes import SHAPES
+    from demo.sources.clip import PHOTO_CLIP, SHAPES_CLIP
     from detector.models import find_model
+    from detector.shapes.generator import SHAPES
 
     spec = None if args.source else find_model(args.model, args.runtime).spec
     return SHAPES_CLIP if spec and set(spec.class_names) <= set(SHAPES) else PHOTO_CLIP
@@ -134,9 +134,9 @@ def _plan(args: argparse.Namespace, source: Source) -> str:
 
 def _settle_outputs(args: argparse.Namespace, source: Source) -> None:
     """Decide on window and files before the model is loaded, which takes a while."""
-    from demo.events import EventLog
-    from demo.files import recorder_for
-    from demo.screen import why_no_window
+    from demo.tracking.events import EventLog
+    from demo.view.outputs import recorder_for
+    from demo.view.window import why_no_window
 
     reason = None if args.headless or args.view == "web" else why_no_window()
     if reason:
@@ -150,14 +150,14 @@ def _settle_outputs(args: argparse.Namespace, source: Source) -> None:
     if args.events:
         EventLog(args.events, ())  # likewise
     if args.view == "web" and not args.headless:
-        from demo.server import check_address
+        from demo.view.web_server import check_address
 
         check_address(args.host, args.port)
 
 
 def _load(args: argparse.Namespace) -> tuple[Predictor, Controls]:
     """The model, and what may be changed of what is shown."""
-    from demo.controls import Controls
+    from demo.view.controls import Controls
 
     asked = args.score
     if not args.headless:  # its user may want to see more
@@ -180,8 +180,8 @@ def _play(
     follower: Follower,
     args: argparse.Namespace,
 ) -> tuple[Tally, Files]:
-    from demo.files import Files
     from demo.show import Show
+    from demo.view.outputs import Files
 
     with (
         _view(source, controls, args) as view,
@@ -201,8 +201,8 @@ def _play(
 
 
 def _follower(source: Source, controls: Controls, args: argparse.Namespace) -> Follower:
-    from demo.events import EventLog
-    from demo.follower import Follower, Wanted
+    from demo.tracking.events import EventLog
+    from demo.tracking.tracks import Follower, Wanted
 
     log = EventLog(args.events, controls.names) if args.events else None
     return Follower(controls.names, source, controls, Wanted(args.count_line, args.count_zone, log))
@@ -214,7 +214,7 @@ def _view(
     if args.headless:
         return contextlib.nullcontext()
     if args.view == "web":
-        from demo.page import Page
+        from demo.view.web_page import Page
 
         page = Page(controls, args.host, args.port)
         if page.is_open:
@@ -224,7 +224,7 @@ def _view(
             )
         print(f"open {page.url}", file=sys.stderr)
         return page
-    from demo.screen import Window
+    from demo.view.window import Window
 
     return Window(f"{source.name} - q or Esc ends", controls)
 

@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
 
     network, spec = load_model(args.model)
     from detector.exporting.exporter import Exporter, Source
-    from detector.exporting.place import check_place
+    from detector.exporting.install import check_place
 
     check_place(args.output, spec)
     calibration, pictures = _pictures(args, spec.model.input_size)
@@ -109,7 +109,7 @@ def _check(args: argparse.Namespace) -> FoundModel:
     """What need not wait until Keras has started."""
     from detector.artefact import EXPORTS
     from detector.data.open import open_dataset
-    from detector.exporting.place import check_place
+    from detector.exporting.install import check_place
     from detector.models import find_keras_model
 
     for name in args.to:
@@ -147,7 +147,7 @@ def _pictures(
 ) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
     """To calibrate on, and to compare on."""
     from detector.data.open import open_dataset
-    from detector.exporting.pictures import CALIBRATION_PICTURES, photo_views, sample_pictures
+    from detector.exporting.calibration import CALIBRATION_PICTURES, photo_views, sample_pictures
 
     calibration: Sequence[np.ndarray] = ()
     if "tflite-int8" in args.to:
@@ -162,7 +162,7 @@ def _pictures(
 
 def _export(exporter: Exporter, name: str, args: argparse.Namespace, spec: DetectorSpec) -> bool:
     """Make one export and put it in its place, unless it is refused; whether it was kept."""
-    from detector.exporting.place import place
+    from detector.exporting.install import place
 
     with tempfile.TemporaryDirectory() as scratch:
         outcome = exporter.export(name, Path(scratch))

@@ -51,7 +51,8 @@ class Folding:
         """Give the stock network the weights of the folded one.
 
         Its batch norms then have mean 0, variance 1 - epsilon and factor 1: what is left of them
-        is the bias. To train them again they must be given statistics first (`training.unfold`).
+        is the bias. To train them again they must be given statistics
+        first (`training.model.unfold`).
 
         Args:
             weights: of the folded network, or averages of them, in its order.

@@ -162,7 +162,7 @@ def _exported_preset(preset: str) -> Path | None:
             return None
         fetch_preset(PRESETS[preset])  # before TensorFlow takes its seconds
         start_keras()
-        from detector.exporting.presets import export_preset
+        from detector.exporting.export_preset import export_preset
 
         export_preset(preset, folder)
     return folder

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from detector.command import EXIT_OK, path, run
 from detector.files import check_folder, check_outputs, write_text
-from eval.arguments import (
+from eval.eval_arguments import (
     add_scoring_arguments,
     input_files,
     make_scored,
@@ -20,8 +20,8 @@ from eval.arguments import (
 )
 
 if TYPE_CHECKING:
-    from eval.evaluator import Report
-    from eval.scored import ScoredSet
+    from eval.scoring.eval_set import ScoredSet
+    from eval.scoring.evaluator import Report
 
 _EXAMPLES = """examples:
   python -m eval.coco coco coco/annotations/instances_val2017.json
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
         print(scoring_intent(args))
         return EXIT_OK
     scored = make_scored(args)
-    from eval.evaluator import evaluate
+    from eval.scoring.evaluator import evaluate
 
     report = evaluate(scored, args.backend)
     print("\n".join(to_lines(report, scored)))
@@ -77,13 +77,13 @@ def main(argv: list[str] | None = None) -> int:
     if args.csv:
         write_text(args.csv, _to_csv(report))
     if args.save_detections:
-        from eval.ground_truth import own_results
+        from eval.scoring.ground_truth import own_results
 
         write_text(args.save_detections, json.dumps(own_results(scored)))
     for saved in filter(None, outputs):
         print(f"saved {saved}")
     if args.report:
-        from eval.report import write_report
+        from eval.report.model_report import write_report
 
         print(f"saved {write_report(args.report, scored, report)}")
     return EXIT_OK
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def to_lines(report: Report, scored: ScoredSet) -> list[str]:
     """What the command prints: settings, the 12 figures in words, a line per class."""
-    from eval.evaluator import FIGURES
+    from eval.scoring.evaluator import FIGURES
 
     settings = ", ".join(f"{key} {value}" for key, value in report.settings.items())
     lines = [f"{scored.name} on {scored.data}", f"  {settings}", ""]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from detector.command import EXIT_OK, add_data_arguments, add_dry_run, make_parser, path, run
 from detector.files import check_folder, check_outputs, write_text
 from detector.model_arguments import model_files
-from eval.arguments import data_files, in_figures
+from eval.eval_arguments import data_files, in_figures
 
 if TYPE_CHECKING:
     from detector.data.dataset import Dataset
-    from eval.bootstrap import Interval
-    from eval.comparison import Comparison
-    from eval.scored import ScoredSet
+    from eval.scoring.bootstrap import Interval
+    from eval.scoring.comparison import Comparison
+    from eval.scoring.eval_set import ScoredSet
 
 _EXAMPLES = """examples:
   python -m eval.compare coco my_run/best bccd:test
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run:
         print(_intent(args))
         return EXIT_OK
-    from eval.comparison import compare, to_json
+    from eval.scoring.comparison import compare, to_json
 
     a, b = (_score(one, args.data, args.images) for one in (args.a, args.b))
     comparison = compare(a, b)
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         write_text(args.json, json.dumps(to_json(comparison), indent=1, default=str))
         print(f"saved {args.json}")
     if args.report:
-        from eval.report_compare import write_comparison
+        from eval.report.comparison_report import write_comparison
 
         print(f"saved {write_comparison(args.report, comparison)}")
     return EXIT_OK
@@ -82,7 +82,7 @@ def _is_file_of_detections(name: str) -> bool:
 
 def _intent(args: argparse.Namespace) -> str:
     """What would be compared; models are looked for, not loaded."""
-    from eval.run import find_scored, find_scored_file
+    from eval.scoring.inference import find_scored, find_scored_file
 
     def find(name: str) -> tuple[Dataset, str]:
         if _is_file_of_detections(name):
@@ -95,7 +95,7 @@ def _intent(args: argparse.Namespace) -> str:
 
 
 def _score(name: str, data: str, images: Path | None) -> ScoredSet:
-    from eval.run import score, score_file
+    from eval.scoring.inference import score, score_file
 
     if _is_file_of_detections(name):
         return score_file(Path(name), data, images=images)
@@ -104,7 +104,7 @@ def _score(name: str, data: str, images: Path | None) -> ScoredSet:
 
 def to_lines(comparison: Comparison) -> Iterator[str]:
     """What the command prints."""
-    from eval.comparison import about_left_out, in_words
+    from eval.scoring.comparison import about_left_out, in_words
 
     a, b, intervals = comparison.a, comparison.b, comparison.intervals
     yield f"A {a.scored.name}, B {b.scored.name}, on {a.scored.data}"
@@ -121,7 +121,7 @@ def to_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def _line(name: str, a: float, b: float, interval: Interval | None) -> str:
-    from eval.comparison import difference, span
+    from eval.scoring.comparison import difference, span
 
     gain = difference(a, b)
     shown = "-" if gain is None else f"{gain:+.3f}"

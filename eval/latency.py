@@ -18,7 +18,7 @@ from detector.files import check_outputs, write_text
 from detector.model_arguments import model_files
 
 if TYPE_CHECKING:
-    from eval.latency_worker import Contender
+    from eval.timing.worker import Contender
 
 _PLOTS = (".svg", ".png")
 
@@ -85,10 +85,10 @@ def main(argv: list[str] | None = None) -> int:
     inputs = [file for model in args.models for file in model_files(model)]
     check_outputs([args.json, args.markdown, args.plot], inputs=[*args.peer, *inputs])
     _check(args)
-    from detector.machine import describe_machine
-    from eval.latency_markdown import to_markdown
-    from eval.latency_results import to_json, to_results
-    from eval.latency_rounds import measure
+    from detector.hardware import describe_machine
+    from eval.timing.measurements import to_json, to_results
+    from eval.timing.rounds import measure
+    from eval.timing.table import to_markdown
 
     contenders = _contenders(args)
     if args.dry_run:
@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.markdown:
         write_text(args.markdown, to_markdown(*about))
     if args.plot:
-        from eval.latency_plot import write_plot
+        from eval.timing.speed_plot import write_plot
 
         write_plot(args.plot, results)
     for saved in filter(None, (args.json, args.markdown, args.plot)):
@@ -146,9 +146,9 @@ def _require_networks(folder: Path, runtimes: Sequence[str]) -> None:
 
 def _contenders(args: argparse.Namespace) -> list[Contender]:
     """Every model in every runtime asked for, then the peers, each with every thread count."""
-    from detector.machine import usable_cores
+    from detector.hardware import usable_cores
     from detector.models import find_model
-    from eval.latency_worker import Contender
+    from eval.timing.worker import Contender
 
     threads = args.threads or [usable_cores()]
     ours = [
@@ -164,7 +164,7 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
 def _intent(args: argparse.Namespace, contenders: Sequence[Contender]) -> str:
     """What would be timed; of a data set, whether the models can be measured on it."""
     from detector.models import find_model
-    from eval.run import find_scored
+    from eval.scoring.inference import find_scored
 
     def in_words(one: Contender) -> str:
         name = one.model if one.is_peer else find_model(one.model, one.runtime).in_words()
@@ -208,8 +208,8 @@ def _pictures(data: str | None, images: Path | None) -> Iterator[tuple[str, list
 
 
 def _settings(rounds: int, source: str, pictures: int) -> dict[str, Any]:
-    from detector.machine import usable_cores
-    from eval.latency_rounds import THROUGHPUT_S
+    from detector.hardware import usable_cores
+    from eval.timing.rounds import THROUGHPUT_S
 
     return {
         "rounds": rounds,

@@ -9,7 +9,7 @@ from typing import Any
 
 from detector.command import EXIT_OK, run
 from detector.files import check_outputs, write_text
-from eval.arguments import (
+from eval.eval_arguments import (
     add_scoring_arguments,
     input_files,
     make_scored,
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         print(scoring_intent(args))
         return EXIT_OK
     scored = make_scored(args)
-    from eval.voc_protocol import VocFigures, voc_figures
+    from eval.scoring.voc_protocol import VocFigures, voc_figures
 
     per_class = voc_figures(scored)
     print(f"{scored.name} on {scored.data}, VOC protocol, IoU 0.5\n")

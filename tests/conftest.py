@@ -85,7 +85,7 @@ def exported(tmp_path_factory) -> Path:
     """A small random detector as a model folder, in all formats that are exact."""
     from detector import artefact
     from detector.exporting import converters
-    from detector.exporting.graph import folded_network, raw_function
+    from detector.exporting.frozen_graph import folded_network, raw_function
 
     folder = make_detector(tmp_path_factory.mktemp("exported") / "tiny", "a", "b")
     network, spec = artefact.load(folder)

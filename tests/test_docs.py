@@ -23,7 +23,7 @@ from PIL import Image
 from configs.load import load_config
 from detector.cli import VERBS
 from detector.weights.presets import PRESETS
-from training.run_folder import Origin, RunFolder
+from training.run.run_folder import Origin, RunFolder
 
 ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -44,8 +44,8 @@ DOWNLOADERS = ("detector.detect", "eval.coco", "eval.voc", "eval.compare", "trai
 
 SKIPPED = {
     "demo.doctor": "judges this machine: its own tests run it",
-    "tests.bench_training": "takes minutes, and needs PyTorch",
-    "training.figures": "draws for half a minute: its own tests run it",
+    "tests.bench.bench_training": "takes minutes, and needs PyTorch",
+    "docs.draw_figures": "draws for half a minute: its own tests run it",
 }
 FOREIGN = (
     *("pip ", "python3 -m venv ", ".venv/bin/python -m pip ", "git ", "sudo apt", "docker "),
@@ -165,7 +165,7 @@ def make_data(maker) -> None:
 def make_run(folder: Path, data: str) -> None:
     """A run that was stopped."""
     from detector.data.open import open_dataset
-    from training.task import Task
+    from training.run.splits import Task
 
     whole = open_dataset(data)
     print_of = Task.of(whole.split("train"), whole.split("val")).fingerprint
@@ -175,7 +175,7 @@ def make_run(folder: Path, data: str) -> None:
 
 def make_classifier(folder: Path) -> None:
     from detector.backbones import build_classifier
-    from training.classifier_run import Classifier, ClassifierSpec, save_run
+    from training.classifier.classifier_run import Classifier, ClassifierSpec, save_run
 
     spec = ClassifierSpec(classes=("a", "b"), network="mobilenet_v1", width=0.25, resolution=32)
     save_run(folder, Classifier(build_classifier("mobilenet_v1", 2, 0.25, 32), spec))

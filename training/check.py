@@ -68,8 +68,8 @@ def main(argv: list[str] | None = None) -> int:
 
     model = load_config(args.config).model
     from detector.data.open import open_dataset
-    from training.checks.examine import examine
-    from training.checks.summary import to_json, to_lines
+    from training.doctor.check_summary import to_json, to_lines
+    from training.doctor.examine import examine
 
     if args.fix:
         from detector.data.write import check_new_folder
@@ -83,12 +83,12 @@ def main(argv: list[str] | None = None) -> int:
         write_text(args.json, json.dumps(to_json(examination), indent=1))
         print(f"saved {args.json}")
     if args.html:
-        from training.check_report import to_html
+        from training.doctor.check_report import to_html
 
         write_text(args.html, to_html(examination))
         print(f"saved {args.html}")
     if args.fix:
-        from training.mend import mend
+        from training.doctor.fix import mend
 
         _print(mend(examination, args.fix))
     return EXIT_OK if examination.is_clean else EXIT_CHECK_FAILED

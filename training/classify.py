@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import UserError
 from detector.command import EXIT_CHECK_FAILED, EXIT_OK, run
 from detector.files import check_outputs, write_text
-from training.classify_arguments import LEAST_SIDE, MOST_SIDE, TOP, complete, parse
+from training.classifier.classify_arguments import LEAST_SIDE, MOST_SIDE, TOP, complete, parse
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from training.class_data import ClassData, Loaded
-    from training.class_metrics import Figures
-    from training.classifier_fit import Recipe
-    from training.classifier_run import Classifier
+    from training.classifier.class_data import ClassData, Loaded
+    from training.classifier.class_metrics import Figures
+    from training.classifier.classifier_fit import Recipe
+    from training.classifier.classifier_run import Classifier
 
 _STRIDE = 32  # of the backbones
 _NAMED = 10  # unreadable pictures that are named one by one
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _input_files(args: argparse.Namespace) -> list[Path]:
     """What is read, and no output may overwrite; `_predict` adds the pictures."""
-    from training.classifier_run import DESCRIPTION, NETWORK
+    from training.classifier.classifier_run import DESCRIPTION, NETWORK
 
     model, data = getattr(args, "model", None), getattr(args, "data", None)
     files = [Path(model) / name for name in (DESCRIPTION, NETWORK)] if model else []
@@ -57,14 +57,14 @@ def _train(args: argparse.Namespace) -> int:
     from detector.backend import start_keras
 
     start_keras()
-    from training.classifier_fit import Recipe, enough_epochs
+    from training.classifier.classifier_fit import Recipe, enough_epochs
 
     epochs = args.epochs or enough_epochs(len(train.labels))
     start = time.monotonic()
     classifier = _fit(args, data, train, held_out, Recipe(epochs, args.seed, mirror))
     seconds = time.monotonic() - start
-    from training.class_metrics import measure
-    from training.classifier_run import save_run
+    from training.classifier.class_metrics import measure
+    from training.classifier.classifier_run import save_run
 
     figures = measure(held_out.labels, classifier.probabilities(held_out.images), data.classes)
     recipe = {
@@ -88,8 +88,8 @@ def _fit(
     import keras
 
     from detector.backbones import build_classifier
-    from training.classifier_fit import fit
-    from training.classifier_run import Classifier, ClassifierSpec
+    from training.classifier.classifier_fit import fit
+    from training.classifier.classifier_run import Classifier, ClassifierSpec
 
     keras.utils.set_random_seed(recipe.seed)
     size = train.images.shape[1]
@@ -109,8 +109,8 @@ def _fit(
 
 def _open(args: argparse.Namespace) -> ClassData:
     """The data; where no resolution was asked for, it is chosen by them."""
-    from training.class_data import usual_side
-    from training.class_open import open_class_data
+    from training.classifier.class_data import usual_side
+    from training.classifier.class_open import open_class_data
 
     data = open_class_data(args.data)
     _say(data.notes)
@@ -133,7 +133,7 @@ def _intent(args: argparse.Namespace, data: ClassData) -> str:
 
 def _read(args: argparse.Namespace, data: ClassData) -> tuple[Loaded, Loaded]:
     """Its two splits at the size of the network's input."""
-    from training.class_data import load_pictures
+    from training.classifier.class_data import load_pictures
 
     train = load_pictures(data.splits["train"], args.resolution, "train")
     held_out = load_pictures(data.split(None), args.resolution, data.held_out)
@@ -162,9 +162,9 @@ def _name_failed(failed: list[str]) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from training.class_data import load_pictures
-    from training.class_metrics import measure
-    from training.class_open import open_class_data
+    from training.classifier.class_data import load_pictures
+    from training.classifier.class_metrics import measure
+    from training.classifier.class_open import open_class_data
 
     classifier = _open_model(str(args.model))
     spec = classifier.spec
@@ -212,7 +212,7 @@ def _top_classes(classifier: Classifier, image: np.ndarray) -> list[dict[str, An
 
 
 def _model_in_words(model: str) -> str:
-    from training.classifier_run import IMAGENET, read_spec
+    from training.classifier.classifier_run import IMAGENET, read_spec
 
     is_own = model != IMAGENET
     return f"{model} ({read_spec(Path(model)).network if is_own else 'perhaps to be downloaded'})"
@@ -222,13 +222,13 @@ def _open_model(model: str) -> Classifier:
     from detector.backend import start_keras
 
     start_keras()
-    from training.classifier_run import open_classifier
+    from training.classifier.classifier_run import open_classifier
 
     return open_classifier(model)
 
 
 def _report(figures: Figures, of: str, json_file: Path | None) -> None:
-    from training.class_metrics import to_lines
+    from training.classifier.class_metrics import to_lines
 
     _say([f"\n{of}:", *to_lines(figures)])
     if json_file:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from configs.schema import Config
     from detector.data.dataset import Dataset
-    from training.preview_page import Seen
+    from training.doctor.preview_page import Seen
 
 _EXAMPLES = """examples:
   python -m training.preview my_data/
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     config = load_config(args.config)
     from detector.data.dataset import find_split
     from detector.data.open import open_dataset
-    from training.preview_page import to_html
+    from training.doctor.preview_page import to_html
 
     dataset = open_dataset(args.data, args.images)
     if find_split("train", dataset.splits):
@@ -72,8 +72,8 @@ def _first_pictures(dataset: Dataset, config: Config, count: int) -> Iterator[Se
     import itertools
 
     from detector.anchors import model_anchors
-    from training.loader import make_loader
-    from training.preview_page import seen_in
+    from training.batches.loader import make_loader
+    from training.doctor.preview_page import seen_in
 
     anchors = model_anchors(config.model)
     loader = make_loader(dataset.samples, config, augment=True)

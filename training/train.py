@@ -23,9 +23,9 @@ from detector.command import (
 
 if TYPE_CHECKING:
     from configs.schema import Config
-    from training.run import Result
-    from training.run_folder import Origin, RunFolder
-    from training.task import Task
+    from training.run.loop import Result
+    from training.run.run_folder import Origin, RunFolder
+    from training.run.splits import Task
 
 _EXAMPLES = """examples:
   python -m training.train --data my_data/ --output my_run
@@ -83,7 +83,7 @@ def _seconds(text: str) -> float:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    from training.run_folder import RunFolder
+    from training.run.run_folder import RunFolder
 
     folder = RunFolder(args.output)
     if args.resume and folder.is_complete:
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     from detector.backend import start_keras
 
     start_keras()
-    from training.run import Request, begin, go_on
+    from training.run.loop import Request, begin, go_on
 
     request = Request(checked.config, checked.task, folder, checked.origin)
     result = (go_on if args.resume else begin)(request, print)
@@ -105,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class _Checked(NamedTuple):
-    """What a run is made of, as `training.run.Request` has it."""
+    """What a run is made of, as `training.run.loop.Request` has it."""
 
     config: Config
     task: Task
@@ -114,7 +114,7 @@ class _Checked(NamedTuple):
 
 def _intent(checked: _Checked, args: argparse.Namespace) -> str:
     """What would be done, in words."""
-    from training.start import find_start
+    from training.model.init_weights import find_start
 
     config, task, origin = checked
     steps = math.ceil(len(task.training) / config.loader.batch_size)
@@ -129,8 +129,8 @@ def _intent(checked: _Checked, args: argparse.Namespace) -> str:
 
 
 def _to_begin(args: argparse.Namespace, folder: RunFolder) -> _Checked:
-    from training.run_folder import Origin
-    from training.start import find_start
+    from training.model.init_weights import find_start
+    from training.run.run_folder import Origin
 
     folder.require_new()
     config = _config(args, args.overfit)
@@ -153,7 +153,7 @@ def _to_resume(args: argparse.Namespace, folder: RunFolder) -> _Checked:
     Raises:
         UserError: there is no such run, or it is another.
     """
-    from training.run_folder import differences
+    from training.run.run_folder import differences
 
     config, origin = folder.read()
     asked = {"--data": (_normal(args.data), _normal(origin.data))}
@@ -183,7 +183,7 @@ def _config(
     args: argparse.Namespace, overfit: int | None, default: str | Path = _DEFAULT_CONFIG
 ) -> Config:
     from configs.load import load_config
-    from training.task import by_heart
+    from training.run.splits import by_heart
 
     source = args.config or default
     asked = [*args.set, *([f"train.freeze={args.freeze}"] if args.freeze else [])]
@@ -201,7 +201,7 @@ def _checked(config: Config, origin: Origin) -> _Checked:
     from dataclasses import replace
 
     from detector.data.open import open_dataset
-    from training.task import Task
+    from training.run.splits import Task
 
     whole = open_dataset(origin.data, Path(origin.images) if origin.images else None)
     training, validation = whole.split("train"), whole.split("val")

@@ -13,8 +13,8 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.classes import ClassMap
+from detector.data.auto_split import automatic_splits
 from detector.data.findings import Finding
-from detector.data.splits import automatic_splits
 from detector.types import Sample
 
 SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")

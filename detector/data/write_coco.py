@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from detector.data.dataset import Dataset
-from detector.data.digits import plain, shortest
+from detector.data.rounding import plain, shortest
 from detector.files import write_text
 from detector.types import Sample
 

@@ -10,10 +10,10 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 import numpy as np
 
+from detector.data.conversion_loss import about_areas, has_outline, has_own_ids
 from detector.data.dataset import Dataset
-from detector.data.digits import plain, shortest
-from detector.data.losses import about_areas, has_outline, has_own_ids
-from detector.data.voc import CORNERS, from_voc_corners, to_voc_corners
+from detector.data.rounding import plain, shortest
+from detector.data.voc_xml import CORNERS, from_voc_corners, to_voc_corners
 from detector.files import atomic_path, write_text
 from detector.types import Sample
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from detector.backend import stderr_held_back
-from detector.exporting.graph import write_saved_model
+from detector.exporting.frozen_graph import write_saved_model
 from detector.runtimes.graph import import_engine
 
 _OPSET = 13  # old enough for OpenCV's DNN module and for onnxruntime-web
@@ -26,7 +26,7 @@ def to_tflite(function: Any, calibration: Sequence[np.ndarray] = (), half: bool 
     """A `.tflite` model.
 
     Args:
-        function: of `detector.exporting.graph.raw_function`, or one that ends in NMS.
+        function: of `detector.exporting.frozen_graph.raw_function`, or one that ends in NMS.
         calibration: pictures, uint8 `(S, S, 3)`: with them, everything is computed in integers,
             and `function` must take float32.
         half: store the weights in float16.

@@ -17,7 +17,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.artefact import DESCRIPTION, FILES, SAVED_MODEL, DetectorSpec, Export
 from detector.exporting import converters, nms_check
-from detector.exporting.graph import OUTPUTS, folded_network, raw_function, write_saved_model
+from detector.exporting.frozen_graph import OUTPUTS, folded_network, raw_function, write_saved_model
 from detector.exporting.int8 import LayerError, Quantizer, correct_biases
 from detector.exporting.metadata import with_metadata
 from detector.exporting.operations import count_operations

@@ -13,7 +13,7 @@ import numpy as np
 
 from detector.anchors import anchors_per_cell, feature_sizes
 from detector.exporting.converters import make_converter, quiet
-from detector.exporting.graph import OUTPUTS, write_saved_model
+from detector.exporting.frozen_graph import OUTPUTS, write_saved_model
 
 if TYPE_CHECKING:
     import keras

@@ -11,7 +11,7 @@ import numpy as np
 from detector.artefact import FILES, DetectorSpec
 from detector.boxes import clip
 from detector.exporting import converters
-from detector.exporting.graph import raw_function
+from detector.exporting.frozen_graph import raw_function
 from detector.exporting.metadata import with_metadata
 from detector.exporting.nms_onnx import add_nms
 from detector.exporting.nms_tflite import complete, with_nms

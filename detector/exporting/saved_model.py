@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from detector.artefact import SAVED_MODEL
-from detector.exporting.graph import OUTPUTS
+from detector.exporting.frozen_graph import OUTPUTS
 
 
 class SavedModelRuntime:

@@ -18,7 +18,7 @@ import numpy as np
 from configs.errors import UserError
 from detector import artefact
 from detector.files import write_text
-from detector.machine import describe_machine
+from detector.hardware import describe_machine
 from detector.runtimes import Runtime, open_runtime
 from detector.runtimes.graph import EngineOptions
 from detector.weights.download import cache_folder

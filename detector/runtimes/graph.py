@@ -17,7 +17,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.backend import stderr_held_back
 from detector.files import reason
-from detector.machine import usable_cores
+from detector.hardware import usable_cores
 
 
 @dataclass(frozen=True)

@@ -182,8 +182,8 @@ def noting_view():
 @pytest.fixture
 def video():
     """A source of pictures, each a little brighter: `video(frames, fps)`."""
-    from demo.capture import Source
-    from demo.recorded import timed
+    from demo.sources.capture import Source
+    from demo.sources.on_demand import timed
 
     def make(frames, fps=1000.0):
         images = (np.full((120, 160, 3), i % 250, np.uint8) for i in range(frames))
@@ -195,7 +195,7 @@ def video():
 @pytest.fixture
 def two_classes():
     """What may be changed of what the sleeping predictor finds."""
-    from demo.controls import Controls
+    from demo.view.controls import Controls
 
     return Controls(SleepingPredictor.classes.names, score=0.4)
 
@@ -203,9 +203,9 @@ def two_classes():
 @pytest.fixture
 def run(tmp_path, monkeypatch, two_classes):
     """Run a show of a source to its end."""
-    from demo.files import Files
-    from demo.follower import Follower, Wanted
     from demo.show import Show
+    from demo.tracking.tracks import Follower, Wanted
+    from demo.view.outputs import Files
 
     monkeypatch.chdir(tmp_path)
 
@@ -242,14 +242,14 @@ def timeout_s():
 
 @pytest.fixture
 def controls():
-    from demo.controls import Controls
+    from demo.view.controls import Controls
 
     return Controls(("cat", "dog", "bird"))
 
 
 @pytest.fixture
 def page(controls):
-    from demo.page import Page
+    from demo.view.web_page import Page
 
     with Page(controls, "127.0.0.1", 0) as page:
         yield page

@@ -14,9 +14,10 @@ import numpy as np
 import psutil
 import pytest
 
-from demo import doctor, doctor_checks, questions
-from demo.doctor_checks import Line
-from demo.probes import NoAnswerError
+from demo import doctor
+from demo.diagnosis import doctor_checks, questions
+from demo.diagnosis.doctor_checks import Line
+from demo.diagnosis.probes import NoAnswerError
 from detector.weights.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ import numpy as np
 import psutil
 import pytest
 
-from demo.capture import Source
-from demo.live import LiveReader
-from demo.recorded import Shot
+from demo.sources.capture import Source
+from demo.sources.on_demand import Shot
+from demo.sources.stream import LiveReader
 
 PROOFS = bool(os.environ.get("SSDLITE_PROOFS"))
 SIZE_HW = (120, 160)

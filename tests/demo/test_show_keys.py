@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from demo.capture import Source
-from demo.follower import Wanted
-from demo.recorded import Shot
+from demo.sources.capture import Source
+from demo.sources.on_demand import Shot
+from demo.tracking.tracks import Wanted
 from detector.images import read_image
 
 SIZE_HW = (120, 160)

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from configs.errors import UserError
-from demo import capture, webcam
+from demo import webcam
+from demo.sources import capture
 from detector.weights import presets
 
 pytestmark = pytest.mark.usefixtures("fake_predictor")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from demo import capture, webcam
-from demo.recorded import Shot
+from demo import webcam
+from demo.sources import capture
+from demo.sources.on_demand import Shot
 from detector.images import read_image
 
 pytestmark = pytest.mark.usefixtures("fake_predictor")

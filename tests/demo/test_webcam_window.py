@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from demo import capture
+from demo.sources import capture
 
 pytestmark = pytest.mark.usefixtures("fake_predictor")
 

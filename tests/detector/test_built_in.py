@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from detector.data.shapes import SHAPES
-from detector.data.shapes_clip import moving_scene
 from detector.models import BUILT_IN, find_model
 from detector.predictor import Predictor
+from detector.shapes.animation import moving_scene
+from detector.shapes.generator import SHAPES
 
 
 def test_it_is_small_enough_to_ship():

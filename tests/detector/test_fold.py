@@ -6,7 +6,7 @@ from configs.schema import ModelConfig
 from detector.backbones import build_classifier
 from detector.fold import Folding
 from detector.ssdlite import build_ssdlite
-from training.unfold import is_folded
+from training.model.unfold import is_folded
 
 
 def with_statistics(network: keras.Model) -> keras.Model:

@@ -7,8 +7,8 @@ import pytest
 
 from detector.classes import ClassMap
 from detector.types import Detections, Sample
-from eval.run import score_file
-from eval.scored import Scored, ScoredSet
+from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.inference import score_file
 
 VOC_NAMES = (
     "person,bicycle,car,motorcycle,airplane,bus,train,boat,bird,cat,dog,horse,sheep,cow,bottle,"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from detector.data.shapes_folder import write_shapes
-from eval.evaluator import evaluate
-from eval.run import score
+from detector.shapes.shapes_dataset import write_shapes
+from eval.scoring.evaluator import evaluate
+from eval.scoring.inference import score
 
 SEED, PICTURES = 3, 400  # it was trained on seed 1
 

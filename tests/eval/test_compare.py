@@ -8,8 +8,8 @@ from PIL import Image
 from configs.errors import UserError
 from detector.command import run
 from eval.compare import main
-from eval.comparison import compare, in_words
-from eval.scored import Scored
+from eval.scoring.comparison import compare, in_words
+from eval.scoring.eval_set import Scored
 
 BOXES = ([20, 20, 120, 120], [200, 60, 300, 200])
 

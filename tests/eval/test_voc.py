@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from configs.errors import UserError
+from eval.scoring.voc_protocol import voc_figures
 from eval.voc import main
-from eval.voc_protocol import voc_figures
 
 
 def devkit_ap(scored, label):

@@ -57,7 +57,7 @@ def eagerly(monkeypatch):
     """Training steps run as they are written: slower each, but there is no graph to build."""
     import functools
 
-    from training.trainer import Trainer
+    from training.model.trainer import Trainer
 
     compile_eagerly = functools.partialmethod(Trainer.compile, run_eagerly=True)
     monkeypatch.setattr(Trainer, "compile", compile_eagerly)

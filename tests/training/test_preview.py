@@ -7,8 +7,8 @@ from configs.schema import ModelConfig
 from detector.anchors import model_anchors
 from detector.command import run
 from training import preview
-from training.batch import Example, collate
-from training.preview_page import seen_in
+from training.batches.batch import Example, collate
+from training.doctor.preview_page import seen_in
 
 ANCHORS = model_anchors(ModelConfig())
 

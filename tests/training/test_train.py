@@ -5,8 +5,8 @@ import pytest
 from configs.errors import UserError
 from configs.load import load_config
 from detector.data.open import open_dataset
-from training.run_folder import Origin, RunFolder
-from training.task import Task
+from training.run.run_folder import Origin, RunFolder
+from training.run.splits import Task
 from training.train import main
 
 

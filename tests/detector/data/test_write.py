@@ -13,9 +13,9 @@ from hypothesis.extra import numpy as hnp
 
 from configs.errors import UserError
 from detector.boxes import cxcywh_to_xyxy, scale, xyxy_to_cxcywh
-from detector.data.digits import shortest
 from detector.data.open import open_dataset
-from detector.data.voc import from_voc_corners, to_voc_corners
+from detector.data.rounding import shortest
+from detector.data.voc_xml import from_voc_corners, to_voc_corners
 from detector.data.write import write_dataset
 
 REAL = ["bccd", "raccoon", "VOCdevkit/VOC2012", "coco"]

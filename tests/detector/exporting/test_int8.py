@@ -5,9 +5,9 @@ from configs.errors import UserError
 from detector import artefact
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
-from detector.exporting.graph import OUTPUTS, folded_network, raw_function
+from detector.exporting.calibration import sample_pictures
+from detector.exporting.frozen_graph import OUTPUTS, folded_network, raw_function
 from detector.exporting.int8 import Quantizer, correct_biases
-from detector.exporting.pictures import sample_pictures
 from detector.runtimes import open_runtime
 from detector.runtimes.keras_model import KerasRuntime
 

@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 from configs.schema import AnchorConfig, PostprocessConfig
 from detector import artefact
 from detector.anchors import model_anchors
-from detector.exporting.graph import folded_network, raw_function
+from detector.exporting.frozen_graph import folded_network, raw_function
 from detector.exporting.nms_tflite import complete, with_nms
 from detector.postprocess import Postprocessor
 from detector.runtimes.keras_model import KerasRuntime

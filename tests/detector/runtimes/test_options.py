@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from configs.errors import UserError
-from detector.machine import usable_cores
+from detector.hardware import usable_cores
 from detector.runtimes import open_graph
 from detector.runtimes.graph import EngineOptions
 

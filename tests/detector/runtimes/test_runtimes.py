@@ -10,7 +10,7 @@ import pytest
 from configs.errors import UserError
 from detector import artefact
 from detector.artefact import DetectorSpec
-from detector.machine import usable_cores
+from detector.hardware import usable_cores
 from detector.runtimes import open_graph, open_runtime
 from detector.runtimes.graph import EngineOptions
 from detector.runtimes.keras_model import KerasRuntime

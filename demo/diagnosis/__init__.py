@@ -1,0 +1,1 @@
+"""What `demo.doctor` checks; risky checks run in a subprocess."""

@@ -1,0 +1,156 @@
+"""The checks of the doctor on models: what runs them, on what, and where their weights are."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from demo.diagnosis.doctor_checks import SET_UP, Ask, Line, pin
+from demo.diagnosis.probes import NoAnswerError
+
+if TYPE_CHECKING:
+    from detector.weights.presets import Preset
+
+_RUNTIMES = {
+    "onnxruntime": ("ONNX Runtime", "onnxruntime", "onnxruntime"),
+    "litert": ("LiteRT", "ai_edge_litert", "ai-edge-litert"),
+    "openvino": ("OpenVINO", "openvino", "openvino"),
+    "keras": ("Keras", "keras", "keras"),
+}  # by question: name, module, package
+_SMI_S = 5.0
+_CUDA = {"keras": "TensorFlow", "onnxruntime": "ONNX Runtime (--device cuda)"}
+
+
+def runtimes(ask: Ask) -> Iterator[Line]:
+    """What runs networks here, and on which devices."""
+    works = False
+    for question, (name, module, package) in _RUNTIMES.items():
+        try:
+            answer = ask(question)
+        except NoAnswerError as error:
+            yield _no_runtime(question, name, module, package, str(error))
+            continue
+        works = True
+        devices = f"; {', '.join(answer['devices'])}" if answer["devices"] else ""
+        found = f"{name} {answer['version']}, {answer['seconds']:.1f} s of CPU to start{devices}"
+        yield Line("runtime", "ok", found)
+    if not works:
+        yield Line("runtime", "FAIL", "none works, so no model can run", SET_UP)
+
+
+def _no_runtime(question: str, name: str, module: str, package: str, error: str) -> Line:
+    if f"No module named '{module}'" in error:
+        if question == "openvino":
+            faster = f"pip install {package} (often the fastest on Intel's CPUs)"
+            return Line("runtime", "ok", f"{name} is not installed, which is no fault", faster)
+        return Line("runtime", "warn", f"{name} is not installed", f"pip install {package}")
+    mend = f"pip install --force-reinstall --no-deps {pin(package)}"
+    if error.startswith("no answer"):
+        mend = f"run this again (a first start is slow); else {mend}"
+    return Line("runtime", "warn", f"{name} does not start: {error}", mend)
+
+
+def gpu(ask: Ask) -> Iterator[Line]:
+    """NVIDIA's GPUs, and whether anything uses them; other makers' show among the devices above."""
+    found, fault = _nvidia()
+    users = [name for question, name in _CUDA.items() if _has_cuda(ask, question)]
+    if fault:
+        yield Line("gpu", "warn", fault, "restart, or install NVIDIA's driver anew")
+    elif not found:
+        yield Line("gpu", "ok", "no NVIDIA GPU (no nvidia-smi); the CPU is enough to detect")
+    elif users:
+        yield Line("gpu", "ok", f"{found}; usable by {', '.join(users)}")
+    else:
+        mend = 'to train: pip install "tensorflow[and-cuda]" (on Windows within WSL)'
+        yield Line("gpu", "warn", f"{found}; nothing here uses it", mend)
+
+
+def _has_cuda(ask: Ask, question: str) -> bool:
+    try:
+        return not {"GPU", "CUDA"}.isdisjoint(ask(question)["devices"])
+    except NoAnswerError:
+        return False
+
+
+def _nvidia() -> tuple[str, str]:
+    """What NVIDIA's own tool finds, and why it finds nothing; both "" where it is not there."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return "", ""
+    fields = [command, "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(fields, capture_output=True, text=True, timeout=_SMI_S, check=False)
+    except subprocess.TimeoutExpired:
+        return "", f"nvidia-smi gave no answer within {_SMI_S:.0f} s"
+    said = "; ".join((done.stdout or done.stderr).split("\n")).strip("; ")
+    return ("", f"nvidia-smi: {said}") if done.returncode else (said, "")
+
+
+def network(ask: Ask) -> Iterator[Line]:
+    """Whether the servers that hold weights answer."""
+    hosts = ask("network")["hosts"]
+    bad = [f"{host} {reason}" for host, reason in hosts.items() if reason]
+    if bad:
+        mend = (
+            "go online, or set HTTPS_PROXY and REQUESTS_CA_BUNDLE; a model that is ready needs none"
+        )
+        yield Line("network", "warn", "; ".join(bad), mend)
+    else:
+        yield Line("network", "ok", f"{', '.join(hosts)} answer")
+
+
+def models(ask: Ask) -> Iterator[Line]:
+    """Which models can be loaded: at once, or after a download."""
+    from detector.artefact import is_artefact
+    from detector.models import BUILT_IN
+    from detector.weights.presets import PRESETS
+
+    states = {name: _state(preset, ask) for name, preset in PRESETS.items()}
+    states |= {name: ("built in", True) for name, folder in BUILT_IN.items() if is_artefact(folder)}
+    found = "; ".join(f"{name}: {state}" for name, (state, _) in states.items())
+    if any(usable for _, usable in states.values()):
+        yield Line("model", "ok", found)
+    else:
+        mend = "go online once, or name a model on disk with --model FILE"
+        yield Line("model", "FAIL", found, mend)
+
+
+def _state(preset: Preset, ask: Ask) -> tuple[str, bool]:
+    """Where a preset is, in words, and whether the webcam can use it."""
+    from detector import artefact
+    from detector.weights.presets import exported_folder
+
+    if artefact.is_artefact(exported_folder(preset.name)):
+        return "ready, in a fast format", True
+    where, there = _files_state(preset, ask)
+    if there and not _answers(ask, "keras"):
+        return f"{where}, but Keras, which it needs at first, does not start", False
+    return where, there
+
+
+def _files_state(preset: Preset, ask: Ask) -> tuple[str, bool]:
+    from urllib.parse import urlsplit
+
+    from detector.weights.download import cache_folder
+
+    missing = [
+        one for one in preset.files if not (cache_folder() / preset.name / one.name).exists()
+    ]
+    if not missing:
+        return "in the cache", True
+    reasons = ask("network")["hosts"] if _answers(ask, "network") else {}
+    if all(reasons.get(urlsplit(one.url).netloc) == "" for one in missing):
+        sizes = [one.size for one in missing]
+        megabytes = f" ({sum(filter(None, sizes)) / 1e6:.0f} MB)" if all(sizes) else ""
+        return f"will be downloaded when it is first used{megabytes}", True
+    return "not in the cache and not to be had", False
+
+
+def _answers(ask: Ask, question: str) -> bool:
+    try:
+        ask(question)
+    except NoAnswerError:
+        return False
+    return True

@@ -1,0 +1,190 @@
+"""What is asked of this machine by `demo.diagnosis.probes`; each answer is JSON's to write."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+_PROGRAM = (
+    *(
+        "demo.webcam",
+        "demo.sources.capture",
+        "demo.view.window",
+        "demo.view.hud",
+        "demo.view.recorder",
+    ),
+    *("detector.predictor", "detector.models", "detector.draw", "detector.results"),
+)  # all that the webcam imports in the end, save the engines
+_NETWORK_S = 3.0  # for one server to answer
+_SUFFIXES = (".mp4", ".avi", ".webm")  # those of demo.view.recorder
+
+
+def _program() -> dict[str, Any]:
+    for module in _PROGRAM:
+        importlib.import_module(module)
+    return {}
+
+
+def _opencv() -> dict[str, Any]:
+    import cv2
+
+    from demo.view.window import why_no_window
+
+    return {
+        "version": cv2.__version__,
+        "gui": cv2.currentUIFramework(),
+        "no_window": why_no_window(),
+    }
+
+
+def _codecs() -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        return {suffix: _why_no_video(Path(folder) / f"video{suffix}") for suffix in _SUFFIXES}
+
+
+def _why_no_video(path: Path) -> str:
+    """Why three frames cannot be written there and read back; "" if they can."""
+    import numpy as np
+
+    from configs.errors import UserError
+    from demo.sources.capture import open_source
+    from demo.view.recorder import Recorder
+
+    try:
+        with Recorder(path, fps=10.0) as recorder:
+            for grey in (50, 100, 150):
+                recorder.add(np.full((96, 128, 3), grey, np.uint8))
+        with open_source(str(path)) as source:
+            frames = sum(1 for _ in source)
+    except UserError as error:
+        return str(error).replace(str(path), path.name)
+    return "" if frames == 3 else f"{frames} of 3 frames came back"
+
+
+def _cameras() -> dict[str, Any]:
+    from demo.diagnosis.cameras import list_cameras
+
+    return {"cameras": [asdict(camera) for camera in list_cameras()]}
+
+
+def _frame(index: str) -> dict[str, Any]:
+    """One picture of a camera, by the way that the webcam takes."""
+    from configs.errors import UserError
+    from demo.sources.capture import open_source
+
+    with open_source(index) as source:
+        frame = next(source, None)
+    if frame is None:
+        raise UserError(f"camera {index} gave no picture")
+    return {"size_hw": frame.image.shape[:2], "fps": source.fps}
+
+
+def _keras() -> dict[str, Any]:
+    from detector.backend import start_keras
+
+    start_keras()
+    import keras
+
+    backend = keras.backend.backend()
+    return {
+        "version": f"{keras.__version__} on {backend}",
+        "seconds": time.process_time(),
+        "devices": _tensorflow_devices() if backend == "tensorflow" else [],
+    }
+
+
+def _tensorflow_devices() -> list[str]:
+    import tensorflow as tf
+
+    return sorted({device.device_type for device in tf.config.list_physical_devices()})
+
+
+def _litert() -> dict[str, Any]:
+    import ai_edge_litert
+    import ai_edge_litert.interpreter
+
+    return _engine(ai_edge_litert, ["CPU"])
+
+
+def _onnxruntime() -> dict[str, Any]:
+    import onnxruntime
+
+    names = [name.removesuffix("ExecutionProvider") for name in _providers(onnxruntime)]
+    return _engine(onnxruntime, names)
+
+
+def _providers(onnxruntime: Any) -> list[str]:
+    # Azure's calls a server.
+    return [name for name in onnxruntime.get_available_providers() if not name.startswith("Azure")]
+
+
+def _openvino() -> dict[str, Any]:
+    import openvino
+
+    return _engine(openvino, openvino.Core().available_devices)
+
+
+def _engine(module: Any, devices: list[str]) -> dict[str, Any]:
+    # CPU time, as other questions are being answered beside this one.
+    seconds = time.process_time()
+    return {"version": module.__version__.split("-")[0], "seconds": seconds, "devices": devices}
+
+
+def _network() -> dict[str, Any]:
+    """Why each server that holds weights cannot be reached; "" for one that answers."""
+    from urllib.parse import urlsplit
+
+    from detector.weights.presets import PRESETS
+
+    files = [file.url for preset in PRESETS.values() for file in preset.files]
+    reasons = {urlsplit(url).netloc: f"no answer within {2 * _NETWORK_S:.0f} s" for url in files}
+    urls = {urlsplit(url).netloc: url for url in reversed(files)}
+
+    def ask(host: str, url: str) -> None:
+        reasons[host] = _why_unreachable(url)
+
+    # A name may take minutes to be looked up; nothing can stop that, so nobody waits for it.
+    threads = [threading.Thread(target=ask, args=one, daemon=True) for one in urls.items()]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 2 * _NETWORK_S
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return {"hosts": reasons}
+
+
+def _why_unreachable(url: str) -> str:
+    import requests
+
+    try:
+        answer = requests.head(url, timeout=_NETWORK_S, allow_redirects=True)
+    except requests.exceptions.SSLError:
+        return "its certificate is not trusted here"
+    except requests.exceptions.ProxyError:
+        return "the proxy refuses"
+    except requests.exceptions.Timeout:
+        return f"no answer within {_NETWORK_S:.0f} s"
+    except requests.RequestException:
+        return "cannot be reached"
+    return "" if answer.ok else f"answers {answer.status_code} {answer.reason}"
+
+
+QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "program": _program,
+    "opencv": _opencv,
+    "cameras": _cameras,
+    "frame": _frame,
+    "codecs": _codecs,
+    "litert": _litert,
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+    "keras": _keras,
+    "network": _network,
+}
+"""By name. All but `frame`, which takes a camera's number, stand alone."""

@@ -1,0 +1,304 @@
+"""Where frames come from: a camera, a stream, a video, pictures, or the built-in clip.
+
+OpenCV's BGR ends at this door: every frame that leaves it is RGB. A live source is read by a
+thread that keeps only the newest frame, so that a slow detector never falls behind, and opened
+again when it is lost; of a file every frame is given, in order.
+"""
+
+import itertools
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import cv2
+import numpy as np
+
+from configs.errors import UserError
+from demo.sources.clip import PHOTO_CLIP, Clip
+from demo.sources.on_demand import Shot, Video, frame_rate, open_video, pictures, timed
+from demo.sources.prefetch_thread import Ahead
+from demo.sources.stream import LiveReader
+from detector.files import opencv_path
+from detector.images import SUFFIXES, find_images
+
+# What `--source` may be, besides files.
+_CAMERA, _URL = r"(?:/dev/video)?([0-9]{1,3})", r"(?i)(rtsps?|https?)://"
+_CAMERA_PATIENCE_S = 5.0  # some give nothing while they warm up
+_STREAM_TIMEOUT_S = 10.0
+_LEAST_TIMEOUT_S = 5.0  # to open it again, which holds up the end of a recording
+# Media Foundation, OpenCV's first choice on Windows, takes seconds to minutes to open a camera.
+BACKENDS = {"win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION, "linux": cv2.CAP_V4L2}
+_PERMISSION = {
+    "win32": "allow it in Settings > Privacy & security > Camera",
+    "darwin": "allow your terminal in System Settings > Privacy & Security > Camera",
+    "linux": "see that you may read /dev/video*",
+}
+
+
+class CameraWish(NamedTuple):
+    """What to ask of a camera; one that cannot do it gives what comes nearest.
+
+    Attributes:
+        width: of its pictures, px; None for its own choice.
+        height: likewise.
+        fps: pictures per second; None for its own choice.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+
+    def ask(self, capture: cv2.VideoCapture) -> None:
+        """Ask an opened camera."""
+        if sys.platform == "linux":  # uncompressed, USB carries large pictures only slowly
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        wanted = {
+            cv2.CAP_PROP_FRAME_WIDTH: self.width,
+            cv2.CAP_PROP_FRAME_HEIGHT: self.height,
+            cv2.CAP_PROP_FPS: self.fps,
+        }
+        for number, value in wanted.items():
+            if value is not None:
+                capture.set(number, value)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        image: uint8 `(H, W, 3)`, RGB.
+        file: the picture's own path, or the name of the source.
+        captured_at: `time.monotonic()` when it came out of the camera or the file, seconds.
+        grab_ms: what decoding it took, milliseconds.
+        index: 0 for the first frame given.
+    """
+
+    image: np.ndarray
+    file: str
+    captured_at: float
+    grab_ms: float
+    index: int
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was captured."""
+        return time.monotonic() - self.captured_at
+
+
+@dataclass(eq=False)
+class Source:
+    """An iterator of frames; a context manager that closes what it reads from.
+
+    Attributes:
+        name: the source as text, without a password.
+        shots: what it gives, in order; None stands for a picture that cannot be read.
+        fps: frames per second, or None: pictures, or a camera that does not say.
+        count: how many frames there are, or None where that is unknown.
+        live: it goes on by itself, and only its newest frame is given.
+        close: lets go of the camera or the file.
+        trouble: what keeps a live source from giving pictures, in words; "" if nothing does.
+        stopped: `stop` was called.
+        paths: the files it reads.
+        unreadable: how many pictures could not be read so far, or 1 for a video cut short.
+    """
+
+    name: str
+    shots: Iterator[Shot | None]
+    fps: float | None = None
+    count: int | None = None
+    live: bool = False
+    close: Callable[[], None] = lambda: None
+    trouble: Callable[[], str] = lambda: ""
+    paths: Sequence[Path] = ()
+    stopped: bool = False
+    unreadable: int = 0
+
+    def __post_init__(self) -> None:
+        self._indices = itertools.count()
+
+    @property
+    def pictures(self) -> bool:
+        """Whether its frames are separate pictures, not a video."""
+        return self.fps is None and not self.live
+
+    def stop(self) -> None:
+        """Give no further frame; may be called from a signal handler."""
+        self.stopped = True
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Frame:
+        while not self.stopped:
+            shot = next(self.shots)
+            if shot is not None:
+                return Frame(*shot, next(self._indices))
+            self.unreadable += 1
+        raise StopIteration
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_source(
+    source: str | None,
+    wish: CameraWish | None = None,
+    clip: Clip = PHOTO_CLIP,
+    repeat_clip: bool = False,
+) -> Source:
+    """Open whatever `--source` names; None is camera 0, or the built-in clip if there is none.
+
+    Args:
+        source: a camera's number, a file, a folder, a glob or a URL.
+        wish: what to ask of a camera.
+        clip: what to play where there is no camera.
+        repeat_clip: without an end.
+
+    Raises:
+        UserError: there is nothing there, or it gives no frame.
+    """
+    # What matters of their lines comes back as a UserError.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    if source is None:
+        return _camera_or_clip(wish, clip, repeat_clip)
+    if camera := re.fullmatch(_CAMERA, source):
+        return _open_camera(int(camera[1]), wish)
+    if re.match(_URL, source):
+        return _open_url(source)
+    return _open_files(source)
+
+
+def shown_name(source: str) -> str:
+    """A source as text, without passwords: that of the user, and what the query may hold."""
+    if not re.match(_URL, source):
+        return source
+    return re.sub(r"//([^/:@]*):[^/]*@", r"//\1:***@", source.partition("?")[0])
+
+
+def is_live(source: str | None) -> bool:
+    """Whether `open_source` would look for a camera or ask the network."""
+    return source is None or bool(re.fullmatch(_CAMERA, source) or re.match(_URL, source))
+
+
+def _camera_or_clip(wish: CameraWish | None, clip: Clip, repeat: bool) -> Source:
+    try:
+        if sys.platform != "linux" or any(Path("/dev").glob("video*")):
+            return _open_camera(0, wish)
+        trouble = "no camera found"
+    except UserError as error:
+        trouble = str(error)
+    clip_line = "playing the built-in clip (use --source FILE for your own)"
+    print(f"{trouble}; {clip_line}", file=sys.stderr)
+    turns = itertools.count() if repeat else range(1)
+    images = (image for _ in turns for image in clip.frames())
+    length = None if repeat else clip.length
+    return Source("built-in clip", timed(images, "built-in clip"), clip.fps, length)
+
+
+def _open_camera(index: int, wish: CameraWish | None) -> Source:
+    backend = BACKENDS.get(sys.platform, cv2.CAP_ANY)
+    mend = (
+        f"(tried {cv2.videoio_registry.getBackendName(backend)}): try another number, close other "
+        f"programs that use it, {_PERMISSION.get(sys.platform, 'see that you may use it')}, "
+        "or take --source FILE"
+    )
+
+    def open_capture() -> Any:
+        capture = cv2.VideoCapture(index, backend)
+        if wish and capture.isOpened():
+            wish.ask(capture)
+        return capture
+
+    capture = open_capture()
+    if not capture.isOpened():
+        raise UserError(f"camera {index} cannot be opened {mend}")
+    patience_s = _CAMERA_PATIENCE_S
+    return _live(f"camera {index}", capture, open_capture, (patience_s, patience_s), mend)
+
+
+def _open_url(url: str) -> Source:
+    name, timeout_s = shown_name(url), _STREAM_TIMEOUT_S
+
+    def open_capture() -> Any:
+        limits = {
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: timeout_s,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC: _STREAM_TIMEOUT_S,
+        }
+        options = [n for limit, value in limits.items() for n in (limit, round(1000 * value))]
+        return cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
+
+    # In a thread, so that Ctrl-C need not wait for the network.
+    begun = time.monotonic()
+    capture = next(iter(Ahead((open_capture() for _ in range(1)), "opening")))
+    if not capture.isOpened():
+        raise UserError(
+            f"cannot open {name}: nothing there, no answer within {_STREAM_TIMEOUT_S:.0f} s, or "
+            "not a video; check the address"
+        )
+    timeout_s = min(timeout_s, max(_LEAST_TIMEOUT_S, 2 * (time.monotonic() - begun)))
+    if url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+        return _recorded(name, open_video(name, capture))
+    patience = (0.0, _STREAM_TIMEOUT_S)
+    return _live(name, capture, open_capture, patience, "(check it in another player)")
+
+
+def _live(
+    name: str,
+    capture: Any,
+    open_capture: Callable[[], Any],
+    patience_s: tuple[float, float],
+    mend: str,
+) -> Source:
+    """A live source; how long it may be silent while it runs, and before its first picture."""
+
+    def reopen() -> Any | None:
+        again = open_capture()
+        return again if again.isOpened() else None
+
+    fps = frame_rate(capture)
+    reader = LiveReader(name, capture, reopen, patience_s[0])
+    if not reader.wait(patience_s[1]):
+        reader.close()
+        raise UserError(f"{name} gave no picture within {patience_s[1]:.0f} s {mend}")
+
+    def shots() -> Iterator[Shot]:
+        while picture := reader.take(lambda: source.stopped):
+            image, captured_at, grab_ms = picture
+            yield Shot(image, name, captured_at, grab_ms)
+
+    source = Source(
+        name, shots(), fps, live=True, close=reader.close, trouble=lambda: reader.trouble
+    )
+    return source
+
+
+def _open_files(source: str) -> Source:
+    path = Path(source)
+    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+        capture = cv2.VideoCapture(opencv_path(path))
+        if not capture.isOpened():
+            raise UserError(f"cannot read {source}: not a video or a picture in a known format")
+        return _recorded(source, open_video(source, capture), [path])
+    if not source or not (path.exists() or re.search(r"[*?\[]", source)):
+        raise UserError(f"no such file or folder: {source!r}")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{source} is neither a file nor a folder; a camera is named by its number")
+    try:
+        paths = find_images([source])
+    except UserError as error:
+        raise UserError(f"{error}; a video is named by itself") from error
+    return Source(source, pictures(paths), count=len(paths), paths=paths)
+
+
+def _recorded(name: str, video: Video, paths: Sequence[Path] = ()) -> Source:
+    return Source(name, video.shots, video.fps, video.count, close=video.close, paths=paths)

@@ -1,0 +1,1 @@
+"""Tracking: track ids, line and zone counts, event logs."""

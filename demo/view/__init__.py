@@ -1,0 +1,1 @@
+"""Where frames are shown and saved: window, web page, overlay, controls, recorder."""

@@ -1,0 +1,203 @@
+"""Folders of VOC annotations: the standard layout, and the loose ones that tools write."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.classes import ClassMap
+from detector.data.dataset import Dataset
+from detector.data.findings import FileFindings, Finding
+from detector.data.orientation import settle_on_disk
+from detector.data.voc_xml import VocAnnotation, VocObject, read_voc_annotation
+from detector.images import SUFFIXES
+from detector.types import Sample
+
+_ANNOTATIONS = ("annotations", "annots", "annotation", "xmls", "xml", "labels")
+_OF_CLASS = re.compile(r"(.*\S)\s+-?[01]")  # "2007_000027 -1" in the list of one class
+_PICTURES = ("jpegimages", "images", "image", "imgs", "img", "pictures", "photos")
+
+
+def voc_folders(root: Path) -> tuple[Path, Path] | None:
+    """The folder of annotations and the folder of pictures, None if `root` holds no VOC data."""
+    folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
+    candidates = [folders[name] for name in _ANNOTATIONS if name in folders]
+    candidates += [folder / "xmls" for folder in candidates if (folder / "xmls").is_dir()]
+    pictures = next((folders[name] for name in _PICTURES if name in folders), None)
+    for place in (*candidates, *filter(None, [pictures]), root):
+        if any(_xml_files(place)):
+            return place, pictures or (root if place.parent == root else place)
+    return None
+
+
+def read_voc(root: Path, classes: Sequence[str] | None = None) -> Dataset:
+    """Read a folder of VOC annotations.
+
+    Args:
+        root: the folder that holds both annotations and pictures.
+        classes: names in the order of their labels; by default all that occur, sorted.
+
+    Raises:
+        UserError: there is no annotation, or none with a picture, or no class.
+    """
+    found = voc_folders(root)
+    if found is None:
+        raise UserError(f"{root}: no VOC annotations (XML files) found")
+    annotations, pictures = found[0], _by_stem(found[1])
+    findings: list[Finding] = []
+    read = list(_read_all(sorted(_xml_files(annotations)), findings))
+    pairs = list(_pair(read, pictures, findings))
+    if not pairs:
+        raise UserError(f"{root}: none of its {len(read)} annotations has a picture in {found[1]}")
+    _report_bare(annotations, pictures, findings)
+    class_map = ClassMap(tuple(classes or _names_in(root, read)))
+    samples = [_sample(one, picture, class_map, findings) for one, picture in pairs]
+    splits = _image_sets(root, samples, findings)
+    return Dataset(root.name, root, class_map, samples, splits, tuple(findings))
+
+
+def _xml_files(folder: Path) -> Iterator[Path]:
+    # A Mac leaves a hidden "._name.xml" beside each file that it copies.
+    return (p for p in folder.iterdir() if p.suffix.lower() == ".xml" and p.name[0] != ".")
+
+
+def _by_stem(folder: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and path.name[0] != ".":
+            found[path.stem].append(path)
+    return dict(found)
+
+
+def _read_all(paths: Sequence[Path], findings: list[Finding]) -> Iterator[VocAnnotation]:
+    for path in paths:
+        report = FileFindings(path)
+        try:
+            annotation = read_voc_annotation(path)
+            report.found += annotation.findings
+            yield annotation
+        except UserError as error:
+            message = str(error).removeprefix(f"{path}: ")
+            report.add("unreadable-annotation", "", message)
+        findings += report.found
+
+
+def _pair(
+    read: Sequence[VocAnnotation], pictures: Mapping[str, list[Path]], findings: list[Finding]
+) -> Iterator[tuple[VocAnnotation, Path]]:
+    """Annotations with their pictures: by the file's own name, else by what it says."""
+    for one in read:
+        report = FileFindings(one.path)
+        said = Path(one.filename.replace("\\", "/")).name
+        of_name = pictures.get(one.path.stem) or []
+        exact = [path for path in of_name if path.name == said]
+        elsewhere = [path for path in pictures.get(Path(said).stem, []) if path.name == said]
+        picture = next(iter(exact or of_name or elsewhere), None)
+        if picture is None:
+            report.add("missing-picture", "", f"no picture is named {one.path.stem} or {said!r}")
+        else:
+            if said and said != picture.name:
+                report.add("filename-mismatch", "filename", f"says {said}, it is {picture.name}")
+            yield one, picture
+        findings += report.found
+
+
+def _report_bare(
+    annotations: Path, pictures: Mapping[str, list[Path]], findings: list[Finding]
+) -> None:
+    annotated = {path.stem for path in _xml_files(annotations)}
+    for stem, paths in pictures.items():
+        if stem not in annotated:
+            report = FileFindings(paths[0])
+            report.add("missing-annotation", "", f"there is no {stem}.xml")
+            findings += report.found
+
+
+def _names_in(root: Path, read: Sequence[VocAnnotation]) -> list[str]:
+    names = sorted({one.name for annotation in read for one in annotation.objects})
+    if not names:
+        raise UserError(f"{root}: no annotation holds an object, so there is no class to learn")
+    return names
+
+
+def _sample(
+    annotation: VocAnnotation, picture: Path, classes: ClassMap, findings: list[Finding]
+) -> Sample:
+    report = FileFindings(annotation.path)
+    objects = [one for one in annotation.objects if _is_known(one, classes, report)]
+    boxes = [one.box for one in objects]
+    sample = Sample(
+        annotation.path.stem,
+        picture,
+        annotation.height,
+        annotation.width,
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(classes.labels_of(one.name for one in objects), np.int64),
+        np.zeros(len(objects), bool),
+        np.array([one.is_difficult for one in objects], bool),
+        source=annotation.path,
+        elements=tuple(f"{one.element} ({one.name})" for one in objects),
+        details=tuple(one.details for one in objects),
+        about=annotation.about,
+    )
+    try:
+        sample, settled = settle_on_disk(sample)
+        report.found += settled
+    except UserError:  # the doctor decodes pictures and reports it; training replaces it
+        pass
+    findings += report.found
+    return sample
+
+
+def _is_known(one: VocObject, classes: ClassMap, report: FileFindings) -> bool:
+    try:
+        classes.labels_of([one.name])
+    except UserError as error:
+        report.add("unknown-class", one.element, str(error))
+        return False
+    return True
+
+
+def _image_sets(
+    root: Path, samples: Sequence[Sample], findings: list[Finding]
+) -> dict[str, np.ndarray]:
+    """Indices by split from `ImageSets/Main/*.txt`; the lists of single classes are no splits."""
+    folder = root / "ImageSets" / "Main"
+    index_of = {str(sample.image_id): index for index, sample in enumerate(samples)}
+    splits: dict[str, np.ndarray] = {}
+    for path in sorted(folder.glob("*.txt")) if folder.is_dir() else []:
+        lines = _lines(path)
+        if _is_of_class(lines, index_of):
+            continue
+        report = FileFindings(path)
+        stems = [line if line in index_of else Path(line).stem for line in lines]
+        for number, stem in enumerate(stems, start=1):
+            if stem not in index_of:
+                report.add("missing-from-split", f"line {number}", f"{stem} has no annotation")
+        findings += report.found
+        splits[path.stem] = np.array([index_of[s] for s in stems if s in index_of], int)
+    everything = len(splits) == 1 and len(next(iter(splits.values()))) == len(samples)
+    return {} if everything else splits  # one list of all pictures splits nothing
+
+
+def _is_of_class(lines: Sequence[str], known: Collection[str]) -> bool:
+    """Whether a list says where a class occurs; "photo 1" may do so, or be a picture's name."""
+
+    def is_mark(line: str) -> bool:
+        found = None if line in known else _OF_CLASS.fullmatch(line)
+        return found is not None and (found[1] in known or len(found[1].split()) == 1)
+
+    return bool(lines) and all(map(is_mark, lines))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,245 @@
+"""YOLO's text files: per object a class index and cx, cy, width, height in fractions.
+
+A line with more numbers is an outline, whose bounds are the box. `data.yaml` names the classes and
+the folders; `images` in a picture's path becomes `labels` in that of its text file.
+Source: docs.ultralytics.com, "Object Detection Datasets Overview".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.boxes import cxcywh_to_xyxy, scale
+from detector.classes import ClassMap
+from detector.data.dataset import SPLIT_FOLDERS, Dataset, join
+from detector.data.findings import KINDS, FileFindings, Finding
+from detector.data.image_files import pictures_below
+from detector.data.parse import number
+from detector.images import Header, read_header
+from detector.types import Sample
+
+_SLACK = 0.1  # a fraction may lie this far outside 0 ... 1; further out it is no fraction
+_YEAR = re.compile(r"\d{4}$")  # train2017
+_PARTS = ("train", "val", "valid", "test")
+
+
+def read_yolo_yaml(path: Path, values: Mapping[str, Any]) -> Dataset:
+    """Read a data set by its `data.yaml`.
+
+    Args:
+        path: of that file.
+        values: its content.
+
+    Raises:
+        UserError: it names no classes, no folder, or a folder without pictures.
+    """
+    classes = ClassMap(_class_names(path, values.get("names")))
+    parts = {part: values[part] for part in _PARTS if values.get(part)}
+    if not parts:
+        raise UserError(f"{path}: names neither train nor val")
+    base = path.parent / str(values.get("path") or "")
+    base = base if base.is_dir() else path.parent
+    name = path.parent.name
+    if len({str(where) for where in parts.values()}) == 1:  # one place for all: no splits
+        return _read(name, path, _listed(path, base, next(iter(parts.values()))), classes)
+    datasets = {
+        part: _read(f"{name}:{part}", path, _listed(path, base, where), classes)
+        for part, where in parts.items()
+    }
+    return join(name, path, datasets)
+
+
+def read_yolo_folder(root: Path, images: Path) -> Dataset:
+    """Read a folder of pictures with labels, without a `data.yaml`.
+
+    Class names come from a `classes.txt`; without it they are `class_0`, `class_1`, ... Where all
+    pictures lie in folders such as `images/train` and `images/val`, those are the splits.
+
+    Raises:
+        UserError: there are no pictures, or a file cannot be read.
+    """
+    pictures = _in_folder(images)
+    lists = (root / "classes.txt", root / "labels" / "classes.txt", images / "classes.txt")
+    listed = next((path for path in lists if path.is_file()), None)
+    if listed:
+        names = [line.strip() for line in _text(listed).splitlines() if line.strip()]
+        return _in_parts(images, root, pictures, ClassMap(_class_names(listed, names)))
+    highest = max((_highest_index(label_file(picture)) for picture in pictures), default=0)
+    classes = ClassMap(tuple(f"class_{index}" for index in range(highest + 1)))
+    note = f"{root} has no data.yaml or classes.txt: classes are called class_0, class_1, ..."
+    return replace(_in_parts(images, root, pictures, classes), notes=(note,))
+
+
+def _in_parts(images: Path, root: Path, pictures: Sequence[Path], classes: ClassMap) -> Dataset:
+    """The data set with the folders in `images` as its splits, if they bear such names."""
+    dataset = _read(root.name, root, pictures, classes)
+    splits: dict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(dataset):
+        folder, *below = sample.path.relative_to(images).parts
+        if not below or _YEAR.sub("", folder.lower()) not in SPLIT_FOLDERS:
+            return dataset
+        splits[folder].append(index)
+    if len(splits) == 1:  # one part of all pictures splits nothing
+        return dataset
+    return replace(dataset, splits={name: np.array(rows) for name, rows in splits.items()})
+
+
+def label_file(picture: Path) -> Path:
+    """The text file that belongs to a picture: in `labels` for `images`, else beside it."""
+    parts = list(picture.parts)
+    folders = [index for index, part in enumerate(parts[:-1]) if part.lower() == "images"]
+    if folders:
+        parts[folders[-1]] = "labels"
+    return Path(*parts).with_suffix(".txt")
+
+
+def _class_names(path: Path, names: Any) -> tuple[str, ...]:
+    if isinstance(names, dict) and set(names) == set(range(len(names))):
+        names = [names[index] for index in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise UserError(f"{path}: names must list the classes, or map 0, 1, ... to them")
+    found = tuple(str(name).strip() for name in names)
+    wrong = next((name for name in found if not name or found.count(name) > 1), None)
+    if wrong is not None:
+        raise UserError(f"{path}: class name {wrong!r} is empty or stands twice")
+    return found
+
+
+def _listed(path: Path, base: Path, where: Any) -> list[Path]:
+    """The pictures that an entry of `data.yaml` stands for."""
+    places = where if isinstance(where, list) else [where]
+    pictures: list[Path] = []
+    for place in map(str, places):
+        # Some tools write paths as seen from a folder beside the file: ../train/images.
+        tries = (base / place, path.parent / place, path.parent / place.removeprefix("../"))
+        found = next((candidate for candidate in tries if candidate.exists()), None)
+        if found is None:
+            raise UserError(f"{path}: there is no {tries[0].absolute()}; mend the path in it")
+        pictures += _in_folder(found) if found.is_dir() else _in_list(found)
+    return pictures
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    found = sorted(pictures_below(folder))
+    if not found:
+        raise UserError(f"no pictures in folder {folder}")
+    return found
+
+
+def _in_list(path: Path) -> list[Path]:
+    lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    if not lines:
+        raise UserError(f"{path}: lists no pictures")
+    return [path.parent / line for line in lines]
+
+
+def _read(name: str, source: Path, pictures: Sequence[Path], classes: ClassMap) -> Dataset:
+    findings: list[Finding] = []
+    samples = []
+    for picture in pictures:
+        sample, found = _sample(picture, classes)
+        samples += [sample] if sample else []
+        findings += found
+    if not samples:
+        raise UserError(f"{source}: none of the {len(pictures)} pictures of {name} can be read")
+    return Dataset(name, source, classes, samples, {}, tuple(findings))
+
+
+def _sample(picture: Path, classes: ClassMap) -> tuple[Sample | None, list[Finding]]:
+    labels = label_file(picture)
+    report = FileFindings(labels)
+    try:
+        header = read_header(picture)  # fractions mean nothing without the size
+    except UserError as error:
+        kind = "unreadable-picture" if picture.exists() else "missing-picture"
+        return None, [Finding(KINDS[kind], picture, "", str(error))]
+    rows: list[_Row] = []
+    if labels.is_file():
+        try:
+            lines = _text(labels).splitlines()
+        except UserError as error:
+            report.add("unreadable-annotation", "", str(error))
+            return None, report.found
+        parsed = (_row(f"line {i}", line, len(classes), report) for i, line in enumerate(lines, 1))
+        rows = [row for row in parsed if row]
+    else:
+        bare = FileFindings(picture)
+        bare.add("missing-label-file", "", f"there is no {labels}")
+        report.found += bare.found
+    return _of_rows(picture, header, labels if labels.is_file() else None, rows), report.found
+
+
+@dataclass(frozen=True)
+class _Row:
+    element: str
+    label: int
+    cxcywh: tuple[float, ...]
+    outline: tuple[float, ...]  # x, y, x, y, ... in fractions; empty for a plain box
+
+
+def _row(element: str, line: str, num_classes: int, report: FileFindings) -> _Row | None:
+    words = line.split()
+    if not words:
+        return None
+    numbers = [number(word) for word in words]
+    if None in numbers or len(numbers) < 5 or (len(numbers) > 5 and len(numbers) % 2 == 0):
+        shown = line if len(line) <= 60 else f"{line[:57]}..."
+        message = f"{shown!r} is not a class index and 4 fractions, or an outline"
+        report.add("bad-object", element, message)
+        return None
+    index, *edges = (value for value in numbers if value is not None)
+    if index not in range(num_classes):
+        message = f"class index {index:g} is not one of 0 ... {num_classes - 1}"
+        report.add("unknown-class", element, message)
+        return None
+    if any(not -_SLACK <= edge <= 1 + _SLACK for edge in edges):
+        report.add("bad-object", element, f"{line[:60]!r} holds pixels, not fractions of 0 ... 1")
+        return None
+    if len(edges) == 4:
+        return _Row(element, int(index), tuple(edges), ())
+    xs, ys = edges[::2], edges[1::2]
+    size = (max(xs) - min(xs), max(ys) - min(ys))
+    middle = ((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2)
+    return _Row(element, int(index), (*middle, *size), tuple(edges))
+
+
+def _of_rows(picture: Path, header: Header, source: Path | None, rows: Sequence[_Row]) -> Sample:
+    height, width = header.height, header.width
+    fractions = np.array([row.cxcywh for row in rows], np.float64).reshape(-1, 4)
+    outlines = [(np.reshape(row.outline, (-1, 2)) * (width, height)).ravel() for row in rows]
+    nobody = np.zeros(len(rows), bool)
+    return Sample(
+        picture.stem,
+        picture,
+        height,
+        width,
+        scale(cxcywh_to_xyxy(fractions), height, width).astype(np.float32),
+        np.array([row.label for row in rows], np.int64),
+        nobody,
+        nobody,
+        source=source,
+        elements=tuple(row.element for row in rows),
+        details=tuple({"segmentation": [o.tolist()]} if len(o) else {} for o in outlines),
+    )
+
+
+def _highest_index(labels: Path) -> int:
+    lines = _text(labels).splitlines() if labels.is_file() else []
+    indices = [number(line.split()[0]) for line in lines if line.split()]
+    return int(max((index for index in indices if index and index < 10_000), default=0))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UserError(f"cannot read {path}: {said}") from error

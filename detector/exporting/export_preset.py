@@ -1,0 +1,33 @@
+"""A preset in a faster format, made once for this machine and kept in the cache."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from detector.exporting.calibration import photo_views
+from detector.exporting.exporter import Exporter, Source
+from detector.exporting.install import place
+from detector.weights.presets import PRESETS, load_preset
+
+_FORMAT = "tflite"  # exact, and its engine is always installed
+
+
+def export_preset(preset: str, folder: Path) -> None:
+    """Export a preset.
+
+    Args:
+        preset: its name.
+        folder: of `detector.weights.presets.exported_folder`.
+
+    Raises:
+        UserError: the preset cannot be fetched, or the folder cannot be written to.
+    """
+    network, spec = load_preset(PRESETS[preset])
+    sys.stderr.write(f"making {preset} fast for this machine; this is done once\n")
+    source = Source(preset, network, spec, (), photo_views(spec.model.input_size))
+    with tempfile.TemporaryDirectory() as scratch:
+        outcome = Exporter(source, False, lambda _: None).export(_FORMAT, Path(scratch))
+        assert not outcome.objections, outcome.objections
+        place(Path(scratch), outcome.files, {_FORMAT: outcome.as_record()}, folder, spec)

@@ -1,0 +1,1 @@
+"""Evaluation reports: analysis, sections, plots and the gallery of errors."""

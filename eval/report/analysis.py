@@ -1,0 +1,145 @@
+"""Everything that a report shows about one model on one data set, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from eval.scoring.confusion import Judgement, confusion_matrix, judge_all, normalised
+from eval.scoring.curves import (
+    RECALLS,
+    Advice,
+    Curve,
+    at_threshold,
+    best_threshold,
+    curve_of,
+    joined_curve,
+)
+from eval.scoring.eval_set import ScoredSet
+from eval.scoring.evaluator import Report
+from eval.scoring.outcomes import COCO_THRESHOLDS, EVERYTHING, find_outcomes
+from eval.scoring.slices import COCO_SIZES, RATIOS, SliceFigures, figures_of, size_bins
+from eval.scoring.tide import ErrorSplit, split_errors
+
+FALLBACK_THRESHOLD = 0.5
+"""Where nothing at all is found, so that there is nothing to advise."""
+
+_AT_75 = int(np.flatnonzero(np.isclose(COCO_THRESHOLDS, 0.75))[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A model on a data set; lists are by label.
+
+    Attributes:
+        scored: pictures, truth and detections.
+        report: the figures.
+        curves50: precision and recall at IoU 0.50.
+        curves75: at IoU 0.75.
+        advice: best-F1 threshold of each class; None where nothing of it is found.
+        joined: the curve of all classes together, at IoU 0.50.
+        overall: the one threshold to use for all classes.
+        errors: TIDE's split.
+        confusion: int64 `(C + 1, C + 1)`, at `overall`.
+        sizes: by COCO's sizes.
+        bins: by size, as many objects in each.
+        ratios: by aspect ratio.
+        judgements: of each picture, at `overall`.
+    """
+
+    scored: ScoredSet
+    report: Report
+    curves50: Sequence[Curve]
+    curves75: Sequence[Curve]
+    advice: Sequence[Advice | None]
+    joined: Curve
+    overall: Advice
+    errors: ErrorSplit
+    confusion: np.ndarray
+    sizes: Sequence[SliceFigures]
+    bins: Sequence[SliceFigures]
+    ratios: Sequence[SliceFigures]
+    judgements: Sequence[Judgement]
+
+
+def analyse(scored: ScoredSet, report: Report) -> Analysis:
+    """Analyse a set whose figures are known."""
+    bins = size_bins(scored)
+    slices = (EVERYTHING, *COCO_SIZES, *bins, *RATIOS)
+    classes = find_outcomes(scored, slices=slices)
+    curves = [curve_of(one) for one in classes]
+    joined = joined_curve(classes)
+    overall = advise(joined)
+    judgements = judge_all(scored, overall.threshold)
+    first_bin = 1 + len(COCO_SIZES)
+    return Analysis(
+        scored,
+        report,
+        curves,
+        [curve_of(one, level=_AT_75) for one in classes],
+        [best_threshold(curve) for curve in curves],
+        joined,
+        overall,
+        split_errors(scored, overall.threshold),
+        confusion_matrix(scored, judgements),
+        figures_of(COCO_SIZES, classes, 1),
+        figures_of(bins, classes, first_bin),
+        figures_of(RATIOS, classes, first_bin + len(bins)),
+        judgements,
+    )
+
+
+def advise(joined: Curve) -> Advice:
+    """The threshold for all classes at once."""
+    return best_threshold(joined) or at_threshold(joined, FALLBACK_THRESHOLD)
+
+
+def to_json(analysis: Analysis) -> dict[str, Any]:
+    """What `report.json` holds."""
+    names = list(analysis.scored.classes.names)
+    advice = [None if one is None else asdict(one) for one in analysis.advice]
+    return {
+        "model": analysis.scored.name,
+        "data": analysis.scored.data,
+        **analysis.report.as_json(),
+        "threshold": asdict(analysis.overall),
+        "thresholds": dict(zip(names, advice, strict=True)),
+        "errors": asdict(analysis.errors),
+        "confusion": {
+            "classes": [*names, "background"],
+            "counts": analysis.confusion.tolist(),
+            "shares": normalised(analysis.confusion).round(5).tolist(),
+        },
+        "slices": {
+            "coco_sizes": [asdict(one) for one in analysis.sizes],
+            "side_px": [asdict(one) for one in analysis.bins],
+            "width_over_height": [asdict(one) for one in analysis.ratios],
+        },
+        "curves": {
+            "recall": RECALLS.round(2).tolist(),
+            "precision50": _precisions(names, analysis.curves50),
+            "precision75": _precisions(names, analysis.curves75),
+        },
+        "pictures": [
+            {
+                "image_id": picture.sample.image_id,
+                "file": picture.sample.path.name,
+                "found": len(judgement.found),
+                "missed": len(judgement.missed),
+                "invented": len(judgement.invented),
+            }
+            for picture, judgement in zip(
+                analysis.scored.pictures, analysis.judgements, strict=True
+            )
+        ],
+    }
+
+
+def _precisions(names: Sequence[str], curves: Sequence[Curve]) -> dict[str, list[float] | None]:
+    return {
+        name: curve.at_recalls().round(5).tolist() if curve.objects else None
+        for name, curve in zip(names, curves, strict=True)
+    }

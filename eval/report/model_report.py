@@ -1,0 +1,123 @@
+"""The report of one model on one data set: a page that says where AP is lost, and its data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from detector.files import make_folder, write_text
+from detector.report.page import Facts, Gallery, Section, Table, Verdict, render_page
+from eval.report.analysis import Analysis, analyse, to_json
+from eval.report.error_gallery import LEGEND, all_in_one, missed_and_invented
+from eval.report.sections import (
+    NONE,
+    class_blocks,
+    confusion_blocks,
+    error_blocks,
+    shown,
+    slice_blocks,
+    threshold_blocks,
+    training_blocks,
+)
+from eval.scoring.eval_set import ScoredSet
+from eval.scoring.evaluator import FIGURES, Report
+from eval.scoring.ground_truth import own_results
+
+_WORST, _BEST = 9, 6  # pictures
+_ABOUT_NONE = f"{NONE}: there is no such object in this data set. COCO's own tools write -1."
+
+
+def write_report(folder: Path, scored: ScoredSet, report: Report) -> Path:
+    """Write the page and its data: `report.html`, `report.json` and `detections.json`.
+
+    Args:
+        folder: is made.
+        scored: what was evaluated.
+        report: its figures.
+
+    Returns:
+        the page.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    make_folder(folder)
+    analysis = analyse(scored, report)
+    page = folder / "report.html"
+    write_text(folder / "report.json", json.dumps(to_json(analysis), indent=1, default=str))
+    write_text(folder / "detections.json", json.dumps(own_results(scored)))
+    write_text(page, to_html(analysis))
+    return page
+
+
+def to_html(analysis: Analysis) -> str:
+    """The page. Its size does not grow with the data set."""
+    scored = analysis.scored
+    title = f"Evaluation: {scored.name}"
+    return render_page(title, f"on {scored.data}", report_sections(analysis), verdict(analysis))
+
+
+def report_sections(analysis: Analysis) -> list[Section]:
+    """All that there is to say, from the figures to the pictures."""
+    scored = analysis.scored
+    sections = [
+        Section("Figures", [_facts(analysis), _figure_table(analysis.report)]),
+        Section("Where AP is lost", error_blocks(analysis)),
+        Section("Score threshold", threshold_blocks(analysis)),
+        Section("Classes", class_blocks(analysis)),
+        Section("Confusions", confusion_blocks(analysis)),
+        Section("Size and shape", slice_blocks(analysis)),
+    ]
+    if scored.training_objects is not None:
+        sections.append(Section("Training objects", training_blocks(analysis)))
+    pictures = list(_galleries(analysis))
+    if pictures:
+        sections.append(Section("Pictures", [LEGEND, *pictures]))
+    settings = [(key, str(value)) for key, value in analysis.report.settings.items()]
+    sections.append(Section("Settings", [Table(("setting", "value"), settings)]))
+    return sections
+
+
+def verdict(analysis: Analysis) -> Verdict:
+    """The result in a sentence."""
+    figures, costs = analysis.report.figures, analysis.errors.costs
+    ranked = sorted(costs, key=lambda kind: -costs[kind])[:2]
+    lost = " and ".join(f"{kind} ({costs[kind]:.3f})" for kind in ranked if costs[kind] > 0)
+    most = f" What costs most AP50: {lost}." if lost else ""
+    return Verdict("good", f"AP {shown(figures['AP'])}, AP50 {shown(figures['AP50'])}.{most}")
+
+
+def _facts(analysis: Analysis) -> Facts:
+    per_class = analysis.report.per_class.values()
+    without = sum(one.objects == 0 for one in per_class)
+    classes = f"classes ({without} without objects)" if without else "classes"
+    return Facts(
+        [
+            (shown(analysis.report.figures["AP"]), "AP"),
+            (shown(analysis.report.figures["AP50"]), "AP50"),
+            (f"{len(analysis.scored.pictures):,}", "pictures"),
+            (f"{sum(one.objects for one in per_class):,}", "objects"),
+            (f"{len(analysis.scored.classes):,}", classes),
+            (f"{sum(one.detections for one in per_class):,}", "detections"),
+        ]
+    )
+
+
+def _figure_table(report: Report) -> Table:
+    rows = [(name, shown(report.figures[name]), meaning) for name, meaning in FIGURES.items()]
+    has_gap = any(value < 0 for value in report.figures.values())
+    return Table(("figure", "", "meaning"), rows, _ABOUT_NONE if has_gap else "")
+
+
+def _galleries(analysis: Analysis) -> Iterator[Gallery]:
+    pairs = list(zip(analysis.scored.pictures, analysis.judgements, strict=True))
+    names = analysis.scored.classes.names
+    at = f"at a score of {analysis.overall.threshold:.3f}"
+    worst = [pair for pair in sorted(pairs, key=lambda pair: -pair[1].errors) if pair[1].errors]
+    if items := missed_and_invented(worst[:_WORST], names):
+        yield Gallery(items, f"Worst: the most missed and invented together, {at}", is_wide=True)
+    ranked = sorted(pairs, key=lambda pair: (pair[1].errors, -len(pair[1].found)))
+    best = [pair for pair in ranked if len(pair[1].found)]
+    if items := all_in_one(best[:_BEST], names):
+        yield Gallery(items, "Best: the fewest errors, then the most found", is_wide=True)

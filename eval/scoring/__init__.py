@@ -1,0 +1,1 @@
+"""Metrics: ground truth, matching, curves, COCO and VOC AP, error analysis, bootstrap."""

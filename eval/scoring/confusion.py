@@ -1,0 +1,110 @@
+"""What a user sees at a score threshold: what is found, missed, invented and taken for another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.matching import match, overlaps
+
+IOU = 0.5
+"""From which on a box fits an object."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """One picture at a score threshold.
+
+    An object that goes by a wrong name is missed, and the detection that names it so is invented:
+    two errors.
+
+    Attributes:
+        found: int64 `(K, 2)`, row of an object and of the detection that found it.
+        missed: int64 `(M,)`, rows of objects.
+        invented: int64 `(I,)`, rows of detections.
+        mistaken: int64 `(L, 2)`, a missed object and an invented detection that fits it.
+    """
+
+    found: np.ndarray
+    missed: np.ndarray
+    invented: np.ndarray
+    mistaken: np.ndarray
+
+    @property
+    def errors(self) -> int:
+        """Objects missed and detections invented."""
+        return len(self.missed) + len(self.invented)
+
+
+def judge(picture: Scored, threshold: float) -> Judgement:
+    """Match the detections of a score at or above `threshold`, at IoU 0.5.
+
+    Within a class the matching is COCO's. What it leaves is then paired across classes, the
+    greatest IoU first. Ignored objects, and detections on them, do not appear.
+    """
+    compared = overlaps(picture)
+    kept = picture.detections.scores[compared.rows] >= threshold
+    matched = match(compared, np.array([IOU]))[0, 0]
+    counts = np.append(~compared.ignored, False)  # -1 takes the last
+    rows = np.flatnonzero(kept & counts[matched])
+    found = np.stack([matched[rows], rows], axis=1)
+    missed = np.setdiff1d(np.flatnonzero(~compared.ignored), found[:, 0])
+    invented = np.flatnonzero(kept & (matched < 0))
+    pairs = _pair(compared.iou[invented][:, missed])
+    mistaken = np.stack([missed[pairs[:, 1]], compared.rows[invented[pairs[:, 0]]]], axis=1)
+    found[:, 1] = compared.rows[rows]
+    return Judgement(found, missed, compared.rows[invented], mistaken)
+
+
+def judge_all(scored: ScoredSet, threshold: float) -> list[Judgement]:
+    """`judge` every picture of a set."""
+    from tqdm import tqdm
+
+    pictures = tqdm(scored.pictures, desc="judging", unit="picture", delay=2)
+    return [judge(picture, threshold) for picture in pictures]
+
+
+def confusion_matrix(scored: ScoredSet, judgements: Sequence[Judgement]) -> np.ndarray:
+    """Objects by their class (rows) and by what they were taken for (columns).
+
+    Args:
+        scored: C classes.
+        judgements: of each picture, all at one threshold.
+
+    Returns:
+        int64 `(C + 1, C + 1)`. The last row counts detections on no object, the last column
+        objects without a detection.
+    """
+    background = len(scored.classes)
+    rows, columns = [], []
+    for picture, judgement in zip(scored.pictures, judgements, strict=True):
+        truth, named = picture.sample.labels, picture.detections.labels
+        for pairs in (judgement.found, judgement.mistaken):
+            rows.append(truth[pairs[:, 0]])
+            columns.append(named[pairs[:, 1]])
+        missed = np.setdiff1d(judgement.missed, judgement.mistaken[:, 0])
+        invented = np.setdiff1d(judgement.invented, judgement.mistaken[:, 1])
+        rows += [truth[missed], np.full(len(invented), background)]
+        columns += [np.full(len(missed), background), named[invented]]
+    flat = np.concatenate(rows) * (background + 1) + np.concatenate(columns)
+    counts = np.bincount(flat, minlength=(background + 1) ** 2)
+    return counts.reshape(background + 1, background + 1)
+
+
+def normalised(counts: np.ndarray) -> np.ndarray:
+    """The share of each row in its columns: float64 in 0 ... 1, 0 in a row of nothing."""
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def _pair(iou: np.ndarray) -> np.ndarray:
+    """Rows and columns of `(D, G)`, each at most once, the greatest IoU first: int64 `(L, 2)`."""
+    rows, columns = np.nonzero(iou >= IOU)
+    pairs: list[tuple[int, int]] = []
+    for index in np.argsort(-iou[rows, columns], kind="stable"):
+        row, column = int(rows[index]), int(columns[index])
+        if all(row != other and column != taken for other, taken in pairs):
+            pairs.append((row, column))
+    return np.array(pairs, np.int64).reshape(-1, 2)

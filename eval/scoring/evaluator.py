@@ -1,0 +1,183 @@
+"""The 12 COCO figures and those of each class, by pycocotools or by its fast twin."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from eval.scoring.eval_set import ScoredSet
+from eval.scoring.ground_truth import ground_truth, results
+
+Backend = Literal["pycocotools", "fast"]
+
+FIGURES = {
+    "AP": "average precision, mean over IoU 0.50 ... 0.95",
+    "AP50": "average precision at IoU 0.50",
+    "AP75": "average precision at IoU 0.75",
+    "APs": "AP of small objects (area under 32 x 32 px)",
+    "APm": "AP of medium objects (up to 96 x 96 px)",
+    "APl": "AP of large objects",
+    "AR1": "average recall with 1 detection per picture",
+    "AR10": "average recall with 10 detections per picture",
+    "AR100": "average recall with 100 detections per picture",
+    "ARs": "AR100 of small objects",
+    "ARm": "AR100 of medium objects",
+    "ARl": "AR100 of large objects",
+}
+"""The figures in the order of pycocotools, and what each is."""
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """Of one class; figures in 0 ... 1, -1 where there is no such object.
+
+    Attributes:
+        AP: mean over IoU 0.50 ... 0.95.
+        AP50: at IoU 0.50.
+        AP75: at IoU 0.75.
+        AR100: recall with 100 detections per picture.
+        APs: of small objects.
+        APm: of medium ones.
+        APl: of large ones.
+        objects: that count: neither crowd nor difficult.
+        pictures: with such an object.
+        detections: of the class.
+    """
+
+    AP: float
+    AP50: float
+    AP75: float
+    AR100: float
+    APs: float
+    APm: float
+    APl: float
+    objects: int
+    pictures: int
+    detections: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured.
+
+    Attributes:
+        figures: the 12, by the names of `FIGURES`; -1 where there is no such object.
+        per_class: by class name.
+        settings: everything that the figures depend on.
+    """
+
+    figures: Mapping[str, float]
+    per_class: Mapping[str, ClassFigures]
+    settings: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The form of `eval.coco --json`."""
+        per_class = {name: asdict(figures) for name, figures in self.per_class.items()}
+        return {**self.figures, "per_class": per_class, "settings": dict(self.settings)}
+
+
+def evaluate(scored: ScoredSet, backend: Backend = "pycocotools") -> Report:
+    """Compute the figures.
+
+    A class without objects is not averaged in. Detections on crowds and difficult objects count
+    neither way.
+
+    Args:
+        scored: at least one object that counts.
+        backend: "pycocotools" for figures to publish, "fast" (faster-coco-eval) during training.
+    """
+    truth, found = ground_truth(scored), results(scored)
+    with contextlib.redirect_stdout(io.StringIO()):  # both print their progress
+        evaluation = run_protocol(truth, found, backend)
+    figures = dict(zip(FIGURES, map(float, evaluation.stats), strict=True))
+    category_ids = sorted(scored.classes.category_ids)
+    counts = _count(scored)
+    per_class = {
+        name: _of_class(evaluation.eval, category_ids.index(category_id), counts[label].tolist())
+        for label, (name, category_id) in enumerate(
+            zip(scored.classes.names, scored.classes.category_ids, strict=True)
+        )
+    }
+    settings = {**scored.settings, "data": scored.data, "protocol": "COCO", "backend": backend}
+    return Report(figures, per_class, settings)
+
+
+def run_protocol(truth: dict[str, Any], found: list[dict[str, Any]], backend: Backend) -> Any:
+    """Run COCO's protocol on two files' contents, to which the back ends add keys of their own.
+
+    Returns:
+        the back end's evaluation object: `stats` holds the 12 figures, `eval` the arrays.
+    """
+    COCO, Evaluation = _classes(backend)  # noqa: N806, as the packages name them
+    coco = COCO()
+    coco.dataset = truth
+    coco.createIndex()
+    # loadRes looks at the first of the results to learn their kind; no results have none.
+    loaded = coco.loadRes(found) if found else _nothing_found(COCO, truth)
+    evaluation = Evaluation(coco, loaded, "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return evaluation
+
+
+def _classes(backend: Backend) -> tuple[Any, Any]:
+    """A back end's data set and evaluation."""
+    if backend == "pycocotools":
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+
+        return COCO, COCOeval
+    from faster_coco_eval import COCO as FastCOCO  # noqa: N811
+    from faster_coco_eval import COCOeval_faster
+
+    return FastCOCO, COCOeval_faster
+
+
+def _nothing_found(coco_class: Any, truth: dict[str, Any]) -> Any:
+    empty = coco_class()
+    empty.dataset = {**truth, "annotations": []}
+    empty.createIndex()
+    return empty
+
+
+def _count(scored: ScoredSet) -> np.ndarray:
+    """Objects that count, pictures with such, and detections of each class: int `(C, 3)`."""
+    counts = np.zeros((len(scored.classes), 3), np.int64)
+    for picture in scored.pictures:
+        sample = picture.sample
+        labels = sample.labels[~(sample.is_crowd | sample.is_difficult)]
+        np.add.at(counts[:, 0], labels, 1)
+        counts[np.unique(labels), 1] += 1
+        np.add.at(counts[:, 2], picture.detections.labels, 1)
+    return counts
+
+
+def _of_class(arrays: Mapping[str, Any], column: int, counts: Sequence[int]) -> ClassFigures:
+    """Figures of one class from `precision` `(T, R, K, A, M)` and `recall` `(T, K, A, M)`."""
+    precision = arrays["precision"][:, :, column, :, -1]  # at 100 detections
+    recall = arrays["recall"][:, column, 0, -1]
+    objects, pictures, detections = counts
+    return ClassFigures(
+        AP=_mean(precision[:, :, 0]),
+        AP50=_mean(precision[0, :, 0]),
+        AP75=_mean(precision[5, :, 0]),
+        AR100=_mean(recall),
+        APs=_mean(precision[:, :, 1]),
+        APm=_mean(precision[:, :, 2]),
+        APl=_mean(precision[:, :, 3]),
+        objects=objects,
+        pictures=pictures,
+        detections=detections,
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean of the figures that exist; -1 if none does."""
+    there = values[values > -1]
+    return float(np.mean(there)) if len(there) else -1.0

@@ -1,0 +1,227 @@
+"""A model over a data set: the shipping `Predictor`, on every core."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from configs.errors import UserError
+from detector.classes import ClassMap
+from detector.data.dataset import Dataset
+from detector.data.open import open_dataset
+from detector.data.orientation import read_sample, settle_on_disk
+from detector.hardware import usable_cores
+from detector.models import AUTO, FoundModel, find_model
+from detector.predictor import Predictor
+from detector.runtimes.graph import EngineOptions
+from detector.types import Detections, Sample
+from eval.scoring.detections_file import read_detections
+from eval.scoring.eval_set import (
+    Scored,
+    ScoredSet,
+    relabel,
+    require_objects,
+    scored_classes,
+    truth_of,
+)
+
+SCORE_THRESHOLD = 0.001
+"""Below any live threshold: a precision-recall curve needs the doubtful detections too."""
+
+MAX_DETECTIONS = 100
+"""Per picture, COCO's own limit."""
+
+
+def score(
+    model: str,
+    data: str,
+    *,
+    images: Path | None = None,
+    runtime: str | None = None,
+    score_threshold: float = SCORE_THRESHOLD,
+    iou_threshold: float | None = None,
+    max_detections: int = MAX_DETECTIONS,
+    classes: Sequence[str] | None = None,
+) -> ScoredSet:
+    """Run a model over a data set.
+
+    Args:
+        model: as `Predictor.load`.
+        data: as `open_dataset`.
+        images: pictures of a COCO JSON.
+        runtime: as `Predictor.load`.
+        score_threshold: detections below it are left out.
+        iou_threshold: of NMS; None for the model's own.
+        max_detections: per picture.
+        classes: names to score; by default those that model and data set share.
+
+    Raises:
+        UserError: either cannot be read, or they share no class.
+    """
+    dataset, _ = find_scored(model, data, images=images, runtime=runtime, classes=classes)
+
+    def load(threads: int | None = None) -> Predictor:
+        return Predictor.load(
+            model,
+            runtime=runtime,
+            options=EngineOptions(threads),
+            score_threshold=score_threshold,
+            iou_threshold=iou_threshold,
+            max_detections=max_detections,
+        )
+
+    first = load()
+    scored = scored_classes(first.classes, dataset.classes, classes)
+    make = _per_thread(load) if first.runtime != "keras" else lambda: first
+    found = predict_all(make, dataset)
+    settings = {
+        "model": first.name,
+        "runtime": first.runtime,
+        "input_size": first.spec.model.input_size,
+        "score_threshold": score_threshold,
+        "nms_iou_threshold": first.thresholds.iou_threshold,
+        "max_detections": max_detections,
+        "classes": len(scored),
+        "pictures": len(dataset),
+    }
+    pictures = [
+        Scored(truth_of(sample, dataset.classes, scored), _known(one, first.classes, scored))
+        for sample, one in found
+    ]
+    require_objects(pictures, dataset, scored)
+    counts = first.spec.training_objects
+    return ScoredSet(first.name, dataset.name, scored, pictures, settings, counts)
+
+
+def find_scored(
+    model: str,
+    data: str,
+    *,
+    images: Path | None = None,
+    runtime: str | None = None,
+    classes: Sequence[str] | None = None,
+) -> tuple[Dataset, FoundModel]:
+    """Find what `score` would run and read, as far as that goes without loading a network.
+
+    Raises:
+        UserError: as `score`; of a model that only its weights describe, not for its classes.
+    """
+    if runtime == AUTO:
+        raise UserError(f"figures must not depend on the machine: name a format, not {AUTO}")
+    dataset, found = open_dataset(data, images), find_model(model, runtime)
+    scored_classes(found.spec.classes if found.spec else None, dataset.classes, classes)
+    return dataset, found
+
+
+def score_file(
+    file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
+) -> ScoredSet:
+    """Take detections from a COCO results file instead of running a model.
+
+    Args:
+        file: made by `eval.coco --save-detections`, `detect --coco` or elsewhere.
+        data: as `open_dataset`.
+        images: pictures of a COCO JSON.
+        classes: names to score; by default all of the data set.
+
+    Raises:
+        UserError: either cannot be read, or the file does not belong to the data set.
+    """
+    dataset, found = find_scored_file(file, data, images=images, classes=classes)
+    scored = scored_classes(None, dataset.classes, classes)
+    pictures = [
+        Scored(
+            truth_of(_upright(sample), dataset.classes, scored),
+            _known(one, dataset.classes, scored),
+        )
+        for sample, one in zip(dataset, found, strict=True)
+    ]
+    require_objects(pictures, dataset, scored)
+    settings = {"detections": file.name, "classes": len(scored), "pictures": len(dataset)}
+    if len({picture.sample.image_id for picture in pictures}) < len(pictures):
+        settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
+    return ScoredSet(file.stem, dataset.name, scored, pictures, settings)
+
+
+def find_scored_file(
+    file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
+) -> tuple[Dataset, list[Detections]]:
+    """Read what `score_file` would score.
+
+    Raises:
+        UserError: as `score_file`.
+    """
+    dataset = open_dataset(data, images)
+    scored_classes(None, dataset.classes, classes)
+    return dataset, read_detections(file, dataset)
+
+
+def predict_all(
+    make: Callable[[], Predictor],
+    samples: Sequence[Sample],
+    on_unreadable: Callable[[str], None] | None = None,
+) -> list[tuple[Sample, Detections]]:
+    """Detect in every picture, with a thread per core and a progress bar.
+
+    Args:
+        make: the predictor of the thread that asks.
+        samples: of a data set.
+        on_unreadable: is told of a picture that cannot be read, which is then left out. By
+            default that is an error: figures on part of a data set mislead.
+
+    Returns:
+        each sample in the frame of its picture, and what was found in it.
+
+    Raises:
+        UserError: a picture cannot be read.
+    """
+    from tqdm import tqdm
+
+    def job(sample: Sample) -> tuple[Sample, Detections] | None:
+        try:
+            image, settled = read_sample(sample)
+        except UserError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(str(error))
+            return None
+        return settled, make()(image)
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        futures = [pool.submit(job, sample) for sample in samples]
+        try:
+            progress = tqdm(
+                futures, "detecting", unit="picture", delay=2, leave=False, disable=None
+            )
+            return [pair for future in progress if (pair := future.result())]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _per_thread(load: Callable[[int], Predictor]) -> Callable[[], Predictor]:
+    """A predictor of one thread for each thread: most engines serve one caller at a time."""
+    local = threading.local()
+
+    def mine() -> Predictor:
+        if not hasattr(local, "predictor"):
+            local.predictor = load(1)
+        return local.predictor
+
+    return mine
+
+
+def _upright(sample: Sample) -> Sample:
+    """In the frame of its picture, as `predict_all` has it; as annotated if there is none."""
+    try:
+        return settle_on_disk(sample)[0]
+    except UserError:
+        return sample
+
+
+def _known(detections: Detections, model: ClassMap, scored: ClassMap) -> Detections:
+    labels = relabel(detections.labels, model, scored)
+    return replace(detections, labels=labels)[labels >= 0]

@@ -1,0 +1,103 @@
+"""VOC's protocol, as the development kit defines it.
+
+Source: Everingham et al., "The PASCAL VOC2012 Development Kit", section 3.4.1 (all points), and
+"The PASCAL Visual Object Classes (VOC) Challenge" 2010, section 4.2 (11 points).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from detector.boxes import pairwise_iou
+from eval.scoring.eval_set import Scored, ScoredSet
+
+IOU_THRESHOLD = 0.5
+
+
+class VocFigures(NamedTuple):
+    """Of one class.
+
+    Attributes:
+        ap_11_points: mean of the precision at recall 0, 0.1, ... 1; 0 ... 1.
+        ap_all_points: area under the precision-recall curve; 0 ... 1.
+        objects: not difficult.
+        detections: of the class.
+    """
+
+    ap_11_points: float
+    ap_all_points: float
+    objects: int
+    detections: int
+
+    @classmethod
+    def mean(cls, figures: Sequence[VocFigures]) -> VocFigures:
+        """The mean AP of classes, and their sums."""
+        eleven, area, objects, detections = np.array(figures, np.float64).reshape(-1, 4).T
+        return cls(
+            float(eleven.mean()), float(area.mean()), int(objects.sum()), int(detections.sum())
+        )
+
+
+def voc_figures(scored: ScoredSet) -> dict[str, VocFigures]:
+    """The figures of each class, by name; AP is 0 where a class has no object that counts."""
+    return {name: _of_class(scored, label) for label, name in enumerate(scored.classes.names)}
+
+
+def _of_class(scored: ScoredSet, label: int) -> VocFigures:
+    parts = [_judge(picture, label) for picture in scored.pictures]
+    scores = np.concatenate([part[0] for part in parts])
+    verdicts = np.concatenate([part[1] for part in parts])
+    objects = sum(part[2] for part in parts)
+    ranked = verdicts[np.argsort(-scores, kind="stable")]
+    counting = ranked[ranked != _IGNORED]
+    hits = np.cumsum(counting == _HIT)
+    recall = hits / max(objects, 1)
+    precision = hits / np.arange(1, len(hits) + 1)
+    return VocFigures(
+        _eleven_points(recall, precision),
+        _area_under(recall, precision),
+        objects,
+        len(scores),
+    )
+
+
+_IGNORED, _MISS, _HIT = -1, 0, 1
+
+
+def _judge(picture: Scored, label: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Scores and verdicts of one picture's detections of a class, and the objects to be found."""
+    sample, detections = picture.sample, picture.detections
+    truth = np.flatnonzero(sample.labels == label)
+    found = np.flatnonzero(detections.labels == label)
+    ignored = (sample.is_difficult | sample.is_crowd)[truth]
+    verdicts = np.full(len(found), _MISS)
+    if len(truth) and len(found):
+        overlaps = pairwise_iou(
+            detections.boxes[found].astype(np.float64), sample.boxes[truth].astype(np.float64)
+        )
+        taken = np.zeros(len(truth), bool)
+        for row, best in enumerate(overlaps.argmax(axis=1).tolist()):  # best score first
+            if overlaps[row, best] < IOU_THRESHOLD:
+                continue
+            if ignored[best]:
+                verdicts[row] = _IGNORED
+            elif not taken[best]:  # a second detection of one object is a miss
+                taken[best] = True
+                verdicts[row] = _HIT
+    return detections.scores[found], verdicts, int((~ignored).sum())
+
+
+def _eleven_points(recall: np.ndarray, precision: np.ndarray) -> float:
+    points = [precision[recall >= level].max(initial=0) for level in np.arange(11) / 10]
+    return float(np.mean(points))
+
+
+def _area_under(recall: np.ndarray, precision: np.ndarray) -> float:
+    """With precision made to fall: at each recall the best that is had at it or beyond."""
+    edges = np.concatenate([[0], recall, [1]])
+    heights = np.concatenate([[0], precision, [0]])
+    falling = np.maximum.accumulate(heights[::-1])[::-1]
+    return float(np.sum(np.diff(edges) * falling[1:]))

@@ -1,0 +1,1 @@
+"""Latency benchmarks: workers, interleaved rounds, tables and plots."""

@@ -1,0 +1,137 @@
+import json
+import shutil
+import types
+
+import cv2
+import numpy as np
+import pytest
+
+from configs.errors import UserError
+from demo.sources.capture import Frame, Source
+from demo.view.controls import Controls
+from demo.view.outputs import Files, recorder_for
+from demo.view.recorder import Recorder, Still
+from demo.view.stats import Tally
+from detector.classes import coco_classes
+from detector.types import Detections
+
+NOTHING = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+IMAGE = np.full((48, 64, 3), 90, np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def controls():
+    return Controls(["a", "b"])
+
+
+def source(**options):
+    return Source("video.mp4", iter(()), **{"fps": 25.0, **options})
+
+
+def keep(files, frames, start=0):
+    for index in range(start, start + frames):
+        files.keep(Frame(IMAGE, "video.mp4", index / 25, 1.0, index), IMAGE, NOTHING)
+
+
+def frames_of(path):
+    capture = cv2.VideoCapture(str(path))
+    count = 0
+    while capture.grab():
+        count += 1
+    return count
+
+
+def test_what_is_named_is_recorded_from_the_first_frame(controls, tmp_path):
+    with Files(source(), controls, tmp_path / "a.mp4") as files:
+        assert controls.recording
+        keep(files, 5)
+    assert frames_of(tmp_path / "a.mp4") == 5
+    assert files.saved == [tmp_path / "a.mp4"]
+
+
+def test_recordings_start_and_stop_with_the_key_each_in_a_file_of_its_own(controls):
+    with Files(source(), controls, None) as files:
+        keep(files, 3)
+        for frames in (4, 6):
+            controls.press(ord("r"))
+            keep(files, frames)
+            controls.press(ord("r"))
+            keep(files, 1)  # no longer recorded
+    assert sorted(map(frames_of, files.saved)) == [4, 6]
+    assert all(path.parent.name == "out" for path in files.saved)
+
+
+def test_a_full_disk_ends_the_recording_which_can_be_played(controls, monkeypatch, capsys):
+    with Files(source(), controls, None) as files:
+        controls.recording = True
+        keep(files, 5)
+        usage = types.SimpleNamespace(free=1000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        monkeypatch.setattr("demo.view.outputs._CHECK_S", 0.0)
+        keep(files, 5)
+        assert not controls.recording
+    assert files.cut_short
+    assert frames_of(files.saved[0]) == 5
+    assert capsys.readouterr().err == f"the disk is full: {files.saved[0]} ends here\n"
+
+
+def test_an_exception_leaves_no_recording_and_no_json(controls, tmp_path):
+    predictor = types.SimpleNamespace(name="fake", classes=coco_classes([1]))
+    with (
+        pytest.raises(UserError, match="broken"),
+        Files(source(), controls, tmp_path / "a.mp4") as files,
+    ):
+        files.write_json(tmp_path / "a.json", predictor)
+        keep(files, 5)
+        raise UserError("broken")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_has_every_frame_and_the_figures_of_the_run(controls, tmp_path):
+    predictor = types.SimpleNamespace(name="fake", classes=coco_classes([1]))
+    with Files(source(), controls, None) as files:
+        files.write_json(tmp_path / "a.json", predictor)
+        keep(files, 3)
+        files.finish(Tally())
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert [image["frame"] for image in found["images"]] == [0, 1, 2]
+    assert found["fps"] == 0
+    assert files.saved == [tmp_path / "a.json"]
+
+
+def test_snapshots_of_one_second_have_names_of_their_own(controls):
+    with Files(source(), controls, None) as files:
+        paths = {files.save_snapshot(IMAGE) for _ in range(3)}
+    assert len(paths) == 3
+    assert all(path.is_file() for path in paths)
+
+
+def test_a_single_picture_may_be_saved_as_one(tmp_path):
+    picture = source(fps=None, count=1)
+    assert isinstance(recorder_for(tmp_path / "a.png", picture), Still)
+    assert isinstance(recorder_for(tmp_path / "a.mp4", picture), Recorder)
+    with pytest.raises(UserError, match=r"\.mp4 or \.avi or \.webm"):
+        recorder_for(tmp_path / "a.png", source())
+
+
+def test_a_camera_is_recorded_into_a_folder_that_is_made_for_it(controls, tmp_path):
+    path = tmp_path / "new" / "a.mp4"
+    with Files(source(live=True), controls, path) as files:
+        keep(files, 5)
+    assert frames_of(path) == 5
+
+
+def test_a_recording_by_key_that_cannot_be_written_is_given_up_and_the_demo_goes_on(
+    controls, tmp_path, capsys
+):
+    (tmp_path / "out").write_text("a file where the folder should be")
+    with Files(source(), controls, None) as files:
+        controls.press(ord("r"))
+        keep(files, 3)
+        assert not controls.recording
+    assert "out is not a folder" in capsys.readouterr().err

@@ -1,0 +1,162 @@
+import json
+
+import numpy as np
+import pytest
+
+from configs.errors import UserError
+from detector.data.read_coco import read_coco
+
+
+def test_boxes_labels_and_marks_are_read(make):
+    dataset = read_coco(make.coco())
+    first, second = dataset
+    assert (first.image_id, second.image_id) == (7, 3)  # in the file's order
+    np.testing.assert_array_equal(first.boxes, [[0, 0, 64, 48]])
+    np.testing.assert_array_equal(second.boxes, [[1.5, 2.25, 11.5, 22.25], [5, 6, 12, 14]])
+    assert first.is_crowd.tolist() == [True]
+    assert not second.is_crowd.any()
+    assert second.elements == ("annotation 1", "annotation 5")
+    assert (second.height, second.width) == (48, 64)
+    assert second.boxes.dtype == np.float32
+
+
+def test_labels_follow_the_category_ids_gaps_and_all(make):
+    dataset = read_coco(make.coco())
+    assert dataset.classes.names == ("cat", "zebra")
+    assert dataset.classes.category_ids == (2, 90)
+    assert dataset[1].labels.tolist() == [1, 0]
+
+
+def test_the_area_is_the_files_own(make):
+    assert read_coco(make.coco())[1].areas.tolist() == [200.0, 31.5]
+
+
+def test_an_absent_area_is_that_of_the_box(make, ann):
+    annotation = ann(1)
+    del annotation["area"]
+    assert read_coco(make.coco(annotations=[annotation]))[1].areas.tolist() == [56.0]
+
+
+def test_pictures_without_objects_are_kept_as_negatives(make):
+    dataset = read_coco(make.coco(annotations=[]))
+    assert [len(sample) for sample in dataset] == [0, 0]
+    assert dataset[0].boxes.shape == (0, 4)
+
+
+def test_what_other_tools_call_ignored_is_difficult(make, ann):
+    objects = [ann(1, ignore=1), ann(2, difficult="1"), ann(3, ignore=0)]
+    assert read_coco(make.coco(annotations=objects))[1].is_difficult.tolist() == [True, True, False]
+
+
+def test_details_are_kept_only_on_request(make, ann):
+    path = make.coco(
+        annotations=[ann(4, segmentation=[[0, 0, 5, 0, 5, 5]], colour="red")], info={"year": 2020}
+    )
+    assert read_coco(path)[1].details == ()
+    dataset = read_coco(path, details=True)
+    kept = {"id": 4, "segmentation": [[0, 0, 5, 0, 5, 5]], "colour": "red"}
+    assert dataset[1].details == (kept,)
+    assert dataset.about["info"] == {"year": 2020}
+
+
+@pytest.mark.parametrize("place", ["images", "val2017", "../val2017", "../images/val2017"])
+def test_pictures_are_found_where_they_usually_lie(make, place):
+    entries = [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}]
+    path = make.coco(images=entries, annotations=[], name="sub/instances_val2017.json")
+    make.picture(f"sub/{place}/a.jpg")
+    assert read_coco(path)[0].path.samefile(make.root / "sub" / place / "a.jpg")
+
+
+def test_the_folder_of_the_pictures_can_be_given(make, tmp_path):
+    path = make.coco(name="elsewhere/data.json")
+    assert len(read_coco(path, images=tmp_path)) == 2
+    with pytest.raises(UserError, match=r"one\.jpg.* are not in .*/elsewhere$"):
+        read_coco(path, images=tmp_path / "elsewhere")
+
+
+ID_TYPES = {"numbers": int, "texts": str, "floats": float}
+
+
+@pytest.mark.parametrize("there", ID_TYPES)
+@pytest.mark.parametrize("here", ID_TYPES)
+def test_ids_match_whatever_type_they_were_written_in(make, ann, here, there):
+    """pandas writes 3.0, and many a script "3"."""
+    listed = [
+        {"id": ID_TYPES[here](number), "file_name": name, "width": 64, "height": 48}
+        for number, name in ((7, "one.jpg"), (3, "two.jpg"))
+    ]
+    objects = [
+        ann(1, image_id=ID_TYPES[there](3), category_id=ID_TYPES[there](90)),
+        ann(2, image_id=ID_TYPES[there](3)),
+        ann(3, image_id=ID_TYPES[there](7)),
+    ]
+    dataset = read_coco(make.coco(images=listed, annotations=objects))
+    assert [sample.image_id for sample in dataset] == [
+        str(i) if here == "texts" else i for i in (7, 3)
+    ]
+    assert [sample.labels.tolist() for sample in dataset] == [[0], [1, 0]]
+    assert not dataset.findings
+
+
+def test_where_a_number_and_its_text_are_two_ids_each_is_itself(make, ann):
+    listed = [
+        {"id": 1, "file_name": "one.jpg", "width": 64, "height": 48},
+        {"id": "1", "file_name": "two.jpg", "width": 64, "height": 48},
+    ]
+    objects = [ann(1, image_id=1), ann(2, image_id="1"), ann(3, image_id="1")]
+    dataset = read_coco(make.coco(images=listed, annotations=objects))
+    assert [sample.elements for sample in dataset] == [
+        ("annotation 1",),
+        ("annotation 2", "annotation 3"),
+    ]
+
+
+def test_an_object_of_a_picture_that_is_left_out_goes_to_no_other(make, ann, kinds):
+    listed = [
+        {"id": 1, "file_name": "one.jpg", "width": 64, "height": 48},
+        {"id": "1", "file_name": "nowhere.jpg", "width": 64, "height": 48},
+    ]
+    dataset = read_coco(make.coco(images=listed, annotations=[ann(1, image_id="1")]))
+    assert [len(sample) for sample in dataset] == [0]
+    assert kinds(dataset) == ["missing-picture"]
+
+
+@pytest.mark.parametrize("image_id", ["03", 3.5, "3.0", True])
+def test_ids_that_only_look_alike_do_not_match(make, ann, kinds, image_id):
+    dataset = read_coco(make.coco(annotations=[ann(1, image_id=image_id)]))
+    assert kinds(dataset) == ["dangling-id"]
+
+
+def test_category_ids_may_be_floats_that_are_whole(make, ann):
+    categories = [{"id": 90.0, "name": "zebra"}, {"id": 2.0, "name": "cat"}]
+    dataset = read_coco(make.coco(annotations=[ann(1, category_id=2.0)], categories=categories))
+    assert dataset.classes.category_ids == (2, 90)
+    assert all(type(one) is int for one in dataset.classes.category_ids)
+    assert dataset[1].labels.tolist() == [0]
+
+
+def test_a_file_of_which_no_picture_is_left_is_refused(make):
+    listed = [{"id": 1.5, "file_name": "one.jpg", "width": 64, "height": 48}]
+    message = r"none of its 1 images can be used, such as images\[0\]: has no id or no file_name"
+    with pytest.raises(UserError, match=message):
+        read_coco(make.coco(images=listed))
+
+
+def test_the_real_parts_open_with_80_categories_and_their_crowds(test_data):
+    for part, pictures, objects, crowds in (
+        ("train2017", 310, 2716, 26),
+        ("val2017", 188, 1692, 20),
+    ):
+        path = test_data / f"data/coco/annotations/instances_{part}.json"
+        dataset = read_coco(path)
+        assert len(dataset) == pictures
+        assert sum(len(sample) for sample in dataset) == objects
+        assert sum(int(sample.is_crowd.sum()) for sample in dataset) == crowds
+        assert len(dataset.classes) == 80
+        assert not dataset.findings
+        # Bit for bit what the file says, as an independent reading has it.
+        raw = json.loads(path.read_text())
+        wanted = sum(sum(a["bbox"]) for a in raw["annotations"])
+        boxes = np.concatenate([sample.boxes for sample in dataset]).astype(float)
+        got = (boxes[:, :2] + boxes[:, 2:] - boxes[:, :2]).sum()
+        np.testing.assert_allclose(got, wanted, rtol=1e-6)

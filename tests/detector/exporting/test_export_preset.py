@@ -1,0 +1,39 @@
+import pytest
+
+from detector import artefact, models
+from detector.exporting import export_preset as presets
+from detector.models import open_model
+from detector.weights.presets import exported_folder
+
+
+@pytest.fixture
+def small_coco(detector_maker, tmp_path, monkeypatch):
+    """A preset that is there at once; the list of its loadings."""
+    monkeypatch.setenv("SSDLITE_HOME", str(tmp_path / "home"))
+    folder, loaded = detector_maker(tmp_path / "coco", "person", "tie"), []
+
+    def load_preset(preset):
+        loaded.append(preset.name)
+        return artefact.load(folder)
+
+    monkeypatch.setattr(models, "fetch_preset", lambda _: None)
+    monkeypatch.setattr(presets, "load_preset", load_preset)
+    return loaded
+
+
+def test_a_preset_is_made_fast_once(small_coco, capsys):
+    opened = open_model("coco", "auto")
+    assert opened.runtime.name == "tflite"
+    assert opened.file == exported_folder("coco") / "model.tflite"
+    assert "this is done once" in capsys.readouterr().err
+    assert open_model("coco", "auto").spec.class_names == ("person", "tie")
+    assert small_coco == ["coco"]
+    assert capsys.readouterr().err == ""
+
+
+def test_where_the_cache_cannot_be_written_to_keras_runs(small_coco, monkeypatch, exported):
+    monkeypatch.setenv("SSDLITE_HOME", "/dev/null/home")
+    in_keras = open_model(str(exported), "keras")
+    monkeypatch.setattr(models, "_open_keras", lambda *_: in_keras)
+    assert open_model("coco", "auto").runtime is in_keras.runtime
+    assert small_coco == []

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from detector.shapes.scene import set_stage
+from detector.shapes.surfaces import SURFACES, draw_surface, specks
+
+
+@pytest.mark.parametrize("kind", SURFACES)
+@pytest.mark.parametrize("size_hw", [(61, 97), (240, 320), (400, 96)])
+def test_every_surface_fills_any_size(kind, size_hw):
+    image = draw_surface(np.random.default_rng(0), size_hw, kind)
+    assert image.shape == (*size_hw, 3)
+    assert image.dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", SURFACES)
+def test_no_two_surfaces_are_alike(kind):
+    first, second = (draw_surface(np.random.default_rng(s), (60, 80), kind) for s in (0, 1))
+    assert np.any(first != second)
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_form_appears_as_large_as_asked_for_wherever_it_is(is_held):
+    for seed in range(20):
+        stage = set_stage(np.random.default_rng(seed), (240, 320), is_held)
+        x, y = stage.plane_hw[1] * 0.4, stage.plane_hw[0] * 0.6
+        matrix = stage.at(x, y, size=20.0)
+        corners = np.array([[-0.5, -0.5, 1], [0.5, -0.5, 1], [0.5, 0.5, 1], [-0.5, 0.5, 1]]).T
+        seen = (matrix @ corners)[:2] / (matrix @ corners)[2]
+        following = np.roll(seen, -1, axis=1)
+        area = abs(np.sum(seen[0] * following[1] - seen[1] * following[0])) / 2
+        assert area == pytest.approx(400, rel=0.05)
+
+
+def test_the_middle_of_a_sheet_is_on_it_and_a_box_beyond_its_edge_is_not():
+    for seed in range(20):
+        stage = set_stage(np.random.default_rng(seed), (240, 320), is_held=True)
+        height, width = stage.plane_hw
+        middle, edge = stage.seen(np.array([[width / 2, height / 2], [0.0, height / 2]]))
+        boxes = np.array([[*middle - 5, *middle + 5], [*edge - 5, *edge + 5]])
+        np.testing.assert_array_equal(stage.are_on_sheet(boxes), [True, False])
+
+
+def test_a_held_sheet_is_no_square():
+    for seed in range(30):
+        height, width = set_stage(np.random.default_rng(seed), (240, 320), True).plane_hw
+        assert max(height, width) / min(height, width) > 1.2
+
+
+def test_specks_are_normal():
+    noise = specks(np.random.default_rng(0), (400, 500))
+    assert noise.dtype == np.float32
+    assert noise.mean() == pytest.approx(0, abs=0.01)
+    assert noise.std() == pytest.approx(1, abs=0.02)

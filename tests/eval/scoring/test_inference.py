@@ -1,0 +1,155 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs.errors import UserError
+from detector.data.open import open_dataset
+from detector.images import read_image
+from detector.predictor import Predictor
+from detector.types import Detections
+from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.evaluator import evaluate
+from eval.scoring.ground_truth import own_results
+from eval.scoring.inference import predict_all, score, score_file
+
+
+def test_figures_do_not_depend_on_the_machine(exported):
+    with pytest.raises(UserError, match="must not depend on the machine: name a format"):
+        score(str(exported), "nowhere", runtime="auto")
+
+
+def test_the_20_class_weights_have_the_references_figures(test_data, reference):
+    """The independent reference: AP 0.341, AP50 0.518 on its 20 categories."""
+    weights = test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz"
+    scored = score(str(weights), f"{test_data}/data/coco:val")
+    figures = evaluate(scored).figures
+    assert len(scored.classes) == 20
+    assert figures["AP"] == pytest.approx(0.341, abs=0.002)
+    assert figures["AP50"] == pytest.approx(0.518, abs=0.003)
+    for name, value in evaluate(reference).figures.items():
+        assert figures[name] == pytest.approx(value, abs=0.003)
+    assert scored.settings["runtime"] == "keras"
+    assert scored.settings["score_threshold"] == 0.001
+
+
+@pytest.fixture
+def two_pictures(tmp_path):
+    noise = np.random.default_rng(0)
+    for stem in ("a", "b"):
+        pixels = noise.integers(0, 256, (48, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{stem}.png")
+        (tmp_path / f"{stem}.xml").write_text(
+            "<annotation><object><name>b</name><bndbox><xmin>1</xmin><ymin>1</ymin>"
+            "<xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>"
+        )
+    return tmp_path
+
+
+@pytest.mark.parametrize("runtime", ["keras", "tflite", "onnx"])
+def test_threads_give_each_picture_its_own_detections(exported, two_pictures, runtime):
+    scored = score(str(exported), str(two_pictures), runtime=runtime)
+    alone = Predictor.load(str(exported), runtime=runtime, score_threshold=0.001)
+    assert [one.sample.image_id for one in scored.pictures] == ["a", "b"]
+    assert scored.settings["runtime"] == runtime
+    for one in scored.pictures:
+        wanted = alone(read_image(one.sample.path))
+        wanted = wanted[wanted.labels == 1]  # the data set lacks the other class
+        np.testing.assert_allclose(one.detections.boxes, wanted.boxes, atol=1e-3)
+        np.testing.assert_allclose(one.detections.scores, wanted.scores, atol=1e-5)
+        assert set(one.detections.labels.tolist()) == {0}
+
+
+def test_an_unreadable_picture_ends_the_measurement(exported, two_pictures):
+    (two_pictures / "b.png").write_bytes(b"broken")
+    predictor = Predictor.load(str(exported), runtime="tflite")
+    with pytest.raises(UserError, match=r"cannot read .*b\.png"):
+        predict_all(lambda: predictor, open_dataset(two_pictures))
+
+
+def test_a_file_of_detections_is_scored_in_the_upright_frame(make_turned):
+    """As a model's are: a picture that EXIF turns has its truth turned with it."""
+    scored = score_file(make_turned / "found.json", str(make_turned))
+    assert evaluate(scored).figures["AP"] == pytest.approx(1)
+
+
+@pytest.fixture
+def make_turned(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.jpg", exif=exif)
+    truth = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 64, 10], "area": 640}
+        ],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    found = [{"image_id": 1, "category_id": 1, "bbox": [38, 0, 10, 64], "score": 0.9}]
+    folder = tmp_path / "annotations"
+    folder.mkdir()
+    (folder / "instances.json").write_text(json.dumps(truth))
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    return tmp_path
+
+
+def test_data_without_an_object_is_one_line(tmp_path, make_turned):
+    path = make_turned / "annotations" / "instances.json"
+    content = json.loads(path.read_text())
+    content["annotations"] = []
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="holds no object of the classes to score"):
+        score_file(make_turned / "found.json", str(make_turned))
+
+
+@pytest.fixture(params=["COCO", "YOLO"])
+def repeating(request, tmp_path):
+    """Two pictures of one id, an object in each: as exports count, and as names go."""
+    for split, x in (("train", 0), ("valid", 32)):
+        folder = tmp_path / "data" / split
+        noise = np.random.default_rng(x).integers(0, 256, (48, 64, 3), np.uint8)
+        if request.param == "COCO":
+            folder.mkdir(parents=True)
+            entry = {"id": 1, "file_name": "1.jpg", "width": 64, "height": 48}
+            one = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [x, 0, 32, 48], "area": 1536}
+            content = {"images": [entry], "annotations": [one]}
+            content["categories"] = [{"id": 1, "name": "cat"}]
+            (folder / "_annotations.coco.json").write_text(json.dumps(content))
+        else:
+            folder = tmp_path / "data" / "images" / split
+            labels = tmp_path / "data" / "labels" / split
+            folder.mkdir(parents=True)
+            labels.mkdir(parents=True)
+            (labels / "1.txt").write_text(f"0 {(x + 16) / 64} 0.5 0.5 1\n")
+        Image.fromarray(noise).save(folder / "1.jpg")
+    return tmp_path / "data"
+
+
+def test_saved_detections_are_not_mixed_up_where_ids_repeat(repeating, tmp_path):
+    dataset = open_dataset(repeating)
+    assert len({sample.image_id for sample in dataset}) == 1
+    pictures = [
+        Scored(one, Detections(one.boxes, np.ones(1, np.float32), np.zeros(1, int)))
+        for one in dataset
+    ]
+    saved = tmp_path / "found.json"
+    perfect = ScoredSet("perfect", "data", dataset.classes, pictures, {})
+    saved.write_text(json.dumps(own_results(perfect)))
+    again = score_file(saved, str(repeating))
+    assert [len(one.detections) for one in again.pictures] == [1, 1]
+    assert evaluate(again).figures["AP"] == pytest.approx(1)
+    assert "1, 2, ..." in again.settings["image_ids"]
+
+
+def test_results_of_detect_are_scored_on_voc_with_numbers_for_names(two_pictures, tmp_path):
+    for stem, number in (("a", "000001"), ("b", "000002")):
+        for suffix in (".png", ".xml"):
+            (two_pictures / f"{stem}{suffix}").rename(two_pictures / f"{number}{suffix}")
+    found = [
+        {"image_id": i, "category_id": 1, "bbox": [0, 0, 30, 40], "score": 0.5} for i in (1, 2)
+    ]
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    scored = score_file(tmp_path / "found.json", str(two_pictures))
+    assert evaluate(scored).figures["AP"] == pytest.approx(1)
+    assert "image_ids" not in scored.settings

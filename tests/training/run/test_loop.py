@@ -1,0 +1,232 @@
+"""Whole runs on a tiny data set: a folder of pictures in, a model that other commands take out."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from configs.errors import UserError
+from configs.load import load_config
+from detector.artefact import DetectorSpec, read_spec, save
+from detector.data.open import open_dataset
+from detector.images import read_image
+from detector.models import load_model
+from detector.predictor import Predictor
+from detector.ssdlite import build_ssdlite
+from training.run.loop import Request, begin, go_on
+from training.run.run_folder import Origin, RunFolder
+from training.run.splits import Task
+from training.run.state import read_state
+
+
+def request_for(config, data, output, start="none", seconds=None) -> Request:
+    task = Task.of(*(open_dataset(f"{data}:{split}") for split in ("train", "val")))
+    origin = Origin(str(data), None, start, None, seconds, config.train.epochs, "")
+    return Request(config, task, RunFolder(output), origin)
+
+
+@pytest.fixture(scope="module")
+def finished(squares, tmp_path_factory):
+    """A run of two epochs by the command; its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    settings = ["model.input_size=96", "model.width_multiplier=0.35", "loader.batch_size=4"]
+    settings += ["train.epochs=2", "train.evaluate_every=1", "train.freeze_norm=no"]
+    command = [sys.executable, "-m", "training.train", "--data", str(squares)]
+    command += ["--output", str(folder), "--start", "none"]
+    command += [part for setting in settings for part in ("--set", setting)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_a_run_leaves_what_it_promises(finished):
+    folder, _ = finished
+    assert {path.name for path in folder.iterdir()} == {
+        *("best", "last", "config.yaml", "environment.json", "run.json", "log.csv"),
+        *("tensorboard", "report.html", "result.json"),
+    }
+    result = json.loads((folder / "result.json").read_text())
+    assert result["epochs"] == 2
+    spec = read_spec(folder / "best")
+    assert spec.class_names == ("square",)
+    assert spec.training_objects == {"square": 8}
+    assert spec.metrics["AP"] == pytest.approx(result["AP"])
+
+
+def test_the_log_has_a_row_for_each_epoch(finished):
+    folder, _ = finished
+    rows = list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [row["step"] for row in rows] == ["2", "4"]
+    assert all(0 < float(row["loss"]) < 100 for row in rows)
+    assert float(rows[1]["learning_rate"]) == 0
+    assert all(0 <= float(row["waiting"]) <= 1 for row in rows)
+
+
+def test_the_plan_comes_before_the_first_step(finished):
+    _, said = finished
+    lines = said.splitlines()
+    plan = lines.index("8 pictures, 8 objects of 1 classes; 2 pictures to validate")
+    assert "2 epochs of 2 steps" in lines[plan + 1]
+    assert "images/s; memory" in lines[plan + 2]
+    assert any(line.startswith("warning: 4 steps are few") for line in lines)
+    assert plan < next(row for row, line in enumerate(lines) if line.startswith("epoch 1 of 2"))
+
+
+def test_what_is_kept_is_made_of_stock_layers_and_detects(finished, squares):
+    folder, _ = finished
+    picture = read_image(squares / "JPEGImages/pa.jpg")
+    for name in ("best", "last"):
+        network, _ = load_model(str(folder / name))
+        kinds = {type(layer) for layer in network.layers}
+        assert all(kind.__module__.startswith("keras.") for kind in kinds)
+        assert "BatchNormalization" in {kind.__name__ for kind in kinds}
+        assert len(Predictor.load(str(folder / name), score_threshold=0.0)(picture)) > 0
+
+
+def test_tensorboard_can_read_the_curves_and_pictures(finished):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder, _ = finished
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    rows = list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
+    assert [event.step for event in events.Scalars("loss")] == [2, 4]
+    losses = [event.value for event in events.Scalars("loss")]
+    assert losses == pytest.approx([float(row["loss"]) for row in rows], rel=1e-4)
+    image = events.Images("validation/0")[0]
+    assert (image.height, image.width) == (80, 200)  # truth and detections, side by side
+
+
+def test_the_report_is_whole(finished):
+    folder, _ = finished
+    page = (folder / "report.html").read_text()
+    assert "Training: run" in page
+    for heading in ("The run", "Figures", "Classes", "Pictures"):
+        assert f"{heading}</h2>" in page
+
+
+def test_a_complete_run_has_nothing_to_resume(finished):
+    folder, _ = finished
+    done = subprocess.run(
+        [sys.executable, "-m", "training.train", "--output", str(folder), "--resume"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert "is complete; there is nothing to resume" in done.stdout
+
+
+def test_a_run_can_start_from_another_and_fold_its_norms(
+    finished, squares, tmp_path, tiny, eagerly
+):
+    lines = []
+    config = load_config("finetune", tiny("train.epochs=1"))
+    start = str(finished[0])
+    result = begin(request_for(config, squares, tmp_path / "two", start), lines.append)
+    assert result.epochs == 1
+    assert "classes kept: square" in lines
+    assert any(line.startswith("batch norm keeps its statistics") for line in lines)
+    network, _ = load_model(str(tmp_path / "two/best"))
+    assert "BatchNormalization" in {type(layer).__name__ for layer in network.layers}
+
+
+@pytest.mark.timeout(600)
+def test_a_run_stopped_between_two_epochs_goes_on_with_the_same_losses(
+    squares, tmp_path, tiny, eagerly
+):
+    config = load_config("finetune", tiny("train.epochs=2"))
+    begin(request_for(config, squares, tmp_path / "whole"), lambda _: None)
+
+    def stop_behind_the_first(line: str) -> None:
+        if line.startswith("epoch 1 of 2"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    request = request_for(config, squares, tmp_path / "stopped")
+    result = begin(request, stop_behind_the_first)
+    assert (result.paused, result.epochs) == ("SIGTERM", 1)
+    _, progress = read_state(request.folder.state)
+    assert (progress.epoch, progress.step) == (1, 0)
+    asked, origin = request.folder.read()
+    go_on(Request(asked, request.task, request.folder, origin), lambda _: None)
+    losses = [
+        [row["loss"] for row in csv.DictReader((tmp_path / name / "log.csv").read_text().split())]
+        for name in ("whole", "stopped")
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_time_plans_fewer_epochs(squares, tmp_path, tiny, eagerly):
+    lines = []
+    config = load_config("finetune", tiny("train.epochs=500", "train.evaluate_every=500"))
+    begin(request_for(config, squares, tmp_path / "run", seconds=1.0), lines.append)
+    assert "500 epochs would take too long: 1 are planned" in lines
+    assert (tmp_path / "run/best/detector.json").is_file()
+    assert RunFolder(tmp_path / "run").read()[1].epochs == 1
+
+
+def test_a_loss_of_no_number_stops_at_once_and_says_what_was_learnt(
+    squares, tmp_path, tiny, eagerly
+):
+    config = load_config("finetune", tiny("train.epochs=2"))
+    network = build_ssdlite(config.model, 1)
+    kernel = network.get_layer("Conv1").kernel
+    kernel.assign(np.full(kernel.shape, np.nan))  # stands for whatever made them so
+    spec = DetectorSpec(
+        name="broken", model=config.model, class_names=("square",), category_ids=(1,)
+    )
+    save(tmp_path / "broken", network, spec)
+    request = request_for(config, squares, tmp_path / "run", str(tmp_path / "broken"))
+    with pytest.raises(UserError, match=r"the loss became nan in epoch 1, step 1, at a") as e:
+        begin(request, lambda _: None)
+    assert "the learning rate is too high" in str(e.value)
+    assert not (tmp_path / "run/best").exists()
+    assert not (tmp_path / "run/state.npz").exists()
+    report = json.loads((tmp_path / "run/failure.json").read_text())
+    assert report["learning_rate"] > 0
+    (batch,) = report["batches"]
+    assert len(batch["pictures"]) == 4
+    picture = batch["pictures"][0]
+    assert picture["picture"].endswith(".jpg")
+    assert len(picture["boxes_fraction"]) == len(picture["labels"])
+
+
+def test_a_bad_picture_is_reported_and_left_out(squares, tmp_path, tiny, eagerly, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(squares, data)
+    for name in ("pb", "pj"):  # one to learn from, one to validate on
+        (data / f"JPEGImages/{name}.jpg").write_bytes(b"no picture")
+    lines = []
+    config = load_config("finetune", tiny("train.epochs=1"))
+    result = begin(request_for(config, data, tmp_path / "run"), lines.append)
+    assert result.failed == 1
+    assert "pb.jpg" in capsys.readouterr().err
+    assert [line for line in lines if "pj.jpg" in line and "left out of validation" in line]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["--data", "nowhere"], "no such data set", id="no data"),
+        pytest.param(["--data", ".", "--set", "train.epoch=3"], "did you mean", id="key"),
+        pytest.param(["--data", ".", "--time", "soon"], "must be like 90s", id="time"),
+        pytest.param([], "required: --data", id="nothing"),
+        pytest.param(["--resume"], "holds no run to resume", id="nothing to resume"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, arguments, says):
+    done = subprocess.run(
+        [sys.executable, "-m", "training.train", "--output", "run", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert not (tmp_path / "run").exists()

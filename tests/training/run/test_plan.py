@@ -1,0 +1,80 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from configs.load import load_config
+from training.run.plan import Plan, Timing, duration, sampled_fit
+
+
+def make_plan(sample_of, boxes=((20, 20, 90, 90),), settings=(), **changes) -> Plan:
+    """Of 100 pictures of 200x100 px with the same objects."""
+    config = load_config("finetune", settings)
+    samples = [sample_of(boxes)] * 100
+    plan = Plan(
+        config=config,
+        pictures=100,
+        validation=20,
+        counts={"cell": 100 * len(boxes)},
+        steps=7,
+        epochs=40,
+        fit=sampled_fit(samples, config, "test"),
+        timing=Timing(0.5, 1_000_000_000),
+        trains_norm=False,
+        precision="float32",
+        has_gpu=False,
+    )
+    return dataclasses.replace(plan, **changes)
+
+
+def test_the_plan_in_words(sample_of):
+    lines = make_plan(sample_of).to_lines()
+    assert lines[0] == "100 pictures, 100 objects of 1 classes; 20 pictures to validate"
+    assert lines[1].startswith("40 epochs of 7 steps, 16 pictures each; learning rate ")
+    # 40 x (7 x 0.5 s + a fifth of a measurement of 20 pictures); 100 cached pictures: 0.1 GB
+    assert lines[2] == "about 2 min: 0.50 s a step, 32.0 images/s; memory 1.1 GB"
+    assert "anchors for each object" in lines[3]
+    assert len(lines) == 4  # and no warning
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        pytest.param({"counts": {"cell": 9, "egg": 0}}, "no object to learn of egg", id="class"),
+        pytest.param({"boxes": ((5, 5, 9, 9),)}, "under 16 px at the input size", id="tiny"),
+        pytest.param({"boxes": ((1, 1, 199, 8),)}, "no anchor fits 100% of the objects", id="thin"),
+        pytest.param({"epochs": 3}, "21 steps are few", id="short"),
+        pytest.param({"precision": "bfloat16"}, "slower than float32 on a CPU", id="bfloat16"),
+        pytest.param(
+            {"trains_norm": True, "settings": ["loader.batch_size=4"]},
+            "batch norm trains on batches of 4: use 8 or more",
+            id="small batches",
+        ),
+    ],
+)
+def test_settings_that_will_disappoint_are_warned_of(sample_of, changes, says):
+    (warning,) = make_plan(sample_of, **changes).warnings()
+    assert says in warning
+
+
+def test_bfloat16_is_no_fault_on_a_gpu(sample_of):
+    assert make_plan(sample_of, precision="bfloat16", has_gpu=True).warnings() == []
+
+
+def test_the_fit_of_many_pictures_is_of_some(sample_of):
+    many = [sample_of([(10, 10, 60, 60)])] * 5000
+    assert 2000 <= len(sampled_fit(many, load_config("finetune"), "test").best_iou) <= 2500
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (75, "75 s"), (600, "10 min"), (5399, "90 min"), (9000, "2.5 h")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_counts_of_anchors_are_real(sample_of):
+    """One object of exactly an anchor's shape has at least that one."""
+    plan = make_plan(sample_of)
+    assert np.all(plan.fit.positives >= 1)

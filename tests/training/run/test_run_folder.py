@@ -1,0 +1,93 @@
+import json
+
+import pytest
+
+from configs.errors import UserError
+from configs.load import load_config
+from training.run.run_folder import Origin, RunFolder, differences
+from training.run.state import Progress
+
+CONFIG = load_config("finetune")
+ORIGIN = Origin("pictures/", None, "coco", None, 600.0, 12, "abc")
+
+
+def test_what_is_written_is_read(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(CONFIG, ORIGIN, {"cpu": "one"})
+    assert folder.read() == (CONFIG, ORIGIN)
+    assert json.loads((tmp_path / "run/environment.json").read_text()) == {"cpu": "one"}
+    assert not folder.is_complete
+
+
+def test_a_run_is_not_begun_over_another(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.require_new()
+    folder.create(CONFIG, ORIGIN, {})
+    with pytest.raises(UserError, match="holds a run already; add --resume, or name a new folder"):
+        folder.require_new()
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="holds something already; name a new folder"):
+        RunFolder(tmp_path).require_new()
+
+
+def test_a_folder_without_a_run_cannot_be_resumed(tmp_path):
+    with pytest.raises(UserError, match="holds no run to resume"):
+        RunFolder(tmp_path).read()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"data": 1}'])
+def test_a_damaged_description_is_one_line(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError, match=r"cannot read .*run\.json: damaged"):
+        RunFolder(tmp_path).read()
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create(CONFIG, ORIGIN, {})
+    (tmp_path / ".state.1234abcd.part.npz").write_bytes(b"half")
+    (tmp_path / ".best.x1y2/new").mkdir(parents=True)
+    (tmp_path / ".last.x1y2/old").mkdir(parents=True)
+    for name in ("best", "last"):
+        (tmp_path / name).mkdir()
+    folder.clean()
+    left = {one.name for one in tmp_path.iterdir()}
+    assert left == {"best", "last", "config.yaml", "environment.json", "run.json"}
+
+
+def test_a_model_that_was_being_replaced_comes_back(tmp_path):
+    """Killed between two renamings: the old one aside, the new one not yet in its place."""
+    (tmp_path / ".best.x1y2/old").mkdir(parents=True)
+    (tmp_path / ".best.x1y2/new").mkdir()
+    (tmp_path / ".best.x1y2/new/detector.json").write_text("new")
+    RunFolder(tmp_path).clean()
+    assert (tmp_path / "best/detector.json").read_text() == "new"
+    assert [one.name for one in tmp_path.iterdir()] == ["best"]
+
+
+def test_the_log_has_a_row_per_epoch(tmp_path):
+    rows = [{"epoch": 1, "loss": 2.5, "AP": ""}, {"epoch": 2, "loss": 1.5, "AP": 0.25}]
+    RunFolder(tmp_path).write_log(Progress(rows=rows))
+    assert (tmp_path / "log.csv").read_text() == "epoch,loss,AP\n1,2.5,\n2,1.5,0.25\n"
+
+
+def test_the_end_removes_the_state_and_keeps_the_result(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.state.write_bytes(b"large")
+    folder.finish(Progress(epoch=3, best=0.5, seconds=61.24))
+    assert folder.is_complete
+    assert not folder.state.exists()
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result == {"AP": 0.5, "epochs": 3, "seconds": 61.2}
+
+
+def test_differences_name_the_settings():
+    other = load_config("finetune", ["train.epochs=60", "model.input_size=320"])
+    assert differences(CONFIG, CONFIG) == []
+    assert differences(CONFIG, other) == [
+        f"model.input_size: {CONFIG.model.input_size} -> 320",
+        f"train.epochs: {CONFIG.train.epochs} -> 60",
+    ]

@@ -1,0 +1,1 @@
+"""The input pipeline: samples are loaded, augmented, batched and given targets."""

@@ -1,0 +1,236 @@
+"""The doctor's report: one page with figures, plots, drawn samples and drawn problems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detector.data.findings import KINDS
+from detector.report.page import (
+    ACCENT,
+    Facts,
+    Gallery,
+    Plots,
+    Section,
+    Table,
+    Verdict,
+    plot,
+    render_page,
+)
+from training.doctor.anchor_checks import SMALL, AnchorFit, fit_table
+from training.doctor.check_gallery import problem_galleries, sample_gallery
+from training.doctor.check_summary import verdict
+from training.doctor.examine import Examination, by_kind
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ROWS = 200  # of the table of findings
+_BARS = 40  # classes in a plot
+_POINTS = 4000  # objects in the scatter
+
+
+def to_html(examination: Examination) -> str:
+    """The page. Its size does not grow with the data set."""
+    dataset = examination.dataset
+    level = "error" if examination.errors else "warning" if examination.findings else "good"
+    sections = [
+        Section("What it holds", [_facts(examination), *_split_blocks(examination)]),
+        Section("Classes and boxes", [_histograms(examination)]),
+        Section(f"Anchors of {examination.fit.config}", _anchor_blocks(examination.fit)),
+        Section("Samples", [sample_gallery(examination)]),
+    ]
+    if examination.findings:
+        sections[1:1] = [Section("Problems", _problem_blocks(examination))]
+        sections.append(Section("All findings", [_findings_table(examination)]))
+    subtitle = f"{dataset.path.resolve()} · {examination.format}"
+    title = f"Data check: {dataset.path.name}"
+    return render_page(
+        title, subtitle, sections, Verdict(level, f"{_capital(verdict(examination))}.")
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _facts(examination: Examination) -> Facts:
+    counts = examination.counts
+    share = counts.negatives / max(counts.pictures, 1)
+    items = [
+        (f"{counts.pictures:,}", "pictures"),
+        (f"{counts.objects:,}", "objects"),
+        (f"{len(counts.per_class):,}", "classes"),
+        (f"{counts.negatives:,}", f"negatives ({share:.1%})"),
+        (f"{counts.crowd:,}", "crowds, ignored"),
+        (f"{counts.difficult:,}", "difficult, ignored"),
+    ]
+    return Facts(items)
+
+
+def _split_blocks(examination: Examination) -> list[Table | str]:
+    notes: list[Table | str] = [f"{_capital(note)}." for note in examination.dataset.notes]
+    if not examination.splits:
+        return notes
+    rows = [
+        (name, one.pictures, one.objects, one.negatives, one.crowd, one.difficult)
+        for name, one in examination.splits.items()
+    ]
+    header = ("split", "pictures", "objects", "negatives", "crowds", "difficult")
+    return [Table(header, rows), *notes]
+
+
+def _problem_blocks(examination: Examination) -> list[Table | Gallery]:
+    rows = [
+        (KINDS[name].severity, KINDS[name].title, len(findings), KINDS[name].action)
+        for name, findings in by_kind(examination.findings).items()
+    ]
+    table = Table(("", "problem", "findings", "what the loader does"), rows)
+    return [table, *problem_galleries(examination)]
+
+
+def _findings_table(examination: Examination) -> Table:
+    findings = examination.findings
+    rows = [
+        (f.kind.severity, f.kind.title, f.path.name, f.element, f.message) for f in findings[:_ROWS]
+    ]
+    left = len(findings) - len(rows)
+    note = f"and {left:,} more; `--json FILE` writes them all" if left else ""
+    return Table(("", "problem", "file", "element", "what"), rows, note)
+
+
+def _histograms(examination: Examination) -> Plots:
+    fit = examination.fit
+    per_picture = np.array([len(sample) for sample in examination.dataset.samples])
+    items = [
+        (
+            plot(lambda axes: _bars_of_counts(axes, per_picture), "objects", "pictures"),
+            "Objects per picture",
+        ),
+        (
+            plot(lambda axes: _sizes(axes, fit), f"side, px at {fit.input_size} px", "objects"),
+            f"Box sizes, the square root of the area; the line is at {SMALL:g} px",
+        ),
+        (
+            plot(lambda axes: _ratios(axes, fit), "width / height", "objects"),
+            "Aspect ratios at the input size, where pictures are stretched to squares",
+        ),
+        _class_plot(examination),
+    ]
+    return Plots(items)
+
+
+def _class_plot(examination: Examination) -> tuple[str, str]:
+    per_class = examination.counts.per_class
+    ranked = sorted(per_class.items(), key=lambda pair: -pair[1])[:_BARS]
+    height = max(1.2, 0.5 + 0.17 * len(ranked))
+
+    def draw(axes: Axes) -> None:
+        names = [name if len(name) <= 20 else f"{name[:19]}…" for name, _ in ranked]
+        axes.barh(range(len(ranked)), [count for _, count in ranked], color=ACCENT)
+        # A name may hold a dollar, which is mathematics to matplotlib.
+        axes.set_yticks(range(len(ranked)), names, parse_math=False)
+        axes.margins(y=0.02)
+        axes.invert_yaxis()
+
+    more = f", the {_BARS} most frequent of {len(per_class)}" if len(per_class) > _BARS else ""
+    return plot(draw, "objects", "", size=(4.6, height)), f"Objects per class{more}"
+
+
+def _bars_of_counts(axes: Axes, counts: np.ndarray) -> None:
+    most = int(counts.max(initial=1))
+    bins = np.arange(most + 2) - 0.5 if most < 40 else np.linspace(-0.5, most + 0.5, 41)
+    axes.hist(counts, bins=bins.tolist())
+    axes.locator_params(axis="x", integer=True)
+
+
+def _sizes(axes: Axes, fit: AnchorFit) -> None:
+    edges = np.geomspace(1, fit.input_size, 41)
+    axes.hist(np.clip(fit.side, edges[0], edges[-1]), bins=edges.tolist())
+    axes.axvline(SMALL, color="#c0504d", linewidth=1)
+    _log_axis(axes, "x", fit.input_size)
+
+
+def _ratios(axes: Axes, fit: AnchorFit) -> None:
+    edges = np.geomspace(1 / 8, 8, 41)
+    ratios = fit.sides[:, 0] / fit.sides[:, 1]
+    axes.hist(np.clip(ratios, edges[0], edges[-1]), bins=edges.tolist())
+    axes.set_xscale("log", base=2)
+    ticks = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8]
+    axes.set_xticks(ticks, ["≤ 1/8", "1/4", "1/2", "1", "2", "4", "≥ 8"])
+
+
+def _log_axis(axes: Axes, which: str, most: int) -> None:
+    ticks = [tick for tick in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048) if tick <= most]
+    if which == "x":
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    else:
+        axes.set_yscale("log", base=2)
+        axes.set_yticks(ticks, [str(tick) for tick in ticks])
+
+
+def _anchor_blocks(fit: AnchorFit) -> list[Table | Plots | Facts]:
+    count = len(fit.best_iou)
+    if not count:
+        return [Facts([("0", "objects to train on")])]
+    rows = [
+        (
+            row.name,
+            row.objects,
+            f"{row.unreached / row.objects:.1%}",
+            row.mean_best_iou,
+            row.mean_positives,
+        )
+        for row in fit_table(fit)
+        if row.objects
+    ]
+    header = (
+        f"side, px at {fit.input_size}",
+        "objects",
+        "no anchor at IoU 0.5",
+        "mean best IoU",
+        "anchors per object",
+    )
+    facts = [
+        (f"{fit.unreached.mean():.1%}", "objects that no anchor reaches at IoU 0.5"),
+        (f"{(fit.side < SMALL).mean():.1%}", f"objects under {SMALL:g} px"),
+        (f"{fit.positives.mean():.1f}", "anchors matched to an object"),
+    ]
+    side = f"px at {fit.input_size} px"
+    svg = plot(lambda axes: _coverage(axes, fit), f"width, {side}", f"height, {side}", (6.4, 4.6))
+    shown = f"{min(count, _POINTS):,} of {count:,} objects" if count > _POINTS else "every object"
+    caption = f"Size of {shown}, by IoU with its best anchor; squares are the anchors' own sizes"
+    return [Facts(facts), Table(header, rows), Plots([(svg, caption)])]
+
+
+def _coverage(axes: Axes, fit: AnchorFit) -> None:
+    chosen = np.linspace(0, len(fit.best_iou) - 1, min(len(fit.best_iou), _POINTS)).astype(int)
+    sides = np.maximum(fit.sides[chosen], 1)
+    dots = axes.scatter(
+        sides[:, 0],
+        sides[:, 1],
+        c=fit.best_iou[chosen],
+        cmap="coolwarm_r",
+        vmin=0,
+        vmax=1,
+        s=7,
+        linewidths=0,
+        rasterized=True,
+    )
+    shapes = _anchor_sides(fit)
+    axes.scatter(
+        shapes[:, 0], shapes[:, 1], s=34, marker="s", facecolors="none", edgecolors="#010203"
+    )
+    low, high = 0.8 * min(sides.min(), shapes.min()), 1.25 * max(sides.max(), shapes.max())
+    for which in "xy":
+        _log_axis(axes, which, fit.input_size)
+    axes.set(xlim=(low, high), ylim=(low, high))
+    axes.figure.colorbar(dots, ax=axes, label="best IoU")
+
+
+def _anchor_sides(fit: AnchorFit) -> np.ndarray:
+    """The sizes that anchors have, each once: `(K, 2)`, px."""
+    sides = (fit.anchors[:, 2:] - fit.anchors[:, :2]) * fit.input_size
+    return np.unique(sides.round(1), axis=0)

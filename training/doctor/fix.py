@@ -1,0 +1,212 @@
+"""A mended copy of a data set: what can be put right without guessing is put right."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from configs.errors import UserError
+from detector.boxes import area
+from detector.data.conversion_loss import has_own_area
+from detector.data.dataset import Dataset, find_split
+from detector.data.usable import box_faults, usable
+from detector.data.write import Form, check_new_folder, write_dataset
+from detector.files import reason
+from detector.images import read_image, write_image
+from detector.types import Sample
+from training.doctor.box_checks import same_boxes
+from training.doctor.examine import Examination
+from training.doctor.image_checks import Picture, lying_suffix
+from training.doctor.set_checks import duplicate_groups, parts
+from training.doctor.words import counted
+
+_FORMS: dict[str, Form] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
+# Where a picture stands in two splits, the earlier of these keeps it: training can spare it best,
+# and a figure on pictures that were trained on is worth nothing.
+_KEEPERS = ("test", "val")
+
+
+@dataclass
+class _Done:
+    """How often what was done, in the order in which it is told."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def lines(self) -> list[str]:
+        return [f"  {what}: {count:,}" for what, count in self.counts.items() if count]
+
+
+def mend(examination: Examination, folder: Path) -> list[str]:
+    """Write a mended copy in the form of the source, which is left alone.
+
+    Boxes are clipped; unusable objects and the second of two equal ones are left out, as are
+    pictures that cannot be read and copies of a picture; pictures that EXIF turns are turned and
+    written without the tag; names get the suffix of what the file is.
+
+    Args:
+        examination: of a data set opened with `details=True`.
+        folder: does not exist, or is empty.
+
+    Returns:
+        what was done, line by line.
+
+    Raises:
+        UserError: the folder holds something, lies in the data set or cannot be written to, or
+            no picture would be left.
+    """
+    dataset = examination.dataset
+    check_new_folder(folder)
+    _require_apart(folder, dataset)
+    done = _Done()
+    keep, splits = _choose_pictures(examination, done)
+    if not keep:
+        raise UserError(f"{dataset.name}: no picture would be left in the mended copy")
+    try:
+        with tempfile.TemporaryDirectory(prefix="mend.") as staging:
+            samples = [
+                _mend_sample(examination.pictures[index], Path(staging) / str(index), done)
+                for index in keep
+            ]
+            mended = replace(dataset, samples=samples, splits=splits, findings=())
+            notes = write_dataset(mended, folder, _FORMS[examination.format])
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {reason(error)}") from error
+    objects = sum(map(len, samples))
+    holds = f"{counted(len(samples), 'picture')}, {counted(objects, 'object')}"
+    return [f"saved {folder}: {holds}", *done.lines(), *(f"  note: {note}" for note in notes)]
+
+
+def _require_apart(folder: Path, dataset: Dataset) -> None:
+    """A copy inside the data set would be read as a part of it."""
+    root = dataset.path if dataset.path.is_dir() else dataset.path.parent
+    for place in {root, *(sample.path.parent for sample in dataset)}:
+        if folder.resolve().is_relative_to(place.resolve()):
+            raise UserError(f"{folder} lies in the data set ({place}); name a folder outside of it")
+
+
+def _choose_pictures(
+    examination: Examination, done: _Done
+) -> tuple[list[int], dict[str, np.ndarray]]:
+    """The pictures that stay, and their splits with the new indices."""
+    dataset, pictures = examination.dataset, examination.pictures
+    unreadable = {index for index, picture in enumerate(pictures) if picture.header is None}
+    copies = _copies(pictures, _ranks(dataset))
+    leaks = _leaks(examination) - copies
+    done.counts["pictures left out, unreadable"] = len(unreadable)
+    done.counts["pictures left out, copies of another"] = len(copies)
+    done.counts["pictures left out, alike one in another split, which keeps it"] = len(leaks)
+    gone = unreadable | copies | leaks
+    keep = [index for index in range(len(dataset)) if index not in gone]
+    new_index = {old: new for new, old in enumerate(keep)}
+    splits = _disjoint(dataset, done)
+    return keep, {
+        name: np.array([new_index[row] for row in rows if row in new_index], np.int64)
+        for name, rows in splits.items()
+    }
+
+
+def _ranks(dataset: Dataset) -> list[int]:
+    """How much each sample's split has a claim to a picture; the lowest number is the first."""
+    ranks = [len(_KEEPERS)] * len(dataset)
+    for name, rows in parts(dataset).items():
+        for row in rows.tolist():
+            ranks[row] = min(ranks[row], _rank(name))
+    return ranks
+
+
+def _rank(split: str) -> int:
+    for rank, keeper in enumerate(_KEEPERS):
+        if find_split(keeper, {split: None}):
+            return rank
+    return len(_KEEPERS)
+
+
+def _copies(pictures: Sequence[Picture], ranks: Sequence[int]) -> set[int]:
+    """Of equal files all but one: that of the first split by rank with the most objects."""
+    copies: set[int] = set()
+    for group in duplicate_groups(pictures):
+        kept = min(group, key=lambda i: (ranks[i], -len(usable(pictures[i].sample))))
+        copies |= set(group) - {kept}
+    return copies
+
+
+def _leaks(examination: Examination) -> set[int]:
+    """Of pictures that look alike across splits, those of the splits that can spare them."""
+    ranks = _ranks(examination.dataset)
+    indices: dict[Path, list[int]] = defaultdict(list)
+    for index, sample in enumerate(examination.dataset.samples):
+        indices[sample.path].append(index)
+    leaks: set[int] = set()
+    for finding in examination.findings:
+        if finding.kind.name == "leak":
+            group = [i for path in (finding.path, *finding.others) for i in indices[path]]
+            first = min(ranks[i] for i in group)
+            leaks |= {i for i in group if ranks[i] > first}
+    return leaks
+
+
+def _disjoint(dataset: Dataset, done: _Done) -> Mapping[str, list[int]]:
+    """The splits, each picture in one of those that exclude each other."""
+    exclusive = sorted(parts(dataset), key=_rank)
+    taken: set[int] = set()
+    splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
+    for name in exclusive:
+        done.counts["pictures taken out of a second split"] += len(taken.intersection(splits[name]))
+        splits[name] = [row for row in splits[name] if row not in taken]
+        taken.update(splits[name])
+    return splits
+
+
+def _mend_sample(picture: Picture, staging: Path, done: _Done) -> Sample:
+    """A sample with the boxes and the picture that are to be written."""
+    sample = picture.sample
+    faults = box_faults(sample.boxes, sample.height, sample.width)
+    done.counts["objects left out, unusable"] += int(faults.unusable.sum())
+    done.counts["boxes clipped"] += int(faults.clipped.sum())
+    whole = _usable(sample)
+    twice = _second_ones(whole)
+    done.counts["objects left out, exact copies of another"] += len(twice)
+    mended = whole.objects(np.setdiff1d(np.arange(len(whole)), twice))
+    return replace(mended, path=_mend_picture(picture, staging, done))
+
+
+def _usable(sample: Sample) -> Sample:
+    """Its usable objects; an area that the source gives stays, a box's own goes with the box."""
+    marked = replace(sample, areas=np.where(has_own_area(sample), sample.areas, np.nan))
+    kept = usable(marked)
+    of_boxes = area(kept.boxes.astype(np.float64))
+    return replace(kept, areas=np.where(np.isnan(kept.areas), of_boxes, kept.areas))
+
+
+def _second_ones(sample: Sample) -> np.ndarray:
+    """Rows that repeat box and class of an earlier row."""
+    pairs = same_boxes(sample)
+    first, second = pairs[:, 0], pairs[:, 1]
+    equal = (sample.boxes[first] == sample.boxes[second]).all(axis=1)
+    return np.unique(second[equal & (sample.labels[first] == sample.labels[second])])
+
+
+def _mend_picture(picture: Picture, staging: Path, done: _Done) -> Path:
+    """The picture's own path, or that of a mended copy in a staging folder."""
+    path, header = picture.sample.path, picture.header
+    if header is None:
+        raise ValueError(f"{path} cannot be read")
+    suffix = lying_suffix(path, header)
+    if not suffix and header.orientation == 1:
+        return path
+    # Where two pictures have one name, the writer puts their folder's name in front.
+    target = (staging / path.parent.name / path.name).with_suffix(suffix or path.suffix)
+    target.parent.mkdir(parents=True)
+    if header.orientation == 1:
+        shutil.copyfile(path, target)
+    else:
+        write_image(target, read_image(path))
+        done.counts["pictures turned upright"] += 1
+    done.counts["pictures given their true suffix"] += bool(suffix)
+    return target

@@ -1,0 +1,154 @@
+"""The page of `training.preview`: augmented pictures, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from configs.schema import Config
+from detector.boxes import scale
+from detector.data.dataset import Dataset
+from detector.draw import class_colour, draw_annotations
+from detector.report.page import Facts, Gallery, Section, render_page, thumbnail
+from training.batches.batch import Batch
+from training.batches.targets import match
+from training.doctor.words import counted
+
+_SIDE = 480  # px of a drawn picture, so that thin lines and names can be told apart
+_STRENGTH = 0.65  # of the lines of anchors
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One picture of a batch, as training sees it.
+
+    Attributes:
+        index: of its sample.
+        image: uint8 `(S, S, 3)`, RGB.
+        boxes_fraction: float32 `(M, 4)`, xyxy.
+        labels: int64 `(M,)`.
+        is_ignored: bool `(M,)`, crowds and difficult objects.
+        anchors_of: for each object, float32 `(K, 4)`, the anchors matched to it, xyxy in fractions.
+    """
+
+    index: int
+    image: np.ndarray
+    boxes_fraction: np.ndarray
+    labels: np.ndarray
+    is_ignored: np.ndarray
+    anchors_of: Sequence[np.ndarray]
+
+
+def seen_in(batch: Batch, anchors: np.ndarray) -> Iterator[Seen]:
+    """The pictures of a batch with the anchors that training matches to their objects.
+
+    Args:
+        batch: from the loader.
+        anchors: float32 `(A, 4)`, xyxy in fractions.
+    """
+    is_object = batch.labels >= 0
+    matched = match(batch.boxes_fraction, is_object & ~batch.is_ignored, anchors)
+    for row, image in enumerate(batch.images):
+        there = is_object[row]
+        yield Seen(
+            int(batch.indices[row]),
+            image,
+            batch.boxes_fraction[row, there],
+            batch.labels[row, there],
+            batch.is_ignored[row, there],
+            [anchors[matched[row] == place] for place in np.flatnonzero(there)],
+        )
+
+
+def to_html(dataset: Dataset, config: Config, config_name: str, seen: Sequence[Seen]) -> str:
+    """The page.
+
+    Args:
+        dataset: that the pictures are of.
+        config: that they were loaded with.
+        config_name: its name.
+        seen: in the order of training.
+    """
+    size, seed, names = config.model.input_size, config.seed, dataset.classes.names
+    sections = [
+        Section("What is shown", [_facts(seen), _LEGEND, Gallery([_legend()], is_wide=True)])
+    ]
+    step = config.loader.batch_size
+    for number, start in enumerate(range(0, len(seen), step)):
+        items = [_item(one, dataset, names) for one in seen[start : start + step]]
+        sections.append(Section(f"Batch {number + 1}", [Gallery(items, is_wide=True)]))
+    subtitle = f"{config_name}, {size} px · seed {seed}, epoch 0 · {len(dataset):,} pictures in all"
+    return render_page(f"What training sees: {Path(dataset.name).name}", subtitle, sections)
+
+
+_LEGEND = (
+    "Thick: an object, with its class and the number of anchors matched to it. Thin, in the same "
+    "colour: those anchors, which learn its class and place; every other anchor learns that there "
+    "is nothing. Dashed grey: crowds and difficult objects, to which no anchor is matched. Colours "
+    "tell objects apart, not classes."
+)
+
+
+def _facts(seen: Sequence[Seen]) -> Facts:
+    positives = [len(own) for one in seen for own in _trained(one)]
+    mean = f"{np.mean(positives):.1f}" if positives else "-"
+    return Facts(
+        [
+            (f"{len(seen):,}", "pictures"),
+            (f"{len(positives):,}", "objects"),
+            (mean, "anchors per object"),
+            (f"{sum(not count for count in positives):,}", "objects without an anchor"),
+            (f"{sum(int(one.is_ignored.sum()) for one in seen):,}", "ignored objects"),
+            (f"{sum(not len(one.labels) for one in seen):,}", "pictures without objects"),
+        ]
+    )
+
+
+def _trained(one: Seen) -> list[np.ndarray]:
+    """The anchors of each object that is not ignored."""
+    pairs = zip(one.anchors_of, one.is_ignored, strict=True)
+    return [own for own, ignored in pairs if not ignored]
+
+
+def _item(one: Seen, dataset: Dataset, names: Sequence[str]) -> tuple[str, str]:
+    trained = _trained(one)
+    parts = [f"{counted(len(trained), 'object')}, {counted(sum(map(len, trained)), 'anchor')}"]
+    if one.is_ignored.any():
+        parts.append(f"{one.is_ignored.sum()} ignored")
+    return thumbnail(_drawn(one, names)), f"{dataset[one.index].path.name}: {', '.join(parts)}"
+
+
+def _drawn(one: Seen, names: Sequence[str]) -> np.ndarray:
+    """The picture, enlarged, with anchors below objects; a colour for each object."""
+    image = cv2.resize(one.image, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR)
+    lines = image.copy()
+    for row, anchors in enumerate(one.anchors_of):
+        for x1, y1, x2, y2 in scale(anchors, _SIDE, _SIDE).round().astype(int).tolist():
+            cv2.rectangle(lines, (x1, y1), (x2, y2), class_colour(row), 1, cv2.LINE_AA)
+    image = cv2.addWeighted(lines, _STRENGTH, image, 1 - _STRENGTH, 0)
+    captions = [
+        f"{names[label]} {len(anchors)}"
+        for label, anchors in zip(one.labels.tolist(), one.anchors_of, strict=True)
+    ]
+    boxes = scale(one.boxes_fraction, _SIDE, _SIDE)
+    return draw_annotations(image, boxes, np.arange(len(boxes)), captions, one.is_ignored)
+
+
+def _legend() -> tuple[str, str]:
+    """The three kinds of boxes on a plain ground."""
+    boxes = np.array([[0.08, 0.2, 0.5, 0.8], [0.65, 0.3, 0.92, 0.7]], np.float32)
+    shift = np.array([[0.03, 0.05], [-0.04, 0.03], [0.02, -0.06]], np.float32)
+    example = Seen(
+        index=0,
+        image=np.full((_SIDE, _SIDE, 3), 215, np.uint8),
+        boxes_fraction=boxes,
+        labels=np.array([0, 0]),
+        is_ignored=np.array([False, True]),
+        anchors_of=[boxes[0] + np.tile(shift, 2), np.zeros((0, 4), np.float32)],
+    )
+    drawn = _drawn(example, ["object, anchors:"])[_SIDE // 10 : -_SIDE // 10]
+    return thumbnail(drawn), "an object with three anchors; one that is ignored"

@@ -1,0 +1,155 @@
+"""The set as a whole: pictures that stand twice, splits that share them, classes out of balance."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from detector.data.dataset import Dataset, is_union
+from detector.data.findings import KINDS, Finding
+from detector.data.similar import fingerprints, near_pairs
+from training.doctor.image_checks import Picture
+from training.doctor.name_checks import count_objects
+from training.doctor.words import counted
+
+_FEW = 10  # objects of a class
+_RARE = 100  # times fewer than the most frequent class
+_SHOWN = 4  # names in a message
+
+
+def check_splits(dataset: Dataset) -> list[Finding]:
+    """Pictures that the same file gives to more than one split."""
+    splits_of: dict[Path, list[str]] = defaultdict(list)
+    for name, indices in parts(dataset).items():
+        for path in dict.fromkeys(dataset[int(index)].path for index in indices):
+            splits_of[path].append(name)
+    return [
+        Finding(KINDS["split-overlap"], path, "", f"stands in {' and '.join(names)}")
+        for path, names in splits_of.items()
+        if len(names) > 1
+    ]
+
+
+def parts(dataset: Dataset) -> Mapping[str, np.ndarray]:
+    """The splits that exclude each other: without those that join others, as `trainval` does."""
+    splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
+    return {
+        name: dataset.splits[name]
+        for name in splits
+        if name.lower() != "trainval" and not is_union(name, splits)
+    }
+
+
+def check_twins(dataset: Dataset, pictures: Sequence[Picture]) -> list[Finding]:
+    """Pictures that are equal, or look alike, within a split and across splits."""
+    splits_of = _splits_of(dataset)
+    pairs = _near_pairs(pictures, splits_of) | dict.fromkeys(_exact_pairs(pictures))
+    kinds: dict[str, dict[tuple[int, int], int | None]] = defaultdict(dict)
+    for (a, b), bits in pairs.items():
+        if pictures[a].sample.path == pictures[b].sample.path and splits_of[a] != splits_of[b]:
+            continue  # `check_splits` tells of it
+        leaks = bool(splits_of[a] and splits_of[b]) and splits_of[a].isdisjoint(splits_of[b])
+        within = "duplicate-picture" if bits is None else "near-duplicate"
+        kinds["leak" if leaks else within][a, b] = bits
+    return [
+        _twin_finding(kind, group, within, pictures, splits_of)
+        for kind, within in kinds.items()
+        for group in _groups(within)
+    ]
+
+
+def duplicate_groups(pictures: Sequence[Picture]) -> list[list[int]]:
+    """Indices of pictures whose files are equal, two or more in each group."""
+    same: dict[str, list[int]] = defaultdict(list)
+    for index, picture in enumerate(pictures):
+        if picture.digest:
+            same[picture.digest].append(index)
+    return [group for group in same.values() if len(group) > 1]
+
+
+def _exact_pairs(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
+    groups = duplicate_groups(pictures)
+    return [pair for group in groups for pair in itertools.combinations(group, 2)]
+
+
+def _near_pairs(
+    pictures: Sequence[Picture], splits_of: Sequence[frozenset[str]]
+) -> dict[tuple[int, int], int | None]:
+    """How many bits differ in each pair; of equal files in one split only the first counts."""
+    one_of: dict[tuple[str, frozenset[str]], int] = {}
+    for index, picture in enumerate(pictures):
+        if picture.digest:
+            one_of.setdefault((picture.digest, splits_of[index]), index)
+    chosen = np.array(list(one_of.values()), int)
+    prints, seen = fingerprints([pictures[i].sample.path for i in chosen])
+    chosen, prints = chosen[seen], prints[seen]
+    found = near_pairs(prints)
+    bits = np.bitwise_count(prints[found[:, 0]] ^ prints[found[:, 1]]).tolist()
+    pairs = dict(zip(map(tuple, chosen[found].tolist()), bits, strict=True))
+    return {(a, b): n for (a, b), n in pairs.items() if pictures[a].digest != pictures[b].digest}
+
+
+def _splits_of(dataset: Dataset) -> list[frozenset[str]]:
+    names: list[set[str]] = [set() for _ in range(len(dataset))]
+    for name, indices in parts(dataset).items():
+        for index in indices.tolist():
+            names[index].add(name)
+    return [frozenset(one) for one in names]
+
+
+def _groups(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    from scipy.cluster.hierarchy import DisjointSet
+
+    together = DisjointSet(itertools.chain.from_iterable(pairs))
+    for a, b in pairs:
+        together.merge(a, b)
+    return [sorted(group) for group in together.subsets()]
+
+
+def _twin_finding(
+    kind: str,
+    group: Sequence[int],
+    pairs: Mapping[tuple[int, int], int | None],
+    pictures: Sequence[Picture],
+    splits_of: Sequence[frozenset[str]],
+) -> Finding:
+    members = set(group)
+    inside = [bits for (a, b), bits in pairs.items() if a in members and b in members]
+    apart = [bits for bits in inside if bits is not None]
+    how = f"look alike ({max(apart)} of 64 bits differ)" if apart else "are one picture"
+    paths = [pictures[i].sample.path for i in group]
+    names = [
+        f"{path.name} ({', '.join(sorted(splits_of[i]))})" if splits_of[i] else path.name
+        for i, path in zip(group, paths, strict=True)
+    ]
+    if len(names) > _SHOWN:
+        names = [*names[:_SHOWN], f"{len(names) - _SHOWN} more"]
+    message = f"{', '.join(names[:-1])} and {names[-1]} {how}"
+    return Finding(KINDS[kind], paths[0], "", message, tuple(paths[1:]))
+
+
+def check_balance(dataset: Dataset) -> list[Finding]:
+    """Classes with few objects, with none, or with none in one of the splits."""
+    names, path = dataset.classes.names, dataset.path
+    counts = count_objects(dataset.samples, len(names))
+    enough = max(_FEW, -(-int(counts.max()) // _RARE))
+    findings = []
+    for label, count in enumerate(counts.tolist()):
+        element = f"class {names[label]!r}"
+        if not count:
+            findings.append(Finding(KINDS["class-without-objects"], path, element, "has no object"))
+        elif count < enough:
+            has = counted(count, "object")
+            message = f"has {has}, where the most frequent class has {counts.max():,}"
+            findings.append(Finding(KINDS["class-imbalance"], path, element, message))
+    for split, rows in dataset.splits.items():
+        inside = count_objects((dataset[int(row)] for row in rows), len(names))
+        for label in np.flatnonzero((inside == 0) & (counts > 0)).tolist():
+            message = f"has no object in {split}, {counts[label]} in all"
+            element = f"class {names[label]!r}"
+            findings.append(Finding(KINDS["class-missing-in-split"], path, element, message))
+    return findings

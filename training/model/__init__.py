@@ -1,0 +1,1 @@
+"""What is trained: networks, initial weights, losses, optimizer schedule, trainer."""

@@ -1,0 +1,270 @@
+"""Where the weights come from that training starts with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from configs.errors import UserError
+from configs.schema import ModelConfig
+from detector import artefact
+from detector.models import find_keras_model, load_model
+from detector.weights.download import RemoteFile, cache_folder, fetch
+from training.classifier import classifier_run
+from training.model.anchors_fit import move_finest_anchors
+from training.model.init_report import StartReport
+
+if TYPE_CHECKING:
+    import keras
+
+_APPLICATIONS = "https://storage.googleapis.com/tensorflow/keras-applications"
+# `keras.applications`: the widths that have weights, and where those for 224 px lie.
+_IMAGENET_FILES = {
+    "mobilenet_v1": {
+        width: f"{_APPLICATIONS}/mobilenet/mobilenet_{text}_224_tf_no_top.h5"
+        for width, text in ((0.25, "2_5"), (0.5, "5_0"), (0.75, "7_5"), (1.0, "1_0"))
+    },
+    "mobilenet_v2": {
+        width: f"{_APPLICATIONS}/mobilenet_v2/"
+        f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_224_no_top.h5"
+        for width in (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+    },
+}
+_PRIOR = 0.01  # score of a new class
+
+
+def start_from(
+    network: keras.Model, config: ModelConfig, class_names: Sequence[str], source: str
+) -> StartReport:
+    """Copy weights into a fresh detector.
+
+    Args:
+        network: as `detector.ssdlite.build_ssdlite` makes it of `config` and the classes.
+        config: of the network.
+        class_names: of the network, in the order of their labels.
+        source: "none"; "imagenet" for the backbone alone, downloaded, or a `.h5` file of it (see
+            `detector.weights.keras_imagenet`); a classifier's run folder, for the backbone; or a
+            detector: a run's folder, of which its best model is taken, or what
+            `detector.models.load_model` takes. Layers of equal name and shape are copied, and of
+            class channels those of equal name, in upper or lower case. Others of a sigmoid model
+            begin as rare.
+
+    Raises:
+        UserError: there is no such source, it is damaged, or its backbone or width is another.
+    """
+    report = _load(network, config, class_names, source)
+    if config.score_activation == "sigmoid":
+        _expect_rarely(network, [class_names.index(name) for name in report.new_classes])
+    return report
+
+
+def find_start(config: ModelConfig, source: str) -> str:
+    """What `start_from` would take, in words; nothing is loaded or fetched.
+
+    Args:
+        config: of the network to train.
+        source: as `start_from`.
+
+    Raises:
+        UserError: there is no such source, or its backbone or width is another.
+    """
+    folder = Path(source)
+    if source == "none":
+        return "random weights"
+    if source == "imagenet":
+        _imagenet_address(config)
+        return source
+    if folder.suffix == ".h5":
+        if not folder.is_file():
+            raise UserError(f"no such weights file: {source}")
+        return source
+    if _holds(folder, classifier_run.DESCRIPTION):
+        about = classifier_run.read_spec(folder)
+        _require_equal_backbones(config, about.network, about.width, source)
+        return f"{source} ({about.network})"
+    found = find_keras_model(_detector(source))
+    model = found.spec.model if found.spec else ModelConfig()  # the official one
+    _require_equal_backbones(config, model.backbone, model.width_multiplier, source)
+    return found.in_words()
+
+
+def _expect_rarely(network: keras.Model, labels: Sequence[int]) -> None:
+    """Let new classes begin with a score of 1 % everywhere, not of 50 %.
+
+    Else, of 60 new classes, what is learnt first is that nearly all places show none of them; and
+    what the network knew suffers.
+
+    Source: Lin et al. 2017, section 4.1, "Initialization".
+    """
+    outputs: Any = network.output
+    channels = outputs["class_logits"].shape[-1]
+    for layer in filter(lambda one: _is_class_conv(one.name), network.layers):
+        kernel, bias = layer.get_weights()
+        by_anchor = _by_anchor(bias, channels)
+        by_anchor[:, [label + 1 for label in labels]] = -math.log((1 - _PRIOR) / _PRIOR)
+        layer.set_weights([kernel, by_anchor.ravel()])
+
+
+def _load(
+    network: keras.Model, config: ModelConfig, class_names: Sequence[str], source: str
+) -> StartReport:
+    new = StartReport(source, new_classes=tuple(class_names))
+    if source == "none":
+        return replace(new, fresh=tuple(_weights_by_layer(network)))
+    if source == "imagenet":
+        path = fetch(RemoteFile(_imagenet_address(config)), cache_folder() / "imagenet")
+        return _from_imagenet(network, config, path, new)
+    if Path(source).suffix == ".h5":
+        return _from_imagenet(network, config, Path(source), new)
+    folder = Path(source)
+    if _holds(folder, classifier_run.DESCRIPTION):
+        donor, about = classifier_run.load_run(folder)
+        _require_equal_backbones(config, about.network, about.width, source)
+        return _from_network(network, donor, (), new)
+    donor, spec = load_model(_detector(source))
+    _require_equal_backbones(config, spec.model.backbone, spec.model.width_multiplier, source)
+    report = _from_network(network, donor, spec.class_names, new)
+    if "head_0_box_conv" in report.loaded:
+        move_finest_anchors(network, spec.model.anchors, config.anchors)
+    return report
+
+
+def _detector(source: str) -> str:
+    """Of a run its best model."""
+    best = Path(source) / "best"
+    return str(best) if _holds(best, artefact.DESCRIPTION) else source
+
+
+def _holds(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).is_file()
+    except OSError:  # a name too long for the file system
+        return False
+
+
+def _imagenet_address(config: ModelConfig) -> str:
+    files, width = _IMAGENET_FILES[config.backbone], config.width_multiplier
+    if width not in files:
+        raise UserError(
+            f"there are no ImageNet weights of {config.backbone} at width {width}; "
+            f"set model.width_multiplier to one of {', '.join(map(str, files))}"
+        )
+    return files[width]
+
+
+def _from_imagenet(
+    network: keras.Model, config: ModelConfig, path: Path, report: StartReport
+) -> StartReport:
+    from detector.weights.keras_imagenet import load_imagenet
+    from training.model.freezing import layers_up_to
+
+    load_imagenet(network, path, config.backbone, config.width_multiplier)
+    loaded = tuple(layer.name for layer in layers_up_to(network, "backbone") if layer.weights)
+    fresh = tuple(name for name in _weights_by_layer(network) if name not in loaded)
+    return replace(report, loaded=loaded, fresh=fresh)
+
+
+def _require_equal_backbones(
+    config: ModelConfig, backbone: str, width_multiplier: float, source: str
+) -> None:
+    if (config.backbone, config.width_multiplier) != (backbone, width_multiplier):
+        raise UserError(
+            f"{source} is {backbone} at width {width_multiplier}, the model to train "
+            f"{config.backbone} at width {config.width_multiplier}; set model.backbone={backbone} "
+            f"and model.width_multiplier={width_multiplier}, or start from something else"
+        )
+
+
+def _from_network(
+    network: keras.Model, donor: keras.Model, donor_names: Sequence[str], report: StartReport
+) -> StartReport:
+    from detector.weights.variables import set_layer_weights
+
+    names = report.new_classes
+    channels = _Channels.of(names, donor_names)
+    ours, theirs = _weights_by_layer(network), _weights_by_layer(donor)
+    matched = {name: channels.match(name, ours[name], theirs.get(name, [])) for name in ours}
+    given = {name: arrays for name, arrays in matched.items() if arrays}
+    set_layer_weights(network, given)
+    partly = () if channels.is_complete else tuple(filter(_is_class_conv, given))
+    return replace(
+        report,
+        loaded=tuple(name for name in given if name not in partly),
+        partly=partly,
+        fresh=tuple(name for name in ours if name not in given),
+        skipped=tuple(name for name in theirs if name not in given),
+        kept_classes=_at(names, channels.sources),
+        new_classes=_at(names, set(range(channels.ours)).difference(channels.sources)),
+        dropped_classes=_at(
+            donor_names, set(range(channels.theirs)).difference(channels.sources.values())
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Channels:
+    """Which class channels of a donor go where; the background is channel 0.
+
+    Attributes:
+        ours: channels of each anchor, of the network.
+        theirs: likewise, of the donor.
+        sources: the donor's channel for each of ours that it knows.
+    """
+
+    ours: int
+    theirs: int
+    sources: dict[int, int]
+
+    @classmethod
+    def of(cls, names: Sequence[str], donor_names: Sequence[str]) -> _Channels:
+        known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
+        folded = enumerate(map(str.casefold, names), start=1)
+        sources = {channel: known[name] for channel, name in folded if name in known}
+        return cls(len(names) + 1, len(donor_names) + 1, {0: 0, **sources})
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the donor knows all of ours."""
+        return len(self.sources) == self.ours
+
+    def match(
+        self, layer: str, fresh: list[np.ndarray], given: list[np.ndarray]
+    ) -> list[np.ndarray] | None:
+        """The weights that a layer is to get; None where those given do not fit."""
+        if not (_is_class_conv(layer) and given):
+            is_same = [array.shape for array in fresh] == [array.shape for array in given]
+            return given if is_same else None
+        fresh = [_by_anchor(array, self.ours) for array in fresh]
+        given = [_by_anchor(array, self.theirs) for array in given]
+        pairs = list(zip(fresh, given, strict=True))
+        if any(f.shape[:-1] != g.shape[:-1] for f, g in pairs):
+            return None  # another number of anchors
+        return [self._mix(*pair) for pair in pairs]
+
+    def _mix(self, fresh: np.ndarray, given: np.ndarray) -> np.ndarray:
+        mixed = fresh.copy()
+        mixed[..., list(self.sources)] = given[..., list(self.sources.values())]
+        return mixed.reshape(*mixed.shape[:-2], -1)
+
+
+def _at(names: Sequence[str], channels: Iterable[int]) -> tuple[str, ...]:
+    """The classes of channels, in the order of their labels."""
+    return tuple(names[channel - 1] for channel in sorted(channels) if channel)
+
+
+def _by_anchor(array: np.ndarray, channels: int) -> np.ndarray:
+    """The last axis as (anchors of a cell, channels): the order of `detector.ssdlite`."""
+    return array.reshape(*array.shape[:-1], -1, channels)
+
+
+def _is_class_conv(layer: str) -> bool:
+    return layer.startswith("head_") and layer.endswith("_class_conv")
+
+
+def _weights_by_layer(network: keras.Model) -> dict[str, list[np.ndarray]]:
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}

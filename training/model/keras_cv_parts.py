@@ -1,0 +1,57 @@
+"""The parts of keras-cv that training uses, where TensorFlow runs; elsewhere our own stand in.
+
+keras-cv needs TensorFlow, whatever Keras runs on. Its forced matching is left switched off: a
+padded row would force anchor 0, and of two objects that want one anchor the lower IoU may win.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from training.batches.targets import BACKGROUND, ThresholdMatch
+
+Tensor = Any
+ops: Any = keras.ops  # Keras declares no return types
+
+_POSITIVE = 1
+
+
+def is_usable() -> bool:
+    """Whether Keras runs on TensorFlow, and keras-cv is installed."""
+    found = importlib.util.find_spec("keras_cv") is not None
+    return found and keras.backend.backend() == "tensorflow"
+
+
+def make_threshold_match(iou_threshold: float) -> ThresholdMatch:
+    """Rule 2 of `training.batches.targets.match` by `keras_cv.layers.BoxMatcher`."""
+    matcher = _keras_cv().layers.BoxMatcher(
+        thresholds=[iou_threshold],
+        match_values=[BACKGROUND, _POSITIVE],
+        force_match_for_each_col=False,
+    )
+
+    def threshold_match(iou: Tensor) -> Tensor:
+        rows, values = matcher(ops.transpose(iou, (0, 2, 1)))
+        return ops.where(values == _POSITIVE, rows, BACKGROUND)
+
+    return threshold_match
+
+
+def make_smooth_l1() -> Callable[[Tensor, Tensor], Tensor]:
+    """`training.model.losses.summed_smooth_l1` by `keras_cv.losses.SmoothL1Loss`."""
+    loss = _keras_cv().losses.SmoothL1Loss(l1_cutoff=1.0, reduction=None)
+
+    def summed_smooth_l1(wanted: Tensor, found: Tensor) -> Tensor:
+        return loss.call(wanted, found) * wanted.shape[-1]  # its mean over the last axis
+
+    return summed_smooth_l1
+
+
+def _keras_cv() -> Any:
+    """Imported late: it takes half a second, and is made for no type checker."""
+    return importlib.import_module("keras_cv")

@@ -1,0 +1,148 @@
+"""The network that trains, and the one of stock layers that is kept."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from configs.errors import UserError
+from configs.schema import Config, TrainConfig
+from detector.blocks import Norm
+from detector.data.orientation import read_sample
+from detector.fold import Folding
+from detector.preprocess import resize
+from detector.ssdlite import build_ssdlite
+from detector.types import Sample
+from training.model.device import has_gpu
+from training.model.freezing import freeze
+from training.model.fused_norm import FusedBatchNormalization
+from training.model.init_weights import start_from
+from training.model.unfold import is_folded, unfold
+
+_FEW_PICTURES = 1000  # under which batch norm keeps its statistics
+_FEW_STEPS = 5000  # under which its statistics must move faster
+_UNFOLD_PICTURES = 256
+
+
+class Networks(NamedTuple):
+    """Two networks of the same weights, in two forms.
+
+    Attributes:
+        trained: faster to train; its weights are of no use elsewhere.
+        stock: of stock Keras layers: measured, and saved.
+        folding: between them, where batch norm is folded away in `trained`.
+    """
+
+    trained: keras.Model
+    stock: keras.Model
+    folding: Folding | None
+
+    def give_stock(self, weights: Sequence[Any]) -> None:
+        """Set the stock network's weights.
+
+        Args:
+            weights: of `trained`, or averages of them.
+        """
+        if self.folding:
+            self.folding.unfold(weights)
+        else:
+            self.stock.set_weights([np.asarray(weight) for weight in weights])
+
+
+def make_networks(
+    config: Config,
+    class_names: Sequence[str],
+    samples: Sequence[Sample],
+    start: str | None,
+    keeps_norm: bool,
+    tell: Callable[[str], None],
+) -> Networks:
+    """Build both, with the weights that training begins with.
+
+    Args:
+        config: of model and training.
+        class_names: of the model.
+        samples: to train on; statistics of batch norm that were folded away are made of them.
+        start: as for `start_from`; None where a state will replace all weights.
+        keeps_norm: see `keeps_statistics`.
+        tell: takes a line for the user.
+
+    Raises:
+        UserError: the weights cannot be had, or do not fit.
+    """
+    stock = build_ssdlite(config.model, len(class_names))
+    if start is not None:
+        for line in start_from(stock, config.model, class_names, start).to_lines():
+            tell(line)
+    folding = None
+    if keeps_norm:
+        trained = _build_trained(config, len(class_names), None)
+        folding = Folding(stock, trained)
+        trained.set_weights(folding.fold())
+        tell("batch norm keeps its statistics: it is folded into the convolutions")
+    else:
+        if any(map(is_folded, stock.layers)):
+            names = unfold(stock, _pictures(samples, config.model.input_size))
+            tell(f"{len(names)} folded batch norms got the statistics of the training pictures")
+        trained = _build_trained(config, len(class_names), FusedBatchNormalization)
+        trained.set_weights(stock.get_weights())
+    tell(freeze(trained, config.train.freeze))
+    return Networks(trained, stock, folding)
+
+
+def keeps_statistics(config: TrainConfig, pictures: int, start: str) -> bool:
+    """Whether batch norm stays as the weights to start from have it."""
+    if config.freeze_norm == "auto":
+        return pictures < _FEW_PICTURES and start != "none"
+    return config.freeze_norm
+
+
+def set_norm_momentum(network: keras.Model, config: TrainConfig, steps: int) -> None:
+    """How fast the statistics of batch norm follow, in a run of so many steps."""
+    momentum: Any = config.norm_momentum
+    if momentum == "auto":
+        momentum = 0.97 if steps < _FEW_STEPS else 0.99
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = momentum
+
+
+def precision(config: TrainConfig) -> str:
+    """What the layers compute in: "float32" or "bfloat16"."""
+    if config.precision == "auto":
+        return "bfloat16" if has_gpu() else "float32"
+    return config.precision
+
+
+def _build_trained(config: Config, num_classes: int, norm: Norm) -> keras.Model:
+    with _dtype_policy("mixed_bfloat16" if precision(config.train) == "bfloat16" else "float32"):
+        return build_ssdlite(config.model, num_classes, norm)
+
+
+@contextlib.contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _pictures(samples: Sequence[Sample], input_size: int) -> Iterator[np.ndarray]:
+    """Batches of 8 training pictures as they are, spread over the data set."""
+    chosen = samples[:: max(1, len(samples) // _UNFOLD_PICTURES)][:_UNFOLD_PICTURES]
+    readable: list[np.ndarray] = []
+    said = ""
+    for sample in chosen:
+        try:
+            readable.append(resize(read_sample(sample)[0], input_size))
+        except UserError as error:  # the loader reports it
+            said = str(error)
+    if not readable:
+        raise UserError(f"none of {len(chosen)} pictures can be read: {said}")
+    return (np.stack(readable[i : i + 8]) for i in range(0, len(readable), 8))

@@ -1,0 +1,136 @@
+"""The model that `fit` trains: a network, its targets and its loss, on any Keras backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from configs.schema import Config
+from detector.anchors import model_anchors
+from training.batches.batch import Batch
+from training.batches.targets import assign_targets
+from training.model import keras_cv_parts, replicas
+from training.model.losses import DetectionLoss
+
+ops: Any = keras.ops  # Keras declares no return types
+
+
+class Trainer(keras.Model):
+    """Trains a detection network with `fit` on what `as_fit_data` makes of batches.
+
+    The network knows nothing of targets; it is saved by itself. Beside it the trainer holds a
+    moving average of all its weights, which moves before each step: the decay at step t is
+    min(momentum, (1 + t) / (10 + t)), as TensorFlow's `ExponentialMovingAverage(num_updates=t)`.
+
+    Args:
+        network: of `detector.ssdlite.build_ssdlite`.
+        config: its `model`, `loss` and `train.ema_momentum` count.
+    """
+
+    def __init__(self, network: keras.Model, config: Config) -> None:
+        super().__init__(name="trainer")
+        self.network = network
+        anchors = model_anchors(config.model)
+        self._anchors = ops.convert_to_tensor(anchors, "float32")
+        self._variances = config.model.anchors.variances
+        self._iou_threshold = config.loss.iou_threshold
+        has_keras_cv = keras_cv_parts.is_usable()
+        self._threshold_match = (
+            keras_cv_parts.make_threshold_match(self._iou_threshold) if has_keras_cv else None
+        )
+        self._loss = DetectionLoss(
+            config.loss,
+            anchors,
+            self._variances,
+            config.model.score_activation,
+            keras_cv_parts.make_smooth_l1() if has_keras_cv else None,
+        )
+        self._parts = [
+            keras.metrics.Mean(name="classification_loss"),
+            keras.metrics.Mean(name="box_loss"),
+        ]
+        self._momentum = config.train.ema_momentum
+        averaged = network.weights if self._momentum else []
+        self._steps = self._own_variable(np.zeros(()), "steps")
+        self._average = [
+            self._own_variable(weight, f"average_{number}")
+            for number, weight in enumerate(averaged)
+        ]
+
+    def _own_variable(self, value: Any, name: str) -> Any:
+        """One that no gradient reaches, and that is the same on every device."""
+        array = np.asarray(value, np.float32)
+        variable: Any = self.add_weight(
+            shape=array.shape,
+            initializer="zeros",
+            dtype="float32",
+            trainable=False,
+            aggregation="only_first_replica",
+            name=name,
+        )
+        variable.assign(array)
+        return variable
+
+    @property
+    def averaged_weights(self) -> list[np.ndarray]:
+        """The moving average, in the order of the network's weights; empty where there is none."""
+        return [np.asarray(average) for average in self._average]
+
+    def call(self, images: Any, training: bool | None = None) -> dict[str, Any]:
+        """The network's raw outputs."""
+        return self.network(images, training=training)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The mean losses of the epoch."""
+        return [*super().metrics, *self._parts]
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """SSD's loss; `y` is the second part of `as_fit_data`."""
+        del x, sample_weight
+        targets = assign_targets(
+            y["boxes_fraction"],
+            y["labels"],
+            ops.cast(y["is_ignored"], "bool"),
+            self._anchors,
+            self._variances,
+            self._iou_threshold,
+            ops,
+            self._threshold_match,
+        )
+        losses = self._loss(y_pred["box_deltas"], y_pred["class_logits"], targets, replicas.total)
+        for metric, value in zip(self._parts, losses[1:], strict=True):
+            metric.update_state(value * replicas.count())  # the mean of parts of a sum
+        if training:
+            self._move_average()
+        return losses.total
+
+    def _move_average(self) -> None:
+        if not self._average:
+            return
+        step = self._steps + 1.0
+        self._steps.assign(step)
+        share = 1.0 - ops.minimum(self._momentum, (1.0 + step) / (10.0 + step))
+        for average, weight in zip(self._average, self.network.weights, strict=True):
+            now = ops.cast(ops.stop_gradient(ops.convert_to_tensor(weight)), "float32")
+            average.assign(average + share * (now - average))
+
+
+def as_fit_data(batch: Batch) -> tuple[Any, dict[str, Any]]:
+    """A batch as `fit` takes it: pictures, and what is in them."""
+    truth = {
+        "boxes_fraction": batch.boxes_fraction,
+        "labels": batch.labels.astype("int32"),
+        # Several devices take means of what they share, and there is none of truth values.
+        "is_ignored": batch.is_ignored.astype("int32"),
+    }
+    return batch.images, truth

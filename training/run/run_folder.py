@@ -1,0 +1,183 @@
+"""The folder of a run: what it holds, and whether it is the run that is to be resumed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import UserError
+from configs.load import dump_config, load_config
+from configs.schema import Config
+from detector.files import check_folder, make_folder, write_text
+
+if TYPE_CHECKING:
+    from training.run.state import Progress
+
+ARTEFACTS = ("best", "last")
+_CONFIG, _ORIGIN, _RESULT = "config.yaml", "run.json", "result.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run was made of, beside its configuration.
+
+    Attributes:
+        data: as given.
+        images: of a COCO JSON, as given.
+        start: weights that it began with.
+        overfit: pictures to learn by heart; None for training proper.
+        seconds: after which it is to end; None for all epochs.
+        epochs: planned; fewer than the configuration's where `seconds` do not allow more.
+        finest: shapes of the finest anchors where they were fitted to the data (`fit_anchors`).
+        fingerprint: of the names, sizes, boxes and labels of its pictures.
+    """
+
+    data: str
+    images: str | None
+    start: str
+    overfit: int | None
+    seconds: float | None
+    epochs: int
+    fingerprint: str
+    finest: Sequence[Sequence[float]] | None = None
+
+
+class RunFolder:
+    """Names of the files of a run.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / _CONFIG
+        self.state = path / "state.npz"
+        self.log = path / "log.csv"
+        self.board = path / "tensorboard"
+        self.failure = path / "failure.json"
+        self.report = path / "report.html"
+
+    def require_new(self) -> None:
+        """Show that nothing would be overwritten.
+
+        Raises:
+            UserError: the folder holds something, or cannot be made.
+        """
+        path = self.path
+        check_folder(path)
+        if (path / _ORIGIN).is_file():
+            raise UserError(f"{path} holds a run already; add --resume, or name a new folder")
+        if path.exists() and any(path.iterdir()):
+            raise UserError(f"{path} holds something already; name a new folder for this run")
+
+    def create(self, config: Config, origin: Origin, environment: dict[str, Any]) -> None:
+        """Make the folder, with what is known before training.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        make_folder(self.path)
+        write_text(self.config, dump_config(config))
+        write_text(self.path / "environment.json", json.dumps(environment, indent=1))
+        write_text(self.path / _ORIGIN, json.dumps(asdict(origin), indent=1))
+
+    def read(self) -> tuple[Config, Origin]:
+        """What the run was begun with.
+
+        Raises:
+            UserError: it is no run, or a file is damaged.
+        """
+        path = self.path / _ORIGIN
+        try:
+            origin = Origin(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{self.path} holds no run to resume ({_ORIGIN}); leave --resume out to begin one"
+            ) from error
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"cannot read {path}: damaged") from error
+        return load_config(self.config), origin
+
+    def clean(self) -> None:
+        """Remove what a killed process left half-done."""
+        for file in self.path.glob(".*.part*"):
+            file.unlink(missing_ok=True)
+        for name in ARTEFACTS:
+            for folder in self.path.glob(f".{name}.*/"):
+                for half in (folder / "new", folder / "old"):  # killed between two renamings
+                    if (
+                        (folder / "old").exists()
+                        and half.exists()
+                        and not (self.path / name).exists()
+                    ):
+                        half.rename(self.path / name)
+                shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run came to its end."""
+        return (self.path / _RESULT).is_file()
+
+    @property
+    def as_start(self) -> str:
+        """How another run can begin with what this one has learnt; "" where it kept nothing."""
+        return f" with --start {self.path}" if (self.path / "best").is_dir() else ""
+
+    def finish(self, progress: Progress) -> None:
+        """Note the result; the state goes.
+
+        Raises:
+            UserError: a file cannot be written.
+        """
+        result = {
+            "AP": progress.best,
+            "epochs": progress.epoch,
+            "seconds": round(progress.seconds, 1),
+        }
+        write_text(self.path / _RESULT, json.dumps(result, indent=1))
+        self.state.unlink(missing_ok=True)
+
+    def write_log(self, progress: Progress) -> None:
+        """Write `log.csv`, a row per epoch.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        columns = list(dict.fromkeys(name for row in progress.rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(progress.rows)
+        write_text(self.log, text.getvalue())
+
+
+def with_finest(config: Config, finest: Sequence[Sequence[float]] | None) -> Config:
+    """A configuration with other shapes of the finest anchors; None changes nothing."""
+    if finest is None:
+        return config
+    values = config.model_dump()
+    values["model"]["anchors"]["finest"] = finest
+    return Config.model_validate(values)
+
+
+def differences(before: Config, now: Config) -> list[str]:
+    """The settings that differ, such as "train.epochs: 40 -> 60"."""
+    old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+    return [f"{key}: {old[key]} -> {new[key]}" for key in old if old[key] != new[key]]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -1,0 +1,110 @@
+"""`report.html` of a run: how it went, and what its best model finds and misses."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detector.files import write_text
+from detector.predictor import Predictor
+from detector.report.page import Facts, Plots, Section, plot, render_page
+from detector.types import Sample
+from eval.report.analysis import analyse
+from eval.report.model_report import report_sections, verdict
+from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.evaluator import evaluate
+from eval.scoring.inference import MAX_DETECTIONS, SCORE_THRESHOLD, predict_all
+from training.run.plan import duration
+from training.run.state import Progress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Rows = Sequence[dict[str, Any]]
+
+
+def write_run_report(
+    page: Path, model: Path, validation: Sequence[Sample], data: str, progress: Progress
+) -> ScoredSet:
+    """Write the page.
+
+    Args:
+        page: to write.
+        model: the best of the run, an artefact.
+        validation: pictures to measure it on, in its labels.
+        data: their name.
+        progress: of the run.
+
+    Returns:
+        the best model's detections.
+
+    Raises:
+        UserError: a file cannot be read or written.
+    """
+    scored = _detect(model, validation, data)
+    analysis = analyse(scored, evaluate(scored, "fast"))
+    sections = [Section("The run", [_facts(progress), _curves(progress.rows)])]
+    sections += report_sections(analysis)
+    title = f"Training: {model.parent.name}"
+    write_text(page, render_page(title, f"best model on {data}", sections, verdict(analysis)))
+    return scored
+
+
+def _detect(model: Path, validation: Sequence[Sample], data: str) -> ScoredSet:
+    predictor = Predictor.load(
+        str(model), score_threshold=SCORE_THRESHOLD, max_detections=MAX_DETECTIONS
+    )
+    found = predict_all(lambda: predictor, validation, on_unreadable=lambda _: None)
+    settings = {
+        "model": predictor.name,
+        "data": data,
+        "input_size": predictor.spec.model.input_size,
+        "score_threshold": SCORE_THRESHOLD,
+        "nms_iou_threshold": predictor.thresholds.iou_threshold,
+        "max_detections": MAX_DETECTIONS,
+    }
+    counts = predictor.spec.training_objects
+    pictures = [Scored(sample, detections) for sample, detections in found]
+    return ScoredSet(predictor.name, data, predictor.classes, pictures, settings, counts)
+
+
+def _facts(progress: Progress) -> Facts:
+    timed = [row for row in progress.rows if row["images_per_second"] != ""]
+    rates, waiting = ([row[name] for row in timed] for name in ("images_per_second", "waiting"))
+    count = max(len(timed), 1)
+    return Facts(
+        [
+            (f"{len(progress.rows):,}", "epochs"),
+            (f"{int(progress.rows[-1]['step']):,}", "steps"),
+            (duration(progress.seconds), "in all"),
+            (f"{sum(rates) / count:.1f}", "images/s"),
+            (f"{sum(waiting) / count:.0%}", "waiting for data"),
+        ]
+    )
+
+
+def _curves(rows: Rows) -> Plots:
+    drawn = [
+        (("loss", "classification_loss", "box_loss"), "loss", "Losses, the mean of each epoch"),
+        (("AP", "AP50", "AP_raw"), "AP", "AP on validation; AP_raw is without averaging"),
+        (("learning_rate",), "learning rate", "Learning rate at the end of each epoch"),
+        (("images_per_second",), "images/s", "Speed, measurements left out"),
+    ]
+    return Plots([(_curve(rows, names, label), caption) for names, label, caption in drawn])
+
+
+def _curve(rows: Rows, names: Sequence[str], label: str) -> str:
+    return plot(functools.partial(_draw, rows, names), "epoch", label)
+
+
+def _draw(rows: Rows, names: Sequence[str], axes: Axes) -> None:
+    styles = ("solid", "dashed", "dotted")
+    for name, style in zip(names, styles, strict=False):
+        known = [(row["epoch"], row[name]) for row in rows if row[name] != ""]
+        if known:
+            axes.plot(*zip(*known, strict=True), linestyle=style, label=name, marker=".")
+    axes.set_ylim(bottom=0)
+    if len(names) > 1:
+        axes.legend()
