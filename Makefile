@@ -59,16 +59,16 @@ $(VENV)/created:
 
 $(VENV)/installed: $(VENV)/created pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e .
-	$(mend-opencv)
+	$(fix-opencv)
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) install -c constraints.txt -e ".[dev]"
-	$(mend-opencv)
+	$(fix-opencv)
 	@touch $@
 
 # albumentations pulls in opencv-python-headless, whose cv2 may overwrite the one with windows.
-define mend-opencv
+define fix-opencv
 $(PIP) install --force-reinstall --no-deps "$(OPENCV)"
 @$(BIN)/python -c 'import cv2, sys; sys.exit(None if cv2.currentUIFramework() else "error: cv2 has no window support")'
 endef

@@ -1,10 +1,10 @@
-"""The one exception that is the user's to mend."""
+"""The one exception that is the user's to fix."""
 
 
 class UserError(Exception):
-    """A mistake that the person at the keyboard can mend.
+    """A mistake that the person at the keyboard can fix.
 
-    Its text is one line that says what is wrong, where, and how to mend it. Commands print it
+    Its text is one line that says what is wrong, where, and how to fix it. Commands print it
     without a stack trace and exit with code 2 (`detector.command.run`). Everything else that
     is raised is a fault of the program.
     """

@@ -62,22 +62,22 @@ class PostprocessConfig(_Section):
 
 
 class AugmentConfig(_Section):
-    """Random changes of training pictures: those of SSD (Liu et al. 2016, sections 2.2 and 3.6).
+    """Random changes of training images: those of SSD (Liu et al. 2016, sections 2.2 and 3.6).
 
     A probability of 0 switches a change off.
     """
 
     flip_probability: float = Field(default=0.5, ge=0, le=1)
-    # Upside down: for pictures without an up, of a microscope or from the air, and for so few
+    # Upside down: for images without an up, of a microscope or from the air, and for so few
     # that they are learnt by heart.
     flip_vertical_probability: float = Field(default=0.0, ge=0, le=1)
-    # A patch of the picture. With the whole picture and a patch without a condition, the IoUs
+    # A patch of the image. With the whole image and a patch without a condition, the IoUs
     # make the paper's seven choices, each as likely as the others.
     crop_probability: float = Field(default=1.0, ge=0, le=1)
     crop_min_ious: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
-    crop_min_area: float = Field(default=0.1, gt=0, le=1)  # of the picture
+    crop_min_area: float = Field(default=0.1, gt=0, le=1)  # of the image
     crop_max_aspect_ratio: float = Field(default=2.0, ge=1, le=10)  # and no less than its inverse
-    # The picture on a larger grey canvas; section 3.6: "16x", so 4 per side.
+    # The image on a larger grey canvas; section 3.6: "16x", so 4 per side.
     expand_probability: float = Field(default=0.5, ge=0, le=1)
     expand_max_ratio: float = Field(default=4.0, ge=1, le=10)  # per side
     # Colours: for each of the four on its own; ranges of torchvision's SSD recipe
@@ -87,7 +87,7 @@ class AugmentConfig(_Section):
     contrast: float = Field(default=0.5, ge=0, le=1)  # likewise
     saturation: float = Field(default=0.5, ge=0, le=1)  # likewise
     hue: float = Field(default=0.05, ge=0, le=0.5)  # turn of the colour circle, either way
-    # Four pictures in one (YOLOv4, Bochkovskiy et al. 2020); not SSD's.
+    # Four images in one (YOLOv4, Bochkovskiy et al. 2020); not SSD's.
     mosaic_probability: float = Field(default=0.0, ge=0, le=1)
     # What stays of an object: square px at the input size, and share of its area. An object
     # whose centre lies in a patch, SSD's rule, shows at least a quarter.
@@ -105,10 +105,10 @@ class LoaderConfig(_Section):
     """From files to batches."""
 
     batch_size: int = Field(default=24, ge=1, le=4096)  # official config
-    max_objects: int = Field(default=100, ge=1, le=10_000)  # per picture (TF OD API: 100)
+    max_objects: int = Field(default=100, ge=1, le=10_000)  # per image (TF OD API: 100)
     # Threads. None: one per core, or a single one where a cache leaves nothing to decode.
     workers: int | None = Field(default=None, ge=1, le=256)
-    # Pictures kept at up to 1.5 times the input size, 0.6 MB each at 300 px: for sets that fit.
+    # Images kept at up to 1.5 times the input size, 0.6 MB each at 300 px: for sets that fit.
     cache: Literal["none", "memory", "disk"] = "none"
 
 
@@ -141,7 +141,7 @@ class TrainConfig(_Section):
     ema_momentum: float = Field(default=0.998, ge=0, lt=1)
     freeze: Literal["none", "tap", "backbone"] = "none"
     # Batch norm keeps its statistics, and is folded into the convolutions. auto: under 1,000
-    # pictures, whose statistics would be noise, unless there are no weights to start from
+    # images, whose statistics would be noise, unless there are no weights to start from
     freeze_norm: bool | Literal["auto"] = "auto"
     # auto: 0.97 under 5,000 steps, 0.99 otherwise. The backbones' own 0.999 is too slow for random
     # weights: `shapes` measured AP 0.000 after 1,900 steps, and 0.522 with fresh statistics.
@@ -155,15 +155,15 @@ class TrainConfig(_Section):
 
 
 class ClassifierConfig(_Section):
-    """A MobileNet that says what a whole picture shows, and how it is trained."""
+    """A MobileNet that says what a whole image shows, and how it is trained."""
 
     network: Literal["mobilenet_v1", "mobilenet_v2"] = "mobilenet_v1"
     width_multiplier: float = Field(default=0.25, gt=0, le=4)
-    # px; None: twice the pictures' side, between 64 and 128
+    # px; None: twice the images' side, between 64 and 128
     resolution: int | None = Field(default=None, ge=1, le=2048)
-    # None: 30, and more of under 1,280 pictures
+    # None: 30, and more of under 1,280 images
     epochs: int | None = Field(default=None, ge=1, le=100_000)
-    mirror: bool | None = None  # show pictures mirrored too; None: unless all are grey
+    mirror: bool | None = None  # show images mirrored too; None: unless all are grey
 
 
 class Config(_Section):

@@ -1,1 +1,1 @@
-"""From a picture to detections: network, weights, pre- and post-processing, commands."""
+"""From an image to detections: network, weights, pre- and post-processing, commands."""

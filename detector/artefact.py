@@ -9,7 +9,7 @@ import importlib.metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from configs.errors import UserError
 from configs.schema import ModelConfig, PostprocessConfig
@@ -49,10 +49,13 @@ class Export(BaseModel):
     The fields are those of `detector.exporting.parity.Parity`, and what the gate said of them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
     operations: int  # in its graph
-    pictures: int  # compared
+    # of the comparison; detector.json keeps the name of version 0.1
+    images: int = Field(
+        validation_alias=AliasChoices("pictures", "images"), serialization_alias="pictures"
+    )
     box_deltas: tuple[float, float]  # largest and mean difference
     class_logits: tuple[float, float]  # likewise
     matched: float | None  # share of the detections, 0 ... 1; None where neither found anything

@@ -52,11 +52,11 @@ def area(boxes: Array) -> Array:
 
 
 def clip(boxes: Array, height: float, width: float, xp: Any = np) -> Array:
-    """Boxes cut at the borders of a picture.
+    """Boxes cut at the borders of an image.
 
     Args:
         boxes: `(..., 4)`.
-        height: of the picture, in the unit of `boxes` (1 for fractions).
+        height: of the image, in the unit of `boxes` (1 for fractions).
         width: likewise.
         xp: array namespace.
 
@@ -69,11 +69,11 @@ def clip(boxes: Array, height: float, width: float, xp: Any = np) -> Array:
 
 
 def scale(boxes: Array, height: float, width: float, xp: Any = np) -> Array:
-    """Boxes in fractions of a picture to boxes in its pixels.
+    """Boxes in fractions of an image to boxes in its pixels.
 
     Args:
         boxes: `(..., 4)`, fractions.
-        height: of the picture, pixels.
+        height: of the image, pixels.
         width: likewise.
         xp: array namespace.
 

@@ -145,5 +145,5 @@ def add_data_arguments(parser: argparse.ArgumentParser, name: str = "data") -> N
         name: of the argument; where it begins with "--", it may be left out.
     """
     parser.add_argument(name, metavar=name.strip("-").upper(), help="a data set, as below")
-    parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
+    parser.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
     parser.epilog = (parser.epilog or "") + _DATA_FORMS.replace("DATA", name.strip("-").upper())

@@ -1,4 +1,4 @@
-"""Detect objects in pictures: JSON, COCO results, drawn pictures, or lines on the terminal."""
+"""Detect objects in images: JSON, COCO results, drawn images, or lines on the terminal."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _EXAMPLES = """examples:
   python -m detector.detect photos/ 'more/**/*.png' --json found.json --score 0.5
   python -m detector.detect photos/ --model my_run/best --classes person,dog --coco results.json
 
-exit code: 0; 1 if a picture could not be read (it is named and skipped); 2 on bad input
+exit code: 0; 1 if an image could not be read (it is named and skipped); 2 on bad input
 """
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("detector.detect", "Detect objects in pictures.", _EXAMPLES)
+    parser = make_parser("detector.detect", "Detect objects in images.", _EXAMPLES)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders or globs")
     add_model_arguments(parser)
     parser.add_argument("--json", type=path, metavar="FILE", help="write detections as JSON")
@@ -41,7 +41,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="write COCO results; a file name of digits is the image id, else the name is",
     )
-    parser.add_argument("--draw", type=path, metavar="DIR", help="write pictures with boxes drawn")
+    parser.add_argument("--draw", type=path, metavar="DIR", help="write images with boxes drawn")
     add_dry_run(parser)
     return parser.parse_args(argv)
 
@@ -61,22 +61,22 @@ class _Outputs:
         self._coco_path: Path | None = args.coco
         self._coco: list[dict[str, Any]] = []
         self._draw_folder: Path | None = args.draw
-        self._taken = {picture.resolve() for picture in inputs}
+        self._taken = {image.resolve() for image in inputs}
 
-    def add(self, picture: Path, image: np.ndarray, detections: Detections) -> None:
-        """Write or keep what was found in one picture."""
+    def add(self, path: Path, image: np.ndarray, detections: Detections) -> None:
+        """Write or keep what was found in one image."""
         from detector.results import coco_results
 
         classes = self._predictor.classes
         if self._writer:
             height, width = image.shape[:2]
-            self._writer.add(str(picture), height, width, detections)
+            self._writer.add(str(path), height, width, detections)
         if self._coco_path:
-            stem = picture.stem
+            stem = path.stem
             image_id = int(stem) if stem.isascii() and stem.isdecimal() else stem
             self._coco += coco_results(image_id, detections, classes)
         if self._draw_folder:
-            self._draw(self._draw_folder, picture.stem, image, detections)
+            self._draw(self._draw_folder, path.stem, image, detections)
 
     def finish(self) -> None:
         """Write what could only be written at the end."""
@@ -91,21 +91,21 @@ class _Outputs:
 
         target = folder / f"{stem}.jpg"
         number = 2
-        while target.resolve() in self._taken:  # by an input, or a picture of the same name
+        while target.resolve() in self._taken:  # by an input, or an image of the same name
             target = folder / f"{stem}_{number}.jpg"
             number += 1
         self._taken.add(target.resolve())
         write_image(target, draw_detections(image, detections, self._predictor.classes.names))
 
 
-def _describe(picture: Path, detections: Detections, names: tuple[str, ...]) -> str:
+def _describe(image: Path, detections: Detections, names: tuple[str, ...]) -> str:
     found = [
         f"{names[label]} {score:.2f} [{' '.join(f'{edge:.0f}' for edge in box)}]"
         for box, score, label in zip(
             detections.boxes, detections.scores, detections.labels, strict=True
         )
     ]
-    return f"{picture}: {', '.join(found) or 'nothing found'}"
+    return f"{image}: {', '.join(found) or 'nothing found'}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -133,16 +133,16 @@ def main(argv: list[str] | None = None) -> int:
         quiet = bool(args.json or args.coco or args.draw)
         skipped = _detect_all(paths, predictor, labels, outputs, quiet)
         if skipped == len(paths):  # within the block, so that no empty file is written
-            raise UserError(f"none of the pictures can be read ({skipped})")
+            raise UserError(f"none of the images can be read ({skipped})")
         outputs.finish()
     for saved in filter(None, (args.json, args.coco, args.draw)):
         print(f"saved {saved}")
     if skipped:
-        print(f"skipped {skipped} of {len(paths)} pictures", file=sys.stderr)
+        print(f"skipped {skipped} of {len(paths)} images", file=sys.stderr)
     return EXIT_CHECK_FAILED if skipped else EXIT_OK
 
 
-def _intent(args: argparse.Namespace, pictures: int) -> str:
+def _intent(args: argparse.Namespace, images: int) -> str:
     """What would be done; the model is looked for, not loaded."""
     from detector.models import find_model
 
@@ -150,9 +150,7 @@ def _intent(args: argparse.Namespace, pictures: int) -> str:
     if args.classes and model.spec:
         model.spec.classes.labels_of(args.classes)  # raises for an unknown one
     outputs = ", ".join(str(one) for one in (args.json, args.coco, args.draw) if one)
-    return (
-        f"would detect in {pictures:,} pictures with {model.in_words()}; output {outputs or 'here'}"
-    )
+    return f"would detect in {images:,} images with {model.in_words()}; output {outputs or 'here'}"
 
 
 def _detect_all(
@@ -162,23 +160,23 @@ def _detect_all(
     outputs: _Outputs,
     quiet: bool,
 ) -> int:
-    """Run over all pictures; the number of those that could not be read."""
+    """Run over all images; the number of those that could not be read."""
     from tqdm import tqdm
 
     from detector.images import read_image
 
     skipped = 0
-    for picture in tqdm(paths, unit="image", delay=2, disable=not quiet):
+    for file in tqdm(paths, unit="image", delay=2, disable=not quiet):
         try:
-            image = read_image(picture)
+            image = read_image(file)
         except UserError as error:
             print(f"skipped: {error}", file=sys.stderr)
             skipped += 1
             continue
         detections = predictor(image).of_labels(labels)
-        outputs.add(picture, image, detections)
+        outputs.add(file, image, detections)
         if not quiet:
-            print(_describe(picture, detections, predictor.classes.names))
+            print(_describe(file, detections, predictor.classes.names))
     return skipped
 
 

@@ -1,4 +1,4 @@
-"""Boxes drawn on a picture: a stable colour per class, legible on light and on dark."""
+"""Boxes drawn on an image: a stable colour per class, legible on light and on dark."""
 
 import colorsys
 import functools
@@ -47,7 +47,7 @@ def draw_detections(
     names: Sequence[str],
     ids: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw boxes, names and scores on a copy of a picture.
+    """Draw boxes, names and scores on a copy of an image.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.
@@ -68,7 +68,7 @@ def draw_detections(
 
 
 def draw_boxes(image: np.ndarray, detections: Detections) -> np.ndarray:
-    """Draw boxes alone on a copy of a picture.
+    """Draw boxes alone on a copy of an image.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.
@@ -91,7 +91,7 @@ def draw_annotations(
     names: Sequence[str],
     is_ignored: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw annotated boxes and their class names on a copy of a picture.
+    """Draw annotated boxes and their class names on a copy of an image.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.
@@ -120,7 +120,7 @@ def draw_annotations(
 def draw_marked(
     image: np.ndarray, boxes: np.ndarray, colour: Colour, texts: Sequence[str] = ()
 ) -> np.ndarray:
-    """Draw boxes of one colour, whatever their class, on a copy of a picture.
+    """Draw boxes of one colour, whatever their class, on a copy of an image.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.
@@ -149,7 +149,7 @@ def _reach(image: np.ndarray) -> int:
 
 
 def text_patch(text: str, size: int, ink: Colour, paper: Colour) -> np.ndarray:
-    """Text on a filled background as an RGB picture; `size` is the height of the font in px."""
+    """Text on a filled background as an RGB image; `size` is the height of the font in px."""
     return _text_patch(text, size, ink, paper).copy()
 
 
@@ -173,7 +173,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def paste(canvas: np.ndarray, patch: np.ndarray, x: int, y: int) -> None:
-    """Copy a patch into a picture with its top left corner at (x, y), moved to lie inside."""
+    """Copy a patch into an image with its top left corner at (x, y), moved to lie inside."""
     height, width = (min(p, c) for p, c in zip(patch.shape[:2], canvas.shape[:2], strict=True))
     x = max(0, min(x, canvas.shape[1] - width))
     y = max(0, min(y, canvas.shape[0] - height))
@@ -181,7 +181,7 @@ def paste(canvas: np.ndarray, patch: np.ndarray, x: int, y: int) -> None:
 
 
 def font_size(image: np.ndarray) -> int:
-    """A legible font height in px for a picture of this size, from 160x120 to 4K."""
+    """A legible font height in px for an image of this size, from 160x120 to 4K."""
     return int(np.clip(min(image.shape[:2]) / 32, 11, 64))
 
 

@@ -38,21 +38,21 @@ _EXAMPLES = """examples:
 
 Formats: tflite (LiteRT, float32), tflite-f16 (half the size), tflite-int8 (a third of it, and the
 fastest on most CPUs; needs --calibrate), onnx, openvino, saved_model. Graphs take one uint8 RGB
-picture and end at the raw heads; python -m eval.coco, detector.detect and demo.webcam run them.
+image and end at the raw heads; python -m eval.coco, detector.detect and demo.webcam run them.
 
-Each export is compared with the original, on pictures of --data, of --calibrate, or on a photo that
+Each export is compared with the original, on images of --data, of --calibrate, or on a photo that
 comes with matplotlib; and so is the mAP of both on --data or --calibrate, except of a saved_model.
 An export over its limit is refused:
   float32: heads 0.001 apart in the mean, 99 % of the detections match, mAP -0.001
   float16: 0.02, 95 %, -0.002        int8: 0.5, 25 %, -0.003
 For float16 and int8 mAP decides, where it is 0.05 or more. Detections match with IoU 0.9, the same
-class and scores within 0.02. An int8 model that loses too much is mended first, and each remedy
+class and scores within 0.02. An int8 model that loses too much is fixed first, and each remedy
 measured.
 
 exit code: 0; 1 where an export was refused; 2 on bad input
 """
-_PICTURES, _SEED = 20, 0
-_MOST_MEASURED = 1000  # pictures, unless --data asks for more
+_IMAGES, _SEED = 20, 0
+_MOST_MEASURED = 1000  # images, unless --data asks for more
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -64,15 +64,13 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=path, required=True, metavar="DIR", help="new, or the model's own folder"
     )
-    parser.add_argument("--calibrate", metavar="DATA", help="training pictures, for tflite-int8")
+    parser.add_argument("--calibrate", metavar="DATA", help="training images, for tflite-int8")
     parser.add_argument("--data", metavar="DATA", help="measure the mAP of both on it")
-    parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
+    parser.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
     parser.add_argument(
         "--with-nms", action="store_true", help="also forms with post-processing inside"
     )
-    parser.add_argument(
-        "--any-batch", action="store_true", help="graphs for any number of pictures"
-    )
+    parser.add_argument("--any-batch", action="store_true", help="graphs for any number of images")
     parser.add_argument(
         "--accept-loss", action="store_true", help="keep exports over their limit, and record that"
     )
@@ -94,10 +92,10 @@ def main(argv: list[str] | None = None) -> int:
     from detector.exporting.install import check_place
 
     check_place(args.output, spec)
-    calibration, pictures = _pictures(args, spec.model.input_size)
+    calibration, images = _images(args, spec.model.input_size)
     batch = None if args.any_batch else 1
     measured = args.data or args.calibrate, args.images
-    source = Source(args.model, network, spec, calibration, pictures, *measured, batch)
+    source = Source(args.model, network, spec, calibration, images, *measured, batch)
     exporter = Exporter(source, args.with_nms, print)
     refused = [name for name in args.to if not _export(exporter, name, args, spec)]
     if refused:
@@ -116,12 +114,12 @@ def _check(args: argparse.Namespace) -> FoundModel:
         if name not in EXPORTS:
             raise UserError(f"unknown format {name!r}; use {', '.join(EXPORTS)}")
     if "tflite-int8" in args.to and not args.calibrate:
-        raise UserError("tflite-int8 needs pictures to set its scales by; name a --calibrate DATA")
+        raise UserError("tflite-int8 needs images to set its scales by; name a --calibrate DATA")
     for data in filter(None, (args.calibrate, args.data)):
-        pictures = len(open_dataset(data, args.images))
-        if pictures > _MOST_MEASURED and not args.data:
+        images = len(open_dataset(data, args.images))
+        if images > _MOST_MEASURED and not args.data:
             raise UserError(
-                f"{data} has {pictures:,} pictures; name fewer to measure mAP on, as --data"
+                f"{data} has {images:,} images; name fewer to measure mAP on, as --data"
             )
     if args.images and not (args.calibrate or args.data):
         raise UserError("--images belongs to --data or --calibrate, which are missing")
@@ -142,22 +140,22 @@ def _intent(args: argparse.Namespace, model: FoundModel) -> str:
     )
 
 
-def _pictures(
+def _images(
     args: argparse.Namespace, input_size: int
 ) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
     """To calibrate on, and to compare on."""
     from detector.data.open import open_dataset
-    from detector.exporting.calibration import CALIBRATION_PICTURES, photo_views, sample_pictures
+    from detector.exporting.calibration import CALIBRATION_IMAGES, photo_views, sample_images
 
     calibration: Sequence[np.ndarray] = ()
     if "tflite-int8" in args.to:
         dataset = open_dataset(args.calibrate, args.images)
-        calibration = sample_pictures(dataset, input_size, CALIBRATION_PICTURES, _SEED)
-        print(f"scales are set by {len(calibration)} pictures of {dataset.name}")
+        calibration = sample_images(dataset, input_size, CALIBRATION_IMAGES, _SEED)
+        print(f"scales are set by {len(calibration)} images of {dataset.name}")
     if not (args.data or args.calibrate):
         return calibration, photo_views(input_size)
     dataset = open_dataset(args.data or args.calibrate, args.images)
-    return calibration, sample_pictures(dataset, input_size, _PICTURES, _SEED + 1)
+    return calibration, sample_images(dataset, input_size, _IMAGES, _SEED + 1)
 
 
 def _export(exporter: Exporter, name: str, args: argparse.Namespace, spec: DetectorSpec) -> bool:
@@ -192,7 +190,7 @@ def _lines(outcome: Outcome) -> list[str]:
     match = "nothing was detected" if parity.matched is None else f"{parity.matched:.1%} match"
     lines = [
         f"{outcome.format}: {outcome.operations} operations",
-        f"  on {parity.pictures} pictures: {differences}",
+        f"  on {parity.images} images: {differences}",
         f"  detections: {parity.detections} of the original; {match}",
     ]
     if parity.ap:

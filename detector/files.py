@@ -1,10 +1,12 @@
 """Writing files so that a half-written one never bears the real name."""
 
 import contextlib
+import json
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from configs.errors import UserError
 
@@ -166,3 +168,27 @@ def write_text(path: Path, text: str) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+_FORMER_KEYS = {"images": "pictures", "image": "picture"}  # of version 0.1; they go in 0.3
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write a report as JSON, atomically; what is no JSON type is written as text.
+
+    Keys that were renamed since version 0.1 stand under their former name too, for one release.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    write_text(path, json.dumps(_with_former_keys(values), indent=1, default=str))
+
+
+def _with_former_keys(values: Any) -> Any:
+    if isinstance(values, list | tuple):
+        return [_with_former_keys(one) for one in values]
+    if not isinstance(values, dict):
+        return values
+    whole = {key: _with_former_keys(value) for key, value in values.items()}
+    former = {old: whole[key] for key, old in _FORMER_KEYS.items() if key in whole}
+    return {**whole, **former}

@@ -1,6 +1,6 @@
-"""From a file to pixels: the one place where pictures are found, decoded and encoded.
+"""From a file to pixels: the one place where images are found, decoded and encoded.
 
-Every picture becomes RGB uint8 `(H, W, 3)`, upright (EXIF orientation applied), whatever it was
+Every image becomes RGB uint8 `(H, W, 3)`, upright (EXIF orientation applied), whatever it was
 stored as. Pillow decodes: its JPEG pixels equal OpenCV's, and unlike OpenCV it refuses a
 truncated file instead of filling the rest with grey.
 """
@@ -24,18 +24,18 @@ SUFFIXES = frozenset(".bmp .gif .jfif .jpe .jpeg .jpg .png .ppm .tif .tiff .webp
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read any picture as RGB.
+    """Read any image as RGB.
 
     Greyscale is repeated, transparency dropped, palettes and CMYK converted, 16 bits per channel
-    scaled to 8, and of an animation the first frame is taken. White is 65535 in a grey picture of
-    more than 8 bits, and 1.0 in one of floating point numbers, whatever the picture shows. The
+    scaled to 8, and of an animation the first frame is taken. White is 65535 in a grey image of
+    more than 8 bits, and 1.0 in one of floating point numbers, whatever the image shows. The
     content decides what the file is, not its name.
 
     Returns:
         uint8 `(H, W, 3)`, RGB, upright, the caller's own to draw on.
 
     Raises:
-        UserError: the file is missing, truncated, too large to decode safely, not a picture, or
+        UserError: the file is missing, truncated, too large to decode safely, not an image, or
             a wide grey has pixels below black or above white.
     """
     return _explained(_decode, path)
@@ -43,7 +43,7 @@ def read_image(path: Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture's file says before its pixels.
+    """What an image's file says before its pixels.
 
     Attributes:
         height: px, upright.
@@ -59,12 +59,12 @@ class Header:
 
     @property
     def is_transposed(self) -> bool:
-        """Whether the stored picture lies on its side."""
+        """Whether the stored image lies on its side."""
         return self.orientation >= 5
 
 
 def read_header(path: Path) -> Header:
-    """Size, EXIF orientation and format of a picture, without decoding it.
+    """Size, EXIF orientation and format of an image, without decoding it.
 
     Raises:
         UserError: as `read_image`, as far as the first bytes tell.
@@ -73,7 +73,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_thumbnail(path: Path, side: int) -> Image.Image:
-    """A small grey Pillow picture, upright, at least `side` px high and wide where the file is.
+    """A small grey Pillow image, upright, at least `side` px high and wide where the file is.
 
     A JPEG is decoded at a fraction of its size, which takes a fraction of the time.
 
@@ -95,11 +95,11 @@ def _explained(decode: Callable[[Path], Read], path: Path) -> Read:
     try:
         return decode(path)
     except FileNotFoundError as error:
-        raise UserError(f"no such picture: {path}") from error
+        raise UserError(f"no such image: {path}") from error
     except IsADirectoryError as error:
-        raise UserError(f"cannot read {path}: it is a folder; name the pictures in it") from error
+        raise UserError(f"cannot read {path}: it is a folder; name the images in it") from error
     except UnidentifiedImageError as error:
-        raise UserError(f"cannot read {path}: not a picture in a known format") from error
+        raise UserError(f"cannot read {path}: not an image in a known format") from error
     # On damaged files Pillow's decoders raise almost anything, struct.error and RuntimeError too.
     except Exception as error:
         raise UserError(f"cannot read {path}: {_reason(error)}") from error
@@ -118,7 +118,7 @@ def _decode_header(path: Path) -> Header:
 
 def _decode(path: Path) -> np.ndarray:
     with warnings.catch_warnings():
-        # Damaged EXIF, or 89 to 178 megapixels: Pillow warns, and reads the picture all the same.
+        # Damaged EXIF, or 89 to 178 megapixels: Pillow warns, and reads the image all the same.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         with Image.open(path) as image:
             ImageOps.exif_transpose(image, in_place=True)
@@ -145,7 +145,7 @@ def _reason(error: Exception) -> str:
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Write an RGB uint8 `(H, W, 3)` picture in the format of the file's suffix, atomically.
+    """Write an RGB uint8 `(H, W, 3)` image in the format of the file's suffix, atomically.
 
     Raises:
         UserError: the suffix names no format that can be written, or the file cannot be.
@@ -157,14 +157,14 @@ def write_image(path: Path, image: np.ndarray) -> None:
 
 
 def find_images(patterns: Iterable[str]) -> list[Path]:
-    """The pictures that file names, folders and globs stand for.
+    """The images that file names, folders and globs stand for.
 
-    A folder stands for the pictures directly in it, by suffix, sorted by name, hidden ones left
-    out; a file named outright is taken whatever its suffix. Each picture is listed once, in the
+    A folder stands for the images directly in it, by suffix, sorted by name, hidden ones left
+    out; a file named outright is taken whatever its suffix. Each image is listed once, in the
     order given.
 
     Raises:
-        UserError: a pattern matches nothing, or a folder holds no picture or cannot be read.
+        UserError: a pattern matches nothing, or a folder holds no image or cannot be read.
     """
     try:
         found = [path for pattern in patterns for path in _matches(pattern)]
@@ -176,21 +176,19 @@ def find_images(patterns: Iterable[str]) -> list[Path]:
 def _matches(pattern: str) -> list[Path]:
     path = Path(pattern)
     if path.is_dir():
-        # A Mac leaves a hidden "._name.jpg", which is no picture, beside each file it copies.
-        pictures = sorted(p for p in path.iterdir() if _is_picture(p) and p.name[0] != ".")
-        if not pictures:
-            raise UserError(
-                f"no pictures in folder {path} (looked for {' '.join(sorted(SUFFIXES))})"
-            )
-        return pictures
+        # A Mac leaves a hidden "._name.jpg", which is no image, beside each file it copies.
+        images = sorted(p for p in path.iterdir() if _is_image(p) and p.name[0] != ".")
+        if not images:
+            raise UserError(f"no images in folder {path} (looked for {' '.join(sorted(SUFFIXES))})")
+        return images
     if path.exists():
         return [path]
     matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
-    pictures = [match for match in matches if _is_picture(match)]
-    if not pictures:
-        raise UserError(f"no such picture, folder or pattern: {pattern}")
-    return pictures
+    images = [match for match in matches if _is_image(match)]
+    if not images:
+        raise UserError(f"no such image, folder or pattern: {pattern}")
+    return images
 
 
-def _is_picture(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()

@@ -1,4 +1,4 @@
-"""A picture in, detections out: the one path that training, evaluation and demo share."""
+"""An image in, detections out: the one path that training, evaluation and demo share."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Predictor:
         return predictor
 
     def __call__(self, image: np.ndarray) -> Detections:
-        """Detect in one picture.
+        """Detect in one image.
 
         Args:
             image: uint8 `(H, W, 3)`, RGB.

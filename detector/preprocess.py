@@ -1,6 +1,6 @@
-"""The one place where a picture becomes a network's input, and the way back.
+"""The one place where an image becomes a network's input, and the way back.
 
-The picture is stretched to the input size with bilinear interpolation and no antialiasing, as
+The image is stretched to the input size with bilinear interpolation and no antialiasing, as
 the official model was trained. Normalisation is the network's own first layer.
 `cv2.resize(INTER_LINEAR)` and `tf.image.resize(bilinear, antialias=False)` agree within one grey
 level; INTER_AREA or antialiasing differ by 4 to 10.
@@ -13,7 +13,7 @@ from detector.boxes import clip, scale
 
 
 def resize(image: np.ndarray, input_size: int) -> np.ndarray:
-    """Stretch a picture to the network's input.
+    """Stretch an image to the network's input.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.
@@ -31,15 +31,15 @@ def resize(image: np.ndarray, input_size: int) -> np.ndarray:
 
 
 def to_source_pixels(boxes_fraction: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Boxes in fractions of the input to pixels of the picture it was resized from.
+    """Boxes in fractions of the input to pixels of the image it was resized from.
 
     Args:
         boxes_fraction: `(N, 4)`, xyxy.
-        height: of the source picture, px.
+        height: of the source image, px.
         width: likewise.
 
     Returns:
-        float32 `(N, 4)`, inside the picture.
+        float32 `(N, 4)`, inside the image.
     """
     boxes = scale(boxes_fraction.astype(np.float32), height, width)
     return clip(boxes, height, width)

@@ -21,7 +21,7 @@ from detector.types import Detections
 
 
 class ResultsWriter:
-    """Writes the readable form picture by picture, so that an hour of video needs no memory.
+    """Writes the readable form image by image, so that an hour of video needs no memory.
 
     Use `open_results` to make one.
     """
@@ -35,7 +35,7 @@ class ResultsWriter:
     def add(
         self, file: str, height: int, width: int, detections: Detections, frame: int | None = None
     ) -> None:
-        """Append one picture, or one frame of a video (0 is the first)."""
+        """Append one image, or one frame of a video (0 is the first)."""
         entry: dict[str, Any] = {"file": file}
         if frame is not None:
             entry["frame"] = frame

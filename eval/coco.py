@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from detector.command import EXIT_OK, path, run
-from detector.files import check_folder, check_outputs, write_text
+from detector.files import check_folder, check_outputs, write_json, write_text
 from eval.eval_arguments import (
     add_scoring_arguments,
     input_files,
@@ -34,7 +34,7 @@ data set. Crowds and difficult objects count neither way. "-" stands where there
 
 JSON: {"AP": 0 ... 1, "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm",
   "ARl": likewise (-1 without such objects), "per_class": {NAME: {"AP", "AP50", "AP75", "AR100",
-  "APs", "APm", "APl", "objects", "pictures", "detections"}}, "settings": {...}}
+  "APs", "APm", "APl", "objects", "images", "detections"}}, "settings": {...}}
 
 exit code: 0; 2 on bad input
 """
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     report = evaluate(scored, args.backend)
     print("\n".join(to_lines(report, scored)))
     if args.json:
-        write_text(args.json, json.dumps(report.as_json(), indent=1))
+        write_json(args.json, report.as_json())
     if args.csv:
         write_text(args.csv, _to_csv(report))
     if args.save_detections:
@@ -102,7 +102,7 @@ def to_lines(report: Report, scored: ScoredSet) -> list[str]:
     lines += ["", f"  {'class':20}{''.join(f'{name:>8}' for name in columns)}{_COUNTS}"]
     for name, one in report.per_class.items():
         figures = "".join(f"{_shown(getattr(one, column)):>8}" for column in columns)
-        lines.append(f"  {name[:20]:20}{figures}{one.objects:9,}{one.pictures:10,}")
+        lines.append(f"  {name[:20]:20}{figures}{one.objects:9,}{one.images:10,}")
     without = [name for name, one in report.per_class.items() if not one.objects]
     if without:
         lines.append(f"  not averaged in, for want of objects: {', '.join(without)}")
@@ -110,7 +110,7 @@ def to_lines(report: Report, scored: ScoredSet) -> list[str]:
 
 
 _NOTHING = ": there is no such object here"
-_COUNTS = f"{'objects':>9}{'pictures':>10}"
+_COUNTS = f"{'objects':>9}{'images':>10}"
 
 
 def _shown(value: float) -> str:

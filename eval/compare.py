@@ -1,16 +1,15 @@
-"""Two models side by side on the same pictures, and whether they differ by more than noise."""
+"""Two models side by side on the same images, and whether they differ by more than noise."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.command import EXIT_OK, add_data_arguments, add_dry_run, make_parser, path, run
-from detector.files import check_folder, check_outputs, write_text
+from detector.files import check_folder, check_outputs, write_json
 from detector.model_arguments import model_files
 from eval.eval_arguments import data_files, in_figures
 
@@ -27,7 +26,7 @@ _EXAMPLES = """examples:
 
 A and B are models (a preset, a folder or a file) or COCO results files, which end in .json. Only
 classes that both know are compared. Differences are those of B minus A. Intervals hold 95 % of the
-differences on 1,000 sets of pictures drawn anew from DATA: where one holds zero, the difference may
+differences on 1,000 sets of images drawn anew from DATA: where one holds zero, the difference may
 be noise.
 
 JSON: {"verdict": str, "data": str, "a": {"name": str, "settings": {...}}, "b": likewise,
@@ -46,7 +45,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         parser.add_argument(name, metavar=name.upper(), help="a model or a COCO results .json")
     add_data_arguments(parser)
     parser.add_argument("--json", type=path, metavar="FILE", help="write the figures")
-    parser.add_argument("--report", type=path, metavar="DIR", help="write a page with pictures")
+    parser.add_argument("--report", type=path, metavar="DIR", help="write a page with images")
     add_dry_run(parser)
     return parser.parse_args(argv)
 
@@ -67,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     comparison = compare(a, b)
     print("\n".join(to_lines(comparison)))
     if args.json:
-        write_text(args.json, json.dumps(to_json(comparison), indent=1, default=str))
+        write_json(args.json, to_json(comparison))
         print(f"saved {args.json}")
     if args.report:
         from eval.report.comparison_report import write_comparison

@@ -83,7 +83,7 @@ def scoring_intent(args: argparse.Namespace) -> str:
 
 def in_figures(dataset: Dataset) -> str:
     """How much there is to score."""
-    return f"{len(dataset):,} pictures, {len(dataset.classes)} classes"
+    return f"{len(dataset):,} images, {len(dataset.classes)} classes"
 
 
 def _require_one(args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from detector.command import EXIT_OK, add_dry_run, make_parser, name_list, path, positive, run
-from detector.files import check_outputs, write_text
+from detector.files import check_outputs, write_json, write_text
 from detector.model_arguments import model_files
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PLOTS = (".svg", ".png")
 
-PICTURES = 20
+IMAGES = 20
 """In each turn of a contender; of a data set, so many spread over the whole of it."""
 
 _EXAMPLES = """examples:
@@ -32,11 +32,11 @@ _EXAMPLES = """examples:
   python -m eval.latency a/model.tflite b/model.tflite --data bccd:test --plot speed.svg
   python -m eval.latency coco --peer other.tflite --markdown speed.md --json speed.json
 
-Without --data the picture is a photo of 640x480 px that comes with matplotlib. A peer is any model
-with one picture as input: it is resized to and run, and what comes out is not looked at.
+Without --data the image is a photo of 640x480 px that comes with matplotlib. A peer is any model
+with one image as input: it is resized to and run, and what comes out is not looked at.
 
 JSON: {"machine": {"cpu": str, "cores": int, "memory_gb": float, "os": str, "python": str,
-  "versions": {NAME: str}}, "settings": {"rounds": int, "pictures": int, "source": str,
+  "versions": {NAME: str}}, "settings": {"rounds": int, "images": int, "source": str,
   "workers": int, "throughput_s": float}, "results": [{"model": str, "name": str, "runtime": str,
   "precision": str, "threads": int, "is_peer": bool, "input_hw": [int, int],
   "outputs": int | null, "stages_ms": {"read" | "resize" | "run" | "decode" | "nms" | "end_to_end":
@@ -52,8 +52,8 @@ exit code: 0; 2 on bad input
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser("eval.latency", "Measure speed, side by side.", _EXAMPLES)
     parser.add_argument("models", nargs="+", metavar="MODEL", help="preset, model folder or file")
-    parser.add_argument("--data", metavar="DATA", help="take its pictures, and measure mAP on it")
-    parser.add_argument("--images", type=path, metavar="DIR", help="pictures of a COCO JSON")
+    parser.add_argument("--data", metavar="DATA", help="take its images, and measure mAP on it")
+    parser.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
     parser.add_argument(
         "--peer", type=path, action="append", default=[], metavar="FILE", help=".tflite or .onnx"
     )
@@ -94,13 +94,13 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run:
         print(_intent(args, contenders))
         return EXIT_OK
-    with _pictures(args.data, args.images) as (source, pictures):
+    with _images(args.data, args.images) as (source, images):
         accuracy = _accuracies(contenders, args.data, args.images) if args.data else None
-        results = to_results(measure(contenders, pictures, args.rounds), accuracy)
-    about = describe_machine(), _settings(args.rounds, source, len(pictures)), results
+        results = to_results(measure(contenders, images, args.rounds), accuracy)
+    about = describe_machine(), _settings(args.rounds, source, len(images)), results
     print(to_markdown(*about), end="")
     if args.json:
-        write_text(args.json, to_json(*about))
+        write_json(args.json, to_json(*about))
     if args.markdown:
         write_text(args.markdown, to_markdown(*about))
     if args.plot:
@@ -175,7 +175,7 @@ def _intent(args: argparse.Namespace, contenders: Sequence[Contender]) -> str:
         return f"{intent} on one photo"
     for model, runtime in _engines(contenders):
         find_scored(model, args.data, images=args.images, runtime=runtime)
-    return f"{intent} on pictures of {args.data}, and measure mAP there"
+    return f"{intent} on images of {args.data}, and measure mAP there"
 
 
 def _engines(contenders: Sequence[Contender]) -> list[tuple[str, str | None]]:
@@ -184,16 +184,16 @@ def _engines(contenders: Sequence[Contender]) -> list[tuple[str, str | None]]:
 
 
 @contextlib.contextmanager
-def _pictures(data: str | None, images: Path | None) -> Iterator[tuple[str, list[Path]]]:
-    """What the pictures are, and a turn of them."""
+def _images(data: str | None, images: Path | None) -> Iterator[tuple[str, list[Path]]]:
+    """What the images are, and a turn of them."""
     if data:
         from detector.data.open import open_dataset
 
         dataset = open_dataset(data, images)
         if not len(dataset):
-            raise UserError(f"{data} holds no picture to measure on")
-        step = max(len(dataset) / PICTURES, 1)
-        chosen = [dataset[int(i * step)].path for i in range(min(PICTURES, len(dataset)))]
+            raise UserError(f"{data} holds no image to measure on")
+        step = max(len(dataset) / IMAGES, 1)
+        chosen = [dataset[int(i * step)].path for i in range(min(IMAGES, len(dataset)))]
         yield f"of {Path(data).name}", chosen
         return
     import cv2
@@ -204,16 +204,16 @@ def _pictures(data: str | None, images: Path | None) -> Iterator[tuple[str, list
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.jpg"
         write_image(photo, cv2.resize(sample_photo(), (640, 480)))
-        yield "one photo of 640x480 px", [photo] * PICTURES
+        yield "one photo of 640x480 px", [photo] * IMAGES
 
 
-def _settings(rounds: int, source: str, pictures: int) -> dict[str, Any]:
+def _settings(rounds: int, source: str, images: int) -> dict[str, Any]:
     from detector.hardware import usable_cores
     from eval.timing.rounds import THROUGHPUT_S
 
     return {
         "rounds": rounds,
-        "pictures": pictures,
+        "images": images,
         "source": source,
         "workers": usable_cores(),
         "throughput_s": THROUGHPUT_S,

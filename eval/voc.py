@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
 from detector.command import EXIT_OK, run
-from detector.files import check_outputs, write_text
+from detector.files import check_outputs, write_json
 from eval.eval_arguments import (
     add_scoring_arguments,
     input_files,
@@ -60,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
             "per_class": {name: one._asdict() for name, one in per_class.items()},
             "settings": {**scored.settings, "data": scored.data, "protocol": "VOC", "iou": 0.5},
         }
-        write_text(args.json, json.dumps(content, indent=1))
+        write_json(args.json, content)
         print(f"saved {args.json}")
     return EXIT_OK
 

@@ -43,10 +43,10 @@ def _seeded():
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:
-    """The folder of real pictures and weights, which the project does not ship."""
+    """The folder of real images and weights, which the project does not ship."""
     folder = os.environ.get("SSDLITE_TEST_DATA")
     if not folder or not Path(folder).is_dir():
-        pytest.skip("SSDLITE_TEST_DATA does not name the folder of real pictures and weights")
+        pytest.skip("SSDLITE_TEST_DATA does not name the folder of real images and weights")
     return Path(folder)
 
 
@@ -103,13 +103,13 @@ def detector_maker():
 
 
 class VocMaker:
-    """Writes a small VOC folder, piece by piece; pictures are of noise, 128x96, no two alike."""
+    """Writes a small VOC folder, piece by piece; images are of noise, 128x96, no two alike."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def add(self, stem: str, *objects, suffix=".jpg", seed=None, size=(128, 96), **save) -> Path:
-        """A picture and its annotation; an object is (name, xmin, ymin, xmax, ymax) in VOC's way.
+        """An image and its annotation; an object is (name, xmin, ymin, xmax, ymax) in VOC's way.
 
         Further arguments go to Pillow (`exif`, `format`).
         """
@@ -154,7 +154,7 @@ def voc(tmp_path) -> VocMaker:
 
 @pytest.fixture
 def photos(tmp_path):
-    """Writes small JPEG pictures, no two alike, each with two objects: `photos(count)`."""
+    """Writes small JPEG images, no two alike, each with two objects: `photos(count)`."""
 
     def make(count: int) -> list[Sample]:
         rng = np.random.default_rng(count)
@@ -175,7 +175,7 @@ def photos(tmp_path):
 
 @pytest.fixture(scope="session")
 def squares(tmp_path_factory) -> Path:
-    """Ten pictures of one bright square each, on dark noise; eight to learn from."""
+    """Ten images of one bright square each, on dark noise; eight to learn from."""
     root = tmp_path_factory.mktemp("squares")
     rng = np.random.default_rng(0)
     maker = VocMaker(root)

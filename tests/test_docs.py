@@ -76,7 +76,7 @@ class Collected(NamedTuple):
 
 
 def collect(files: Sequence[Path]) -> Collected:
-    """Sort out what stands in code blocks; one without any command is a picture or an output."""
+    """Sort out what stands in code blocks; one without any command is an image or an output."""
     collected = Collected([], [], {}, [])
     for place, block in blocks(files):
         if re.match("(from|import) ", block):
@@ -139,7 +139,7 @@ COMMANDS = {line.text: line for line in FOUND.commands}
 # ---- what the docs talk about
 
 
-def make_pictures(folder: Path, *names: str) -> None:
+def make_images(folder: Path, *names: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
         noise = np.random.default_rng(number).integers(0, 256, (60, 80, 3), np.uint8)
@@ -195,11 +195,11 @@ def world(tmp_path_factory, exported, voc_maker) -> Path:
         for precision in ("f16", "int8"):
             shutil.copy("exported/model.tflite", f"exported/model_{precision}.tflite")
         Path("WEIGHTS.npz").touch()
-        make_pictures(root, "photo.jpg")
-        make_pictures(root / "photos", "1.jpg", "2.jpg")
-        make_pictures(root / "more" / "deep", "3.png")
+        make_images(root, "photo.jpg")
+        make_images(root / "photos", "1.jpg", "2.jpg")
+        make_images(root / "more" / "deep", "3.png")
         for name in ("cats", "dogs"):
-            make_pictures(root / "photos_by_class" / name, *(f"{i}.jpg" for i in range(10)))
+            make_images(root / "photos_by_class" / name, *(f"{i}.jpg" for i in range(10)))
         make_video(root / "street.mp4")
         make_classifier(root / "my_classifier")
     return root

@@ -10,7 +10,7 @@ import pytest
 def test_opencv_can_show_windows():
     """opencv-python-headless, which albumentations pulls in, overwrites cv2; see the Makefile."""
     assert cv2.currentUIFramework(), (
-        "cv2 has no window support; mend it with: pip install --force-reinstall --no-deps "
+        "cv2 has no window support; fix it with: pip install --force-reinstall --no-deps "
         f"opencv-python=={importlib.metadata.version('opencv-python')}"
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from detector.command import (
     path,
     run,
 )
-from detector.files import check_outputs, write_text
+from detector.files import check_outputs, write_json, write_text
 
 if TYPE_CHECKING:
     from detector.data.dataset import Dataset
@@ -26,9 +25,9 @@ _EXAMPLES = """examples:
   python -m training.check my_data/
   python -m training.check annotations/instances_val2017.json --images val2017/
   python -m training.check my_data/ --html check.html --json check.json
-  python -m training.check my_data/ --fix my_data_mended/
+  python -m training.check my_data/ --fix my_data_fixed/
 
-All splits are checked together, as pictures that two of them share are found only so.
+All splits are checked together, as images that two of them share are found only so.
 
 JSON: {"data": str, "format": str, "verdict": str, "counts": COUNTS, "splits": {NAME: COUNTS},
   "notes": [str], "errors": int, "warnings": int, "kinds": {KIND: int},
@@ -38,7 +37,7 @@ JSON: {"data": str, "format": str, "verdict": str, "counts": COUNTS, "splits": {
               "small": share under 16 px, "positives_per_object": float | null,
               "sizes": [{"name": str, "objects": int, "unreached": int,
                          "mean_best_iou": float | null, "mean_positives": float | null}]}}
-  COUNTS: {"pictures": int, "objects": int, "negatives": int, "crowd": int, "difficult": int,
+  COUNTS: {"images": int, "objects": int, "negatives": int, "crowd": int, "difficult": int,
            "per_class": {NAME: int}}
 
 exit code: 0, perhaps with warnings; 1 if something would spoil training; 2 on bad input
@@ -52,9 +51,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--config", default="finetune", metavar="NAME|FILE", help="the model to train (finetune)"
     )
     parser.add_argument("--json", type=path, metavar="FILE", help="write figures and findings")
-    parser.add_argument("--html", type=path, metavar="FILE", help="write a report with pictures")
+    parser.add_argument("--html", type=path, metavar="FILE", help="write a report with images")
     parser.add_argument(
-        "--fix", type=path, metavar="DST", help="write a mended copy; DATA is left alone"
+        "--fix", type=path, metavar="DST", help="write a fixed copy; DATA is left alone"
     )
     return parser.parse_args(argv)
 
@@ -80,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     examination = examine(dataset, model, args.config)
     _print(to_lines(examination))
     if args.json:
-        write_text(args.json, json.dumps(to_json(examination), indent=1))
+        write_json(args.json, to_json(examination))
         print(f"saved {args.json}")
     if args.html:
         from training.doctor.check_report import to_html
@@ -88,14 +87,14 @@ def main(argv: list[str] | None = None) -> int:
         write_text(args.html, to_html(examination))
         print(f"saved {args.html}")
     if args.fix:
-        from training.doctor.fix import mend
+        from training.doctor.fix import fix
 
-        _print(mend(examination, args.fix))
+        _print(fix(examination, args.fix))
     return EXIT_OK if examination.is_clean else EXIT_CHECK_FAILED
 
 
 def _check_apart(outputs: Sequence[Path], dataset: Dataset) -> None:
-    """Show that no output is a picture or an annotation of the data set."""
+    """Show that no output is an image or an annotation of the data set."""
     if any(output.exists() for output in outputs):  # or else none can be one
         files = {file for sample in dataset for file in (sample.path, sample.source) if file}
         check_outputs(outputs, inputs={dataset.path, *files})

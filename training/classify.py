@@ -1,4 +1,4 @@
-"""Classify pictures: train a MobileNetV1 or V2, measure it, or name what pictures show."""
+"""Classify images: train a MobileNetV1 or V2, measure it, or name what images show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from detector.command import EXIT_CHECK_FAILED, EXIT_OK, run
-from detector.files import check_outputs, write_text
+from detector.files import check_outputs, write_json, write_text
 from training.classifier.classify_arguments import LEAST_SIDE, MOST_SIDE, TOP, complete, parse
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from training.classifier.classifier_run import Classifier
 
 _STRIDE = 32  # of the backbones
-_NAMED = 10  # unreadable pictures that are named one by one
+_NAMED = 10  # unreadable images that are named one by one
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _input_files(args: argparse.Namespace) -> list[Path]:
-    """What is read, and no output may overwrite; `_predict` adds the pictures."""
+    """What is read, and no output may overwrite; `_predict` adds the images."""
     from training.classifier.classifier_run import DESCRIPTION, NETWORK
 
     model, data = getattr(args, "model", None), getattr(args, "data", None)
@@ -115,7 +115,7 @@ def _open(args: argparse.Namespace) -> ClassData:
     data = open_class_data(args.data)
     _say(data.notes)
     if args.resolution is None:
-        # Twice the pictures' size: of a small picture a network of stride 32 leaves one cell.
+        # Twice the images' size: of a small image a network of stride 32 leaves one cell.
         fitting = 2 * usual_side(data.splits["train"]) // _STRIDE * _STRIDE
         args.resolution = min(max(fitting, LEAST_SIDE), MOST_SIDE)
     return data
@@ -126,31 +126,31 @@ def _intent(args: argparse.Namespace, data: ClassData) -> str:
     network = f"{args.network}, width {args.width:g}, {args.resolution} px"
     return (
         f"would train {network}, on {data.name}: {data.form}, {len(data.classes)} classes, "
-        f"{train:,} pictures, {args.epochs or '30 or more'} epochs; "
-        f"{held_out:,} pictures to measure on; output {args.output}"
+        f"{train:,} images, {args.epochs or '30 or more'} epochs; "
+        f"{held_out:,} images to measure on; output {args.output}"
     )
 
 
 def _read(args: argparse.Namespace, data: ClassData) -> tuple[Loaded, Loaded]:
     """Its two splits at the size of the network's input."""
-    from training.classifier.class_data import load_pictures
+    from training.classifier.class_data import load_images
 
-    train = load_pictures(data.splits["train"], args.resolution, "train")
-    held_out = load_pictures(data.split(None), args.resolution, data.held_out)
+    train = load_images(data.splits["train"], args.resolution, "train")
+    held_out = load_images(data.split(None), args.resolution, data.held_out)
     _name_failed([*train.failed, *held_out.failed])
     if len(set(train.labels.tolist())) < 2:
-        raise UserError(f"{data.name}: only pictures of one class can be read, and two are needed")
+        raise UserError(f"{data.name}: only images of one class can be read, and two are needed")
     _say(
         [
             f"{data.name}: {data.form}, {len(data.classes)} classes; "
-            f"train {len(train.labels):,}, {data.held_out} {len(held_out.labels):,} pictures"
+            f"train {len(train.labels):,}, {data.held_out} {len(held_out.labels):,} images"
         ]
     )
     return train, held_out
 
 
 def is_grey(images: np.ndarray) -> bool:
-    """Whether no picture, uint8 `(N, S, S, 3)`, has a colour: digits and letters, mostly."""
+    """Whether no image, uint8 `(N, S, S, 3)`, has a colour: digits and letters, mostly."""
     return bool((images == images[..., :1]).all())
 
 
@@ -158,11 +158,11 @@ def _name_failed(failed: list[str]) -> None:
     for line in failed[:_NAMED]:
         _say([f"left out: {line}"], sys.stderr)
     if failed:
-        _say([f"{len(failed)} pictures cannot be read and are left out"], sys.stderr)
+        _say([f"{len(failed)} images cannot be read and are left out"], sys.stderr)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from training.classifier.class_data import load_pictures
+    from training.classifier.class_data import load_images
     from training.classifier.class_metrics import measure
     from training.classifier.class_open import open_class_data
 
@@ -171,7 +171,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     data = open_class_data(args.data).relabelled(spec.classes)
     _say(data.notes)
     split = args.split or data.held_out
-    loaded = load_pictures(data.split(split), spec.resolution, split)
+    loaded = load_images(data.split(split), spec.resolution, split)
     _name_failed(loaded.failed)
     figures = measure(loaded.labels, classifier.probabilities(loaded.images), spec.classes)
     _report(figures, f"{split} of {data.name}", args.json)
@@ -182,26 +182,26 @@ def _predict(args: argparse.Namespace) -> int:
     from detector.images import find_images, read_image
     from detector.preprocess import resize
 
-    pictures = find_images(args.pictures)
-    check_outputs([args.json], pictures)
+    paths = find_images(args.images)
+    check_outputs([args.json], paths)
     if args.dry_run:
-        _say([f"would name {len(pictures):,} pictures with {_model_in_words(args.model)}"])
+        _say([f"would name {len(paths):,} images with {_model_in_words(args.model)}"])
         return EXIT_OK
     classifier = _open_model(args.model)
     results = []
-    for picture in pictures:
+    for path in paths:
         try:
-            image = resize(read_image(picture), classifier.spec.resolution)
+            image = resize(read_image(path), classifier.spec.resolution)
         except UserError as error:
             _say([f"skipped: {error}"], sys.stderr)
             continue
         top = _top_classes(classifier, image)
-        results.append({"file": str(picture), "top": top})
+        results.append({"file": str(path), "top": top})
         named = (f"{one['class']} {one['probability']:.3f}" for one in top)
-        _say([f"{picture}: {', '.join(named)}"])
+        _say([f"{path}: {', '.join(named)}"])
     if args.json:
         write_text(args.json, json.dumps(results, indent=1))
-    return EXIT_OK if len(results) == len(pictures) else EXIT_CHECK_FAILED
+    return EXIT_OK if len(results) == len(paths) else EXIT_CHECK_FAILED
 
 
 def _top_classes(classifier: Classifier, image: np.ndarray) -> list[dict[str, Any]]:
@@ -232,7 +232,7 @@ def _report(figures: Figures, of: str, json_file: Path | None) -> None:
 
     _say([f"\n{of}:", *to_lines(figures)])
     if json_file:
-        write_text(json_file, figures.model_dump_json(indent=1))
+        write_json(json_file, figures.model_dump(by_alias=False))
 
 
 def _say(lines: Iterable[str], file: Any = None) -> None:

@@ -12,7 +12,7 @@ _EXAMPLES = """examples:
   python -m training.convert annotations.json my_voc --images photos --to voc
   python -m training.convert my_coco:val my_yolo --to yolo
 
-DST must be new or empty; pictures are copied, SRC is never touched.
+DST must be new or empty; images are copied, SRC is never touched.
 """
 
 
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         lost = f"{len(dataset.findings)} findings in the source (python -m training.check)"
         print(f"{lost}, such as: {dataset.findings[0]}", file=sys.stderr)
     objects = sum(len(sample) for sample in dataset)
-    print(f"saved {args.target}: {len(dataset)} pictures, {objects} objects, {args.to.upper()}")
+    print(f"saved {args.target}: {len(dataset)} images, {objects} objects, {args.to.upper()}")
     return EXIT_OK
 
 

@@ -1,4 +1,4 @@
-"""What training will see: the first augmented pictures, with their boxes and matched anchors."""
+"""What training will see: the first augmented images, with their boxes and matched anchors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXAMPLES = """examples:
   python -m training.preview my_data/
   python -m training.preview voc:train --config coco_320 --count 48 --output augmented.html
 
-Of a data set with splits, train is shown. The pictures are the first of the first epoch, in the
+Of a data set with splits, train is shown. The images are the first of the first epoch, in the
 order in which training with this configuration loads them.
 """
 
@@ -42,7 +42,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help="page to write (preview.html)",
     )
     parser.add_argument(
-        "--count", type=positive(int, 1000), default=24, metavar="N", help="pictures (24)"
+        "--count", type=positive(int, 1000), default=24, metavar="N", help="images (24)"
     )
     return parser.parse_args(argv)
 
@@ -61,14 +61,14 @@ def main(argv: list[str] | None = None) -> int:
     dataset = open_dataset(args.data, args.images)
     if find_split("train", dataset.splits):
         dataset = dataset.split("train")
-    seen = list(_first_pictures(dataset, config, args.count))
+    seen = list(_first_images(dataset, config, args.count))
     write_text(args.output, to_html(dataset, config, args.config, seen))
-    print(f"saved {args.output}: {len(seen)} pictures of {dataset.name}")
+    print(f"saved {args.output}: {len(seen)} images of {dataset.name}")
     return EXIT_OK
 
 
-def _first_pictures(dataset: Dataset, config: Config, count: int) -> Iterator[Seen]:
-    """The first pictures of the first epoch, at most as many as the data set has."""
+def _first_images(dataset: Dataset, config: Config, count: int) -> Iterator[Seen]:
+    """The first images of the first epoch, at most as many as the data set has."""
     import itertools
 
     from detector.anchors import model_anchors
@@ -77,10 +77,10 @@ def _first_pictures(dataset: Dataset, config: Config, count: int) -> Iterator[Se
 
     anchors = model_anchors(config.model)
     loader = make_loader(dataset.samples, config, augment=True)
-    pictures = itertools.chain.from_iterable(
+    images = itertools.chain.from_iterable(
         seen_in(batch, anchors) for batch in loader.batches(epoch=0)
     )
-    yield from itertools.islice(pictures, min(count, len(dataset)))
+    yield from itertools.islice(images, min(count, len(dataset)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from detector.command import EXIT_OK, fraction, make_parser, path, positive, run
 
 _EXAMPLES = """examples:
-  python -m training.shapes shapes                      1,000 pictures, to train and to measure
+  python -m training.shapes shapes                      1,000 images, to train and to measure
   python -m training.shapes shapes --count 6000 --seed 1
   python -m training.shapes photos --count 500 --photo --val 0 --test 0.9
 
@@ -21,11 +21,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser("training.shapes", "Draw a data set of six forms, with boxes.", _EXAMPLES)
     add = parser.add_argument
     add("target", type=path, metavar="DST", help="folder to write")
-    add("--count", type=positive(int), default=1000, metavar="N", help="pictures (1000)")
-    add("--seed", type=_seed, default=0, metavar="N", help="of the pictures (0)")
+    add("--count", type=positive(int), default=1000, metavar="N", help="images (1000)")
+    add("--seed", type=_seed, default=0, metavar="N", help="of the images (0)")
     add("--photo", action="store_true", help="all look printed and photographed; else a mixture")
-    add("--val", type=fraction, default=0.15, metavar="SHARE", help="of the pictures (0.15)")
-    add("--test", type=fraction, default=0.15, metavar="SHARE", help="of the pictures (0.15)")
+    add("--val", type=fraction, default=0.15, metavar="SHARE", help="of the images (0.15)")
+    add("--test", type=fraction, default=0.15, metavar="SHARE", help="of the images (0.15)")
     return parser.parse_args(argv)
 
 
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     dataset = write_shapes(args.target, args.count, args.seed, args.photo, args.val, args.test)
     parts = ", ".join(f"{name} {len(rows)}" for name, rows in dataset.splits.items())
     objects = sum(len(sample) for sample in dataset)
-    print(f"saved {args.target}: {len(dataset)} pictures ({parts}), {objects} objects, VOC")
+    print(f"saved {args.target}: {len(dataset)} images ({parts}), {objects} objects, VOC")
     print("next: " + _next_command(args))
     return EXIT_OK
 

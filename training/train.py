@@ -1,4 +1,4 @@
-"""Train a detector on your own pictures."""
+"""Train a detector on your own images."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _DEFAULT_CONFIG, _DEFAULT_START = "finetune", "coco"
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("training.train", "Train a detector on your own pictures.", _EXAMPLES)
+    parser = make_parser("training.train", "Train a detector on your own images.", _EXAMPLES)
     add_data_arguments(parser, "--data")
     parser.add_argument("--output", type=path, required=True, metavar="RUN", help="a new folder")
     parser.add_argument(
@@ -63,7 +63,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--time", type=_seconds, metavar="T", help="end by then: 90s, 30m, 2h")
     parser.add_argument(
-        "--overfit", type=positive(int), metavar="N", help="learn N pictures by heart: a test"
+        "--overfit", type=positive(int), metavar="N", help="learn N images by heart: a test"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     add_dry_run(parser)
@@ -118,13 +118,13 @@ def _intent(checked: _Checked, args: argparse.Namespace) -> str:
 
     config, task, origin = checked
     steps = math.ceil(len(task.training) / config.loader.batch_size)
-    data = f"{origin.data}: {len(task.training):,} pictures, {len(task.classes)} classes"
+    data = f"{origin.data}: {len(task.training):,} images, {len(task.classes)} classes"
     work = f"{origin.epochs} epochs of {steps} steps"
     if args.resume:
         return f"would go on with the run in {args.output} on {data}, {work}"
     return (
         f"would train on {data}, {work}, from {find_start(config.model, origin.start)}; "
-        f"{len(task.validation):,} pictures to validate; output {args.output}"
+        f"{len(task.validation):,} images to validate; output {args.output}"
     )
 
 
@@ -218,7 +218,7 @@ def _checked(config: Config, origin: Origin) -> _Checked:
 
 def _say(result: Result, output: object, data: str) -> None:
     if result.failed:
-        print(f"{result.failed} pictures could not be read", file=sys.stderr)
+        print(f"{result.failed} images could not be read", file=sys.stderr)
     if result.paused:
         print(
             f"stopped by {result.paused}; the state is saved. To go on: "

@@ -1,6 +1,6 @@
 """Splits for a data set that comes without: by hash, and honest.
 
-Pictures that belong together go to one side: near-duplicates, what was augmented from one source,
+Images that belong together go to one side: near-duplicates, what was augmented from one source,
 and numbered sequences such as the frames of a video. Where that cannot be (sequences are too long
 for `val`, as in `raccoon-N.jpg`, or `train` would lack a class, as in `cat-N.jpg` beside
 `dog-N.jpg`), they are cut into runs of ten numbers.
@@ -28,15 +28,15 @@ _NUMBERED = re.compile(r"^(.*?)(\d+)$")
 
 
 def automatic_splits(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    """A `train` and a `val` split, the same for the same pictures wherever they lie.
+    """A `train` and a `val` split, the same for the same images wherever they lie.
 
     About a fifth goes to `val`: groups in the order of a hash of their names, as they fit.
 
     Args:
-        samples: at least one; their pictures are read to find those that look alike.
+        samples: at least one; their images are read to find those that look alike.
 
     Returns:
-        indices by split, ascending. `val` is empty only where a single picture is all there is.
+        indices by split, ascending. `val` is empty only where a single image is all there is.
     """
     looks = _look_alikes([sample.path for sample in samples])
     wanted = len(samples) * VAL_SHARE
@@ -65,7 +65,7 @@ def _look_alikes(paths: Sequence[Path]) -> list[list[int]]:
 def _groups(
     samples: Sequence[Sample], looks: Sequence[Sequence[int]], whole: bool
 ) -> list[tuple[str, list[int]]]:
-    """Each group's name, that of its first picture, and its members."""
+    """Each group's name, that of its first image, and its members."""
     from scipy.cluster.hierarchy import DisjointSet  # takes a third of a second
 
     paths = [sample.path for sample in samples]
@@ -78,7 +78,7 @@ def _groups(
 
 
 def _runs(paths: Sequence[Path], whole: bool) -> Iterable[list[int]]:
-    """Pictures whose names say that they are of one source."""
+    """Images whose names say that they are of one source."""
     sequences: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     sources: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, path in enumerate(paths):

@@ -18,7 +18,7 @@ from detector.data.findings import FileFindings
 from detector.data.parse import Id, as_id, flag, number
 from detector.types import Sample
 
-Picture = tuple[int, Path, int, int]  # position in the file, path, height, width
+Image = tuple[int, Path, int, int]  # position in the file, path, height, width
 
 _OURS = frozenset(
     {"image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "difficult"}
@@ -29,10 +29,10 @@ _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # as text, in the one way t
 
 @dataclass(frozen=True, eq=False)
 class CocoObjects:
-    """The objects of all pictures in flat arrays, in the order of the pictures."""
+    """The objects of all images in flat arrays, in the order of the images."""
 
     rows: np.ndarray  # position in the file's annotations
-    ends: np.ndarray  # of each picture's objects
+    ends: np.ndarray  # of each image's objects
     boxes: np.ndarray
     labels: np.ndarray
     is_crowd: np.ndarray
@@ -50,7 +50,7 @@ class CocoObjects:
     ) -> CocoObjects:
         """Take the objects that can be read; report the others."""
         annotations = file.annotations
-        # -1 for a picture that is listed, but left out.
+        # -1 for an image that is listed, but left out.
         listed = {found: -1 for one in file.images if (found := as_id(one.id)) is not None}
         index_of = listed | {image_id: index for index, image_id in enumerate(image_ids)}
         index_of, label_of = _by_either_type(index_of), _by_either_type(label_of)
@@ -131,7 +131,7 @@ def _explain(
     label_of: Collection[Id],
     findings: FileFindings,
 ) -> None:
-    """Say why an annotation is left out; nothing if its whole picture was."""
+    """Say why an annotation is left out; nothing if its whole image was."""
     element = f"annotations[{row}]" if annotation.id is None else f"annotation {annotation.id}"
     if not _is_id(annotation.image_id) or annotation.image_id not in listed:
         findings.add("dangling-id", element, f"no image has the id {annotation.image_id!r}")
@@ -159,13 +159,13 @@ class CocoSamples(Sequence[Sample]):
     def __init__(
         self,
         source: Path,
-        pictures: Mapping[Id, Picture],
+        images: Mapping[Id, Image],
         objects: CocoObjects,
         raw: Mapping[str, Any],
     ) -> None:
         self._source = source
-        self._ids = list(pictures)
-        self._pictures = list(pictures.values())
+        self._ids = list(images)
+        self._images = list(images.values())
         self._objects = objects
         self._raw = raw
 
@@ -174,7 +174,7 @@ class CocoSamples(Sequence[Sample]):
 
     def __getitem__(self, index: Any) -> Any:
         index = range(len(self))[index]
-        position, path, height, width = self._pictures[index]
+        position, path, height, width = self._images[index]
         start = self._objects.ends[index - 1] if index else 0
         mine = slice(start, self._objects.ends[index])
         objects = self._objects

@@ -1,4 +1,4 @@
-"""Which files of a folder are its pictures."""
+"""Which files of a folder are its images."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from detector.images import SUFFIXES
 
 
-def pictures_below(folder: Path) -> Iterator[Path]:
-    """The pictures in a folder and in those below it, by their suffix, in no order.
+def images_below(folder: Path) -> Iterator[Path]:
+    """The images in a folder and in those below it, by their suffix, in no order.
 
     What is hidden is none of them: `.ipynb_checkpoints/` holds copies that Jupyter makes,
     `.thumbnails/` small ones, and a Mac leaves a `._name.jpg` beside each file that it copies.

@@ -11,7 +11,7 @@ import yaml
 
 from configs.errors import UserError
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
-from detector.data.image_files import pictures_below
+from detector.data.image_files import images_below
 from detector.data.read_coco import read_coco
 from detector.data.read_voc import read_voc, voc_folders
 from detector.data.read_yolo import label_file, read_yolo_folder, read_yolo_yaml
@@ -32,11 +32,11 @@ def open_dataset(
     classes: Sequence[str] | None = None,
     details: bool = False,
 ) -> Dataset:
-    """Recognise and read a data set; no picture is decoded.
+    """Recognise and read a data set; no image is decoded.
 
     Args:
         data: a file or a folder as docs/data.md lists them, perhaps with `:SPLIT`.
-        images: the folder of the pictures of a COCO JSON, where it is not found by itself.
+        images: the folder of the images of a COCO JSON, where it is not found by itself.
         classes: class names in the order of their labels, for VOC; by default all that occur.
         details: keep everything that the annotations say, for writing it elsewhere.
 
@@ -159,7 +159,7 @@ def _open_folder(path: Path, how: _How) -> Dataset:
 
 
 def _jsons(folder: Path) -> list[Path]:
-    """The COCO JSONs of a folder: in `annotations`, or directly in it beside the pictures."""
+    """The COCO JSONs of a folder: in `annotations`, or directly in it beside the images."""
     for place in (folder / "annotations", folder):
         found = sorted(p for p in place.glob("*.json") if p.name[0] != ".")
         named = [p for p in found if p.name.startswith("instances_") or "coco" in p.name.lower()]
@@ -185,9 +185,9 @@ def _yolo_yaml(folder: Path) -> Path | None:
 
 
 def _yolo_images(folder: Path) -> Path | None:
-    """Where the pictures of a YOLO folder are: in `images`, or beside their text files."""
+    """Where the images of a YOLO folder are: in `images`, or beside their text files."""
     for place in (folder / "images", folder):
-        if place.is_dir() and any(label_file(one).is_file() for one in pictures_below(place)):
+        if place.is_dir() and any(label_file(one).is_file() for one in images_below(place)):
             return place
     return None
 

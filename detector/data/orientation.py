@@ -1,4 +1,4 @@
-"""Annotations brought into the frame of the upright picture, which is the only one we know."""
+"""Annotations brought into the frame of the upright image, which is the only one we know."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from detector.types import Sample
 
 
 def settle(sample: Sample, header: Header) -> tuple[Sample, list[Finding]]:
-    """Bring a sample into the frame of its picture.
+    """Bring a sample into the frame of its image.
 
-    The picture's own size counts. Where the annotation's size is that of the picture as stored,
+    The image's own size counts. Where the annotation's size is that of the image as stored,
     lying on its side, the boxes were drawn on it so, and are turned with it.
 
     Args:
         sample: with the size that its annotation claims, (0, 0) if it claims none.
-        header: of its picture.
+        header: of its image.
 
     Returns:
-        the sample with the picture's size, and what was found on the way.
+        the sample with the image's size, and what was found on the way.
     """
     claimed, upright = (sample.height, sample.width), (header.height, header.width)
     if claimed == upright:
@@ -42,15 +42,15 @@ def settle(sample: Sample, header: Header) -> tuple[Sample, list[Finding]]:
     settled = replace(sample, height=header.height, width=header.width)
     if claimed == (0, 0):
         return settled, _ambiguous(settled, header)
-    message = f"the annotation says {_size(claimed)}, the picture has {_size(upright)}"
+    message = f"the annotation says {_size(claimed)}, the image has {_size(upright)}"
     return settled, [_finding("size-mismatch", sample, message)]
 
 
 def settle_on_disk(sample: Sample) -> tuple[Sample, list[Finding]]:
-    """`settle` with the header of the sample's picture.
+    """`settle` with the header of the sample's image.
 
     Raises:
-        UserError: the picture cannot be read.
+        UserError: the image cannot be read.
     """
     return settle(sample, read_header(sample.path))
 
@@ -62,7 +62,7 @@ def read_sample(sample: Sample) -> tuple[np.ndarray, Sample]:
         uint8 `(H, W, 3)`, RGB, upright; and the sample, H px high and W px wide.
 
     Raises:
-        UserError: the picture cannot be read.
+        UserError: the image cannot be read.
     """
     image = read_image(sample.path)
     if image.shape[:2] != (sample.height, sample.width):
@@ -71,16 +71,16 @@ def read_sample(sample: Sample) -> tuple[np.ndarray, Sample]:
 
 
 def turn_boxes(boxes: np.ndarray, orientation: int, height: int, width: int) -> np.ndarray:
-    """Boxes on a picture as stored to boxes on the same picture turned upright.
+    """Boxes on an image as stored to boxes on the same image turned upright.
 
     Args:
-        boxes: float32 `(N, 4)`, xyxy in pixels of the stored picture.
+        boxes: float32 `(N, 4)`, xyxy in pixels of the stored image.
         orientation: EXIF's, 1 ... 8.
-        height: of the stored picture, px.
+        height: of the stored image, px.
         width: likewise.
 
     Returns:
-        float32 `(N, 4)`, xyxy in pixels of the upright picture.
+        float32 `(N, 4)`, xyxy in pixels of the upright image.
 
     Source:
         Exif 2.32, tag 0x0112: which side of the scene row 0 and column 0 are.

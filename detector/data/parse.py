@@ -32,6 +32,6 @@ def as_id(value: Any) -> Id | None:
 
 
 def side(value: Any) -> int:
-    """A picture's height or width in px; 0 if the text says none."""
+    """An image's height or width in px; 0 if the text says none."""
     parsed = number(value)
     return round(parsed) if parsed is not None and 0 < parsed < 1e9 else 0

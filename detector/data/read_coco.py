@@ -16,7 +16,7 @@ import msgspec
 from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.coco_file import CocoCategory, CocoImage, decode, read_bytes
-from detector.data.coco_objects import CocoObjects, CocoSamples, Picture
+from detector.data.coco_objects import CocoObjects, CocoSamples, Image
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings
 from detector.data.parse import Id, as_id, side
@@ -32,22 +32,22 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
             of time and memory.
 
     Raises:
-        UserError: the file is not such a JSON, or none of its pictures is found or has an id.
+        UserError: the file is not such a JSON, or none of its images is found or has an id.
     """
     data = read_bytes(path)
     file = decode(path, data)
     if not file.images:
         raise UserError(f"{path}: lists no images")
     findings = FileFindings(path)
-    pictures = _pictures(file.images, _find_images(path, images, file.images), findings)
-    if not pictures:
+    usable = _images(file.images, _find_images(path, images, file.images), findings)
+    if not usable:
         first = findings.found[0]
         why = f"{first.element}: {first.message}"
         raise UserError(f"{path}: none of its {len(file.images)} images can be used, such as {why}")
     label_of, classes = _classes(path, file.categories, findings)
     raw = msgspec.json.decode(data) if details else {}
-    objects = CocoObjects.collect(file, list(pictures), label_of, findings)
-    samples = CocoSamples(path, pictures, objects, raw)
+    objects = CocoObjects.collect(file, list(usable), label_of, findings)
+    samples = CocoSamples(path, usable, objects, raw)
     about = {key: value for key, value in raw.items() if key not in ("images", "annotations")}
     return Dataset(path.stem, path, classes, samples, {}, tuple(findings.found), (), about)
 
@@ -65,7 +65,7 @@ def _find_images(path: Path, given: Path | None, entries: Sequence[CocoImage]) -
     if not max(hits):
         looked = "" if given else " near it; name their folder with --images"
         first = f" (such as {names[0]})" if names else ""
-        raise UserError(f"{path}: its pictures{first} are not in {given or 'a folder'}{looked}")
+        raise UserError(f"{path}: its images{first} are not in {given or 'a folder'}{looked}")
     return folders[hits.index(max(hits))]
 
 
@@ -80,11 +80,9 @@ def _native(name: str) -> str:
     return name if os.sep == "\\" else name.replace("\\", "/")
 
 
-def _pictures(
-    entries: Sequence[CocoImage], folder: Path, findings: FileFindings
-) -> dict[Id, Picture]:
-    """Position, path, height and width by image id, of the pictures that are there."""
-    found: dict[Id, Picture] = {}
+def _images(entries: Sequence[CocoImage], folder: Path, findings: FileFindings) -> dict[Id, Image]:
+    """Position, path, height and width by image id, of the images that are there."""
+    found: dict[Id, Image] = {}
     present = _Present()
     for position, entry in enumerate(entries):
         image_id, name = as_id(entry.id), entry.file_name

@@ -20,18 +20,18 @@ from detector.types import Sample
 
 _ANNOTATIONS = ("annotations", "annots", "annotation", "xmls", "xml", "labels")
 _OF_CLASS = re.compile(r"(.*\S)\s+-?[01]")  # "2007_000027 -1" in the list of one class
-_PICTURES = ("jpegimages", "images", "image", "imgs", "img", "pictures", "photos")
+_IMAGES = ("jpegimages", "images", "image", "imgs", "img", "pictures", "photos")
 
 
 def voc_folders(root: Path) -> tuple[Path, Path] | None:
-    """The folder of annotations and the folder of pictures, None if `root` holds no VOC data."""
+    """The folder of annotations and the folder of images, None if `root` holds no VOC data."""
     folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
     candidates = [folders[name] for name in _ANNOTATIONS if name in folders]
     candidates += [folder / "xmls" for folder in candidates if (folder / "xmls").is_dir()]
-    pictures = next((folders[name] for name in _PICTURES if name in folders), None)
-    for place in (*candidates, *filter(None, [pictures]), root):
+    images = next((folders[name] for name in _IMAGES if name in folders), None)
+    for place in (*candidates, *filter(None, [images]), root):
         if any(_xml_files(place)):
-            return place, pictures or (root if place.parent == root else place)
+            return place, images or (root if place.parent == root else place)
     return None
 
 
@@ -39,24 +39,24 @@ def read_voc(root: Path, classes: Sequence[str] | None = None) -> Dataset:
     """Read a folder of VOC annotations.
 
     Args:
-        root: the folder that holds both annotations and pictures.
+        root: the folder that holds both annotations and images.
         classes: names in the order of their labels; by default all that occur, sorted.
 
     Raises:
-        UserError: there is no annotation, or none with a picture, or no class.
+        UserError: there is no annotation, or none with an image, or no class.
     """
     found = voc_folders(root)
     if found is None:
         raise UserError(f"{root}: no VOC annotations (XML files) found")
-    annotations, pictures = found[0], _by_stem(found[1])
+    annotations, images = found[0], _by_stem(found[1])
     findings: list[Finding] = []
     read = list(_read_all(sorted(_xml_files(annotations)), findings))
-    pairs = list(_pair(read, pictures, findings))
+    pairs = list(_pair(read, images, findings))
     if not pairs:
-        raise UserError(f"{root}: none of its {len(read)} annotations has a picture in {found[1]}")
-    _report_bare(annotations, pictures, findings)
+        raise UserError(f"{root}: none of its {len(read)} annotations has an image in {found[1]}")
+    _report_bare(annotations, images, findings)
     class_map = ClassMap(tuple(classes or _names_in(root, read)))
-    samples = [_sample(one, picture, class_map, findings) for one, picture in pairs]
+    samples = [_sample(one, image, class_map, findings) for one, image in pairs]
     splits = _image_sets(root, samples, findings)
     return Dataset(root.name, root, class_map, samples, splits, tuple(findings))
 
@@ -88,30 +88,30 @@ def _read_all(paths: Sequence[Path], findings: list[Finding]) -> Iterator[VocAnn
 
 
 def _pair(
-    read: Sequence[VocAnnotation], pictures: Mapping[str, list[Path]], findings: list[Finding]
+    read: Sequence[VocAnnotation], images: Mapping[str, list[Path]], findings: list[Finding]
 ) -> Iterator[tuple[VocAnnotation, Path]]:
-    """Annotations with their pictures: by the file's own name, else by what it says."""
+    """Annotations with their images: by the file's own name, else by what it says."""
     for one in read:
         report = FileFindings(one.path)
         said = Path(one.filename.replace("\\", "/")).name
-        of_name = pictures.get(one.path.stem) or []
+        of_name = images.get(one.path.stem) or []
         exact = [path for path in of_name if path.name == said]
-        elsewhere = [path for path in pictures.get(Path(said).stem, []) if path.name == said]
-        picture = next(iter(exact or of_name or elsewhere), None)
-        if picture is None:
-            report.add("missing-picture", "", f"no picture is named {one.path.stem} or {said!r}")
+        elsewhere = [path for path in images.get(Path(said).stem, []) if path.name == said]
+        image = next(iter(exact or of_name or elsewhere), None)
+        if image is None:
+            report.add("missing-picture", "", f"no image is named {one.path.stem} or {said!r}")
         else:
-            if said and said != picture.name:
-                report.add("filename-mismatch", "filename", f"says {said}, it is {picture.name}")
-            yield one, picture
+            if said and said != image.name:
+                report.add("filename-mismatch", "filename", f"says {said}, it is {image.name}")
+            yield one, image
         findings += report.found
 
 
 def _report_bare(
-    annotations: Path, pictures: Mapping[str, list[Path]], findings: list[Finding]
+    annotations: Path, images: Mapping[str, list[Path]], findings: list[Finding]
 ) -> None:
     annotated = {path.stem for path in _xml_files(annotations)}
-    for stem, paths in pictures.items():
+    for stem, paths in images.items():
         if stem not in annotated:
             report = FileFindings(paths[0])
             report.add("missing-annotation", "", f"there is no {stem}.xml")
@@ -126,14 +126,14 @@ def _names_in(root: Path, read: Sequence[VocAnnotation]) -> list[str]:
 
 
 def _sample(
-    annotation: VocAnnotation, picture: Path, classes: ClassMap, findings: list[Finding]
+    annotation: VocAnnotation, image: Path, classes: ClassMap, findings: list[Finding]
 ) -> Sample:
     report = FileFindings(annotation.path)
     objects = [one for one in annotation.objects if _is_known(one, classes, report)]
     boxes = [one.box for one in objects]
     sample = Sample(
         annotation.path.stem,
-        picture,
+        image,
         annotation.height,
         annotation.width,
         np.array(boxes, np.float32).reshape(-1, 4),
@@ -148,7 +148,7 @@ def _sample(
     try:
         sample, settled = settle_on_disk(sample)
         report.found += settled
-    except UserError:  # the doctor decodes pictures and reports it; training replaces it
+    except UserError:  # the doctor decodes images and reports it; training replaces it
         pass
     findings += report.found
     return sample
@@ -182,11 +182,11 @@ def _image_sets(
         findings += report.found
         splits[path.stem] = np.array([index_of[s] for s in stems if s in index_of], int)
     everything = len(splits) == 1 and len(next(iter(splits.values()))) == len(samples)
-    return {} if everything else splits  # one list of all pictures splits nothing
+    return {} if everything else splits  # one list of all images splits nothing
 
 
 def _is_of_class(lines: Sequence[str], known: Collection[str]) -> bool:
-    """Whether a list says where a class occurs; "photo 1" may do so, or be a picture's name."""
+    """Whether a list says where a class occurs; "photo 1" may do so, or be an image's name."""
 
     def is_mark(line: str) -> bool:
         found = None if line in known else _OF_CLASS.fullmatch(line)

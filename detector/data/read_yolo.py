@@ -1,7 +1,7 @@
 """YOLO's text files: per object a class index and cx, cy, width, height in fractions.
 
 A line with more numbers is an outline, whose bounds are the box. `data.yaml` names the classes and
-the folders; `images` in a picture's path becomes `labels` in that of its text file.
+the folders; `images` in an image's path becomes `labels` in that of its text file.
 Source: docs.ultralytics.com, "Object Detection Datasets Overview".
 """
 
@@ -21,7 +21,7 @@ from detector.boxes import cxcywh_to_xyxy, scale
 from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, join
 from detector.data.findings import KINDS, FileFindings, Finding
-from detector.data.image_files import pictures_below
+from detector.data.image_files import images_below
 from detector.data.parse import number
 from detector.images import Header, read_header
 from detector.types import Sample
@@ -39,7 +39,7 @@ def read_yolo_yaml(path: Path, values: Mapping[str, Any]) -> Dataset:
         values: its content.
 
     Raises:
-        UserError: it names no classes, no folder, or a folder without pictures.
+        UserError: it names no classes, no folder, or a folder without images.
     """
     classes = ClassMap(_class_names(path, values.get("names")))
     parts = {part: values[part] for part in _PARTS if values.get(part)}
@@ -58,43 +58,43 @@ def read_yolo_yaml(path: Path, values: Mapping[str, Any]) -> Dataset:
 
 
 def read_yolo_folder(root: Path, images: Path) -> Dataset:
-    """Read a folder of pictures with labels, without a `data.yaml`.
+    """Read a folder of images with labels, without a `data.yaml`.
 
     Class names come from a `classes.txt`; without it they are `class_0`, `class_1`, ... Where all
-    pictures lie in folders such as `images/train` and `images/val`, those are the splits.
+    images lie in folders such as `images/train` and `images/val`, those are the splits.
 
     Raises:
-        UserError: there are no pictures, or a file cannot be read.
+        UserError: there are no images, or a file cannot be read.
     """
-    pictures = _in_folder(images)
+    paths = _in_folder(images)
     lists = (root / "classes.txt", root / "labels" / "classes.txt", images / "classes.txt")
     listed = next((path for path in lists if path.is_file()), None)
     if listed:
         names = [line.strip() for line in _text(listed).splitlines() if line.strip()]
-        return _in_parts(images, root, pictures, ClassMap(_class_names(listed, names)))
-    highest = max((_highest_index(label_file(picture)) for picture in pictures), default=0)
+        return _in_parts(images, root, paths, ClassMap(_class_names(listed, names)))
+    highest = max((_highest_index(label_file(path)) for path in paths), default=0)
     classes = ClassMap(tuple(f"class_{index}" for index in range(highest + 1)))
     note = f"{root} has no data.yaml or classes.txt: classes are called class_0, class_1, ..."
-    return replace(_in_parts(images, root, pictures, classes), notes=(note,))
+    return replace(_in_parts(images, root, paths, classes), notes=(note,))
 
 
-def _in_parts(images: Path, root: Path, pictures: Sequence[Path], classes: ClassMap) -> Dataset:
+def _in_parts(images: Path, root: Path, paths: Sequence[Path], classes: ClassMap) -> Dataset:
     """The data set with the folders in `images` as its splits, if they bear such names."""
-    dataset = _read(root.name, root, pictures, classes)
+    dataset = _read(root.name, root, paths, classes)
     splits: dict[str, list[int]] = defaultdict(list)
     for index, sample in enumerate(dataset):
         folder, *below = sample.path.relative_to(images).parts
         if not below or _YEAR.sub("", folder.lower()) not in SPLIT_FOLDERS:
             return dataset
         splits[folder].append(index)
-    if len(splits) == 1:  # one part of all pictures splits nothing
+    if len(splits) == 1:  # one part of all images splits nothing
         return dataset
     return replace(dataset, splits={name: np.array(rows) for name, rows in splits.items()})
 
 
-def label_file(picture: Path) -> Path:
-    """The text file that belongs to a picture: in `labels` for `images`, else beside it."""
-    parts = list(picture.parts)
+def label_file(image: Path) -> Path:
+    """The text file that belongs to an image: in `labels` for `images`, else beside it."""
+    parts = list(image.parts)
     folders = [index for index, part in enumerate(parts[:-1]) if part.lower() == "images"]
     if folders:
         parts[folders[-1]] = "labels"
@@ -114,53 +114,53 @@ def _class_names(path: Path, names: Any) -> tuple[str, ...]:
 
 
 def _listed(path: Path, base: Path, where: Any) -> list[Path]:
-    """The pictures that an entry of `data.yaml` stands for."""
+    """The images that an entry of `data.yaml` stands for."""
     places = where if isinstance(where, list) else [where]
-    pictures: list[Path] = []
+    images: list[Path] = []
     for place in map(str, places):
         # Some tools write paths as seen from a folder beside the file: ../train/images.
         tries = (base / place, path.parent / place, path.parent / place.removeprefix("../"))
         found = next((candidate for candidate in tries if candidate.exists()), None)
         if found is None:
-            raise UserError(f"{path}: there is no {tries[0].absolute()}; mend the path in it")
-        pictures += _in_folder(found) if found.is_dir() else _in_list(found)
-    return pictures
+            raise UserError(f"{path}: there is no {tries[0].absolute()}; fix the path in it")
+        images += _in_folder(found) if found.is_dir() else _in_list(found)
+    return images
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    found = sorted(pictures_below(folder))
+    found = sorted(images_below(folder))
     if not found:
-        raise UserError(f"no pictures in folder {folder}")
+        raise UserError(f"no images in folder {folder}")
     return found
 
 
 def _in_list(path: Path) -> list[Path]:
     lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
     if not lines:
-        raise UserError(f"{path}: lists no pictures")
+        raise UserError(f"{path}: lists no images")
     return [path.parent / line for line in lines]
 
 
-def _read(name: str, source: Path, pictures: Sequence[Path], classes: ClassMap) -> Dataset:
+def _read(name: str, source: Path, images: Sequence[Path], classes: ClassMap) -> Dataset:
     findings: list[Finding] = []
     samples = []
-    for picture in pictures:
-        sample, found = _sample(picture, classes)
+    for image in images:
+        sample, found = _sample(image, classes)
         samples += [sample] if sample else []
         findings += found
     if not samples:
-        raise UserError(f"{source}: none of the {len(pictures)} pictures of {name} can be read")
+        raise UserError(f"{source}: none of the {len(images)} images of {name} can be read")
     return Dataset(name, source, classes, samples, {}, tuple(findings))
 
 
-def _sample(picture: Path, classes: ClassMap) -> tuple[Sample | None, list[Finding]]:
-    labels = label_file(picture)
+def _sample(image: Path, classes: ClassMap) -> tuple[Sample | None, list[Finding]]:
+    labels = label_file(image)
     report = FileFindings(labels)
     try:
-        header = read_header(picture)  # fractions mean nothing without the size
+        header = read_header(image)  # fractions mean nothing without the size
     except UserError as error:
-        kind = "unreadable-picture" if picture.exists() else "missing-picture"
-        return None, [Finding(KINDS[kind], picture, "", str(error))]
+        kind = "unreadable-picture" if image.exists() else "missing-picture"
+        return None, [Finding(KINDS[kind], image, "", str(error))]
     rows: list[_Row] = []
     if labels.is_file():
         try:
@@ -171,10 +171,10 @@ def _sample(picture: Path, classes: ClassMap) -> tuple[Sample | None, list[Findi
         parsed = (_row(f"line {i}", line, len(classes), report) for i, line in enumerate(lines, 1))
         rows = [row for row in parsed if row]
     else:
-        bare = FileFindings(picture)
+        bare = FileFindings(image)
         bare.add("missing-label-file", "", f"there is no {labels}")
         report.found += bare.found
-    return _of_rows(picture, header, labels if labels.is_file() else None, rows), report.found
+    return _of_rows(image, header, labels if labels.is_file() else None, rows), report.found
 
 
 @dataclass(frozen=True)
@@ -211,14 +211,14 @@ def _row(element: str, line: str, num_classes: int, report: FileFindings) -> _Ro
     return _Row(element, int(index), (*middle, *size), tuple(edges))
 
 
-def _of_rows(picture: Path, header: Header, source: Path | None, rows: Sequence[_Row]) -> Sample:
+def _of_rows(image: Path, header: Header, source: Path | None, rows: Sequence[_Row]) -> Sample:
     height, width = header.height, header.width
     fractions = np.array([row.cxcywh for row in rows], np.float64).reshape(-1, 4)
     outlines = [(np.reshape(row.outline, (-1, 2)) * (width, height)).ravel() for row in rows]
     nobody = np.zeros(len(rows), bool)
     return Sample(
-        picture.stem,
-        picture,
+        image.stem,
+        image,
         height,
         width,
         scale(cxcywh_to_xyxy(fractions), height, width).astype(np.float32),

@@ -1,6 +1,6 @@
-"""Pictures that look alike, by perceptual hash.
+"""Images that look alike, by perceptual hash.
 
-The hash is pHash: 64 bits, the signs of the low frequencies of the picture's cosine transform
+The hash is pHash: 64 bits, the signs of the low frequencies of the image's cosine transform
 (the ImageHash library). Copies that were resized, recompressed or brightened differ in few bits.
 """
 
@@ -15,16 +15,16 @@ import numpy as np
 from configs.errors import UserError
 
 NEAR = 6
-"""Bits of 64 that two pictures may differ in and still count as one."""
+"""Bits of 64 that two images may differ in and still count as one."""
 
-_CHUNK = 128  # rows compared with all others at once: 120 MB for 118,000 pictures
+_CHUNK = 128  # rows compared with all others at once: 120 MB for 118,000 images
 
 
 def fingerprints(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """The perceptual hash of each picture.
+    """The perceptual hash of each image.
 
     Returns:
-        uint64 `(N,)`, 0 where a picture cannot be read; and bool `(N,)`, whether it could be.
+        uint64 `(N,)`, 0 where an image cannot be read; and bool `(N,)`, whether it could be.
     """
     from tqdm import tqdm
 
@@ -33,8 +33,8 @@ def fingerprints(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
             tqdm(
                 pool.map(_fingerprint, paths),
                 total=len(paths),
-                desc="comparing pictures",
-                unit="picture",
+                desc="comparing images",
+                unit="image",
                 delay=2,
             )
         )

@@ -17,14 +17,14 @@ _ROUNDING = 1.0  # px; a box may reach this far outside without a word
 
 @dataclass(frozen=True, eq=False)
 class BoxFaults:
-    """What is wrong with each box of a picture, bool `(N,)` each.
+    """What is wrong with each box of an image, bool `(N,)` each.
 
     The first three exclude each other, and make a box unusable.
 
     Attributes:
         inverted: x2 < x1 or y2 < y1.
         zero_area: a side of at most `MIN_SIDE`.
-        outside: at most `MIN_SIDE` of a side lies in the picture.
+        outside: at most `MIN_SIDE` of a side lies in the image.
         clipped: usable, but reaches out by more than rounding.
     """
 
@@ -44,7 +44,7 @@ def box_faults(boxes: np.ndarray, height: int, width: int) -> BoxFaults:
 
     Args:
         boxes: `(N, 4)`, xyxy in pixels, as annotated.
-        height: of the picture, px.
+        height: of the image, px.
         width: likewise.
     """
     inside = clip(boxes, height, width)
@@ -57,7 +57,7 @@ def box_faults(boxes: np.ndarray, height: int, width: int) -> BoxFaults:
 
 
 def usable(sample: Sample) -> Sample:
-    """A sample with the objects that can be trained on, clipped to the picture."""
+    """A sample with the objects that can be trained on, clipped to the image."""
     faults = box_faults(sample.boxes, sample.height, sample.width)
     kept = sample.objects(~faults.unusable)
     return replace(kept, boxes=clip(kept.boxes, sample.height, sample.width))

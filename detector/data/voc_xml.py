@@ -60,8 +60,8 @@ class VocAnnotation:
 
     Attributes:
         path: the file.
-        filename: of the picture, as the file says; "" if it does not.
-        height: of the picture, as the file says; 0 if it does not.
+        filename: of the image, as the file says; "" if it does not.
+        height: of the image, as the file says; 0 if it does not.
         width: likewise.
         objects: those that could be read.
         about: every other element of the file.

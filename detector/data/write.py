@@ -1,4 +1,4 @@
-"""A data set written anew: its pictures copied, its annotations in another form."""
+"""A data set written anew: its images copied, its annotations in another form."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from detector.types import Sample
 Form = Literal["coco", "voc", "yolo"]
 
 _WRITERS = {"coco": write_coco, "voc": write_voc, "yolo": write_yolo}
-_PICTURES = {"coco": "images", "voc": "JPEGImages", "yolo": "images"}
+_IMAGES = {"coco": "images", "voc": "JPEGImages", "yolo": "images"}
 
 
 def write_dataset(dataset: Dataset, folder: Path, form: Form) -> list[str]:
     """Write a data set into a new folder; it appears whole or not at all.
 
-    Pictures are copied byte by byte. Pictures of one name get their folder's name in front.
+    Images are copied byte by byte. Images of one name get their folder's name in front.
 
     Args:
         dataset: opened with `details=True`, or what the form could hold is lost.
@@ -37,7 +37,7 @@ def write_dataset(dataset: Dataset, folder: Path, form: Form) -> list[str]:
         what the form cannot hold, a line each.
 
     Raises:
-        UserError: the folder holds something or cannot be written to, or a picture cannot be read.
+        UserError: the folder holds something or cannot be written to, or an image cannot be read.
     """
     check_new_folder(folder)
     try:
@@ -45,7 +45,7 @@ def write_dataset(dataset: Dataset, folder: Path, form: Form) -> list[str]:
             dir=_existing(folder.absolute().parent), prefix=".part."
         ) as made:
             work = Path(made) / "dataset"
-            samples = _copy_pictures(dataset, work / _PICTURES[form])
+            samples = _copy_images(dataset, work / _IMAGES[form])
             splits, about_splits = _splits_for(dataset, form)
             notes = about_splits + _WRITERS[form](work, dataset, samples, splits)
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -72,14 +72,14 @@ def _existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def _copy_pictures(dataset: Dataset, folder: Path) -> list[Sample]:
-    """Copy the pictures; the samples with their new paths, in the frame of their pictures."""
+def _copy_images(dataset: Dataset, folder: Path) -> list[Sample]:
+    """Copy the images; the samples with their new paths, in the frame of their images."""
     from tqdm import tqdm
 
     folder.mkdir(parents=True)
     samples = []
     taken: set[str] = set()
-    for sample in tqdm(dataset, desc="copying pictures", unit="picture", delay=2):
+    for sample in tqdm(dataset, desc="copying images", unit="image", delay=2):
         target = folder / _free_name(sample.path, taken)
         settled, _ = settle_on_disk(sample)
         shutil.copyfile(sample.path, target)
@@ -88,7 +88,7 @@ def _copy_pictures(dataset: Dataset, folder: Path) -> list[Sample]:
 
 
 def _free_name(path: Path, taken: set[str]) -> str:
-    """A name whose stem is not taken: VOC and YOLO tell pictures apart by it."""
+    """A name whose stem is not taken: VOC and YOLO tell images apart by it."""
     stem, number = path.stem, 1
     if stem.casefold() in taken:
         stem = f"{path.parent.name}_{path.stem}"

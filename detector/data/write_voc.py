@@ -1,4 +1,4 @@
-"""A data set as VOC: one XML per picture, and a list per split."""
+"""A data set as VOC: one XML per image, and a list per split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data set as YOLO's text files, with `data.yaml` and a list of pictures per split."""
+"""A data set as YOLO's text files, with `data.yaml` and a list of images per split."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from detector.types import Sample
 def write_yolo(
     folder: Path, dataset: Dataset, samples: Sequence[Sample], splits: Mapping[str, Sequence[int]]
 ) -> list[str]:
-    """Write `labels/*.txt`, `data.yaml` and one list of pictures per split.
+    """Write `labels/*.txt`, `data.yaml` and one list of images per split.
 
     Returns:
         what YOLO cannot hold, to be told to the user.
@@ -34,8 +34,8 @@ def write_yolo(
     }
     for part, split in parts.items():
         # Ultralytics takes a line as seen from the list's folder only where it begins with "./".
-        pictures = (f"./images/{samples[index].path.name}\n" for index in splits[split])
-        write_text(folder / f"{part}.txt", "".join(pictures))
+        images = (f"./images/{samples[index].path.name}\n" for index in splits[split])
+        write_text(folder / f"{part}.txt", "".join(images))
     named = {part: f"{part}.txt" for part in parts} or {"train": "images", "val": "images"}
     content = {**named, "names": dict(enumerate(dataset.classes.names))}
     write_text(folder / "data.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

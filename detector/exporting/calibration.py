@@ -1,4 +1,4 @@
-"""Pictures to set scales by, and to compare networks on."""
+"""Images to set scales by, and to compare networks on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from detector.data.orientation import read_sample
 from detector.photo import sample_photo
 from detector.preprocess import resize
 
-CALIBRATION_PICTURES = 150
+CALIBRATION_IMAGES = 150
 """To set scales by."""
 
 
 def photo_views(input_size: int) -> list[np.ndarray]:
-    """Views of a photo that every installation has, where there are no other pictures.
+    """Views of a photo that every installation has, where there are no other images.
 
     Returns:
         six, uint8 `(S, S, 3)`, RGB.
@@ -25,11 +25,11 @@ def photo_views(input_size: int) -> list[np.ndarray]:
     return [resize(view, input_size) for view in views]
 
 
-def sample_pictures(dataset: Dataset, input_size: int, count: int, seed: int) -> list[np.ndarray]:
-    """Pictures of a data set as the network sees them, chosen by chance.
+def sample_images(dataset: Dataset, input_size: int, count: int, seed: int) -> list[np.ndarray]:
+    """Images of a data set as the network sees them, chosen by chance.
 
     Args:
-        dataset: pictures that cannot be read are passed over.
+        dataset: images that cannot be read are passed over.
         input_size: S, px.
         count: at most.
         seed: of the choice.
@@ -50,7 +50,5 @@ def sample_pictures(dataset: Dataset, input_size: int, count: int, seed: int) ->
         except UserError as error:
             said = str(error)
     if not chosen:
-        raise UserError(
-            f"{dataset.name} holds no picture that can be read: {said or 'none at all'}"
-        )
+        raise UserError(f"{dataset.name} holds no image that can be read: {said or 'none at all'}")
     return chosen

@@ -27,7 +27,7 @@ def to_tflite(function: Any, calibration: Sequence[np.ndarray] = (), half: bool 
 
     Args:
         function: of `detector.exporting.frozen_graph.raw_function`, or one that ends in NMS.
-        calibration: pictures, uint8 `(S, S, 3)`: with them, everything is computed in integers,
+        calibration: images, uint8 `(S, S, 3)`: with them, everything is computed in integers,
             and `function` must take float32.
         half: store the weights in float16.
     """
@@ -49,7 +49,7 @@ def make_converter(saved_model: str, calibration: Sequence[np.ndarray], half: bo
     if len(calibration):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: (
-            {"image": picture[None].astype(np.float32)} for picture in calibration
+            {"image": image[None].astype(np.float32)} for image in calibration
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 INT8 = "tflite-int8"
 _WORST_LAYERS = 6  # that a remedy computes in float32; more, and the model is hardly int8
-_BIAS_PICTURES = 50
+_BIAS_IMAGES = 50
 
 Tell = Callable[[str], None]
 
@@ -45,10 +45,10 @@ class Source:
         model: as the user named it.
         network: in Keras.
         spec: describes it.
-        calibration: pictures, uint8 `(S, S, 3)`, for eight bits; none where none are wanted.
-        pictures: likewise, to compare on.
+        calibration: images, uint8 `(S, S, 3)`, for eight bits; none where none are wanted.
+        comparison: likewise, to compare on.
         data: to measure mAP on; None for no mAP.
-        images: pictures of a COCO JSON.
+        images: images of a COCO JSON.
         batch: of the graphs; None leaves it free.
     """
 
@@ -56,7 +56,7 @@ class Source:
     network: keras.Model
     spec: DetectorSpec
     calibration: Sequence[np.ndarray]
-    pictures: Sequence[np.ndarray]
+    comparison: Sequence[np.ndarray]
     data: str | None = None
     images: Path | None = None
     batch: int | None = 1
@@ -90,7 +90,7 @@ class Outcome:
         """For `detector.json`."""
         return Export(
             operations=self.operations,
-            pictures=self.parity.pictures,
+            images=self.parity.images,
             box_deltas=self.parity.box_deltas,
             class_logits=self.parity.class_logits,
             matched=self.parity.matched,
@@ -167,7 +167,7 @@ class Exporter:
         runtime: Runtime = (
             SavedModelRuntime(file) if name == SAVED_MODEL else open_runtime(file, source.spec)
         )
-        parity = compare(self._original, runtime, source.spec, source.pictures)
+        parity = compare(self._original, runtime, source.spec, source.comparison)
         if source.data and name != SAVED_MODEL:  # which nothing here runs over a data set
             parity = replace(parity, ap=(self._original_ap, self._ap(str(file))))
         (folder / DESCRIPTION).unlink()
@@ -211,7 +211,7 @@ class Exporter:
             return outcome.noting(f"no {file}: layers in float32 cannot be kept in it")
         nms_check.write_nms_form(name, folder, network, source.spec, source.calibration)
         raw = open_runtime(folder / FILES[name], source.spec)
-        share = nms_check.matched_share(folder / file, raw, source.spec, source.pictures)
+        share = nms_check.matched_share(folder / file, raw, source.spec, source.comparison)
         if share is None:
             return replace(outcome, files=(*outcome.files, file))
         said = f"{share:.1%} of the detections match those of the graph without"
@@ -266,16 +266,16 @@ class Exporter:
         return Quantizer(function, self._source.calibration, network)
 
     def _mean_errors(self, folder: Path) -> dict[str, np.ndarray]:
-        """Of what was just written, over the first calibration pictures, `(A, channels)`."""
+        """Of what was just written, over the first calibration images, `(A, channels)`."""
         exported = open_runtime(folder / FILES[INT8], self._source.spec)
         totals: list[Any] = [0.0, 0.0]
-        pictures = self._source.calibration[:_BIAS_PICTURES]
-        for picture in pictures:
-            wanted, found = self._original.run(picture[None]), exported.run(picture[None])
+        images = self._source.calibration[:_BIAS_IMAGES]
+        for image in images:
+            wanted, found = self._original.run(image[None]), exported.run(image[None])
             totals = [
                 total + f[0] - w[0] for total, w, f in zip(totals, wanted, found, strict=True)
             ]
-        return {name: total / len(pictures) for name, total in zip(OUTPUTS, totals, strict=True)}
+        return {name: total / len(images) for name, total in zip(OUTPUTS, totals, strict=True)}
 
 
 def _about_errors(errors: Sequence[LayerError]) -> str:

@@ -34,11 +34,11 @@ def folded_network(network: keras.Model, spec: DetectorSpec) -> keras.Model:
 
 
 def raw_function(network: keras.Model, dtype: str = "uint8", batch: int | None = 1) -> Any:
-    """A TensorFlow function from pictures to the raw heads, its weights constants.
+    """A TensorFlow function from images to the raw heads, its weights constants.
 
     Args:
         network: of `folded_network`.
-        dtype: of the pictures, whose values are 0 ... 255 either way: "uint8", or "float32" for a
+        dtype: of the images, whose values are 0 ... 255 either way: "uint8", or "float32" for a
             converter that sets the integers in itself.
         batch: B; None leaves it free.
 

@@ -1,4 +1,4 @@
-"""Eight-bit models: what each layer loses, and what mends it."""
+"""Eight-bit models: what each layer loses, and what fixes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from detector.artefact import DetectorSpec
 
-_DEBUG_PICTURES = 10  # for a layer's error, to which each has thousands of values
+_DEBUG_IMAGES = 10  # for a layer's error, to which each has thousands of values
 
 
 class LayerError(NamedTuple):
@@ -44,7 +44,7 @@ class Quantizer:
 
     Args:
         function: of `raw_function`, taking float32.
-        calibration: pictures, uint8 `(S, S, 3)`, from which the scales of the layers' outputs are
+        calibration: images, uint8 `(S, S, 3)`, from which the scales of the layers' outputs are
             taken; calibrated once for all models.
         network: for the names of its layers.
     """
@@ -55,7 +55,7 @@ class Quantizer:
         import tensorflow as tf
 
         self._names = [layer.name for layer in network.layers]
-        debugged = [[picture[None].astype(np.float32)] for picture in calibration[:_DEBUG_PICTURES]]
+        debugged = [[image[None].astype(np.float32)] for image in calibration[:_DEBUG_IMAGES]]
         with tempfile.TemporaryDirectory() as scratch, quiet():
             write_saved_model(function, Path(scratch))
             # TensorFlow's way to keep some layers in float, beside telling what each loses.
@@ -111,7 +111,7 @@ def correct_biases(
     Args:
         network: of `folded_network`; its last convolutions change.
         spec: describes it.
-        mean_errors: for each output its mean error over pictures, `(A, channels)`.
+        mean_errors: for each output its mean error over images, `(A, channels)`.
 
     Source:
         Nagel et al. 2019 (Data-Free Quantization), section 4.2, on the last layers alone: there

@@ -120,7 +120,7 @@ def _model_metadata(spec: DetectorSpec, outputs: list[str]) -> Table:
     return _table(
         "ModelMetadata",
         name=spec.name,
-        description=f"Finds objects of {len(spec.class_names)} classes in a picture: SSDLite on "
+        description=f"Finds objects of {len(spec.class_names)} classes in an image: SSDLite on "
         f"{spec.model.backbone}, {size} x {size} px.{source}",
         version=spec.versions.get("ssdlite"),
         subgraph_metadata=[_graph_metadata(spec, outputs)],
@@ -149,7 +149,7 @@ def _image() -> Table:
     return _table(
         "TensorMetadata",
         name="image",
-        description="The picture, RGB, 0 ... 255, stretched to the size of the tensor.",
+        description="The image, RGB, 0 ... 255, stretched to the size of the tensor.",
         content=_content("ImageProperties", color_space=_RGB),
         process_units=[_table("ProcessUnit", options_type=_NORMALIZATION, options=normalization)],
         stats=_table("Stats", max=most, min=zero),
@@ -169,7 +169,7 @@ def _outputs(spec: DetectorSpec) -> dict[str, Table]:
     each_box = _content("BoundingBoxProperties", each, **corners)
     deltas_are = f"dx, dy, dw, dh of each anchor, divided by the variances {variances}."
     logits_are = f"Of each anchor and class; scores are their {activation}."
-    boxes_are = "ymin, xmin, ymax, xmax of each object in fractions of the picture, not clipped."
+    boxes_are = "ymin, xmin, ymax, xmax of each object in fractions of the image, not clipped."
     descriptions = (
         _tensor("box_deltas", deltas_are, features),
         _tensor("class_logits", logits_are, features, [with_background]),

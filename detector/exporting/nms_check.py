@@ -49,11 +49,11 @@ def write_nms_form(
         folder: gets it.
         network: of `folded_network`.
         spec: describes it.
-        calibration: pictures, uint8 `(S, S, 3)`, for eight bits.
+        calibration: images, uint8 `(S, S, 3)`, for eight bits.
     """
     target = folder / str(nms_file(format_name))
     if target.suffix == ".onnx":
-        raw_model = converters.to_onnx(raw_function(network))  # of one picture, whatever was asked
+        raw_model = converters.to_onnx(raw_function(network))  # of one image, whatever was asked
         converters.save_onnx(add_nms(raw_model, spec), target)
         return
     is_int8 = format_name == "tflite-int8"
@@ -65,7 +65,7 @@ def write_nms_form(
 
 
 def matched_share(
-    file: Path, raw: Runtime, spec: DetectorSpec, pictures: Sequence[np.ndarray]
+    file: Path, raw: Runtime, spec: DetectorSpec, images: Sequence[np.ndarray]
 ) -> float | None:
     """The share of detections that match, as in `detector.exporting.parity`.
 
@@ -73,7 +73,7 @@ def matched_share(
         file: of a form with post-processing.
         raw: the same network without, whose outputs our own post-processing gets.
         spec: describes both; its voting is left out, as no such form has it.
-        pictures: uint8 `(S, S, 3)`, RGB.
+        images: uint8 `(S, S, 3)`, RGB.
 
     Returns:
         0 ... 1; None where neither finds anything.
@@ -82,9 +82,9 @@ def matched_share(
     thresholds = spec.postprocess.model_copy(update={"voting_iou": None})
     postprocess = make_postprocessor(spec, thresholds)
     partners = found = 0
-    for picture in pictures:
-        deltas, logits = raw.run(picture[None])
-        ours, theirs = postprocess(deltas[0], logits[0]), read(graph(picture[None]))
+    for image in images:
+        deltas, logits = raw.run(image[None])
+        ours, theirs = postprocess(deltas[0], logits[0]), read(graph(image[None]))
         partners += 2 * count_partners(ours, theirs)
         found += len(ours.scores) + len(theirs.scores)
     return partners / found if found else None

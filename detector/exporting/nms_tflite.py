@@ -30,7 +30,7 @@ def with_nms(raw: Any, spec: DetectorSpec) -> Any:
     TensorFlow has no such op: run in TensorFlow, the function gives zeros. The converter needs
     `allow_custom_ops`, and what it makes needs `complete`. Otherwise than `detector.postprocess`
     the op does not clip boxes, neither before suppression nor after it, keeps those that lie
-    outside the picture, and knows no voting.
+    outside the image, and knows no voting.
 
     Args:
         raw: a `tf.function` with an `input_signature`, the image `(1, S, S, 3)`, to a dict of
@@ -60,7 +60,7 @@ def with_nms(raw: Any, spec: DetectorSpec) -> Any:
 
 
 def complete(model: bytes, spec: DetectorSpec) -> bytes:
-    """Mend what the converter makes of `with_nms`.
+    """Fix what the converter makes of `with_nms`.
 
     It puts the outputs in an order of its own, and drops `detections_per_class`, without which
     the op returns at most 100 of a class.

@@ -18,7 +18,7 @@ _MATCH_IOU, _MATCH_SCORE = 0.9, 0.02
 
 
 class Difference(NamedTuple):
-    """Of one head, over all pictures: the largest and the mean absolute difference."""
+    """Of one head, over all images: the largest and the mean absolute difference."""
 
     largest: float
     mean: float
@@ -29,7 +29,7 @@ class Parity:
     """What comparing two networks gave.
 
     Attributes:
-        pictures: compared.
+        images: compared.
         box_deltas: difference of that head.
         class_logits: likewise.
         detections: of the original, at the model's own thresholds.
@@ -38,7 +38,7 @@ class Parity:
         ap: mAP of the original and of the export; None where it was not measured.
     """
 
-    pictures: int
+    images: int
     box_deltas: Difference
     class_logits: Difference
     detections: int
@@ -80,21 +80,21 @@ _TELLING_AP = 0.05  # of the original; a model that finds nothing loses nothing
 
 
 def compare(
-    original: Runtime, exported: Runtime, spec: DetectorSpec, pictures: Sequence[np.ndarray]
+    original: Runtime, exported: Runtime, spec: DetectorSpec, images: Sequence[np.ndarray]
 ) -> Parity:
-    """Run both on the same pictures.
+    """Run both on the same images.
 
     Args:
         original: what the export was made of.
         exported: the export.
         spec: of both.
-        pictures: uint8 `(S, S, 3)`, RGB; at least one.
+        images: uint8 `(S, S, 3)`, RGB; at least one.
     """
     postprocess = make_postprocessor(spec)
     gaps: list[list[np.ndarray]] = [[], []]
     partners = found = originals = 0
-    for picture in pictures:
-        before, after = original.run(picture[None]), exported.run(picture[None])
+    for image in images:
+        before, after = original.run(image[None]), exported.run(image[None])
         for head in (0, 1):
             gaps[head].append(np.abs(before[head] - after[head]))
         a, b = (postprocess(heads[0][0], heads[1][0]) for heads in (before, after))
@@ -102,7 +102,7 @@ def compare(
         found += len(a.scores) + len(b.scores)
         partners += 2 * count_partners(a, b)
     box, label = (Difference(float(np.max(g)), float(np.mean(g))) for g in gaps)
-    return Parity(len(pictures), box, label, originals, partners / found if found else None)
+    return Parity(len(images), box, label, originals, partners / found if found else None)
 
 
 def count_partners(a: FractionDetections, b: FractionDetections) -> int:

@@ -2,7 +2,7 @@
 
 A page is a title and sections; a section is a list of blocks: text, facts, a table, plots, a
 gallery. One style sheet serves them all, in light and dark, on a phone and on paper. All text is
-escaped; pictures are data URIs; plots are inline SVG in the page's own text colour.
+escaped; images are data URIs; plots are inline SVG in the page's own text colour.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Facts:
     """A few figures in a row.
 
     Attributes:
-        items: figure and what it counts, such as ("364", "pictures").
+        items: figure and what it counts, such as ("364", "images").
     """
 
     kind: ClassVar[str] = "facts"
@@ -73,12 +73,12 @@ class Plots:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures side by side.
+    """Images side by side.
 
     Attributes:
         items: data URI (`thumbnail` makes it) and caption of each.
         label: what they show, in a few words.
-        is_wide: larger pictures, fewer in a row.
+        is_wide: larger images, fewer in a row.
     """
 
     kind: ClassVar[str] = "gallery"
@@ -121,7 +121,7 @@ def render_page(
 
 
 def thumbnail(image: np.ndarray) -> str:
-    """A picture as a JPEG data URI, in its own size: scale it before drawing on it.
+    """An image as a JPEG data URI, in its own size: scale it before drawing on it.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.
@@ -132,7 +132,7 @@ def thumbnail(image: np.ndarray) -> str:
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:
-        raise UserError(f"cannot show a picture of {image.shape[1]}x{image.shape[0]} px")
+        raise UserError(f"cannot show an image of {image.shape[1]}x{image.shape[0]} px")
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
 
 

@@ -63,7 +63,7 @@ def open_runtime(
 
 
 def open_graph(path: Path, options: EngineOptions | None = None) -> Graph:
-    """Open any model file with one input of one picture.
+    """Open any model file with one input of one image.
 
     Args:
         path: a `.tflite`, `.onnx` or OpenVINO `.xml` file.

@@ -83,7 +83,7 @@ def choose(folder: Path, spec: DetectorSpec, options: EngineOptions) -> Choice:
 def _best(times: Mapping[str, float], refused: str) -> Choice:
     best, *others = sorted(times, key=lambda name: times[name])
     slower = ", ".join(f"{name} {times[name]:.1f}" for name in others)
-    why = f"{times[best]:.1f} ms a picture here" + (f" ({slower})" if slower else "")
+    why = f"{times[best]:.1f} ms an image here" + (f" ({slower})" if slower else "")
     return Choice(best, f"{why}; {refused}" if refused else why)
 
 
@@ -98,7 +98,7 @@ def measure(
         seconds: for all together, unless two turns of each take longer.
 
     Returns:
-        the median milliseconds of a picture, by name.
+        the median milliseconds of an image, by name.
     """
     image = np.random.default_rng(0).integers(0, 256, (1, input_size, input_size, 3), np.uint8)
     times: dict[str, list[float]] = {name: [] for name in runtimes}

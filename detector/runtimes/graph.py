@@ -112,15 +112,15 @@ def require_fixed(path: Path, shapes: list[tuple[int | None, ...]]) -> tuple[int
     """The shape of a graph's one input; None stands for a free side.
 
     Raises:
-        UserError: there is another number of inputs, it takes several pictures at once, or a
+        UserError: there is another number of inputs, it takes several images at once, or a
             side other than the batch is free.
     """
     if len(shapes) != 1:
-        raise UserError(f"{path} has {len(shapes)} inputs; need one, the picture")
+        raise UserError(f"{path} has {len(shapes)} inputs; need one, the image")
     batch, *rest = shapes[0] or (None,)
     sides = [side for side in rest if side is not None]
     if batch not in (1, None):
-        raise UserError(f"{path} takes {batch} pictures at once; export it with a batch of 1")
+        raise UserError(f"{path} takes {batch} images at once; export it with a batch of 1")
     if len(sides) < len(rest):
         raise UserError(f"{path} has an input of no fixed size; export it with one")
     return (1, *sides)
@@ -143,13 +143,13 @@ class GraphRuntime:
     ) -> None:
         self.name = graph.name
         self._graph = graph
-        picture = (1, input_size, input_size, 3)
-        if graph.input_shape != picture or graph.input_dtype not in (np.uint8, np.float32):
+        image = (1, input_size, input_size, 3)
+        if graph.input_shape != image or graph.input_dtype not in (np.uint8, np.float32):
             raise UserError(
-                f"{graph.path}: needs uint8 or float32 {picture} as input, "
+                f"{graph.path}: needs uint8 or float32 {image} as input, "
                 f"has {graph.input_dtype} {graph.input_shape}"
             )
-        outputs = graph(np.zeros(picture, graph.input_dtype))  # slow the first time: have it now
+        outputs = graph(np.zeros(image, graph.input_dtype))  # slow the first time: have it now
         self._places = _places(graph.path, outputs, shapes)
         for place in self._places:
             _require_numbers(graph.path, outputs[place].values)

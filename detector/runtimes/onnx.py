@@ -28,7 +28,7 @@ class OnnxGraph:
 
     Raises:
         UserError: it is missing, damaged, asks for operations that ONNX Runtime lacks, or has not
-            one input of one picture; or the engine is not installed, or lacks the device.
+            one input of one image; or the engine is not installed, or lacks the device.
     """
 
     name = "onnx"

@@ -24,7 +24,7 @@ class OpenvinoGraph:
         options: of the engine.
 
     Raises:
-        UserError: it is missing, damaged, or has not one input of one picture; or the engine is
+        UserError: it is missing, damaged, or has not one input of one image; or the engine is
             not installed, or lacks the device.
     """
 

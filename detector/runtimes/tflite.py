@@ -27,7 +27,7 @@ class TfliteGraph:
 
     Raises:
         UserError: it is missing, damaged, asks for operations that LiteRT lacks, or has not one
-            input of one picture; or the engine is not installed, or the delegate does not load.
+            input of one image; or the engine is not installed, or the delegate does not load.
     """
 
     name = "tflite"

@@ -1,4 +1,4 @@
-"""A moving picture of drawn forms, for a demonstration without a camera."""
+"""A moving image of drawn forms, for a demonstration without a camera."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORMS: tuple[tuple[str, Pen, Colour], ...] = (
     ("cross", Pen("full", False, 0.04), (46, 54, 78)),
     ("star", Pen("full", False, 0.04), (244, 190, 40)),
 )
-_MARGIN = 0.08  # of the picture's sides, what the table has beyond it for the camera to sway
+_MARGIN = 0.08  # of the image's sides, what the table has beyond it for the camera to sway
 _SHADE = 80  # of 255, how dark the shadow of a cut-out is
 _LIGHT = 200.0  # what the map of light has where it changes nothing
 
@@ -73,7 +73,7 @@ def moving_scene(seed: int, count: int, size_hw: SizeHW = (480, 640)) -> Iterato
 
 
 def _lay_table(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
-    """A wooden table with a sheet of paper, larger than the picture by the margin."""
+    """A wooden table with a sheet of paper, larger than the image by the margin."""
     height, width = (round(side * (1 + 2 * _MARGIN)) for side in size_hw)
     table = cv2.GaussianBlur(draw_surface(rng, (height, width), "wood"), (0, 0), 0.8)
     away = np.array([[-0.41, -0.39], [0.42, -0.4], [0.4, 0.41], [-0.42, 0.39]])
@@ -125,7 +125,7 @@ def _with_shadow(stamp: Stamp) -> Stamp:
 
 
 def _camera(time: float, size_hw: SizeHW) -> np.ndarray:
-    """A hand that sways a little: px of the table to px of the picture, `(3, 3)`."""
+    """A hand that sways a little: px of the table to px of the image, `(3, 3)`."""
     height, width = size_hw
     angle = 2 * math.pi * time
     turn = 0.02 * math.sin(angle)

@@ -17,7 +17,7 @@ _GRID = 24  # cells of the map of light, which is smooth
 def photograph(
     image: np.ndarray, rng: np.random.Generator, strength: float, smallest: float
 ) -> np.ndarray:
-    """Take a picture of a picture.
+    """Take an image of an image.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.

@@ -26,7 +26,7 @@ class Easel:
     """A stage with what has been drawn on it.
 
     Args:
-        stage: its picture is drawn on.
+        stage: its image is drawn on.
         rng: decides on everything that is left open.
         most_covered: share of the smaller of two boxes that both may cover.
     """
@@ -54,7 +54,7 @@ class Easel:
 
         Args:
             make: draws it; not called where there is no room.
-            size: about how large it appears, px of the picture.
+            size: about how large it appears, px of the image.
             pen: what `make` draws with.
             label: of the form; by default it is none of them.
             colour: another one is taken where it would not stand out; None for any.
@@ -87,15 +87,15 @@ class Easel:
             self._take(patch, _NO_FORM)
 
     def smallest(self) -> float:
-        """The shorter side of the smallest form, px; that of the picture without any."""
+        """The shorter side of the smallest form, px; that of the image without any."""
         boxes = self._boxes[self._labels != _NO_FORM]
         return float((boxes[:, 2:] - boxes[:, :2]).min(initial=min(self._size_hw)))
 
     def forms(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The forms on the picture.
+        """The forms on the image.
 
         Returns:
-            boxes, float32 `(N, 4)` as xyxy, clipped to the picture; labels, int64 `(N,)`; and
+            boxes, float32 `(N, 4)` as xyxy, clipped to the image; labels, int64 `(N,)`; and
             whether each can hardly be made out, bool `(N,)`.
         """
         boxes = clip(self._boxes, *self._size_hw)
@@ -113,7 +113,7 @@ class Easel:
         return places[self._fit(np.concatenate([centres - 0.45 * size, centres + 0.45 * size], 1))]
 
     def _fit(self, boxes: np.ndarray) -> np.ndarray:
-        """Whether each of some boxes `(N, 4)` lies on the sheet, in the picture and by itself."""
+        """Whether each of some boxes `(N, 4)` lies on the sheet, in the image and by itself."""
         inside = clip(boxes, *self._size_hw)
         fits = self._stage.are_on_sheet(boxes)
         fits &= area(inside) >= _LEAST_INSIDE * area(boxes)

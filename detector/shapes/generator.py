@@ -1,6 +1,6 @@
-"""Endless pictures of circles, triangles, squares, stars, crosses and hearts, with exact boxes.
+"""Endless images of circles, triangles, squares, stars, crosses and hearts, with exact boxes.
 
-Every picture is a pure function of its seed and number: drawings on paper, boards and screens,
+Every image is a pure function of its seed and number: drawings on paper, boards and screens,
 flat or held up in a room, lit, blurred and compressed as a camera would.
 """
 
@@ -24,17 +24,17 @@ from detector.shapes.surfaces import SizeHW, any_colour, skin_colour
 __all__ = ["SHAPES", "Scene", "draw_scene"]
 
 _COUNTS = (0.04, 0.2, 0.2, 0.18, 0.14, 0.1, 0.05, 0.04, 0.02, 0.02, 0.01)  # of 0 ... 10 forms
-_SMALLEST, _LARGEST = 0.06, 0.85  # of the picture's short side
+_SMALLEST, _LARGEST = 0.06, 0.85  # of the image's short side
 _FINE = 40.0  # px; hatching, grain and thin lines of smaller forms would not be seen
 
 
 class Scene(NamedTuple):
-    """A picture and what is drawn on it.
+    """An image and what is drawn on it.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
         boxes: float32 `(N, 4)`, xyxy in pixels: around all the ink of a form, also where something
-            lies over it, as far as it lies in the picture.
+            lies over it, as far as it lies in the image.
         labels: int64 `(N,)`, indices into `SHAPES`.
         is_difficult: bool `(N,)`: less than half of the ink can be seen, or a side is under 10 px.
     """
@@ -46,14 +46,14 @@ class Scene(NamedTuple):
 
 
 def draw_scene(seed: int, index: int, size_hw: SizeHW = (320, 320), photo: bool = False) -> Scene:
-    """Draw one picture of the endless set.
+    """Draw one image of the endless set.
 
     Args:
         seed: of the set.
-        index: of the picture; pictures are independent of each other.
+        index: of the image; images are independent of each other.
         size_hw: height and width, px.
         photo: draw the printed and photographed look: a sheet that is tilted, unevenly lit,
-            blurred, noisy and compressed, in every picture; else all looks are mixed.
+            blurred, noisy and compressed, in every image; else all looks are mixed.
     """
     rng = np.random.default_rng([seed, index, photo])
     stage = set_stage(rng, size_hw, is_held=photo or rng.random() < 0.45)
@@ -171,7 +171,7 @@ def _hold(easel: Easel, stage: Stage, rng: np.random.Generator) -> None:
 
 
 def _edge_of(stage: Stage, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A point on an edge of the sheet, px of the picture, and the way inwards from there."""
+    """A point on an edge of the sheet, px of the image, and the way inwards from there."""
     along = rng.uniform(0, 1)
     edges = [[along, 0.0], [along, 1.0], [0.0, along], [1.0, along]]
     places = np.array([edges[rng.integers(4)], rng.uniform(0.3, 0.7, 2)])

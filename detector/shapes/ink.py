@@ -1,4 +1,4 @@
-"""Ink: a form as filled, outlined, hatched or scribbled, and how it gets onto a picture."""
+"""Ink: a form as filled, outlined, hatched or scribbled, and how it gets onto an image."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Stamp(NamedTuple):
 
 
 class Patch(NamedTuple):
-    """A form in its place, of which parts may lie outside the picture.
+    """A form in its place, of which parts may lie outside the image.
 
     Attributes:
-        x: left edge, px of the picture.
+        x: left edge, px of the image.
         y: top edge.
         masks: uint8 `(h, w, L)`.
         ink: bool `(h, w)`, where something is drawn.
@@ -65,12 +65,12 @@ class Patch(NamedTuple):
     ink: np.ndarray
 
     def box(self) -> np.ndarray:
-        """Float32 `(4,)`, xyxy in px; it may reach outside the picture."""
+        """Float32 `(4,)`, xyxy in px; it may reach outside the image."""
         height, width = self.ink.shape
         return np.array([self.x, self.y, self.x + width, self.y + height], np.float32)
 
     def inside(self, size_hw: tuple[int, int]) -> Patch:
-        """The part that lies in a picture, perhaps empty."""
+        """The part that lies in an image, perhaps empty."""
         x, y = max(self.x, 0), max(self.y, 0)
         part = np.s_[
             y - self.y : max(size_hw[0] - self.y, 0), x - self.x : max(size_hw[1] - self.x, 0)
@@ -78,7 +78,7 @@ class Patch(NamedTuple):
         return Patch(x, y, self.masks[part], self.ink[part])
 
     def where(self) -> tuple[slice, slice]:
-        """Its rows and columns of a picture that it lies in."""
+        """Its rows and columns of an image that it lies in."""
         height, width = self.ink.shape
         return np.s_[self.y : self.y + height, self.x : self.x + width]
 
@@ -99,7 +99,7 @@ def make_stamp(outlines: list[Outline], pen: Pen, size: float, rng: np.random.Ge
     Args:
         outlines: the form, and once more for each time that its sides are traced anew.
         pen: how.
-        size: about how large it will be in the picture, px.
+        size: about how large it will be in the image, px.
         rng: for hatching.
     """
     unit = max(size, 8.0) * float(np.clip(200 / size, 1.0, 2.0))
@@ -120,8 +120,8 @@ def lay(stamp: Stamp, matrix: np.ndarray, size_hw: tuple[int, int]) -> Patch | N
 
     Args:
         stamp: what.
-        matrix: float `(3, 3)`, the form's unit frame to pixels of the picture, perspective too.
-        size_hw: of the picture; a patch reaches at most half of it beyond its edges.
+        matrix: float `(3, 3)`, the form's unit frame to pixels of the image, perspective too.
+        size_hw: of the image; a patch reaches at most half of it beyond its edges.
 
     Returns:
         the smallest patch with all the ink; None where there is none.
@@ -154,11 +154,11 @@ def project(
 def print_patch(
     image: np.ndarray, patch: Patch, colours: list[Colour], pen: Pen, rng: np.random.Generator
 ) -> None:
-    """Colour the picture where a patch has ink.
+    """Colour the image where a patch has ink.
 
     Args:
         image: uint8 `(H, W, 3)`, changed.
-        patch: wholly inside the picture.
+        patch: wholly inside the image.
         colours: one per layer.
         pen: its grain and opacity.
         rng: where the grain lies.

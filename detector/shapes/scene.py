@@ -49,7 +49,7 @@ class Stage(NamedTuple):
         return cv2.perspectiveTransform(points[None], self.plane)[0]
 
     def are_on_sheet(self, boxes: np.ndarray) -> np.ndarray:
-        """Whether all of each box of the picture `(N, 4)`, xyxy, lies on the sheet: bool `(N,)`."""
+        """Whether all of each box of the image `(N, 4)`, xyxy, lies on the sheet: bool `(N,)`."""
         corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(1, -1, 2).astype(float)
         flat = cv2.perspectiveTransform(corners, np.linalg.inv(self.plane)).reshape(-1, 8)
         return np.all((flat > 0) & (flat < self.plane_hw[::-1] * 4), axis=1)
@@ -60,8 +60,8 @@ def set_stage(rng: np.random.Generator, size_hw: SizeHW, is_held: bool) -> Stage
 
     Args:
         rng: decides on everything that is left open.
-        size_hw: of the picture, px.
-        is_held: a sheet in a room, seen whole; else the surface fills the picture.
+        size_hw: of the image, px.
+        is_held: a sheet in a room, seen whole; else the surface fills the image.
     """
     return _held_sheet(rng, size_hw) if is_held else _whole_surface(rng, size_hw)
 
@@ -73,7 +73,7 @@ def _whole_surface(rng: np.random.Generator, size_hw: SizeHW) -> Stage:
         return Stage(surface, np.eye(3), size_hw)
     lean = rng.uniform(0.01, 0.14)
     flat = _corners(0, 0, width, height)
-    # Only outwards, or the picture would show what lies beyond the surface.
+    # Only outwards, or the image would show what lies beyond the surface.
     outwards = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * rng.uniform(0, lean, (4, 2))
     plane = cv2.getPerspectiveTransform(
         flat, (flat + outwards * (width, height)).astype(np.float32)
@@ -86,7 +86,7 @@ def _held_sheet(rng: np.random.Generator, size_hw: SizeHW) -> Stage:
     height, width = size_hw
     room = draw_room(rng, size_hw) if rng.random() < 0.7 else draw_surface(rng, size_hw)
     ratio = rng.uniform(1.25, 1.75) ** rng.choice([-1, 1])  # of width to height; no square
-    share = rng.uniform(0.3, 1.1)  # of the area of the picture
+    share = rng.uniform(0.3, 1.1)  # of the area of the image
     long = math.sqrt(share * height * width)
     sides = np.minimum(long * np.array([ratio**0.5, ratio**-0.5]), (1.15 * width, 1.15 * height))
     plane_hw = (round(sides[1]), round(sides[0]))

@@ -1,4 +1,4 @@
-"""Pictures of drawn forms as a VOC data set on disk."""
+"""Images of drawn forms as a VOC data set on disk."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def write_shapes(
     val_share: float = 0.15,
     test_share: float = 0.15,
 ) -> Dataset:
-    """Draw pictures and write them, with their annotations, as a VOC folder.
+    """Draw images and write them, with their annotations, as a VOC folder.
 
-    The folder appears whole or not at all. Picture number i of a seed is always the same,
+    The folder appears whole or not at all. Image number i of a seed is always the same,
     however many are written.
 
     Args:
         folder: does not exist, or is empty.
-        count: of pictures.
-        seed: of the pictures; those of another seed are others.
+        count: of images.
+        seed: of the images; those of another seed are others.
         photo: draw all of them printed and photographed.
-        val_share: of the pictures, for the split `val`.
+        val_share: of the images, for the split `val`.
         test_share: likewise, for the split `test`; the others are `train`.
 
     Returns:
@@ -51,7 +51,7 @@ def write_shapes(
     splits = _splits(count, val_share, test_share)
     check_new_folder(folder)
     with atomic_folder(folder) as new:
-        samples = list(_write_pictures(new / "JPEGImages", count, seed, photo))
+        samples = list(_write_images(new / "JPEGImages", count, seed, photo))
         dataset = Dataset(str(folder), folder, ClassMap(SHAPES), samples, splits)
         rows = {name: indices.tolist() for name, indices in splits.items()}
         write_voc(new, dataset, samples, rows)
@@ -59,22 +59,22 @@ def write_shapes(
 
 
 def _splits(count: int, val_share: float, test_share: float) -> dict[str, np.ndarray]:
-    """Indices by split; one that has a share gets at least one picture."""
+    """Indices by split; one that has a share gets at least one image."""
     val, test = (max(1, round(count * share)) if share else 0 for share in (val_share, test_share))
     train = count - val - test
     if train < 1:
-        raise UserError(f"of {count} pictures, val {val} and test {test} leave none to train on")
+        raise UserError(f"of {count} images, val {val} and test {test} leave none to train on")
     ends = np.cumsum([train, val, test])
     parts = np.split(np.arange(count), ends[:-1])
     named = zip(("train", "val", "test"), parts, strict=True)
     return {name: part for name, part in named if len(part)}
 
 
-def _write_pictures(folder: Path, count: int, seed: int, photo: bool) -> Iterator[Sample]:
+def _write_images(folder: Path, count: int, seed: int, photo: bool) -> Iterator[Sample]:
     from tqdm import tqdm
 
     folder.mkdir(parents=True)
-    for index in tqdm(range(count), desc="drawing pictures", unit="picture", delay=2):
+    for index in tqdm(range(count), desc="drawing images", unit="image", delay=2):
         size_hw = _SIZES_HW[np.random.default_rng([seed, index]).integers(len(_SIZES_HW))]
         scene = draw_scene(seed, index, size_hw, photo)
         path = folder / f"shapes_{index:06}.jpg"

@@ -1,4 +1,4 @@
-"""What people draw on, and rooms to hold it up in: pictures without any form, made of noise."""
+"""What people draw on, and rooms to hold it up in: images without any form, made of noise."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def _turned(image: np.ndarray, rng: np.random.Generator, size_hw: SizeHW) -> np.
 
 
 def _furnish(room: np.ndarray, rng: np.random.Generator) -> None:
-    """A piece of furniture, a curtain, a picture on the wall: long in one direction."""
+    """A piece of furniture, a curtain, an image on the wall: long in one direction."""
     height, width = room.shape[:2]
     centre = rng.uniform(0, 1, 2) * (width, height)
     long = rng.uniform(0.2, 1.4) * height

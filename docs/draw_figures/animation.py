@@ -44,7 +44,7 @@ def draw_animation(file: Path) -> None:
 
 
 def draw_photographed(file: Path) -> None:
-    """Write a WebP of the first pictures of an unseen set, printed and photographed.
+    """Write a WebP of the first images of an unseen set, printed and photographed.
 
     Raises:
         UserError: it cannot be written.

@@ -27,7 +27,7 @@ _OBJECT = (100.0, 110.0, 196.0, 230.0)  # of the box coder's example, px
 
 
 def draw_anchors() -> Figure:
-    """The anchors of one cell of each feature map, on a picture."""
+    """The anchors of one cell of each feature map, on an image."""
     image = resize(page.scene().image, _SIDE)
     figure = page.new_figure(880, 640)
     panels = figure.subplots(2, 3).ravel()
@@ -37,7 +37,7 @@ def draw_anchors() -> Figure:
         panels, feature_sizes(_MODEL.input_size), anchors_per_cell(_MODEL.anchors), strict=True
     ):
         cell = (size // 2) * (size + 1)  # the middle one, or beside the middle
-        page.show_picture(axes, image, pale=0.55)
+        page.show_image(axes, image, pale=0.55)
         _draw_grid(axes, size)
         start = first + cell * per_cell
         for box, colour in zip(anchors[start : start + per_cell], COLOURS, strict=False):
@@ -53,7 +53,7 @@ def draw_anchors() -> Figure:
 
 
 def _leave_margin(axes: Axes) -> None:
-    """Anchors reach out of the picture; some also out of this margin."""
+    """Anchors reach out of the image; some also out of this margin."""
     axes.set(xlim=(-_MARGIN, _SIDE + _MARGIN), ylim=(_SIDE + _MARGIN, -_MARGIN), aspect="equal")
     axes.axis("off")
 
@@ -108,7 +108,7 @@ def _ratio_line(name: str, box: float, anchor: float, delta: float) -> str:
 
 
 class _Match(NamedTuple):
-    """What the objects of the picture get.
+    """What the objects of the image get.
 
     Attributes:
         boxes: float32 `(N, 4)`, xyxy in fractions.
@@ -124,14 +124,14 @@ class _Match(NamedTuple):
 
 
 def draw_matching() -> Figure:
-    """The objects of a picture, and the anchors that are to find them."""
-    picture, _, labels, _ = page.scene()
+    """The objects of an image, and the anchors that are to find them."""
+    sheet, _, labels, _ = page.scene()
     found = _match_scene()
     figure = page.new_figure(880, 360)
     left, right = figure.subplots(1, 2)
-    image = resize(picture, _SIDE)
-    page.show_picture(left, image)
-    page.show_picture(right, image, pale=0.6)
+    image = resize(sheet, _SIDE)
+    page.show_image(left, image)
+    page.show_image(right, image, pale=0.6)
     for row, (box, label) in enumerate(zip(found.boxes, labels, strict=True)):
         page.add_box(left, box * _SIDE, COLOURS[label])
         _draw_matched(right, found, row, COLOURS[label])
@@ -146,8 +146,8 @@ def draw_matching() -> Figure:
 
 
 def _match_scene() -> _Match:
-    picture, boxes, _, is_difficult = page.scene()
-    height, width = picture.shape[:2]
+    image, boxes, _, is_difficult = page.scene()
+    height, width = image.shape[:2]
     fractions = boxes / np.array([width, height, width, height], np.float32)
     anchors = model_anchors(_MODEL)
     matched = match(fractions[None], ~is_difficult[None], anchors)[0]
@@ -162,7 +162,7 @@ def _draw_matched(axes: Axes, found: _Match, row: int, colour: str) -> None:
 
 
 def _describe(figure: Figure, found: _Match, row: int, label: int) -> None:
-    """How many anchors an object has, beside the pictures."""
+    """How many anchors an object has, beside the images."""
     count, best = int((found.matched == row).sum()), float(found.iou[row].max())
     how = "forced" if best < 0.5 else f"{count} from IoU 0.5"
     top = 0.86 - 0.15 * row

@@ -32,7 +32,7 @@ class _Stage(NamedTuple):
     """A tensor of the network, and where it is drawn."""
 
     x: float
-    side: float  # px on the page, along the picture
+    side: float  # px on the page, along the image
     thickness: float  # px on the page, along the channels
     size: int
     channels: int
@@ -40,7 +40,7 @@ class _Stage(NamedTuple):
 
 
 def draw_network() -> Figure:
-    """From a picture to detections, through the six feature maps of `coco_300`."""
+    """From an image to detections, through the six feature maps of `coco_300`."""
     figure, axes = page.canvas(_WIDTH, _HEIGHT)
     config = load_config("coco_300").model
     network = build_ssdlite(config, _CLASSES)
@@ -80,16 +80,16 @@ def _laid_out(shapes: list[tuple[int, ...]]) -> list[_Stage]:
 
 
 def _draw_input(axes: Axes, input_size: int) -> None:
-    picture = page.scene().image
-    height, width = picture.shape[:2]
-    for x, shown, box_width in ((12, picture, 96), (150, resize(picture, input_size), 72)):
+    image = page.scene().image
+    height, width = image.shape[:2]
+    for x, shown, box_width in ((12, image, 96), (150, resize(image, input_size), 72)):
         axes.imshow(
             np.asarray(shown)[::2, ::2],
             extent=(x, x + box_width, _MIDDLE + 36, _MIDDLE - 36),
             interpolation="none",
         )
     axes.set(xlim=(0, _WIDTH), ylim=(_HEIGHT, 0), aspect="auto")  # imshow has set its own
-    axes.text(60, _MIDDLE + 52, f"picture, {width} x {height}", ha="center")
+    axes.text(60, _MIDDLE + 52, f"image, {width} x {height}", ha="center")
     axes.text(186, _MIDDLE + 52, f"{input_size} x {input_size} x 3", ha="center")
     axes.text(129, _MIDDLE - 48, "resize", ha="center", color=GREY)
     page.add_arrow(axes, (111, _MIDDLE), (147, _MIDDLE))
@@ -142,12 +142,10 @@ def _draw_outputs(axes: Axes, maps: list[_Stage], anchors: int) -> None:
 
 
 def _draw_detections(axes: Axes, left: float) -> None:
-    picture, boxes, labels, _ = page.scene()
-    top, scale = _OUTPUTS - 46, 152 / picture.shape[1]
-    height = picture.shape[0] * scale
-    axes.imshow(
-        picture, extent=(left, left + 152, top + height, top), interpolation="none", zorder=1
-    )
+    image, boxes, labels, _ = page.scene()
+    top, scale = _OUTPUTS - 46, 152 / image.shape[1]
+    height = image.shape[0] * scale
+    axes.imshow(image, extent=(left, left + 152, top + height, top), interpolation="none", zorder=1)
     axes.set(xlim=(0, _WIDTH), ylim=(_HEIGHT, 0), aspect="auto")
     for box, label in zip(boxes, labels, strict=True):
         moved = box * scale + np.array([left, top, left, top])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _IOU = load_config("coco_300").postprocess.iou_threshold
-# Made by hand: each object of the picture (its row) is found several times, each time moved and
+# Made by hand: each object of the image (its row) is found several times, each time moved and
 # stretched by so many hundredths of its own size (x1, y1, x2, y2), with a score.
 _CANDIDATES = (
     (0, 0, 0, 0, 0, 0.92),
@@ -52,7 +52,7 @@ def draw_nms() -> Figure:
     panels = figure.subplots(1, 2)
     everything = np.arange(len(found.scores))
     for axes, rows, words in zip(panels, (everything, kept), ("before", "after"), strict=True):
-        page.show_picture(axes, page.scene().image, pale=0.35)
+        page.show_image(axes, page.scene().image, pale=0.35)
         _draw_detections(axes, found, rows, kept)
         axes.set_title(f"{words}: {len(rows)} detections")
         axes.axis("off")

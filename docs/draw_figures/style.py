@@ -1,4 +1,4 @@
-"""What the figures of the docs share: colours, type, the picture they draw on, small SVG files."""
+"""What the figures of the docs share: colours, type, the image they draw on, small SVG files."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def save(figure: Figure, file: Path) -> None:
-    """Write an SVG file, with pictures as JPEG: a tenth of the PNG that matplotlib embeds.
+    """Write an SVG file, with images as JPEG: a tenth of the PNG that matplotlib embeds.
 
     Raises:
         UserError: the file cannot be written.
@@ -87,20 +87,20 @@ def save(figure: Figure, file: Path) -> None:
 
 
 def _as_jpeg(embedded: re.Match[str]) -> str:
-    picture = Image.open(io.BytesIO(base64.b64decode(embedded[1]))).convert("RGB")
+    image = Image.open(io.BytesIO(base64.b64decode(embedded[1]))).convert("RGB")
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=_QUALITY, optimize=True)
+    image.save(stream, "JPEG", quality=_QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 @functools.cache
 def scene() -> Scene:
-    """The picture that most figures draw on: five forms on paper, 320x240 px."""
+    """The image that most figures draw on: five forms on paper, 320x240 px."""
     return draw_scene(seed=7, index=800, size_hw=(240, 320))
 
 
-def show_picture(axes: Axes, image: np.ndarray, pale: float = 0.0) -> None:
-    """Fill axes with a picture, in its pixels; `pale` of it is white, so that lines stand out."""
+def show_image(axes: Axes, image: np.ndarray, pale: float = 0.0) -> None:
+    """Fill axes with an image, in its pixels; `pale` of it is white, so that lines stand out."""
     washed = (image * (1 - pale) + 255 * pale).round().astype(np.uint8)
     height, width = image.shape[:2]
     axes.imshow(washed, interpolation="none", extent=(0, width, height, 0))

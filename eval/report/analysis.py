@@ -35,7 +35,7 @@ class Analysis:
     """A model on a data set; lists are by label.
 
     Attributes:
-        scored: pictures, truth and detections.
+        scored: images, truth and detections.
         report: the figures.
         curves50: precision and recall at IoU 0.50.
         curves75: at IoU 0.75.
@@ -47,7 +47,7 @@ class Analysis:
         sizes: by COCO's sizes.
         bins: by size, as many objects in each.
         ratios: by aspect ratio.
-        judgements: of each picture, at `overall`.
+        judgements: of each image, at `overall`.
     """
 
     scored: ScoredSet
@@ -123,17 +123,15 @@ def to_json(analysis: Analysis) -> dict[str, Any]:
             "precision50": _precisions(names, analysis.curves50),
             "precision75": _precisions(names, analysis.curves75),
         },
-        "pictures": [
+        "images": [
             {
-                "image_id": picture.sample.image_id,
-                "file": picture.sample.path.name,
+                "image_id": image.sample.image_id,
+                "file": image.sample.path.name,
                 "found": len(judgement.found),
                 "missed": len(judgement.missed),
                 "invented": len(judgement.invented),
             }
-            for picture, judgement in zip(
-                analysis.scored.pictures, analysis.judgements, strict=True
-            )
+            for image, judgement in zip(analysis.scored.images, analysis.judgements, strict=True)
         ],
     }
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.files import make_folder, write_text
+from detector.files import make_folder, write_json, write_text
 from detector.report.page import (
     ACCENT,
     Facts,
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from eval.scoring.eval_set import Scored
 
 _BARS = 40  # classes in a plot
-_PICTURES = 6  # in each direction
+_IMAGES = 6  # in each direction
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> Path:
@@ -62,8 +61,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     """
     make_folder(folder)
     page = folder / "compare.html"
-    content = json.dumps(to_json(comparison), indent=1, default=str)
-    write_text(folder / "compare.json", content)
+    write_json(folder / "compare.json", to_json(comparison))
     write_text(page, to_html(comparison))
     return page
 
@@ -77,7 +75,7 @@ def to_html(comparison: Comparison) -> str:
     ]
     galleries = list(_galleries(comparison))
     if galleries:
-        sections.append(Section("Pictures", [LEGEND, *galleries]))
+        sections.append(Section("Images", [LEGEND, *galleries]))
     sections.append(Section("Settings", [_settings(comparison)]))
     interval = comparison.intervals.ap
     is_clear = interval is not None and interval.excludes_zero
@@ -97,7 +95,7 @@ def _facts(comparison: Comparison) -> Facts:
         for letter, side in (("A", a), ("B", b))
     ]
     objects = sum(one.objects for one in a.report.per_class.values())
-    counts = [(f"{len(a.scored.pictures):,}", "pictures"), (f"{objects:,}", "objects")]
+    counts = [(f"{len(a.scored.images):,}", "images"), (f"{objects:,}", "objects")]
     return Facts([*items, *counts])
 
 
@@ -109,7 +107,7 @@ def _figure_table(comparison: Comparison) -> Table:
         for name, meaning in FIGURES.items()
     ]
     note = (
-        "Intervals hold 95 % of the differences on 1,000 sets of pictures drawn anew from these; "
+        "Intervals hold 95 % of the differences on 1,000 sets of images drawn anew from these; "
         "where one holds zero, the difference may be noise. -: there is no such object."
     )
     return Table(("figure", "A", "B", "B - A", "95 % interval", "meaning"), rows, note)
@@ -136,16 +134,16 @@ def _class_blocks(comparison: Comparison) -> Iterator[Table | Plots | str]:
         (
             name,
             a[name].objects,
-            a[name].pictures,
+            a[name].images,
             *_cells(a[name].AP, b[name].AP, intervals[name]),
             verdict(intervals[name]) if gains[name] is not None else "",
         )
         for name in a
     ]
-    header = ("class", "objects", "pictures", "A", "B", "B - A", "95 % interval", "")
+    header = ("class", "objects", "images", "A", "B", "B - A", "95 % interval", "")
     note = (
         "AP of each class. Of twenty classes that do not differ, one interval leaves out zero by "
-        "chance. A class in fewer than 10 pictures has no interval."
+        "chance. A class in fewer than 10 images has no interval."
     )
     yield Table(header, rows, note)
     if comparison.left_out:
@@ -190,7 +188,7 @@ def _galleries(comparison: Comparison) -> Iterator[Gallery]:
     gains = np.array([one.errors - other.errors for one, other in pairs])
     for better, gained in (("B", gains), ("A", -gains)):
         order = np.argsort(-gained, kind="stable")
-        chosen = [_pair(comparison, int(i)) for i in order[:_PICTURES] if gained[i] > 0]
+        chosen = [_pair(comparison, int(i)) for i in order[:_IMAGES] if gained[i] > 0]
         if items := side_by_side(chosen, ("A", "B"), a.scored.classes.names):
             label = f"{better} makes fewer errors: the largest differences, each at its best F1"
             yield Gallery(items, label, is_wide=True)
@@ -198,8 +196,8 @@ def _galleries(comparison: Comparison) -> Iterator[Gallery]:
 
 def _pair(comparison: Comparison, index: int) -> tuple[list[Scored], list[Judgement]]:
     sides = (comparison.a, comparison.b)
-    pictures = [side.scored.pictures[index] for side in sides]
-    return pictures, [side.judgements[index] for side in sides]
+    images = [side.scored.images[index] for side in sides]
+    return images, [side.judgements[index] for side in sides]
 
 
 def _settings(comparison: Comparison) -> Table:

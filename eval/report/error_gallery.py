@@ -1,4 +1,4 @@
-"""Pictures for the reports: what was found, missed and invented."""
+"""Images for the reports: what was found, missed and invented."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ LEGEND = (
     "An object that goes by a wrong name is both missed and invented."
 )
 
-_SIDE = 440  # px, the longer one of a picture
-_GAP = 6  # px, between two pictures
+_SIDE = 440  # px, the longer one of an image
+_GAP = 6  # px, between two images
 _PAPER = 128  # grey level
 _NEUTRAL: Colour = (40, 40, 44)
 
@@ -50,20 +50,20 @@ def counted(judgement: Judgement) -> str:
 def missed_and_invented(
     items: Iterable[tuple[Scored, Judgement]], names: Sequence[str]
 ) -> list[tuple[str, str]]:
-    """Each picture twice: with the objects missed, and with the detections invented.
+    """Each image twice: with the objects missed, and with the detections invented.
 
     Returns:
-        data URI and caption of each; a picture that cannot be read is left out.
+        data URI and caption of each; an image that cannot be read is left out.
     """
     shown = []
-    for picture, judgement in items:
+    for scored, judgement in items:
         with contextlib.suppress(UserError):
-            image, small = _read(picture)
+            image, small = _read(scored)
             views = [
                 _labelled(_truth(image, small, judgement, names), "missed", MISSED),
                 _labelled(_detected(image, small, judgement, names), "invented", INVENTED),
             ]
-            caption = f"{picture.sample.path.name}: {counted(judgement)}"
+            caption = f"{scored.sample.path.name}: {counted(judgement)}"
             shown.append((thumbnail(_together(views)), caption))
     return shown
 
@@ -71,12 +71,12 @@ def missed_and_invented(
 def all_in_one(
     items: Iterable[tuple[Scored, Judgement]], names: Sequence[str]
 ) -> list[tuple[str, str]]:
-    """Each picture with all that was found, missed and invented; returns as above."""
+    """Each image with all that was found, missed and invented; returns as above."""
     shown = []
-    for picture, judgement in items:
+    for image, judgement in items:
         with contextlib.suppress(UserError):
-            caption = f"{picture.sample.path.name}: {counted(judgement)}"
-            shown.append((thumbnail(_everything(picture, judgement, names)), caption))
+            caption = f"{image.sample.path.name}: {counted(judgement)}"
+            shown.append((thumbnail(_everything(image, judgement, names)), caption))
     return shown
 
 
@@ -85,10 +85,10 @@ def side_by_side(
     models: Sequence[str],
     names: Sequence[str],
 ) -> list[tuple[str, str]]:
-    """Each picture once per model, with all that this model found, missed and invented.
+    """Each image once per model, with all that this model found, missed and invented.
 
     Args:
-        items: a picture with the detections of each model, and how each was judged.
+        items: an image with the detections of each model, and how each was judged.
         models: what to call them.
         names: of the classes.
 
@@ -96,38 +96,38 @@ def side_by_side(
         as above.
     """
     shown = []
-    for pictures, judgements in items:
+    for images, judgements in items:
         with contextlib.suppress(UserError):
             views = [
-                _labelled(_everything(picture, judgement, names), model, _NEUTRAL)
-                for picture, judgement, model in zip(pictures, judgements, models, strict=True)
+                _labelled(_everything(image, judgement, names), model, _NEUTRAL)
+                for image, judgement, model in zip(images, judgements, models, strict=True)
             ]
             words = [f"{m}: {counted(j)}" for m, j in zip(models, judgements, strict=True)]
-            caption = f"{pictures[0].sample.path.name}. {'. '.join(words)}"
+            caption = f"{images[0].sample.path.name}. {'. '.join(words)}"
             shown.append((thumbnail(_together(views)), caption))
     return shown
 
 
-def _everything(picture: Scored, judgement: Judgement, names: Sequence[str]) -> np.ndarray:
-    image, small = _read(picture)
+def _everything(scored: Scored, judgement: Judgement, names: Sequence[str]) -> np.ndarray:
+    image, small = _read(scored)
     seen = _truth(image, small, judgement, names)
     return _draw_invented(seen, small, judgement, names)
 
 
-def _read(picture: Scored) -> tuple[np.ndarray, Scored]:
-    """The picture, small, with truth and detections in its pixels."""
-    image, sample = read_sample(picture.sample)
+def _read(scored: Scored) -> tuple[np.ndarray, Scored]:
+    """The image, small, with truth and detections in its pixels."""
+    image, sample = read_sample(scored.sample)
     zoom = _SIDE / max(image.shape[:2])
     size = (max(1, round(zoom * image.shape[1])), max(1, round(zoom * image.shape[0])))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
-    found = replace(picture.detections, boxes=picture.detections.boxes * np.float32(zoom))
+    found = replace(scored.detections, boxes=scored.detections.boxes * np.float32(zoom))
     return small, Scored(replace(sample, boxes=sample.boxes * np.float32(zoom)), found)
 
 
 def _truth(
-    image: np.ndarray, picture: Scored, judgement: Judgement, names: Sequence[str]
+    image: np.ndarray, scored: Scored, judgement: Judgement, names: Sequence[str]
 ) -> np.ndarray:
-    sample = picture.sample
+    sample = scored.sample
     ignored = np.flatnonzero(sample.is_crowd | sample.is_difficult)
     marks = np.ones(len(ignored), bool)
     seen = draw_annotations(image, sample.boxes[ignored], sample.labels[ignored], names, marks)
@@ -137,16 +137,16 @@ def _truth(
 
 
 def _detected(
-    image: np.ndarray, picture: Scored, judgement: Judgement, names: Sequence[str]
+    image: np.ndarray, scored: Scored, judgement: Judgement, names: Sequence[str]
 ) -> np.ndarray:
-    seen = draw_marked(image, picture.detections.boxes[judgement.found[:, 1]], FOUND)
-    return _draw_invented(seen, picture, judgement, names)
+    seen = draw_marked(image, scored.detections.boxes[judgement.found[:, 1]], FOUND)
+    return _draw_invented(seen, scored, judgement, names)
 
 
 def _draw_invented(
-    image: np.ndarray, picture: Scored, judgement: Judgement, names: Sequence[str]
+    image: np.ndarray, scored: Scored, judgement: Judgement, names: Sequence[str]
 ) -> np.ndarray:
-    found = picture.detections[judgement.invented]
+    found = scored.detections[judgement.invented]
     texts = [
         f"{names[int(label)]} {score:.0%}"
         for label, score in zip(found.labels, found.scores, strict=True)
@@ -155,13 +155,13 @@ def _draw_invented(
 
 
 def _labelled(image: np.ndarray, text: str, colour: Colour) -> np.ndarray:
-    """A picture with a word in its lower left corner."""
+    """An image with a word in its lower left corner."""
     patch = text_patch(text, font_size(image) + 2, ink_on(colour), colour)
     paste(image, patch, 0, image.shape[0])
     return image
 
 
 def _together(views: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of one size above each other."""
+    """Images of one size above each other."""
     gap = np.full((_GAP, *views[0].shape[1:]), _PAPER, np.uint8)
     return np.concatenate([views[0], *(part for view in views[1:] for part in (gap, view))])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from detector.files import make_folder, write_text
+from detector.files import make_folder, write_json, write_text
 from detector.report.page import Facts, Gallery, Section, Table, Verdict, render_page
 from eval.report.analysis import Analysis, analyse, to_json
 from eval.report.error_gallery import LEGEND, all_in_one, missed_and_invented
@@ -24,7 +24,7 @@ from eval.scoring.eval_set import ScoredSet
 from eval.scoring.evaluator import FIGURES, Report
 from eval.scoring.ground_truth import own_results
 
-_WORST, _BEST = 9, 6  # pictures
+_WORST, _BEST = 9, 6  # images
 _ABOUT_NONE = f"{NONE}: there is no such object in this data set. COCO's own tools write -1."
 
 
@@ -45,7 +45,7 @@ def write_report(folder: Path, scored: ScoredSet, report: Report) -> Path:
     make_folder(folder)
     analysis = analyse(scored, report)
     page = folder / "report.html"
-    write_text(folder / "report.json", json.dumps(to_json(analysis), indent=1, default=str))
+    write_json(folder / "report.json", to_json(analysis))
     write_text(folder / "detections.json", json.dumps(own_results(scored)))
     write_text(page, to_html(analysis))
     return page
@@ -59,7 +59,7 @@ def to_html(analysis: Analysis) -> str:
 
 
 def report_sections(analysis: Analysis) -> list[Section]:
-    """All that there is to say, from the figures to the pictures."""
+    """All that there is to say, from the figures to the images."""
     scored = analysis.scored
     sections = [
         Section("Figures", [_facts(analysis), _figure_table(analysis.report)]),
@@ -71,9 +71,9 @@ def report_sections(analysis: Analysis) -> list[Section]:
     ]
     if scored.training_objects is not None:
         sections.append(Section("Training objects", training_blocks(analysis)))
-    pictures = list(_galleries(analysis))
-    if pictures:
-        sections.append(Section("Pictures", [LEGEND, *pictures]))
+    images = list(_galleries(analysis))
+    if images:
+        sections.append(Section("Images", [LEGEND, *images]))
     settings = [(key, str(value)) for key, value in analysis.report.settings.items()]
     sections.append(Section("Settings", [Table(("setting", "value"), settings)]))
     return sections
@@ -96,7 +96,7 @@ def _facts(analysis: Analysis) -> Facts:
         [
             (shown(analysis.report.figures["AP"]), "AP"),
             (shown(analysis.report.figures["AP50"]), "AP50"),
-            (f"{len(analysis.scored.pictures):,}", "pictures"),
+            (f"{len(analysis.scored.images):,}", "images"),
             (f"{sum(one.objects for one in per_class):,}", "objects"),
             (f"{len(analysis.scored.classes):,}", classes),
             (f"{sum(one.detections for one in per_class):,}", "detections"),
@@ -111,7 +111,7 @@ def _figure_table(report: Report) -> Table:
 
 
 def _galleries(analysis: Analysis) -> Iterator[Gallery]:
-    pairs = list(zip(analysis.scored.pictures, analysis.judgements, strict=True))
+    pairs = list(zip(analysis.scored.images, analysis.judgements, strict=True))
     names = analysis.scored.classes.names
     at = f"at a score of {analysis.overall.threshold:.3f}"
     worst = [pair for pair in sorted(pairs, key=lambda pair: -pair[1].errors) if pair[1].errors]

@@ -83,7 +83,7 @@ def threshold_blocks(analysis: Analysis) -> list[Block]:
     mean = {"IoU 0.50": analysis.curves50, "IoU 0.75": analysis.curves75}
     return [
         "The threshold of the best F1 at IoU 0.5, every object counting alike. It is chosen on "
-        "these very pictures; on others it will do a little worse. Lower it to miss less, raise "
+        "these very images; on others it will do a little worse. Lower it to miss less, raise "
         "it to invent less. The table of classes has one for each.",
         Facts(facts),
         Plots(
@@ -125,9 +125,9 @@ def _class_table(analysis: Analysis) -> Table:
         figures = (shown(value) for value in (one.AP, one.AP50, one.AP75, one.AR100))
         best = advice[name]
         there = (best.threshold, best.precision, best.recall) if best else (None,) * 3
-        counts = (one.objects, one.pictures, one.detections)
+        counts = (one.objects, one.images, one.detections)
         rows.append((name, *counts, *figures, *map(shown, there)))
-    header = ("class", "objects", "pictures", "detections", "AP", "AP50", "AP75", "AR100")
+    header = ("class", "objects", "images", "detections", "AP", "AP50", "AP75", "AR100")
     note = "Threshold of the best F1 at IoU 0.5, with precision and recall there."
     if any(one.objects == 0 for one in analysis.report.per_class.values()):
         note += f" {NONE}: no object of the class, which is not averaged in, or none found."

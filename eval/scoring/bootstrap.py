@@ -1,6 +1,6 @@
-"""How far the difference of two models could be the luck of the pictures: the bootstrap.
+"""How far the difference of two models could be the luck of the images: the bootstrap.
 
-Pictures are drawn with replacement, as many as there are, the same for both models; the spread of
+Images are drawn with replacement, as many as there are, the same for both models; the spread of
 the difference over many such draws is its uncertainty (Efron and Tibshirani 1993, chapter 13: the
 percentile interval).
 """
@@ -18,12 +18,12 @@ from eval.scoring.outcomes import Outcomes
 RESAMPLES = 1000
 """Draws; the ends of a 95 % interval then rest on 25 draws each."""
 
-FEWEST_PICTURES = 10
-"""With fewer pictures to draw from, an interval would pretend to know."""
+FEWEST_IMAGES = 10
+"""With fewer images to draw from, an interval would pretend to know."""
 
 
 class WeightedAP:
-    """AP of every class when each picture counts a given number of times.
+    """AP of every class when each image counts a given number of times.
 
     What does not depend on the weights is prepared once. Only true detections need be looked at:
     precision is best there, and each covers those of the 101 recalls that it is the first to reach.
@@ -40,7 +40,7 @@ class WeightedAP:
         sizes = [len(one.scores) for one in classes]
         self.shape = (levels, len(classes))
         self._objects = np.stack([one.objects[0] for one in classes])  # (C, P)
-        self._pictures = np.concatenate([one.pictures for one in classes])
+        self._images = np.concatenate([one.images for one in classes])
         start = np.cumsum([0, *sizes])[:-1]  # of each class in the flat order
         is_true = np.concatenate([one.is_true[0] for one in classes], axis=1)  # (T, D)
         is_ignored = np.concatenate([one.is_ignored[0] for one in classes], axis=1)
@@ -59,13 +59,13 @@ class WeightedAP:
         """AP of every class at every IoU threshold.
 
         Args:
-            weights: int64 `(P,)`, how many times each picture counts.
+            weights: int64 `(P,)`, how many times each image counts.
 
         Returns:
             float64 `(T, C)`, in 0 ... 1; NaN where a class has no objects.
         """
         objects = self._objects @ weights
-        weight = weights[self._pictures]
+        weight = weights[self._images]
         found = _cumulated(weight[self._at])
         so_far = _cumulated(weight)
         ignored = _cumulated(weight[self._ignored])
@@ -112,7 +112,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Of the differences of two models; None where there are too few pictures to tell.
+    """Of the differences of two models; None where there are too few images to tell.
 
     Attributes:
         ap: of AP.
@@ -131,22 +131,22 @@ def difference_intervals(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Intervals:
-    """Bootstrap the differences `ours - theirs` over pictures.
+    """Bootstrap the differences `ours - theirs` over images.
 
     Args:
         ours: outcomes of each class.
-        theirs: likewise, of the same pictures.
+        theirs: likewise, of the same images.
         resamples: draws.
         seed: the same seed gives the same intervals.
     """
     from tqdm import trange
 
     rng = np.random.default_rng(seed)
-    pictures = ours[0].objects.shape[1]
+    images = ours[0].objects.shape[1]
     first, second = WeightedAP(ours), WeightedAP(theirs)
     draws = np.empty((resamples, *first.shape))
     for draw in trange(resamples, desc="resampling", unit="draw", delay=2):
-        weights = np.bincount(rng.integers(0, pictures, pictures), minlength=pictures)
+        weights = np.bincount(rng.integers(0, images, images), minlength=images)
         draws[draw] = first(weights) - second(weights)
     there = np.stack([one.objects[0] > 0 for one in ours])  # (C, P)
     some = ~np.isnan(draws).all(axis=(1, 2))  # a draw may hold no object at all
@@ -161,7 +161,7 @@ def difference_intervals(
 
 def _interval(values: np.ndarray, has_objects: np.ndarray) -> Interval | None:
     """From draws `(R,)`, NaN where there was nothing to find, and bool `(P,)`."""
-    if np.count_nonzero(has_objects) < FEWEST_PICTURES:
+    if np.count_nonzero(has_objects) < FEWEST_IMAGES:
         return None
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return Interval(float(low), float(high))

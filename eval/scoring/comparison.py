@@ -1,4 +1,4 @@
-"""Two models on the same pictures: what differs, and whether it is more than noise."""
+"""Two models on the same images: what differs, and whether it is more than noise."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Side:
         scored: its detections, of the classes that both know.
         report: its figures.
         threshold: the score threshold of its best F1 over all classes.
-        judgements: of each picture, at `threshold`.
+        judgements: of each image, at `threshold`.
     """
 
     scored: ScoredSet
@@ -59,7 +59,7 @@ def compare(a: ScoredSet, b: ScoredSet) -> Comparison:
 
     Args:
         a: the first.
-        b: the second, on the same pictures.
+        b: the second, on the same images.
 
     Raises:
         UserError: they share no class, or no object of a shared class is there.
@@ -69,7 +69,7 @@ def compare(a: ScoredSet, b: ScoredSet) -> Comparison:
     if not names:
         raise UserError(f"{a.name} and {b.name} share no class, so they cannot be compared")
     first, second = (_restricted(one, names) for one in (a, b))
-    if not any((~(p.sample.is_crowd | p.sample.is_difficult)).any() for p in first.pictures):
+    if not any((~(p.sample.is_crowd | p.sample.is_difficult)).any() for p in first.images):
         shared = ", ".join(first.classes.names[:5])
         raise UserError(f"{a.data}: holds no object of the classes that both know ({shared})")
     outcomes_a, outcomes_b = find_outcomes(first), find_outcomes(second)
@@ -89,12 +89,12 @@ def _restricted(scored: ScoredSet, names: set[str]) -> ScoredSet:
     if len(kept) == len(old):
         return scored
     new = ClassMap(tuple(old.names[i] for i in kept), tuple(old.category_ids[i] for i in kept))
-    pictures = []
-    for picture in scored.pictures:
-        labels = relabel(picture.detections.labels, old, new)
-        found = replace(picture.detections, labels=labels)[labels >= 0]
-        pictures.append(Scored(truth_of(picture.sample, old, new), found))
-    return replace(scored, classes=new, pictures=pictures)
+    images = []
+    for image in scored.images:
+        labels = relabel(image.detections.labels, old, new)
+        found = replace(image.detections, labels=labels)[labels >= 0]
+        images.append(Scored(truth_of(image.sample, old, new), found))
+    return replace(scored, classes=new, images=images)
 
 
 def difference(a: float, b: float) -> float | None:
@@ -112,7 +112,7 @@ def in_words(comparison: Comparison) -> str:
     better, worse = ("B", "A") if gain > 0 else ("A", "B")
     start = f"{better} has {abs(gain):.3f} more AP than {worse}"
     if interval is None:
-        return f"{start}, but there are too few pictures with objects to tell that from noise"
+        return f"{start}, but there are too few images with objects to tell that from noise"
     judged = verdict(interval) if interval.excludes_zero else f"which {verdict(interval)}"
     return f"{start}, {judged} (95 % of resampled sets: {span(interval)} for B - A)"
 
@@ -129,7 +129,7 @@ def about_left_out(comparison: Comparison) -> str:
 def verdict(interval: Interval | None) -> str:
     """Whether a difference is more than noise, in a few words."""
     if interval is None:
-        return "too few pictures"
+        return "too few images"
     return "more than noise" if interval.excludes_zero else "may be noise"
 
 

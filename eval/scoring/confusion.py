@@ -16,7 +16,7 @@ IOU = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """One picture at a score threshold.
+    """One image at a score threshold.
 
     An object that goes by a wrong name is missed, and the detection that names it so is invented:
     two errors.
@@ -39,14 +39,14 @@ class Judgement:
         return len(self.missed) + len(self.invented)
 
 
-def judge(picture: Scored, threshold: float) -> Judgement:
+def judge(image: Scored, threshold: float) -> Judgement:
     """Match the detections of a score at or above `threshold`, at IoU 0.5.
 
     Within a class the matching is COCO's. What it leaves is then paired across classes, the
     greatest IoU first. Ignored objects, and detections on them, do not appear.
     """
-    compared = overlaps(picture)
-    kept = picture.detections.scores[compared.rows] >= threshold
+    compared = overlaps(image)
+    kept = image.detections.scores[compared.rows] >= threshold
     matched = match(compared, np.array([IOU]))[0, 0]
     counts = np.append(~compared.ignored, False)  # -1 takes the last
     rows = np.flatnonzero(kept & counts[matched])
@@ -60,11 +60,11 @@ def judge(picture: Scored, threshold: float) -> Judgement:
 
 
 def judge_all(scored: ScoredSet, threshold: float) -> list[Judgement]:
-    """`judge` every picture of a set."""
+    """`judge` every image of a set."""
     from tqdm import tqdm
 
-    pictures = tqdm(scored.pictures, desc="judging", unit="picture", delay=2)
-    return [judge(picture, threshold) for picture in pictures]
+    images = tqdm(scored.images, desc="judging", unit="image", delay=2)
+    return [judge(image, threshold) for image in images]
 
 
 def confusion_matrix(scored: ScoredSet, judgements: Sequence[Judgement]) -> np.ndarray:
@@ -72,7 +72,7 @@ def confusion_matrix(scored: ScoredSet, judgements: Sequence[Judgement]) -> np.n
 
     Args:
         scored: C classes.
-        judgements: of each picture, all at one threshold.
+        judgements: of each image, all at one threshold.
 
     Returns:
         int64 `(C + 1, C + 1)`. The last row counts detections on no object, the last column
@@ -80,8 +80,8 @@ def confusion_matrix(scored: ScoredSet, judgements: Sequence[Judgement]) -> np.n
     """
     background = len(scored.classes)
     rows, columns = [], []
-    for picture, judgement in zip(scored.pictures, judgements, strict=True):
-        truth, named = picture.sample.labels, picture.detections.labels
+    for image, judgement in zip(scored.images, judgements, strict=True):
+        truth, named = image.sample.labels, image.detections.labels
         for pairs in (judgement.found, judgement.mistaken):
             rows.append(truth[pairs[:, 0]])
             columns.append(named[pairs[:, 1]])

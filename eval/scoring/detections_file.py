@@ -27,7 +27,7 @@ class _Result(msgspec.Struct, gc=False):
 
 
 def result_ids(samples: Sequence[Sample]) -> list[int | str]:
-    """By which a results file names the pictures: their own ids, or 1, 2, ... where those repeat.
+    """By which a results file names the images: their own ids, or 1, 2, ... where those repeat.
 
     They do where each split of a data set counts from 1, or a name stands in two folders.
     """
@@ -36,7 +36,7 @@ def result_ids(samples: Sequence[Sample]) -> list[int | str]:
 
 
 def read_detections(file: Path, dataset: Dataset) -> list[Detections]:
-    """The detections of a COCO results file, picture by picture.
+    """The detections of a COCO results file, image by image.
 
     Args:
         file: a JSON list of `image_id`, `category_id`, `bbox` (x, y, width, height) and `score`.

@@ -1,4 +1,4 @@
-"""What every figure is computed from: pictures with their truth and what a model found."""
+"""What every figure is computed from: images with their truth and what a model found."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from detector.types import Detections, Sample
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One picture.
+    """One image.
 
     Attributes:
         sample: its objects of the scored classes; labels are indices into `ScoredSet.classes`.
-        detections: likewise; boxes in pixels of the picture, best first.
+        detections: likewise; boxes in pixels of the image, best first.
     """
 
     sample: Sample
@@ -35,7 +35,7 @@ class ScoredSet:
         name: of the model.
         data: of the data set.
         classes: those scored, with the data set's category ids.
-        pictures: in the order of the data set.
+        images: in the order of the data set.
         settings: everything that a figure depends on, to be printed with it.
         training_objects: objects of each class in training, where the model says so.
     """
@@ -43,7 +43,7 @@ class ScoredSet:
     name: str
     data: str
     classes: ClassMap
-    pictures: Sequence[Scored]
+    images: Sequence[Scored]
     settings: Mapping[str, Any]
     training_objects: Mapping[str, int] | None = None
 
@@ -92,14 +92,14 @@ def truth_of(sample: Sample, data: ClassMap, scored: ClassMap) -> Sample:
     return replace(kept, labels=labels[labels >= 0])
 
 
-def require_objects(pictures: Sequence[Scored], dataset: Dataset, classes: ClassMap) -> None:
+def require_objects(images: Sequence[Scored], dataset: Dataset, classes: ClassMap) -> None:
     """Show that there is something to find.
 
     Raises:
-        UserError: no picture holds an object of a scored class that counts.
+        UserError: no image holds an object of a scored class that counts.
     """
-    for picture in pictures:
-        sample = picture.sample
+    for image in images:
+        sample = image.sample
         if np.any(~(sample.is_crowd | sample.is_difficult)):
             return
     names = ", ".join(classes.names[:5])

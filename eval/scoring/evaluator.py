@@ -22,9 +22,9 @@ FIGURES = {
     "APs": "AP of small objects (area under 32 x 32 px)",
     "APm": "AP of medium objects (up to 96 x 96 px)",
     "APl": "AP of large objects",
-    "AR1": "average recall with 1 detection per picture",
-    "AR10": "average recall with 10 detections per picture",
-    "AR100": "average recall with 100 detections per picture",
+    "AR1": "average recall with 1 detection per image",
+    "AR10": "average recall with 10 detections per image",
+    "AR100": "average recall with 100 detections per image",
     "ARs": "AR100 of small objects",
     "ARm": "AR100 of medium objects",
     "ARl": "AR100 of large objects",
@@ -40,12 +40,12 @@ class ClassFigures:
         AP: mean over IoU 0.50 ... 0.95.
         AP50: at IoU 0.50.
         AP75: at IoU 0.75.
-        AR100: recall with 100 detections per picture.
+        AR100: recall with 100 detections per image.
         APs: of small objects.
         APm: of medium ones.
         APl: of large ones.
         objects: that count: neither crowd nor difficult.
-        pictures: with such an object.
+        images: with such an object.
         detections: of the class.
     """
 
@@ -57,7 +57,7 @@ class ClassFigures:
     APm: float
     APl: float
     objects: int
-    pictures: int
+    images: int
     detections: int
 
 
@@ -147,14 +147,14 @@ def _nothing_found(coco_class: Any, truth: dict[str, Any]) -> Any:
 
 
 def _count(scored: ScoredSet) -> np.ndarray:
-    """Objects that count, pictures with such, and detections of each class: int `(C, 3)`."""
+    """Objects that count, images with such, and detections of each class: int `(C, 3)`."""
     counts = np.zeros((len(scored.classes), 3), np.int64)
-    for picture in scored.pictures:
-        sample = picture.sample
+    for image in scored.images:
+        sample = image.sample
         labels = sample.labels[~(sample.is_crowd | sample.is_difficult)]
         np.add.at(counts[:, 0], labels, 1)
         counts[np.unique(labels), 1] += 1
-        np.add.at(counts[:, 2], picture.detections.labels, 1)
+        np.add.at(counts[:, 2], image.detections.labels, 1)
     return counts
 
 
@@ -162,7 +162,7 @@ def _of_class(arrays: Mapping[str, Any], column: int, counts: Sequence[int]) -> 
     """Figures of one class from `precision` `(T, R, K, A, M)` and `recall` `(T, K, A, M)`."""
     precision = arrays["precision"][:, :, column, :, -1]  # at 100 detections
     recall = arrays["recall"][:, column, 0, -1]
-    objects, pictures, detections = counts
+    objects, images, detections = counts
     return ClassFigures(
         AP=_mean(precision[:, :, 0]),
         AP50=_mean(precision[0, :, 0]),
@@ -172,7 +172,7 @@ def _of_class(arrays: Mapping[str, Any], column: int, counts: Sequence[int]) -> 
         APm=_mean(precision[:, :, 2]),
         APl=_mean(precision[:, :, 3]),
         objects=objects,
-        pictures=pictures,
+        images=images,
         detections=detections,
     )
 

@@ -28,8 +28,8 @@ def ground_truth(scored: ScoredSet) -> dict[str, Any]:
     Difficult objects are written as crowds: COCO's protocol knows no other way to ignore.
     """
     images, annotations = [], []
-    for image_id, picture in zip(image_ids(scored), scored.pictures, strict=True):
-        sample = picture.sample
+    for image_id, image in zip(image_ids(scored), scored.images, strict=True):
+        sample = image.sample
         images.append({"id": image_id, "height": sample.height, "width": sample.width})
         boxes_xywh = shortest(sample.boxes, to_xywh, from_xywh).tolist()
         for row, bbox in enumerate(boxes_xywh):
@@ -50,8 +50,8 @@ def results(scored: ScoredSet) -> list[dict[str, Any]]:
     """The detections as the content of a COCO results file, with the ids of `ground_truth`."""
     return [
         one
-        for image_id, picture in zip(image_ids(scored), scored.pictures, strict=True)
-        for one in coco_results(image_id, picture.detections, scored.classes)
+        for image_id, image in zip(image_ids(scored), scored.images, strict=True)
+        for one in coco_results(image_id, image.detections, scored.classes)
     ]
 
 
@@ -59,13 +59,13 @@ def own_results(scored: ScoredSet) -> list[dict[str, Any]]:
     """The detections as the content of a COCO results file, with the ids of `result_ids`."""
     return [
         one
-        for image_id, picture in zip(_own_ids(scored), scored.pictures, strict=True)
-        for one in coco_results(image_id, picture.detections, scored.classes)
+        for image_id, image in zip(_own_ids(scored), scored.images, strict=True)
+        for one in coco_results(image_id, image.detections, scored.classes)
     ]
 
 
 def _own_ids(scored: ScoredSet) -> list[int | str]:
-    return result_ids([picture.sample for picture in scored.pictures])
+    return result_ids([image.sample for image in scored.images])
 
 
 def _categories(scored: ScoredSet) -> Sequence[dict[str, Any]]:

@@ -32,7 +32,7 @@ SCORE_THRESHOLD = 0.001
 """Below any live threshold: a precision-recall curve needs the doubtful detections too."""
 
 MAX_DETECTIONS = 100
-"""Per picture, COCO's own limit."""
+"""Per image, COCO's own limit."""
 
 
 def score(
@@ -51,11 +51,11 @@ def score(
     Args:
         model: as `Predictor.load`.
         data: as `open_dataset`.
-        images: pictures of a COCO JSON.
+        images: images of a COCO JSON.
         runtime: as `Predictor.load`.
         score_threshold: detections below it are left out.
         iou_threshold: of NMS; None for the model's own.
-        max_detections: per picture.
+        max_detections: per image.
         classes: names to score; by default those that model and data set share.
 
     Raises:
@@ -85,15 +85,15 @@ def score(
         "nms_iou_threshold": first.thresholds.iou_threshold,
         "max_detections": max_detections,
         "classes": len(scored),
-        "pictures": len(dataset),
+        "images": len(dataset),
     }
-    pictures = [
+    evaluated = [
         Scored(truth_of(sample, dataset.classes, scored), _known(one, first.classes, scored))
         for sample, one in found
     ]
-    require_objects(pictures, dataset, scored)
+    require_objects(evaluated, dataset, scored)
     counts = first.spec.training_objects
-    return ScoredSet(first.name, dataset.name, scored, pictures, settings, counts)
+    return ScoredSet(first.name, dataset.name, scored, evaluated, settings, counts)
 
 
 def find_scored(
@@ -124,7 +124,7 @@ def score_file(
     Args:
         file: made by `eval.coco --save-detections`, `detect --coco` or elsewhere.
         data: as `open_dataset`.
-        images: pictures of a COCO JSON.
+        images: images of a COCO JSON.
         classes: names to score; by default all of the data set.
 
     Raises:
@@ -132,18 +132,18 @@ def score_file(
     """
     dataset, found = find_scored_file(file, data, images=images, classes=classes)
     scored = scored_classes(None, dataset.classes, classes)
-    pictures = [
+    evaluated = [
         Scored(
             truth_of(_upright(sample), dataset.classes, scored),
             _known(one, dataset.classes, scored),
         )
         for sample, one in zip(dataset, found, strict=True)
     ]
-    require_objects(pictures, dataset, scored)
-    settings = {"detections": file.name, "classes": len(scored), "pictures": len(dataset)}
-    if len({picture.sample.image_id for picture in pictures}) < len(pictures):
+    require_objects(evaluated, dataset, scored)
+    settings = {"detections": file.name, "classes": len(scored), "images": len(dataset)}
+    if len({image.sample.image_id for image in evaluated}) < len(evaluated):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
-    return ScoredSet(file.stem, dataset.name, scored, pictures, settings)
+    return ScoredSet(file.stem, dataset.name, scored, evaluated, settings)
 
 
 def find_scored_file(
@@ -164,19 +164,19 @@ def predict_all(
     samples: Sequence[Sample],
     on_unreadable: Callable[[str], None] | None = None,
 ) -> list[tuple[Sample, Detections]]:
-    """Detect in every picture, with a thread per core and a progress bar.
+    """Detect in every image, with a thread per core and a progress bar.
 
     Args:
         make: the predictor of the thread that asks.
         samples: of a data set.
-        on_unreadable: is told of a picture that cannot be read, which is then left out. By
+        on_unreadable: is told of an image that cannot be read, which is then left out. By
             default that is an error: figures on part of a data set mislead.
 
     Returns:
-        each sample in the frame of its picture, and what was found in it.
+        each sample in the frame of its image, and what was found in it.
 
     Raises:
-        UserError: a picture cannot be read.
+        UserError: an image cannot be read.
     """
     from tqdm import tqdm
 
@@ -193,9 +193,7 @@ def predict_all(
     with ThreadPoolExecutor(usable_cores()) as pool:
         futures = [pool.submit(job, sample) for sample in samples]
         try:
-            progress = tqdm(
-                futures, "detecting", unit="picture", delay=2, leave=False, disable=None
-            )
+            progress = tqdm(futures, "detecting", unit="image", delay=2, leave=False, disable=None)
             return [pair for future in progress if (pair := future.result())]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -215,7 +213,7 @@ def _per_thread(load: Callable[[int], Predictor]) -> Callable[[], Predictor]:
 
 
 def _upright(sample: Sample) -> Sample:
-    """In the frame of its picture, as `predict_all` has it; as annotated if there is none."""
+    """In the frame of its image, as `predict_all` has it; as annotated if there is none."""
     try:
         return settle_on_disk(sample)[0]
     except UserError:

@@ -1,4 +1,4 @@
-"""Which detection finds which object: COCO's greedy matching, picture by picture.
+"""Which detection finds which object: COCO's greedy matching, image by image.
 
 The rules are those of pycocotools, number for number. Per class, the best-scored detection chooses
 first: among the objects that are still free it takes the one of the greatest IoU, if that reaches
@@ -19,14 +19,14 @@ from detector.data.write_coco import from_xywh, to_xywh
 from eval.scoring.eval_set import Scored
 
 MAX_PER_CLASS = 100
-"""Detections of a class in a picture that count; COCO's own limit."""
+"""Detections of a class in an image that count; COCO's own limit."""
 
 _NEARLY_ONE = 1 - 1e-10  # pycocotools: an IoU threshold of 1 can be reached
 
 
 @dataclass(frozen=True, eq=False)
 class Overlaps:
-    """One picture's detections against its objects.
+    """One image's detections against its objects.
 
     Attributes:
         rows: int64 `(D,)`, of the detections that count: the first 100 of each class.
@@ -41,11 +41,11 @@ class Overlaps:
     ignored: np.ndarray
 
 
-def overlaps(picture: Scored) -> Overlaps:
-    """Compare every detection of a picture with every object."""
+def overlaps(image: Scored) -> Overlaps:
+    """Compare every detection of an image with every object."""
     from pycocotools import mask
 
-    sample, found = picture.sample, picture.detections
+    sample, found = image.sample, image.detections
     rows = np.flatnonzero(_rank_in_class(found.labels) < MAX_PER_CLASS)
     ignored = sample.is_crowd | sample.is_difficult
     iou = np.zeros((len(rows), len(sample)))
@@ -62,10 +62,10 @@ def overlaps(picture: Scored) -> Overlaps:
 def match(
     one: Overlaps, iou_thresholds: np.ndarray, ignored: np.ndarray | None = None
 ) -> np.ndarray:
-    """Match the detections of one picture at several IoU thresholds and for several slices.
+    """Match the detections of one image at several IoU thresholds and for several slices.
 
     Args:
-        one: the picture's.
+        one: the image's.
         iou_thresholds: `(T,)`.
         ignored: bool `(S, G)`, objects that do not count; by default `one.ignored` alone, S = 1.
 

@@ -49,18 +49,18 @@ EVERYTHING = Slice("all", "area", 0, 1e10)
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """Of one class, best score first; S slices, T IoU thresholds, P pictures.
+    """Of one class, best score first; S slices, T IoU thresholds, P images.
 
     Attributes:
-        pictures: int64 `(D,)`, indices of pictures.
-        rows: int64 `(D,)`, in the detections of that picture.
+        images: int64 `(D,)`, indices of images.
+        rows: int64 `(D,)`, in the detections of that image.
         scores: float32 `(D,)`, descending.
         is_true: bool `(S, T, D)`, matched with an object that counts.
         is_ignored: bool `(S, T, D)`, counts neither way.
         objects: int64 `(S, P)`, those that count.
     """
 
-    pictures: np.ndarray
+    images: np.ndarray
     rows: np.ndarray
     scores: np.ndarray
     is_true: np.ndarray
@@ -86,8 +86,8 @@ def find_outcomes(
     from tqdm import tqdm
 
     order = np.argsort(image_ids(scored), kind="stable")  # by which pycocotools decides ties
-    progress = tqdm(order.tolist(), desc="matching", unit="picture", delay=2)
-    parts = [_of_picture(scored.pictures[i], i, iou_thresholds, slices) for i in progress]
+    progress = tqdm(order.tolist(), desc="matching", unit="image", delay=2)
+    parts = [_of_image(scored.images[i], i, iou_thresholds, slices) for i in progress]
     joined = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
     ranked = np.lexsort((-joined["scores"], joined["labels"]))
     ends = np.searchsorted(joined["labels"][ranked], np.arange(len(scored.classes) + 1))
@@ -112,30 +112,30 @@ def ratios(boxes: np.ndarray) -> np.ndarray:
 
 
 def left_out(sample: Sample, slices: Sequence[Slice]) -> np.ndarray:
-    """The objects of a picture that do not count, of each slice: bool `(S, G)`."""
+    """The objects of an image that do not count, of each slice: bool `(S, G)`."""
     measures = {"area": sample.areas, "ratio": ratios(sample.boxes)}
     always = sample.is_crowd | sample.is_difficult
     return np.array([always | part.leaves_out(measures[part.measure]) for part in slices])
 
 
-def _of_picture(
-    picture: Scored, index: int, iou_thresholds: np.ndarray, slices: Sequence[Slice]
+def _of_image(
+    image: Scored, index: int, iou_thresholds: np.ndarray, slices: Sequence[Slice]
 ) -> dict[str, np.ndarray]:
-    """One picture's share of the outcomes of all classes."""
-    compared = overlaps(picture)
-    ignored = left_out(picture.sample, slices)
+    """One image's share of the outcomes of all classes."""
+    compared = overlaps(image)
+    ignored = left_out(image.sample, slices)
     matched = match(compared, iou_thresholds, ignored)  # (S, T, D)
-    boxes = to_xywh(picture.detections.boxes[compared.rows]).astype(np.float64)
-    measures = {"area": boxes[:, 2] * boxes[:, 3], "ratio": ratios(picture.detections.boxes)}
+    boxes = to_xywh(image.detections.boxes[compared.rows]).astype(np.float64)
+    measures = {"area": boxes[:, 2] * boxes[:, 3], "ratio": ratios(image.detections.boxes)}
     measures["ratio"] = measures["ratio"][compared.rows]
     outside = np.array([part.leaves_out(measures[part.measure]) for part in slices])
     is_matched = matched >= 0
     on_ignored = is_matched & _taken(ignored, matched)
     return {
-        "labels": picture.detections.labels[compared.rows],
-        "pictures": np.full(len(compared.rows), index),
+        "labels": image.detections.labels[compared.rows],
+        "images": np.full(len(compared.rows), index),
         "rows": compared.rows,
-        "scores": picture.detections.scores[compared.rows],
+        "scores": image.detections.scores[compared.rows],
         "is_true": is_matched & ~on_ignored,
         "is_ignored": on_ignored | (~is_matched & outside[:, None, :]),
     }
@@ -151,8 +151,8 @@ def _taken(ignored: np.ndarray, matched: np.ndarray) -> np.ndarray:
 def _count_objects(scored: ScoredSet, slices: Sequence[Slice]) -> np.ndarray:
     """Objects that count: int64 `(C, S, P)`."""
     counts = []
-    for picture in scored.pictures:
-        kept = ~left_out(picture.sample, slices)
-        labels = picture.sample.labels
+    for image in scored.images:
+        kept = ~left_out(image.sample, slices)
+        labels = image.sample.labels
         counts.append([np.bincount(labels[row], minlength=len(scored.classes)) for row in kept])
     return np.array(counts).transpose(2, 1, 0)

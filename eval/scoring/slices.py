@@ -53,8 +53,8 @@ def size_bins(scored: ScoredSet) -> list[Slice]:
 
     Where many objects are of one size, there are fewer ranges, and their counts differ.
     """
-    counting = [~(p.sample.is_crowd | p.sample.is_difficult) for p in scored.pictures]
-    areas = [p.sample.areas[keep] for p, keep in zip(scored.pictures, counting, strict=True)]
+    counting = [~(p.sample.is_crowd | p.sample.is_difficult) for p in scored.images]
+    areas = [p.sample.areas[keep] for p, keep in zip(scored.images, counting, strict=True)]
     sides = np.sqrt(np.maximum(np.sort(np.concatenate(areas)), 0))
     steps = np.flatnonzero(np.diff(sides))  # after these an edge parts two sizes
     wanted = np.arange(1, _BINS) * len(sides) / _BINS - 1

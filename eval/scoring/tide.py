@@ -87,8 +87,8 @@ def split_errors(scored: ScoredSet, threshold: float = 0.5) -> ErrorSplit:
     from tqdm import tqdm
 
     order = np.argsort(image_ids(scored), kind="stable").tolist()
-    progress = tqdm(order, desc="classifying errors", unit="picture", delay=2)
-    parts = [_of_picture(scored.pictures[index]) for index in progress]
+    progress = tqdm(order, desc="classifying errors", unit="image", delay=2)
+    parts = [_of_image(scored.images[index]) for index in progress]
     names = ("labels", "scores", "kinds", "ignored", "repaired")
     rows = _Classified(
         *(np.concatenate([getattr(part, name) for part, _, _ in parts]) for name in names)
@@ -99,9 +99,9 @@ def split_errors(scored: ScoredSet, threshold: float = 0.5) -> ErrorSplit:
     return _price(rows, np.asarray(objects), np.asarray(missed), threshold)
 
 
-def _of_picture(picture: Scored) -> tuple[_Classified, np.ndarray, np.ndarray]:
+def _of_image(image: Scored) -> tuple[_Classified, np.ndarray, np.ndarray]:
     """Its detections, and the labels of its objects and of those that are missed."""
-    compared = overlaps(picture)
+    compared = overlaps(image)
     regular = ~compared.ignored
     matched = match(compared, np.array([_FOREGROUND]))[0, 0]
     is_true = (matched >= 0) & np.append(regular, False)[matched]
@@ -112,10 +112,10 @@ def _of_picture(picture: Scored) -> tuple[_Classified, np.ndarray, np.ndarray]:
     aims = ~is_true & (targets >= 0) & ~np.append(used, True)[targets]
     winners, first = np.unique(np.where(aims, targets, -1), return_index=True)
     winners, first = winners[winners >= 0], first[winners >= 0]
-    truth = picture.sample.labels[regular]
+    truth = image.sample.labels[regular]
     repaired = np.full(len(kinds), -1)
     repaired[first] = truth[winners]
-    found = picture.detections[compared.rows]
+    found = image.detections[compared.rows]
     on_ignored = (matched >= 0) & ~is_true
     rows = _Classified(found.labels, found.scores, kinds, on_ignored, repaired)
     return rows, truth, np.delete(truth, np.union1d(np.flatnonzero(used), winners))

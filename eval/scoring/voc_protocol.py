@@ -47,7 +47,7 @@ def voc_figures(scored: ScoredSet) -> dict[str, VocFigures]:
 
 
 def _of_class(scored: ScoredSet, label: int) -> VocFigures:
-    parts = [_judge(picture, label) for picture in scored.pictures]
+    parts = [_judge(image, label) for image in scored.images]
     scores = np.concatenate([part[0] for part in parts])
     verdicts = np.concatenate([part[1] for part in parts])
     objects = sum(part[2] for part in parts)
@@ -67,9 +67,9 @@ def _of_class(scored: ScoredSet, label: int) -> VocFigures:
 _IGNORED, _MISS, _HIT = -1, 0, 1
 
 
-def _judge(picture: Scored, label: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Scores and verdicts of one picture's detections of a class, and the objects to be found."""
-    sample, detections = picture.sample, picture.detections
+def _judge(image: Scored, label: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Scores and verdicts of one image's detections of a class, and the objects to be found."""
+    sample, detections = image.sample, image.detections
     truth = np.flatnonzero(sample.labels == label)
     found = np.flatnonzero(detections.labels == label)
     ignored = (sample.is_difficult | sample.is_crowd)[truth]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -87,6 +86,6 @@ def _ratio(one: Measured, first: Measured, column: str) -> float:
 
 def to_json(
     machine: Mapping[str, Any], settings: Mapping[str, Any], results: Sequence[Result]
-) -> str:
+) -> dict[str, Any]:
     """Machine, settings and figures."""
-    return json.dumps({"machine": machine, "settings": settings, "results": results}, indent=1)
+    return {"machine": machine, "settings": settings, "results": results}

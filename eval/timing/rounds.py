@@ -53,14 +53,12 @@ class Measured:
 class Worker:
     """A contender in a process that has been started; a context manager that ends it."""
 
-    def __init__(self, contender: Contender, pictures: Sequence[Path]) -> None:
+    def __init__(self, contender: Contender, images: Sequence[Path]) -> None:
         context = multiprocessing.get_context("spawn")  # nothing of this process in its memory
         self._model = contender.model
         self._connection, theirs = context.Pipe()
         self._started = time.perf_counter()
-        self._process = context.Process(
-            target=serve, args=(theirs, contender, pictures), daemon=True
-        )
+        self._process = context.Process(target=serve, args=(theirs, contender, images), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -108,21 +106,19 @@ class Worker:
         return result
 
 
-def measure(
-    contenders: Sequence[Contender], pictures: Sequence[Path], rounds: int
-) -> list[Measured]:
+def measure(contenders: Sequence[Contender], images: Sequence[Path], rounds: int) -> list[Measured]:
     """Start-up, rounds and throughput of each contender, with a progress bar.
 
     Args:
         contenders: what to time; the first turn of the first round is the first one's.
-        pictures: files; a turn is all of them.
+        images: files; a turn is all of them.
         rounds: how often each contender has its turn.
 
     Returns:
         one for each contender.
 
     Raises:
-        UserError: a contender cannot be loaded, or a picture not be read.
+        UserError: a contender cannot be loaded, or an image not be read.
     """
     from tqdm import tqdm
 
@@ -130,13 +126,13 @@ def measure(
     engines = list(dict.fromkeys(replace(contender, threads=1) for contender in contenders))
     steps = len(contenders) * (rounds + starts) + 2 * len(engines)
     with tqdm(total=steps, desc="timing", unit="turn", delay=2) as progress:
-        measured = _take_turns(contenders, pictures, rounds, progress)
+        measured = _take_turns(contenders, images, rounds, progress)
         for one in measured * (starts - 1):
-            with Worker(one.contender, pictures) as worker:
+            with Worker(one.contender, images) as worker:
                 one.starts_s.append(worker.ready()[1])
             progress.update()
         for engine in [*engines, *reversed(engines)]:
-            rate = _work_at_once(engine, pictures)
+            rate = _work_at_once(engine, images)
             for one in measured:
                 if replace(one.contender, threads=1) == engine:
                     one.images_per_s.append(rate)
@@ -145,12 +141,12 @@ def measure(
 
 
 def _take_turns(
-    contenders: Sequence[Contender], pictures: Sequence[Path], rounds: int, progress: tqdm[Any]
+    contenders: Sequence[Contender], images: Sequence[Path], rounds: int, progress: tqdm[Any]
 ) -> list[Measured]:
     with ExitStack() as stack:
         pairs: list[tuple[Measured, Worker]] = []
         for contender in contenders:
-            worker = stack.enter_context(Worker(contender, pictures))
+            worker = stack.enter_context(Worker(contender, images))
             about, seconds = worker.ready()
             pairs.append((Measured(contender, about, [seconds]), worker))
             progress.update()
@@ -166,10 +162,10 @@ def _take_turns(
     return [one for one, _ in pairs]
 
 
-def _work_at_once(contender: Contender, pictures: Sequence[Path]) -> float:
-    """Pictures per second of as many workers as there are cores, each with one thread."""
+def _work_at_once(contender: Contender, images: Sequence[Path]) -> float:
+    """Images per second of as many workers as there are cores, each with one thread."""
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(contender, pictures)) for _ in range(usable_cores())]
+        workers = [stack.enter_context(Worker(contender, images)) for _ in range(usable_cores())]
         for worker in workers:
             worker.ready()
         for worker in workers:

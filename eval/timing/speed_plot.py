@@ -17,7 +17,7 @@ _MARKERS = {"keras": "s", "tflite": "o", "onnx": "^", "openvino": "D"}
 
 
 def write_plot(path: Path, results: Sequence[Result]) -> None:
-    """Draw AP over the time of one picture from its file to detections.
+    """Draw AP over the time of one image from its file to detections.
 
     Args:
         path: `.svg` or `.png`.
@@ -34,7 +34,7 @@ def write_plot(path: Path, results: Sequence[Result]) -> None:
         figure = Figure(figsize=(7, 4.5), layout="constrained")
         axes = figure.subplots()
         _draw(axes, [result for result in results if result["AP"] is not None])
-        axes.set(xlabel="one picture, file to detections: median, ms", ylabel="AP (COCO)")
+        axes.set(xlabel="one image, file to detections: median, ms", ylabel="AP (COCO)")
         axes.set_xlim(left=0)
         axes.margins(y=0.25)
         axes.grid(alpha=0.3, linewidth=0.5)

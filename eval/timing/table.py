@@ -57,8 +57,8 @@ def _stages(results: Sequence[Result]) -> str:
 def _notes(settings: Mapping[str, Any], results: Sequence[Result]) -> str:
     first = results[0]
     lines = [
-        f"In turns: {settings['rounds']} rounds of {settings['pictures']} pictures "
-        f"({settings['source']}). Milliseconds are medians (p10 to p90) of one picture, end to end "
+        f"In turns: {settings['rounds']} rounds of {settings['images']} images "
+        f"({settings['source']}). Milliseconds are medians (p10 to p90) of one image, end to end "
         "from its file to the detections, at each model's own thresholds.",
         f"x: time against the first row ({', '.join(_who(first)[:2])}; threads: "
         f"{first['threads']}).",

@@ -20,9 +20,9 @@ import numpy as np
 from configs.errors import UserError
 
 COLUMNS = ("read", "resize", "run", "decode", "nms", "end_to_end")
-"""What a picture is timed by; end to end is from the file to detections in its pixels."""
+"""What an image is timed by; end to end is from the file to detections in its pixels."""
 
-_WARM_UP = 2  # pictures that a turn begins with, untimed: another contender had the caches
+_WARM_UP = 2  # images that a turn begins with, untimed: another contender had the caches
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Detector:
 
 
 class Peer:
-    """Any model of one picture, channels last or first: resized to and run, nothing after."""
+    """Any model of one image, channels last or first: resized to and run, nothing after."""
 
     def __init__(self, contender: Contender) -> None:
         from detector.runtimes import open_graph
@@ -105,7 +105,7 @@ class Peer:
         self._is_channels_first = graph.input_shape[1:2] == (3,)
         hwc = np.roll(graph.input_shape[1:], -1 if self._is_channels_first else 0).tolist()
         if len(hwc) != 3 or hwc[2] != 3 or graph.input_dtype not in (np.uint8, np.int8, np.float32):
-            raise UserError(f"{path} takes no colour picture: {graph.input_dtype} {hwc}")
+            raise UserError(f"{path} takes no colour image: {graph.input_dtype} {hwc}")
         self._height, self._width = hwc[:2]
         outputs = len(graph(np.zeros(graph.input_shape, graph.input_dtype)))
         self.about = About(path.stem, graph.name, path, (hwc[0], hwc[1]), outputs)
@@ -130,15 +130,15 @@ class Peer:
         return pixels[None].astype(self._graph.input_dtype, copy=False)
 
 
-def serve(connection: Connection, contender: Contender, pictures: Sequence[Path]) -> None:
+def serve(connection: Connection, contender: Contender, images: Sequence[Path]) -> None:
     """Load, detect once, say so, and then obey until told to end.
 
-    Sends `About` when the first picture is done; then, for each `(order, *arguments)` received,
+    Sends `About` when the first image is done; then, for each `(order, *arguments)` received,
     the result of that method of `_Service`; an exception in the place of either, and ends.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     try:
-        service = _Service(contender, pictures)
+        service = _Service(contender, images)
         connection.send(service.about)
         while order := connection.recv():
             connection.send(getattr(service, order[0])(*order[1:]))
@@ -151,26 +151,26 @@ def serve(connection: Connection, contender: Contender, pictures: Sequence[Path]
 
 
 class _Service:
-    def __init__(self, contender: Contender, pictures: Sequence[Path]) -> None:
+    def __init__(self, contender: Contender, images: Sequence[Path]) -> None:
         import cv2
 
         cv2.setNumThreads(contender.threads)
-        self._pictures = pictures
+        self._images = images
         self._subject: Subject = (Peer if contender.is_peer else Detector)(contender)
         self.about = self._subject.about
-        self._time(pictures[0])
+        self._time(images[0])
 
     def turn(self) -> np.ndarray:
-        """Milliseconds by `COLUMNS` of every picture, `(N, 6)`."""
-        for _, picture in zip(range(_WARM_UP), self._pictures, strict=False):
-            self._time(picture)
-        return np.array([self._time(picture) for picture in self._pictures])
+        """Milliseconds by `COLUMNS` of every image, `(N, 6)`."""
+        for _, image in zip(range(_WARM_UP), self._images, strict=False):
+            self._time(image)
+        return np.array([self._time(image) for image in self._images])
 
     def throughput(self, seconds: float) -> float:
-        """Pictures per second, over and over for that long."""
+        """Images per second, over and over for that long."""
         start, done = time.perf_counter(), 0
         while (elapsed := time.perf_counter() - start) < seconds:
-            self._time(self._pictures[done % len(self._pictures)])
+            self._time(self._images[done % len(self._images)])
             done += 1
         return done / elapsed
 
@@ -178,11 +178,11 @@ class _Service:
         """The most memory that this process has held."""
         return _peak_memory_mb()
 
-    def _time(self, picture: Path) -> list[float]:
+    def _time(self, path: Path) -> list[float]:
         from detector.images import read_image
 
         start = time.perf_counter()
-        image = read_image(picture)
+        image = read_image(path)
         read = time.perf_counter() - start
         stages = self._subject(image)
         return [1000 * read, *stages, 1000 * (time.perf_counter() - start)]

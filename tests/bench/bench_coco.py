@@ -1,6 +1,6 @@
 """How fast a COCO JSON of train2017's size opens, against pycocotools in the same run.
 
-Run by `make proofs`: python -m tests.bench.bench_coco [PICTURES]. Each opens the file in a process
+Run by `make proofs`: python -m tests.bench.bench_coco [IMAGES]. Each opens the file in a process
 of its own, in turn; the figures are seconds and the peak of that process's memory.
 """
 
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-TRAIN2017 = (118_287, 860_001)  # pictures and boxes
+TRAIN2017 = (118_287, 860_001)  # images and boxes
 
 
-def write_like_train2017(folder: Path, pictures: int) -> Path:
-    """A COCO JSON with outlines, and an empty file for every picture."""
+def write_like_train2017(folder: Path, count: int) -> Path:
+    """A COCO JSON with outlines, and an empty file for every image."""
     rng = np.random.default_rng(0)
-    boxes = round(pictures * TRAIN2017[1] / TRAIN2017[0])
+    boxes = round(count * TRAIN2017[1] / TRAIN2017[0])
     images = [
         {
             "license": 3,
@@ -32,7 +32,7 @@ def write_like_train2017(folder: Path, pictures: int) -> Path:
             "flickr_url": "http://farm9.staticflickr.com/8186/8119368305_4e622c8349_z.jpg",
             "id": i,
         }
-        for i in range(1, pictures + 1)
+        for i in range(1, count + 1)
     ]
     (folder / "train2017").mkdir()
     for image in images:
@@ -43,20 +43,20 @@ def write_like_train2017(folder: Path, pictures: int) -> Path:
         json.dump(images, file)
         file.write(', "annotations": [')
         for i in range(boxes):
-            file.write(", " * (i > 0) + json.dumps(_annotation(i, pictures, rng)))
+            file.write(", " * (i > 0) + json.dumps(_annotation(i, count, rng)))
         names = [{"supercategory": "thing", "id": i, "name": f"class {i}"} for i in range(1, 91)]
         file.write(f'], "categories": {json.dumps(names)}}}')
     return path
 
 
-def _annotation(i: int, pictures: int, rng: np.random.Generator) -> dict:
+def _annotation(i: int, images: int, rng: np.random.Generator) -> dict:
     points = rng.uniform(0, 400, 2 * int(rng.integers(8, 36))).round(2).tolist()
     x, y, w, h = rng.uniform(1, 200, 4).round(2).tolist()
     return {
         "segmentation": [points],
         "area": w * h / 2,
         "iscrowd": 0,
-        "image_id": int(rng.integers(1, pictures + 1)),
+        "image_id": int(rng.integers(1, images + 1)),
         "bbox": [x, y, w, h],
         "category_id": int(rng.integers(1, 91)),
         "id": i + 1,
@@ -83,7 +83,7 @@ def _measure(opener, path: Path, answer) -> None:
 
 
 def in_a_process(opener, path: Path) -> tuple[int, float, float]:
-    """Pictures, seconds and peak MB of one opening."""
+    """Images, seconds and peak MB of one opening."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe()
     process = context.Process(target=_measure, args=(opener, path, sender))
@@ -94,13 +94,13 @@ def in_a_process(opener, path: Path) -> tuple[int, float, float]:
 
 
 def main() -> None:
-    pictures = int(sys.argv[1]) if len(sys.argv) > 1 else TRAIN2017[0]
+    images = int(sys.argv[1]) if len(sys.argv) > 1 else TRAIN2017[0]
     with tempfile.TemporaryDirectory() as folder:
-        path = write_like_train2017(Path(folder), pictures)
-        print(f"{pictures:,} pictures, {path.stat().st_size / 1e6:.0f} MB of JSON")
+        path = write_like_train2017(Path(folder), images)
+        print(f"{images:,} images, {path.stat().st_size / 1e6:.0f} MB of JSON")
         for _ in range(2):
             ours, theirs = in_a_process(_ours, path), in_a_process(_theirs, path)
-            assert ours[0] == theirs[0] == pictures
+            assert ours[0] == theirs[0] == images
             for name, (_, seconds, peak) in (("open_dataset", ours), ("pycocotools", theirs)):
                 print(f"  {name:14}{seconds:7.2f} s   peak {peak:6.0f} MB")
             print(f"  {theirs[1] / ours[1]:.2f}x as fast, {ours[2] / theirs[2]:.2f}x the memory")

@@ -1,6 +1,6 @@
 """How much sooner the fast back end has COCO's figures than pycocotools, in one run: `make proofs`.
 
-python -m tests.bench.bench_evaluator [PICTURES]: synthetic truth and detections of val2017's size.
+python -m tests.bench.bench_evaluator [IMAGES]: synthetic truth and detections of val2017's size.
 """
 
 import contextlib
@@ -15,15 +15,15 @@ from eval.scoring.ground_truth import ground_truth, results
 
 
 def main() -> None:
-    pictures = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    images = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
     path = Path(__file__).parents[1] / "eval" / "conftest.py"
     spec = importlib.util.spec_from_file_location("made", path)
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
-    scored = made.random_set(0, pictures, classes=80, objects=14, found=107)
-    objects = sum(len(picture.sample) for picture in scored.pictures)
-    detections = sum(len(picture.detections) for picture in scored.pictures)
-    print(f"{pictures:,} pictures, {objects:,} objects, {detections:,} detections")
+    scored = made.random_set(0, images, classes=80, objects=14, found=107)
+    objects = sum(len(image.sample) for image in scored.images)
+    detections = sum(len(image.detections) for image in scored.images)
+    print(f"{images:,} images, {objects:,} objects, {detections:,} detections")
     seconds = {}
     for backend in ("fast", "pycocotools") * 2:
         truth, found = ground_truth(scored), results(scored)

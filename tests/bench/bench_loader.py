@@ -18,15 +18,15 @@ from configs.schema import Config
 from detector.data.open import open_dataset
 from training.batches.loader import make_loader
 
-PICTURES = 96
+IMAGES = 96
 ROUNDS = 9
 
 
 def main() -> None:
     data = Path(os.environ.get("SSDLITE_TEST_DATA", "")) / "data/coco/annotations"
     if not data.is_dir():
-        sys.exit("SSDLITE_TEST_DATA does not name the folder of real pictures and weights")
-    samples = open_dataset(data / "instances_val2017.json")[:PICTURES]
+        sys.exit("SSDLITE_TEST_DATA does not name the folder of real images and weights")
+    samples = open_dataset(data / "instances_val2017.json")[:IMAGES]
     with tempfile.TemporaryDirectory() as folder:
         jobs = {"imread + resize": lambda _: bare(samples)}
         for cache in ("none", "memory", "disk"):
@@ -36,7 +36,7 @@ def main() -> None:
                 jobs[name(cache, augment)] = lambda epoch, loader=loader: drain(loader, epoch)
         rates = measure(jobs)
     for job, values in rates.items():
-        print(f"{job:28s} {np.median(values):7.0f} pictures/s")
+        print(f"{job:28s} {np.median(values):7.0f} images/s")
     for augment in (False, True):
         compare(rates, name("none", augment), "imread + resize")
         for cache in ("memory", "disk"):
@@ -63,13 +63,13 @@ def drain(loader, epoch: int) -> None:
 
 
 def measure(jobs) -> dict[str, np.ndarray]:
-    """Pictures per second of each job, per round; the first round, which fills caches, left out."""
+    """Images per second of each job, per round; the first round, which fills caches, left out."""
     rates = {job: [] for job in jobs}
     for epoch in range(ROUNDS + 1):
         for job, run in jobs.items():
             start = time.perf_counter()
             run(epoch)
-            rates[job].append(PICTURES / (time.perf_counter() - start))
+            rates[job].append(IMAGES / (time.perf_counter() - start))
     return {job: np.array(values[1:]) for job, values in rates.items()}
 
 

@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def measure(url: str) -> dict[int, list[tuple[float, float, float]]]:
-    """By number of viewers: frames shown per second, network, pictures per second to each."""
+    """By number of viewers: frames shown per second, network, images per second to each."""
     wait_until_it_runs(url)
     measured = defaultdict(list)
     for _ in range(TURNS):

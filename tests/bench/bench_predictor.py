@@ -20,7 +20,7 @@ def main() -> None:
     data = Path(os.environ.get("SSDLITE_TEST_DATA", ""))
     weights = data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz"
     if not weights.is_file():
-        sys.exit("SSDLITE_TEST_DATA does not name the folder of real pictures and weights")
+        sys.exit("SSDLITE_TEST_DATA does not name the folder of real images and weights")
     live = Predictor.load(str(weights))  # at the webcam's threshold
     strict = Predictor.load(str(weights), score_threshold=0.001)  # at the evaluation's
     photos = sorted((data / "data/coco/val2017").glob("*.jpg"))[:40]

@@ -40,7 +40,7 @@ def main() -> None:
         for name, worker in workers.items():
             seconds[name].append(_ask(worker))
     print(
-        f"| {_BATCH} pictures of {_SIZE} px | s a step | images/s | against stock | fastest turns |"
+        f"| {_BATCH} images of {_SIZE} px | s a step | images/s | against stock | fastest turns |"
     )
     print("|---|---|---|---|---|")
     for name, times in seconds.items():
@@ -92,7 +92,7 @@ def work(variant: str) -> None:
 
 
 def _batch() -> Any:
-    """Pictures of noise with a dozen objects each."""
+    """Images of noise with a dozen objects each."""
     import numpy as np
 
     rng = np.random.default_rng(0)

@@ -52,7 +52,7 @@ def with_weights_of(network, torch):
     return copy
 
 
-def pictures(size, batch=2):
+def images(size, batch=2):
     return np.random.default_rng(1).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
 
 
@@ -73,8 +73,8 @@ def test_equal_weights_give_equal_outputs(torch, size):
     copy = with_weights_of(network, torch)
     copy.layers.eval()
     with torch.no_grad():
-        found = copy(torch.from_numpy(pictures(size).transpose(0, 3, 1, 2)))
-    wanted = network(pictures(size), training=False)
+        found = copy(torch.from_numpy(images(size).transpose(0, 3, 1, 2)))
+    wanted = network(images(size), training=False)
     for ours, name in zip(found, ("box_deltas", "class_logits"), strict=True):
         theirs = ops.convert_to_numpy(wanted[name])
         assert theirs.std() > 0.1  # or else the tolerance would say nothing
@@ -104,7 +104,7 @@ def test_the_loss_is_that_of_training(torch):
     deltas, box_targets = rng.normal(0, 2, (2, *shape, 4)).astype(np.float32)
     logits = rng.normal(0, 3, (*shape, CLASSES + 1)).astype(np.float32)
     classes = rng.integers(1, CLASSES + 1, shape) * (rng.random(shape) < 0.05)
-    classes[-1] = 0  # no object in this picture
+    classes[-1] = 0  # no object in this image
     loss = DetectionLoss(LossConfig(), anchors, config.anchors.variances, "sigmoid")
     wanted = loss(
         deltas, logits, Targets(ops.convert_to_tensor(classes, "int32"), box_targets)
@@ -181,6 +181,6 @@ def test_an_order_that_is_no_number_of_steps_is_refused(order):
         torch_step._serve(None, [order])
 
 
-def test_a_single_picture_is_refused():
+def test_a_single_image_is_refused():
     with pytest.raises(UserError, match="give --batch 2 or more"):
         torch_step.main(["--batch", "1", "--size", "96"])

@@ -20,7 +20,7 @@ from typing import Any
 from configs.errors import UserError
 from detector.command import EXIT_OK, make_parser, positive, run
 
-Tensor = Any  # a torch.Tensor; of pictures and feature maps `(B, C, H, W)`
+Tensor = Any  # a torch.Tensor; of images and feature maps `(B, C, H, W)`
 
 # `detector.backbones.V2_ROWS`: (expansion, filters, repeats, stride of the first).
 _ROWS = (
@@ -58,7 +58,7 @@ class Network:
     """SSDLite-MobileNetV2 of width 1 with random weights, in training mode.
 
     Args:
-        size: height and width of all pictures that it is to see, px.
+        size: height and width of all images that it is to see, px.
         num_classes: C, without background.
 
     Attributes:
@@ -232,7 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
     if args.batch == 1:  # the last feature map has one cell: a single value
-        raise UserError("PyTorch's batch norm cannot train on one picture; give --batch 2 or more")
+        raise UserError("PyTorch's batch norm cannot train on one image; give --batch 2 or more")
     torch = _import_torch()
     if args.threads:
         torch.set_num_threads(args.threads)

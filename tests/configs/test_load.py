@@ -161,7 +161,7 @@ def test_an_unknown_name_lists_the_known_ones(source):
         load_config(source)
 
 
-def test_a_name_that_the_file_system_refuses_is_the_users_to_mend():
+def test_a_name_that_the_file_system_refuses_is_the_users_to_fix():
     with pytest.raises(UserError, match=r"cannot read configuration x+: File name too long"):
         load_config("x" * 300)
 

@@ -15,14 +15,14 @@ def xp(request):
     return pytest.importorskip("keras").ops
 
 
-# ---- reading and writing pictures: test_images*.py
+# ---- reading and writing images: test_images*.py
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
 @pytest.fixture
 def corners() -> np.ndarray:
-    """A picture wider than high: red, green / blue, white, each a quarter; uint8 (32, 48, 3)."""
+    """An image wider than high: red, green / blue, white, each a quarter; uint8 (32, 48, 3)."""
     quarters = np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8)
     return quarters.repeat(16, axis=0).repeat(24, axis=1)
 
@@ -33,8 +33,8 @@ def red() -> Image.Image:
 
 
 @pytest.fixture
-def assert_picture():
-    """An RGB picture of its own: `assert_picture(image, height, width)`."""
+def assert_image():
+    """An RGB image of its own: `assert_image(image, height, width)`."""
 
     def check(image: np.ndarray, height: int, width: int) -> None:
         assert (image.dtype, image.shape) == (np.uint8, (height, width, 3))
@@ -44,11 +44,11 @@ def assert_picture():
 
 
 @pytest.fixture
-def assert_shows_corners(assert_picture):
+def assert_shows_corners(assert_image):
     """The four quarters of `corners` are where they were, and have their colours."""
 
     def check(image: np.ndarray, tolerance: int) -> None:
-        assert_picture(image, 32, 48)
+        assert_image(image, 32, 48)
         seen = [image[8, 12], image[8, 36], image[24, 12], image[24, 36]]
         np.testing.assert_allclose(seen, [RED, GREEN, BLUE, WHITE], atol=tolerance)
 
@@ -60,7 +60,7 @@ def assert_shows_corners(assert_picture):
 
 @pytest.fixture
 def grey():
-    """A picture of one grey: `grey(height, width, level)`."""
+    """An image of one grey: `grey(height, width, level)`."""
 
     def make(height: int, width: int, level: int = 128) -> np.ndarray:
         return np.full((height, width, 3), level, np.uint8)

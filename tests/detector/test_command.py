@@ -27,13 +27,13 @@ def fails_with(error: BaseException):
 
 
 def test_a_users_mistake_is_one_line_on_stderr(capsys):
-    assert run(fails_with(UserError("no such picture: a.jpg"))) == EXIT_BAD_INPUT == 2
-    assert capsys.readouterr() == ("", "error: no such picture: a.jpg\n")
+    assert run(fails_with(UserError("no such image: a.jpg"))) == EXIT_BAD_INPUT == 2
+    assert capsys.readouterr() == ("", "error: no such image: a.jpg\n")
 
 
 def test_a_line_break_in_a_files_name_makes_no_second_line(capsys):
-    run(fails_with(UserError("no such picture: a\nb.jpg")))
-    assert capsys.readouterr().err == "error: no such picture: a b.jpg\n"
+    run(fails_with(UserError("no such image: a\nb.jpg")))
+    assert capsys.readouterr().err == "error: no such image: a b.jpg\n"
 
 
 def test_an_interrupted_command_says_so(capsys):

@@ -27,8 +27,8 @@ def model(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    folder = tmp_path / "images"
     (folder / "more").mkdir(parents=True)
     rng = np.random.default_rng(0)
     for name in ("000000000042.jpg", "b.png", "more/b.png"):
@@ -36,77 +36,75 @@ def pictures(tmp_path):
     return folder
 
 
-def test_readable_json_is_the_contract(model, pictures, tmp_path):
+def test_readable_json_is_the_contract(model, images, tmp_path):
     target = tmp_path / "found.json"
-    assert (
-        detect.main([str(pictures), "--model", model, "--score", "0", "--json", str(target)]) == 0
-    )
+    assert detect.main([str(images), "--model", model, "--score", "0", "--json", str(target)]) == 0
     written = json.loads(target.read_text())
     assert written["model"] == "tiny"
     assert [entry["file"] for entry in written["images"]] == [
-        str(pictures / "000000000042.jpg"),
-        str(pictures / "b.png"),
+        str(images / "000000000042.jpg"),
+        str(images / "b.png"),
     ]
     first = written["images"][0]
     assert (first["width"], first["height"]) == (80, 60)
     assert set(first["detections"][0]) == {"box", "score", "label", "name", "category_id"}
 
 
-def test_coco_results_take_the_image_id_from_the_file_name(model, pictures, tmp_path):
+def test_coco_results_take_the_image_id_from_the_file_name(model, images, tmp_path):
     target = tmp_path / "coco.json"
-    detect.main([str(pictures), "--model", model, "--score", "0", "--coco", str(target)])
+    detect.main([str(images), "--model", model, "--score", "0", "--coco", str(target)])
     rows = json.loads(target.read_text())
     assert {row["image_id"] for row in rows} == {42, "b"}
     assert {row["category_id"] for row in rows} <= {17, 18}
 
 
-def test_drawn_pictures_of_one_name_do_not_overwrite_each_other(model, pictures, tmp_path, capsys):
+def test_drawn_images_of_one_name_do_not_overwrite_each_other(model, images, tmp_path, capsys):
     target = tmp_path / "drawn"
-    detect.main([str(pictures / "**" / "*.png"), "--model", model, "--draw", str(target)])
+    detect.main([str(images / "**" / "*.png"), "--model", model, "--draw", str(target)])
     assert sorted(path.name for path in target.iterdir()) == ["b.jpg", "b_2.jpg"]
     assert capsys.readouterr().out == f"saved {target}\n"
 
 
-def test_without_outputs_each_picture_gets_a_line(model, pictures, capsys):
-    detect.main([str(pictures / "b.png"), "--model", model, "--score", "1"])
-    assert capsys.readouterr().out == f"{pictures / 'b.png'}: nothing found\n"
+def test_without_outputs_each_image_gets_a_line(model, images, capsys):
+    detect.main([str(images / "b.png"), "--model", model, "--score", "1"])
+    assert capsys.readouterr().out == f"{images / 'b.png'}: nothing found\n"
 
 
-def test_only_the_classes_asked_for_are_reported(model, pictures, tmp_path):
+def test_only_the_classes_asked_for_are_reported(model, images, tmp_path):
     target = tmp_path / "found.json"
-    arguments = [str(pictures), "--model", model, "--score", "0", "--classes", "dog"]
+    arguments = [str(images), "--model", model, "--score", "0", "--classes", "dog"]
     detect.main([*arguments, "--json", str(target)])
     names = {d["name"] for i in json.loads(target.read_text())["images"] for d in i["detections"]}
     assert names == {"dog"}
 
 
-def test_an_unreadable_picture_is_named_skipped_and_told_by_the_exit_code(
-    model, pictures, tmp_path, capsys
+def test_an_unreadable_image_is_named_skipped_and_told_by_the_exit_code(
+    model, images, tmp_path, capsys
 ):
-    (pictures / "broken.jpg").write_bytes(b"not a picture")
+    (images / "broken.jpg").write_bytes(b"not an image")
     target = tmp_path / "found.json"
-    assert detect.main([str(pictures), "--model", model, "--json", str(target)]) == 1
+    assert detect.main([str(images), "--model", model, "--json", str(target)]) == 1
     assert "broken.jpg" in capsys.readouterr().err
     assert len(json.loads(target.read_text())["images"]) == 2
 
 
-def test_nothing_but_unreadable_pictures_is_bad_input_and_leaves_nothing(model, tmp_path):
-    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+def test_nothing_but_unreadable_images_is_bad_input_and_leaves_nothing(model, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"not an image")
     target = tmp_path / "found.json"
-    with pytest.raises(UserError, match="none of the pictures can be read"):
+    with pytest.raises(UserError, match="none of the images can be read"):
         detect.main([str(tmp_path / "broken.jpg"), "--model", model, "--json", str(target)])
     assert not target.exists()
 
 
-def test_drawing_into_the_pictures_own_folder_keeps_the_pictures(model, pictures):
-    before = (pictures / "000000000042.jpg").read_bytes()
-    detect.main([str(pictures), "--model", model, "--draw", str(pictures)])
-    assert (pictures / "000000000042.jpg").read_bytes() == before
-    assert (pictures / "000000000042_2.jpg").exists()
+def test_drawing_into_the_images_own_folder_keeps_the_images(model, images):
+    before = (images / "000000000042.jpg").read_bytes()
+    detect.main([str(images), "--model", model, "--draw", str(images)])
+    assert (images / "000000000042.jpg").read_bytes() == before
+    assert (images / "000000000042_2.jpg").exists()
 
 
 def test_bad_input_creates_no_folder(model, tmp_path):
-    with pytest.raises(UserError, match="no such picture"):
+    with pytest.raises(UserError, match="no such image"):
         detect.main(["none.jpg", "--draw", str(tmp_path / "a/b"), "--json", str(tmp_path / "c/d")])
     assert list(tmp_path.iterdir()) == []
 
@@ -129,8 +127,8 @@ def test_empty_arguments_are_refused(arguments, capsys):
     ],
 )
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["real", "dry"])
-def test_bad_input_is_one_line_and_code_2(model, pictures, capsys, change, message, dry):
-    arguments = [str(pictures), "--model", model, "--runtime", "keras", *change, *dry]
+def test_bad_input_is_one_line_and_code_2(model, images, capsys, change, message, dry):
+    arguments = [str(images), "--model", model, "--runtime", "keras", *change, *dry]
     assert run(lambda: detect.main(arguments)) == 2
     error = capsys.readouterr().err
     assert message in error
@@ -138,7 +136,7 @@ def test_bad_input_is_one_line_and_code_2(model, pictures, capsys, change, messa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-def test_sigterm_leaves_no_unfinished_file(model, pictures, tmp_path):
+def test_sigterm_leaves_no_unfinished_file(model, images, tmp_path):
     target = tmp_path / "out" / "found.json"
     code = (
         "import os, signal, sys; from detector import detect, images;"
@@ -146,14 +144,14 @@ def test_sigterm_leaves_no_unfinished_file(model, pictures, tmp_path):
         "images.read_image = lambda path: os.kill(os.getpid(), signal.SIGTERM);"
         "sys.exit(run(detect.main))"
     )
-    arguments = [str(pictures / "b.png"), "--model", model, "--json", str(target)]
+    arguments = [str(images / "b.png"), "--model", model, "--json", str(target)]
     ended = subprocess.run([sys.executable, "-c", code, *arguments], check=False)
     assert ended.returncode == 143
     assert list(target.parent.iterdir()) == []
 
 
-def test_no_such_picture_is_told_before_the_model_is_loaded(tmp_path):
-    with pytest.raises(UserError, match="no such picture"):
+def test_no_such_image_is_told_before_the_model_is_loaded(tmp_path):
+    with pytest.raises(UserError, match="no such image"):
         detect.main([str(tmp_path / "none.jpg"), "--model", "not even looked at"])
 
 
@@ -164,20 +162,20 @@ def test_a_score_outside_0_to_1_is_refused(score, capsys):
     assert end.value.code == 2
 
 
-def test_a_model_is_not_overwritten(exported, pictures, capsys):
+def test_a_model_is_not_overwritten(exported, images, capsys):
     before = (exported / "detector.json").read_bytes()
-    command = [str(pictures), "--model", str(exported), "--json", str(exported / "detector.json")]
+    command = [str(images), "--model", str(exported), "--json", str(exported / "detector.json")]
     assert run(lambda: detect.main(command)) == 2
     assert "it is an input; name another file" in capsys.readouterr().err
     assert (exported / "detector.json").read_bytes() == before
 
 
-def test_a_dry_run_says_what_it_would_do_and_does_nothing(model, pictures, tmp_path, capsys):
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(model, images, tmp_path, capsys):
     target = tmp_path / "drawn"
-    arguments = [str(pictures), "--draw", str(target), "--dry-run"]
+    arguments = [str(images), "--draw", str(target), "--dry-run"]
     assert detect.main([*arguments, "--model", model]) == 0
     assert detect.main(arguments) == 0
     own, default = capsys.readouterr().out.splitlines()
-    assert own == f"would detect in 2 pictures with {model} (keras); output {target}"
+    assert own == f"would detect in 2 images with {model} (keras); output {target}"
     assert "with coco (to be downloaded);" in default
     assert not target.exists()

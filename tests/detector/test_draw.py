@@ -11,7 +11,7 @@ from detector.types import Detections
 
 
 def test_a_class_has_the_same_colour_in_every_run():
-    # Pictures and films of different versions can be laid side by side.
+    # Images and films of different versions can be laid side by side.
     assert [class_colour(label) for label in (0, 1, 79)] == [
         (255, 25, 136),
         (25, 203, 255),
@@ -97,7 +97,7 @@ def test_the_id_of_a_track_stands_behind_the_name_and_minus_one_does_not(monkeyp
     assert sorted(texts) == ["cat #7 90%", "cat 50%"]
 
 
-def test_the_picture_is_left_alone(grey, found):
+def test_the_image_is_left_alone(grey, found):
     image = grey(60, 80)
     drawn = draw_detections(image, found([5, 5, 50, 50]), ["cat"])
     assert (image == 128).all() and (drawn != 128).any()
@@ -106,14 +106,14 @@ def test_the_picture_is_left_alone(grey, found):
 @pytest.mark.parametrize(
     "view", [lambda i: i[::-1], lambda i: i[:, ::2], lambda i: i.transpose(1, 0, 2)]
 )
-def test_a_view_of_a_picture_can_be_drawn_on(view, grey, found):
+def test_a_view_of_an_image_can_be_drawn_on(view, grey, found):
     image = view(grey(60, 80))
     image.flags.writeable = False
     drawn = draw_detections(image, found([5, 5, 35, 50]), ["cat"])
     assert drawn.shape == image.shape and drawn.flags.writeable and drawn.flags.c_contiguous
 
 
-def test_without_detections_the_picture_is_copied(grey, found):
+def test_without_detections_the_image_is_copied(grey, found):
     image = grey(60, 80)
     drawn = draw_detections(image, found(), ["cat"])
     np.testing.assert_array_equal(drawn, image)
@@ -138,14 +138,14 @@ def test_boxes_anywhere_can_be_drawn(box, grey, found):
     assert (drawn.dtype, drawn.shape) == (np.uint8, (60, 80, 3))
 
 
-def test_of_a_box_that_reaches_beyond_the_picture_the_inner_edges_are_seen(grey, found, is_colour):
+def test_of_a_box_that_reaches_beyond_the_image_the_inner_edges_are_seen(grey, found, is_colour):
     drawn = draw_boxes(grey(60, 80), found([-3e38, 20, 40, 1e30]))
     line = is_colour(drawn, class_colour(0))
     assert line[20, :40].all() and line[20:, 40].all()
     assert not line[22:, :38].any()
 
 
-def test_a_box_outside_the_picture_is_not_seen(grey, found):
+def test_a_box_outside_the_image_is_not_seen(grey, found):
     image = grey(60, 80)
     drawn = draw_boxes(image, found([100, 10, 200, 50]))
     np.testing.assert_array_equal(drawn, image)
@@ -155,7 +155,7 @@ def test_a_box_outside_the_picture_is_not_seen(grey, found):
     ("height", "width"),
     [(1, 1), (1, 300), (300, 1), (2, 3), (120, 160), (480, 640), (1080, 1920), (2160, 3840)],
 )
-def test_any_size_of_picture_can_be_drawn_on(height, width, grey, found):
+def test_any_size_of_image_can_be_drawn_on(height, width, grey, found):
     box = [0.1 * width, 0.4 * height, 0.8 * width, 0.9 * height]
     drawn = draw_detections(grey(height, width), found(box), ["traffic light"])
     assert drawn.shape == (height, width, 3)
@@ -166,7 +166,7 @@ def test_any_size_of_picture_can_be_drawn_on(height, width, grey, found):
 
 @pytest.fixture
 def annotated(grey):
-    """A grey 200x200 picture with annotations drawn on it: `annotated(*boxes, ...)`."""
+    """A grey 200x200 image with annotations drawn on it: `annotated(*boxes, ...)`."""
 
     def draw(*boxes, ignored=None, names=("cat", "dog"), labels=None) -> np.ndarray:
         rows = np.array(boxes, np.float32).reshape(-1, 4)
@@ -183,7 +183,7 @@ def test_annotations_bear_names_without_scores(annotated, grey, found, is_colour
     assert is_colour(alone, class_colour(0)).sum() < is_colour(scored, class_colour(0)).sum()
 
 
-def test_no_annotation_leaves_the_picture_as_it_is(annotated, grey):
+def test_no_annotation_leaves_the_image_as_it_is(annotated, grey):
     np.testing.assert_array_equal(annotated(), grey(200, 200))
 
 

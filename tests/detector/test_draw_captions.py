@@ -28,7 +28,7 @@ BLACK, WHITE = (0, 0, 0), (255, 255, 255)
         pytest.param([50, 118, 150, 119], id="bottom edge"),
     ],
 )
-def test_the_whole_caption_lies_inside_the_picture(box, grey, found):
+def test_the_whole_caption_lies_inside_the_image(box, grey, found):
     image, detections = grey(120, 200), found(box)
     text = "cat 90%"
     patch = text_patch(text, font_size(image), ink_on(class_colour(0)), class_colour(0))
@@ -91,7 +91,7 @@ def test_marked_boxes_have_one_colour_and_a_text_where_there_is_one(grey, is_col
 @pytest.mark.parametrize(
     ("height", "width", "size"), [(1, 1, 11), (120, 160, 11), (480, 640, 15), (2160, 3840, 64)]
 )
-def test_the_font_grows_with_the_picture(height, width, size, grey):
+def test_the_font_grows_with_the_image(height, width, size, grey):
     assert font_size(grey(height, width)) == size
 
 
@@ -122,7 +122,7 @@ def test_a_patch_is_moved_inside(x, y, corner, grey):
     np.testing.assert_array_equal(canvas, expected)
 
 
-def test_a_patch_larger_than_the_picture_is_cut(grey):
+def test_a_patch_larger_than_the_image_is_cut(grey):
     canvas = grey(3, 4, 0)
     paste(canvas, grey(30, 40, 255), 2, 2)
     assert (canvas == 255).all()

@@ -56,20 +56,20 @@ def test_the_folder_holds_what_was_promised(done):
 @pytest.mark.parametrize("name", [one for one in FORMATS if one != "saved_model"])
 def test_every_format_runs_and_agrees_with_keras(done, source, name):
     runtime = open_model(str(done[0]), name).runtime
-    picture = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
-    wanted = KerasRuntime(artefact.load(source).network).run(picture)
+    image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
+    wanted = KerasRuntime(artefact.load(source).network).run(image)
     limit = 0.5 if name == "tflite-int8" else 0.02 if name == "tflite-f16" else 1e-3
-    for found, right in zip(runtime.run(picture), wanted, strict=True):
+    for found, right in zip(runtime.run(image), wanted, strict=True):
         assert np.abs(found - right).mean() < limit
 
 
 def test_opencv_reads_the_onnx(done, source):
     net = cv2.dnn.readNetFromONNX(str(done[0] / "model.onnx"))
-    picture = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
-    net.setInput(picture)
+    image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
+    net.setInput(image)
     names = net.getUnconnectedOutLayersNames()
     found = dict(zip(names, net.forward(names), strict=True))
-    wanted = KerasRuntime(artefact.load(source).network).run(picture)
+    wanted = KerasRuntime(artefact.load(source).network).run(image)
     for name, right in zip(("box_deltas", "class_logits"), wanted, strict=True):
         np.testing.assert_allclose(found[name], right, atol=1e-3)
 
@@ -92,9 +92,9 @@ def test_any_batch_is_made_on_request(source, tmp_path):
     folder = tmp_path / "out"
     assert export.main(f"{source} --to onnx --output {folder} --any-batch".split()) == 0
     session = onnxruntime.InferenceSession(folder / "model.onnx")
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
-    deltas, _ = session.run(["box_deltas", "class_logits"], {"image": pictures})
-    one = session.run(["box_deltas"], {"image": pictures[1:2]})[0]
+    images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
+    deltas, _ = session.run(["box_deltas", "class_logits"], {"image": images})
+    one = session.run(["box_deltas"], {"image": images[1:2]})[0]
     np.testing.assert_allclose(deltas[1:2], one, atol=1e-4)
 
 
@@ -155,7 +155,7 @@ def test_a_remedy_that_helps_is_kept_and_changes_no_other_format(
     assert artefact.read_spec(folder).exports["tflite"].class_logits[0] < 1e-4
 
 
-def test_post_processing_inside_takes_one_picture_whatever_the_batch(source, tmp_path):
+def test_post_processing_inside_takes_one_image_whatever_the_batch(source, tmp_path):
     import onnx
 
     folder = tmp_path / "out"
@@ -171,7 +171,7 @@ def test_post_processing_inside_takes_one_picture_whatever_the_batch(source, tmp
         ("MODEL --to tpu --output out", "unknown format 'tpu'; use tflite, "),
         ("MODEL --to tflite-int8 --output out", "name a --calibrate DATA"),
         ("MODEL --to tflite --output out --data nowhere", "no such data set"),
-        ("MODEL --to tflite --output out --images pictures", "--images belongs to --data"),
+        ("MODEL --to tflite --output out --images images", "--images belongs to --data"),
         ("nowhere --to tflite --output out", "'nowhere' is no model"),
         ("MODEL/model.keras --to tflite --output out", "use a preset"),
         ("MODEL --to tflite --output MODEL/model.keras", "cannot write to folder"),

@@ -59,7 +59,7 @@ def test_an_exception_before_anything_is_written_is_passed_on(tmp_path):
     assert contents(tmp_path) == {}
 
 
-def test_an_error_of_the_file_system_is_the_users_to_mend(tmp_path):
+def test_an_error_of_the_file_system_is_the_users_to_fix(tmp_path):
     path = tmp_path / "a.txt"
     message = f"cannot write {path}: No space left on device"
     with pytest.raises(UserError) as caught, atomic_path(path) as temporary:

@@ -12,7 +12,7 @@ from detector.images import read_image
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
-# Colour pictures: every format, the right way up, red stays red.
+# Colour images: every format, the right way up, red stays red.
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_a_colour_key_is_ignored(tmp_path, red):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_colour_of_16_bits_is_scaled_to_8(tmp_path, suffix, assert_picture):
+def test_colour_of_16_bits_is_scaled_to_8(tmp_path, suffix, assert_image):
     bgr = np.full((6, 8, 3), (0, 128 * 257, 65535), np.uint16)
     cv2.imwrite(str(tmp_path / f"a{suffix}"), bgr)
     image = read_image(tmp_path / f"a{suffix}")
-    assert_picture(image, 6, 8)
+    assert_image(image, 6, 8)
     assert (image == (255, 128, 0)).all()
 
 
@@ -93,23 +93,23 @@ def test_the_content_decides_not_the_name(tmp_path, red):
     assert (read_image(tmp_path / "a.jpg") == RED).all()
 
 
-def test_a_picture_can_be_drawn_on(tmp_path, red):
+def test_an_image_can_be_drawn_on(tmp_path, red):
     red.save(tmp_path / "a.png")
     image = read_image(tmp_path / "a.png")
     cv2.rectangle(image, (0, 0), (7, 5), BLUE, cv2.FILLED)
     assert (image == BLUE).all()
 
 
-# Grey pictures.
+# Grey images.
 
 
 @pytest.mark.parametrize(
     ("mode", "pixel"), [("L", 200), ("LA", (200, 10))], ids=["grey", "grey and alpha"]
 )
-def test_grey_is_repeated(tmp_path, mode, pixel, assert_picture):
+def test_grey_is_repeated(tmp_path, mode, pixel, assert_image):
     Image.new(mode, (8, 6), pixel).save(tmp_path / "a.png")
     image = read_image(tmp_path / "a.png")
-    assert_picture(image, 6, 8)
+    assert_image(image, 6, 8)
     assert (image == 200).all()
 
 
@@ -123,10 +123,10 @@ NARROW = [[0, 1, 1, 128, 255]]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
-def test_grey_of_16_bits_is_divided_by_257(tmp_path, suffix, assert_picture):
+def test_grey_of_16_bits_is_divided_by_257(tmp_path, suffix, assert_image):
     cv2.imwrite(str(tmp_path / f"a{suffix}"), WIDE)
     image = read_image(tmp_path / f"a{suffix}")
-    assert_picture(image, 1, 5)
+    assert_image(image, 1, 5)
     for channel in range(3):
         np.testing.assert_array_equal(image[..., channel], NARROW)
 
@@ -153,7 +153,7 @@ def test_floating_point_grey_is_white_at_1(tmp_path):
 
 
 @pytest.mark.parametrize("peak", [200, 300, 65535])
-def test_the_scale_of_a_wide_grey_does_not_depend_on_the_rest_of_the_picture(tmp_path, peak):
+def test_the_scale_of_a_wide_grey_does_not_depend_on_the_rest_of_the_image(tmp_path, peak):
     cv2.imwrite(str(tmp_path / "a.png"), np.array([[200, peak]], np.uint16))
     assert read_image(tmp_path / "a.png")[0, 0, 0] == 1
 
@@ -201,17 +201,17 @@ def test_a_frame_smaller_than_its_canvas_lies_in_it(tmp_path):
     np.testing.assert_array_equal(read_image(path), expected)
 
 
-def test_a_small_frame_on_a_transparent_canvas_keeps_the_size(tmp_path, assert_picture):
+def test_a_small_frame_on_a_transparent_canvas_keeps_the_size(tmp_path, assert_image):
     path = tmp_path / "a.gif"
     path.write_bytes(gif_with_small_frame(b"\x21\xf9\x04\x01\x00\x00\x03\x00"))
     image = read_image(path)
-    assert_picture(image, 5, 6)
+    assert_image(image, 5, 6)
     assert (image[1:3, 2:5] == RED).all()
 
 
 # Orientation: what is stored is turned back by the EXIF tag.
 
-# How a camera that was held in each way stores the upright picture.
+# How a camera that was held in each way stores the upright image.
 STORE = {
     1: lambda image: image,
     2: lambda image: image[:, ::-1],
@@ -248,7 +248,7 @@ def test_an_unknown_orientation_is_ignored(tmp_path, corners, assert_shows_corne
     assert_shows_corners(read_image(tmp_path / "a.jpg"), tolerance=6)
 
 
-def test_damaged_exif_does_not_cost_the_picture(tmp_path, corners, assert_shows_corners):
+def test_damaged_exif_does_not_cost_the_image(tmp_path, corners, assert_shows_corners):
     exif = b"Exif\0\0II*\0\x08\0\0\0\x40\0" + b"\x12\x01\x03\0"  # 64 entries announced, cut off
     Image.fromarray(corners).save(tmp_path / "a.jpg", exif=exif, quality=95)
     assert_shows_corners(read_image(tmp_path / "a.jpg"), tolerance=6)

@@ -27,11 +27,11 @@ def assert_refused(path: Path, says: str) -> None:
     assert str(path) in message and says in message and "\n" not in message, message
 
 
-def test_a_missing_picture(tmp_path):
-    assert_refused(tmp_path / "a.jpg", "no such picture")
+def test_a_missing_image(tmp_path):
+    assert_refused(tmp_path / "a.jpg", "no such image")
 
 
-def test_a_folder_is_no_picture(tmp_path):
+def test_a_folder_is_no_image(tmp_path):
     assert_refused(tmp_path, "it is a folder")
 
 
@@ -40,16 +40,16 @@ def test_a_file_is_no_folder(tmp_path):
     assert_refused(tmp_path / "a" / "b.jpg", "Not a directory")
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 64, b"not a picture\n", b"\xff\xd8\xff"])
-def test_what_is_no_picture(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"\0" * 64, b"not an image\n", b"\xff\xd8\xff"])
+def test_what_is_no_image(tmp_path, content):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
-    assert_refused(path, "not a picture in a known format")
+    assert_refused(path, "not an image in a known format")
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".gif", ".bmp", ".tif"])
 @pytest.mark.parametrize("part", [0.1, 0.3, 0.6, 0.9])
-def test_a_truncated_picture(tmp_path, suffix, part):
+def test_a_truncated_image(tmp_path, suffix, part):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     whole = tmp_path / f"whole{suffix}"
     Image.fromarray(noise).save(whole)
@@ -74,9 +74,9 @@ def test_a_decompression_bomb(tmp_path):
     assert_refused(path, "decompression bomb")
 
 
-def test_a_large_picture_is_read_without_a_warning(tmp_path, red, monkeypatch):
+def test_a_large_image_is_read_without_a_warning(tmp_path, red, monkeypatch):
     red.save(tmp_path / "large.png")
-    # Pillow warns of pictures between one and two times this size, and refuses larger ones.
+    # Pillow warns of images between one and two times this size, and refuses larger ones.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8 * 6 - 1)
     assert (read_image(tmp_path / "large.png") == RED).all()
 

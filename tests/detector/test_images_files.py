@@ -29,17 +29,17 @@ def test_what_is_written_is_read_back(tmp_path, corners, name, tolerance, assert
     assert_shows_corners(read_image(tmp_path / name), tolerance)
 
 
-def test_pictures_are_written_in_rgb_order(tmp_path):
+def test_images_are_written_in_rgb_order(tmp_path):
     write_image(tmp_path / "a.png", np.full((2, 2, 3), RED, np.uint8))
     bgr = cv2.imread(str(tmp_path / "a.png"))
     assert bgr is not None and (bgr == (0, 0, 255)).all()
 
 
 @pytest.mark.parametrize("suffix", sorted(SUFFIXES))
-def test_every_suffix_that_is_found_can_be_written(tmp_path, corners, suffix, assert_picture):
+def test_every_suffix_that_is_found_can_be_written(tmp_path, corners, suffix, assert_image):
     write_image(tmp_path / f"a{suffix}", corners)
     assert find_images([str(tmp_path)]) == [tmp_path / f"a{suffix}"]
-    assert_picture(read_image(tmp_path / f"a{suffix}"), 32, 48)
+    assert_image(read_image(tmp_path / f"a{suffix}"), 32, 48)
 
 
 def test_writing_makes_the_folder(tmp_path, corners, assert_shows_corners):
@@ -47,7 +47,7 @@ def test_writing_makes_the_folder(tmp_path, corners, assert_shows_corners):
     assert_shows_corners(read_image(tmp_path / "new" / "folder" / "a.png"), 0)
 
 
-def test_a_slice_of_a_picture_can_be_written(tmp_path, corners):
+def test_a_slice_of_an_image_can_be_written(tmp_path, corners):
     write_image(tmp_path / "a.png", corners[::-1, ::2])
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), corners[::-1, ::2])
 
@@ -59,7 +59,7 @@ def test_an_unknown_suffix_is_refused_and_nothing_is_written(tmp_path, corners, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unwritable_place_is_the_users_to_mend(corners):
+def test_an_unwritable_place_is_the_users_to_fix(corners):
     with pytest.raises(UserError, match=r"cannot write /dev/null/a\.png: /dev/null is not"):
         write_image(Path("/dev/null/a.png"), corners)
 
@@ -84,11 +84,11 @@ def names(*patterns: str) -> list[str]:
     return [str(path) for path in find_images(patterns)]
 
 
-def test_a_folder_stands_for_the_pictures_directly_in_it(folder):
+def test_a_folder_stands_for_the_images_directly_in_it(folder):
     assert names(".") == ["a.PNG", "b.jpg", "c.jpeg"]
 
 
-def test_a_folder_is_named_in_the_paths_of_its_pictures(folder):
+def test_a_folder_is_named_in_the_paths_of_its_images(folder):
     assert find_images([str(folder / "deep")]) == [folder / "deep" / "d.webp"]
 
 
@@ -96,7 +96,7 @@ def test_a_glob_is_expanded_in_order(folder):
     assert names("*.jp*g") == ["b.jpg", "c.jpeg"]
 
 
-def test_a_glob_leaves_out_what_is_no_picture(folder):
+def test_a_glob_leaves_out_what_is_no_image(folder):
     assert names("*") == ["a.PNG", "b.jpg", "c.jpeg"]
 
 
@@ -109,7 +109,7 @@ def test_a_file_named_outright_is_taken_whatever_its_suffix(folder):
     assert names("notes.txt", "._b.jpg") == ["notes.txt", "._b.jpg"]
 
 
-def test_each_picture_is_listed_once_in_the_order_given(folder):
+def test_each_image_is_listed_once_in_the_order_given(folder):
     assert names("c.jpeg", ".", "*.jpg", "./b.jpg") == ["c.jpeg", "a.PNG", "b.jpg"]
 
 
@@ -132,15 +132,15 @@ def test_no_pattern_finds_nothing():
 def test_a_pattern_that_matches_nothing_is_named(folder, pattern):
     with pytest.raises(UserError) as caught:
         find_images(["b.jpg", pattern])
-    assert str(caught.value) == f"no such picture, folder or pattern: {pattern}"
+    assert str(caught.value) == f"no such image, folder or pattern: {pattern}"
 
 
-def test_a_folder_without_pictures_says_what_was_looked_for(folder):
-    with pytest.raises(UserError, match=r"no pictures in folder folder\.jpg \(looked for \.bmp"):
+def test_a_folder_without_images_says_what_was_looked_for(folder):
+    with pytest.raises(UserError, match=r"no images in folder folder\.jpg \(looked for \.bmp"):
         find_images(["folder.jpg"])
 
 
-def test_a_pattern_that_the_file_system_refuses_is_the_users_to_mend():
+def test_a_pattern_that_the_file_system_refuses_is_the_users_to_fix():
     with pytest.raises(UserError, match=r"cannot look for x+: File name too long"):
         find_images(["x" * 300])
 
@@ -165,7 +165,7 @@ def test_a_header_tells_the_true_format(tmp_path):
 
 
 def test_a_header_is_read_without_the_pixels(tmp_path):
-    """A picture torn in its middle has a header; its pixels are refused."""
+    """An image torn in its middle has a header; its pixels are refused."""
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)).save(
         tmp_path / "a.jpg"
     )
@@ -177,8 +177,8 @@ def test_a_header_is_read_without_the_pixels(tmp_path):
 
 
 def test_a_header_that_is_none_is_one_line(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(b"no picture")
-    with pytest.raises(UserError, match="not a picture in a known format"):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    with pytest.raises(UserError, match="not an image in a known format"):
         read_header(tmp_path / "a.jpg")
 
 

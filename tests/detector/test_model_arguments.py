@@ -18,7 +18,7 @@ def test_by_default_the_fastest_format_runs_and_says_so(exported, capsys):
     said = capsys.readouterr().err
     assert said.startswith(f"{predictor.file.name}: ")
     assert said.count("\n") == 1
-    assert "ms a picture here" in said
+    assert "ms an image here" in said
 
 
 def test_a_named_runtime_is_taken_without_a_word(exported, capsys):

@@ -62,9 +62,9 @@ def test_a_file_says_itself_what_runs_it(exported, kind):
 
 @pytest.mark.parametrize("kind", ["tflite", "onnx"])
 def test_every_runtime_detects_the_same(exported, kind):
-    picture = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
-    wanted = Predictor.load(str(exported), score_threshold=0.55)(picture)
-    found = Predictor.load(str(exported), runtime=kind, score_threshold=0.55)(picture)
+    image = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
+    wanted = Predictor.load(str(exported), score_threshold=0.55)(image)
+    found = Predictor.load(str(exported), runtime=kind, score_threshold=0.55)(image)
     assert len(wanted) > 3
     np.testing.assert_array_equal(found.labels, wanted.labels)
     np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-5)

@@ -48,7 +48,7 @@ def test_heads_agree_with_the_reference(predictor, test_data):
 
 
 def test_swapped_channels_are_noticed(predictor, test_data):
-    """Guards the RGB order: on BGR pictures the same model loses detections."""
+    """Guards the RGB order: on BGR images the same model loses detections."""
     paths = sorted((test_data / "data/coco/val2017").glob("*.jpg"))[:20]
     images = [read_image(path) for path in paths]
     rgb = sum(predictor(image).scores[:3].sum() for image in images)
@@ -75,6 +75,6 @@ def test_every_stage_is_timed(predictor):
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 500, 3), (2000, 3, 3)])
-def test_pictures_of_any_shape_are_taken(predictor, shape):
+def test_images_of_any_shape_are_taken(predictor, shape):
     found = predictor(np.full(shape, 128, np.uint8))
     assert (found.boxes <= [shape[1], shape[0], shape[1], shape[0]]).all()

@@ -6,7 +6,7 @@ from detector.preprocess import resize, to_source_pixels
 
 
 def test_resize_agrees_with_tensorflow_bilinear_within_one_grey_level(test_data):
-    """The rule by which the official model was trained, on real pictures."""
+    """The rule by which the official model was trained, on real images."""
     import tensorflow as tf
 
     for path in sorted((test_data / "data/coco/val2017").glob("*.jpg"))[:5]:
@@ -33,7 +33,7 @@ def test_anything_but_rgb_uint8_is_refused(image):
         resize(image, 96)
 
 
-def test_fractions_become_pixels_inside_the_picture():
+def test_fractions_become_pixels_inside_the_image():
     boxes = to_source_pixels(np.array([[-0.1, 0.25, 0.5, 1.2]]), height=200, width=100)
     assert boxes.dtype == np.float32
     np.testing.assert_allclose(boxes, [[0, 50, 50, 200]], atol=1e-5)

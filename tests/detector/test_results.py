@@ -68,7 +68,7 @@ def test_the_order_of_keys_is_that_of_the_contract(tmp_path, two):
     assert list(written["images"][0]) == ["file", "frame", "width", "height", "detections"]
 
 
-def test_no_picture_is_an_empty_list(tmp_path):
+def test_no_image_is_an_empty_list(tmp_path):
     with open_results(tmp_path / "out.json", "coco", coco_classes()) as results:
         results.finish()
     assert json.loads((tmp_path / "out.json").read_text()) == {"model": "coco", "images": []}
@@ -84,9 +84,9 @@ def test_any_name_survives(tmp_path, text):
         results.add(text, 48, 64, one)
         results.finish(**{text: text})
     written = json.loads(path.read_text(encoding="utf-8"))
-    picture = written["images"][0]
-    assert written["model"] == picture["file"] == written[text] == text
-    assert picture["detections"][0]["name"] == text
+    image = written["images"][0]
+    assert written["model"] == image["file"] == written[text] == text
+    assert image["detections"][0]["name"] == text
 
 
 def test_an_exception_in_the_block_leaves_no_file(tmp_path, two):
@@ -99,7 +99,7 @@ def test_an_exception_in_the_block_leaves_no_file(tmp_path, two):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unwritable_file_is_the_users_to_mend(tmp_path):
+def test_an_unwritable_file_is_the_users_to_fix(tmp_path):
     with (
         pytest.raises(UserError, match="it is a folder"),
         open_results(tmp_path, "coco", coco_classes()),

@@ -44,7 +44,7 @@ def test_text_is_text(drawn):
     assert all(_texts(file) for file in drawn if file.stem != "linear-bottleneck")
 
 
-def test_figures_are_small_and_their_pictures_jpeg(drawn):
+def test_figures_are_small_and_their_images_jpeg(drawn):
     assert max(file.stat().st_size for file in drawn) < _LARGEST
     text = "".join(file.read_text() for file in drawn)
     assert set(re.findall(r"data:image/(\w+)", text)) == {"jpeg"}
@@ -88,5 +88,5 @@ def test_the_readme_shows_the_animation_which_repeats():
 def test_the_model_card_shows_photographed_sheets():
     file = _DOCS / "figures" / "photographed.webp"
     assert f"(figures/{file.name})" in (_DOCS / "models.md").read_text()
-    with Image.open(file) as picture:
-        assert picture.size == (1280, 640)
+    with Image.open(file) as image:
+        assert image.size == (1280, 640)

@@ -17,7 +17,7 @@ VOC_NAMES = (
 
 
 def make_sample(image_id, boxes, labels, crowd=(), difficult=(), size=(480, 640)) -> Sample:
-    """Truth of one picture; `crowd` and `difficult` are rows."""
+    """Truth of one image; `crowd` and `difficult` are rows."""
     rows = np.arange(len(labels))
     return Sample(
         image_id,
@@ -39,17 +39,17 @@ def make_detections(boxes=(), scores=(), labels=()) -> Detections:
     )
 
 
-def make_set(*pictures, names=("cat", "dog"), **more) -> ScoredSet:
+def make_set(*images, names=("cat", "dog"), **more) -> ScoredSet:
     """A scored set of `(sample, detections)` pairs."""
-    scored = [Scored(sample, detections) for sample, detections in pictures]
+    scored = [Scored(sample, detections) for sample, detections in images]
     return ScoredSet("model", "data", ClassMap(tuple(names)), scored, {"classes": 2}, **more)
 
 
-def random_set(seed, pictures=20, classes=3, objects=8, found=30) -> ScoredSet:
+def random_set(seed, images=20, classes=3, objects=8, found=30) -> ScoredSet:
     """Truth with crowds and difficult objects; detections near it, beside it and doubled."""
     rng = np.random.default_rng(seed)
     made = []
-    for image_id in range(1, pictures + 1):
+    for image_id in range(1, images + 1):
         count = int(rng.integers(0, objects + 1))
         corners = rng.uniform(0, 400, (count, 2))
         boxes = np.concatenate([corners, corners + rng.uniform(5, 200, (count, 2))], axis=1)
@@ -94,6 +94,6 @@ def voc_names() -> list[str]:
 
 @pytest.fixture(scope="session")
 def reference(test_data) -> ScoredSet:
-    """The independent reference's detections on 188 pictures of val2017, 20 classes."""
+    """The independent reference's detections on 188 images of val2017, 20 classes."""
     file = test_data / "weights/reference_detections_val2017.json"
     return score_file(file, f"{test_data}/data/coco:val", classes=VOC_NAMES)

@@ -82,7 +82,7 @@ def test_a_dry_run_says_what_it_would_score(exported, squares, tmp_path):
     done = run("coco", f"{squares}:val", "--report", report, "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"would score coco (to be downloaded) on {squares}:val: 2 pictures, 1 classes\n"
+        f"would score coco (to be downloaded) on {squares}:val: 2 images, 1 classes\n"
     )
     assert not report.exists()
     foreign = run(exported, f"{squares}:val", "--dry-run")

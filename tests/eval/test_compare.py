@@ -26,7 +26,7 @@ def write_json(path, content):
 
 @pytest.fixture
 def data(tmp_path):
-    """Twelve pictures, each with a cat and a dog."""
+    """Twelve images, each with a cat and a dog."""
     folder = tmp_path / "data"
     folder.mkdir()
     images, annotations = [], []
@@ -43,7 +43,7 @@ def data(tmp_path):
 
 
 def detections(path, shift=0, also=()):
-    """A results file: every cat, its box moved by `shift` px, and the dogs of pictures `also`."""
+    """A results file: every cat, its box moved by `shift` px, and the dogs of images `also`."""
     cats = [(number, 1, xywh(BOXES[0], shift)) for number in range(1, 13)]
     dogs = [(number, 2, xywh(BOXES[1])) for number in also]
     rows = [
@@ -115,7 +115,7 @@ def relabelled(scored, names):
 
 
 def test_only_shared_classes_are_compared(random_set_of):
-    scored = random_set_of(0, pictures=12)
+    scored = random_set_of(0, images=12)
     other = relabelled(scored, ("zebra", "class 1", "class 2"))
     comparison = compare(scored, other)
     assert comparison.left_out == ("class 0", "zebra")
@@ -136,12 +136,12 @@ def test_nor_can_they_without_an_object_of_one(set_of, sample_of, found_of):
         compare(scored, other)
 
 
-def test_few_pictures_do_not_tell(random_set_of):
-    scored = random_set_of(0, pictures=5)
-    blind = [Scored(p.sample, p.detections[:0]) for p in scored.pictures]
-    words = in_words(compare(scored, replace(scored, pictures=blind)))
+def test_few_images_do_not_tell(random_set_of):
+    scored = random_set_of(0, images=5)
+    blind = [Scored(p.sample, p.detections[:0]) for p in scored.images]
+    words = in_words(compare(scored, replace(scored, images=blind)))
     assert words.startswith("A has ")
-    assert words.endswith("too few pictures with objects to tell that from noise")
+    assert words.endswith("too few images with objects to tell that from noise")
 
 
 def test_a_dry_run_says_what_it_would_compare(data, tmp_path, capsys):
@@ -149,7 +149,7 @@ def test_a_dry_run_says_what_it_would_compare(data, tmp_path, capsys):
     report = tmp_path / "page"
     assert main([str(a), "coco", str(data), "--report", str(report), "--dry-run"]) == 0
     assert capsys.readouterr().out == (
-        f"would compare {a} with coco (to be downloaded) on {data}: 12 pictures, 2 classes\n"
+        f"would compare {a} with coco (to be downloaded) on {data}: 12 images, 2 classes\n"
     )
     assert not report.exists()
     with pytest.raises(UserError, match="'none' is no model"):

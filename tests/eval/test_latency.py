@@ -19,8 +19,8 @@ def _quick(monkeypatch):
 
 @pytest.fixture
 def data(tmp_path):
-    """Three pictures of noise with a box each, of the classes that the small model knows."""
-    folder = tmp_path / "pictures"
+    """Three images of noise with a box each, of the classes that the small model knows."""
+    folder = tmp_path / "images"
     for number in (1, 2, 3):
         noise = np.random.default_rng(number).integers(0, 256, (60, 80, 3), dtype=np.uint8)
         write_image(folder / f"{number}.jpg", noise)
@@ -57,13 +57,13 @@ def test_runtimes_are_measured_side_by_side(exported, tmp_path, capsys):
 def test_accuracy_stands_beside_speed(exported, data, tmp_path, capfd):
     model, peer = exported / "model.onnx", exported / "model.tflite"
     outputs = ["--json", str(tmp_path / "s.json"), "--plot", str(tmp_path / "s.svg")]
-    where = ["--data", str(data), "--images", str(tmp_path / "pictures"), "--peer", str(peer)]
+    where = ["--data", str(data), "--images", str(tmp_path / "images"), "--peer", str(peer)]
     assert main([str(model), *where, "--rounds", "1", "--threads", "1", *outputs]) == 0
     ours, other = json.loads((tmp_path / "s.json").read_text())["results"]
     assert 0 <= ours["AP"] <= ours["AP50"] <= 1
     assert (other["is_peer"], other["AP"], other["outputs"]) == (True, None, 2)
     assert (tmp_path / "s.svg").is_file()
-    assert "pictures (of data.json)" in capfd.readouterr().out
+    assert "images (of data.json)" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_network_that_is_missing_is_named_before_anything_runs(
     monkeypatch.setattr(latency, "_accuracies", lambda *_: pytest.fail("mAP was measured first"))
     options = ["--runtime", runtimes] if runtimes else []
     with pytest.raises(UserError, match=says):
-        main([str(folder), "--data", str(data), "--images", str(tmp_path / "pictures"), *options])
+        main([str(folder), "--data", str(data), "--images", str(tmp_path / "images"), *options])
 
 
 def test_a_folder_that_is_called_as_a_preset_is_no_model(tmp_path, monkeypatch):
@@ -135,8 +135,8 @@ def test_a_data_set_that_the_model_does_not_know_is_refused(exported, data, capf
         category["name"] += "_other"
     data.write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"no mAP of .*: eval\.coco failed, as it says above"):
-        pictures = data.parent / "pictures"
-        main([str(exported / "model.onnx"), "--data", str(data), "--images", str(pictures)])
+        images = data.parent / "images"
+        main([str(exported / "model.onnx"), "--data", str(data), "--images", str(images)])
     assert "error:" in capfd.readouterr().err
 
 
@@ -148,13 +148,13 @@ def test_threads_are_positive_numbers(threads, capsys):
 
 
 def test_a_dry_run_says_what_it_would_time(exported, data, tmp_path, capsys):
-    where = ["--data", str(data), "--images", str(tmp_path / "pictures")]
+    where = ["--data", str(data), "--images", str(tmp_path / "images")]
     plot = tmp_path / "speed.svg"
     options = ["--runtime", "tflite", "--threads", "1,2", "--plot", str(plot), "--dry-run"]
     assert main([str(exported), *where, *options]) == 0
     assert capsys.readouterr().out == (
         f"would time {exported} (tflite) in 1 threads, {exported} (tflite) in 2 threads, 10 rounds "
-        f"on pictures of {data}, and measure mAP there\n"
+        f"on images of {data}, and measure mAP there\n"
     )
     assert not plot.exists()
     with pytest.raises(UserError, match="'none' is no model"):

@@ -15,11 +15,11 @@ from eval.voc import main
 
 def devkit_ap(scored, label):
     """VOCevaldet.m and VOCap.m as plain loops, with their 1-based inclusive pixels."""
-    truth = [_truth(picture.sample, label) for picture in scored.pictures]
+    truth = [_truth(image.sample, label) for image in scored.images]
     positives = sum(ignored.count(False) for _, ignored, _ in truth)
     found = [
         (float(one.detections.scores[row]), number, _inclusive(one.detections.boxes[row]))
-        for number, one in enumerate(scored.pictures)
+        for number, one in enumerate(scored.images)
         for row in range(len(one.detections))
         if one.detections.labels[row] == label
     ]
@@ -119,7 +119,7 @@ def test_a_second_detection_of_one_object_is_a_miss(set_of, sample_of, found_of)
 
 @pytest.fixture
 def inputs(tmp_path):
-    """A picture, its COCO JSON, detections, and what a model folder is told from."""
+    """An image, its COCO JSON, detections, and what a model folder is told from."""
     Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
     truth = {
         "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}],
@@ -152,7 +152,7 @@ def test_no_input_is_overwritten(inputs, monkeypatch, words):
 
 
 def test_the_command(test_data, tmp_path):
-    """The pictures of VOC2012 found perfectly: AP 1, and nothing is lost on the way."""
+    """The images of VOC2012 found perfectly: AP 1, and nothing is lost on the way."""
     from detector.data.open import open_dataset
 
     dataset = open_dataset(f"{test_data}/data/VOCdevkit:val")
@@ -187,9 +187,7 @@ def test_the_command(test_data, tmp_path):
 def test_a_dry_run_says_what_it_would_score(inputs, monkeypatch, capsys):
     monkeypatch.chdir(inputs)
     assert main("--detections found.json data.json --json new.json --dry-run".split()) == 0
-    assert capsys.readouterr().out == (
-        "would score found.json on data.json: 1 pictures, 1 classes\n"
-    )
+    assert capsys.readouterr().out == ("would score found.json on data.json: 1 images, 1 classes\n")
     assert not (inputs / "new.json").exists()
     with pytest.raises(UserError, match="name either a MODEL to run or --detections"):
         main("data.json --dry-run".split())

@@ -54,7 +54,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser("tests.tools.bundle", "Pack a trained detector for shipping.", _EXAMPLES)
     add = parser.add_argument
     add("model", type=path, metavar="MODEL", help="model folder with its Keras network")
-    add("--calibrate", required=True, metavar="DATA", help="pictures that settle eight bits")
+    add("--calibrate", required=True, metavar="DATA", help="images that settle eight bits")
     add("--data", required=True, metavar="DATA", help="to measure AP on")
     add("--licence", metavar="TEXT", help="for its description")
     add("--source", metavar="TEXT", help="where it comes from, likewise")

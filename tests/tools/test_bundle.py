@@ -22,8 +22,8 @@ def test_half_the_bytes_give_almost_the_same_outputs(detector_maker, tmp_path):
     networks = [artefact.load(folder).network for folder in (whole, packed)]
     assert {variable.dtype for variable in networks[1].variables} == {"float32"}
     size = networks[0].input_shape[1]
-    picture = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
-    outputs = [network.predict(picture, verbose=0) for network in networks]
+    image = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
+    outputs = [network.predict(image, verbose=0) for network in networks]
     for name, expected in outputs[0].items():
         spread = float(np.abs(expected).max())
         np.testing.assert_allclose(outputs[1][name], expected, atol=0.02 * spread)

@@ -16,7 +16,7 @@ def xp(request):
 
 @pytest.fixture
 def sample_of():
-    """A sample of a picture that is never read: `sample_of(boxes, labels, ...)`."""
+    """A sample of an image that is never read: `sample_of(boxes, labels, ...)`."""
 
     def make(boxes, labels=None, height=100, width=200, crowd=(), difficult=(), name="a") -> Sample:
         count = len(boxes)

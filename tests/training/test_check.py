@@ -52,7 +52,7 @@ def test_a_sound_data_set_ends_with_0(voc, doctor):
         voc.add(stem, *[("cat", x, 10, x + 40, 60) for x in (1, 30, 60)])
     code, text = doctor(voc.root)
     assert code == 0
-    assert "4 pictures, 12 objects of 1 of 1 class" in text
+    assert "4 images, 12 objects of 1 of 1 class" in text
     assert text.endswith("nothing is wrong\n")
 
 
@@ -139,7 +139,7 @@ def test_ids_of_another_type_lose_no_objects(doctor, tmp_path, image_id):
     }
     (tmp_path / "data.json").write_text(json.dumps(content))
     code, text = doctor(tmp_path / "data.json")
-    assert code == 0 and "1 picture, 1 object of 1 of 1 class" in text
+    assert code == 0 and "1 image, 1 object of 1 of 1 class" in text
 
 
 def test_ids_that_match_nothing_end_with_1(doctor, tmp_path):
@@ -158,7 +158,7 @@ def test_json_is_the_contract(ailing, doctor, tmp_path):
     target = tmp_path / "check.json"
     doctor(ailing.root, "--json", target)
     written = json.loads(target.read_text())
-    assert (written["format"], written["counts"]["pictures"]) == ("VOC", 9)
+    assert (written["format"], written["counts"]["images"]) == ("VOC", 9)
     assert set(written["splits"]) == {"train", "val"}
     assert set(written["counts"]["per_class"]) == {"cat", "dog", "Dog"}
     assert set(written["anchors"]) == {
@@ -292,7 +292,7 @@ def test_bccd_has_two_boxes_without_area(kinds_in):
 
 def test_raccoon_opens_as_a_loose_folder(kinds_in):
     report = kinds_in("raccoon")
-    assert (report["counts"]["pictures"], report["counts"]["objects"]) == (200, 217)
+    assert (report["counts"]["images"], report["counts"]["objects"]) == (200, 217)
     assert report["errors"] == 0
 
 
@@ -304,12 +304,12 @@ def test_voc_shows_its_difficult_objects(kinds_in):
 
 
 @pytest.mark.parametrize(
-    ("part", "pictures", "objects"), [("train2017", 310, 2716), ("val2017", 188, 1692)]
+    ("part", "images", "objects"), [("train2017", 310, 2716), ("val2017", 188, 1692)]
 )
-def test_coco_opens_with_80_categories_and_its_crowds(kinds_in, part, pictures, objects):
+def test_coco_opens_with_80_categories_and_its_crowds(kinds_in, part, images, objects):
     report = kinds_in(f"coco:{part}")
     counts = report["counts"]
-    assert (counts["pictures"], counts["objects"]) == (pictures, objects)
+    assert (counts["images"], counts["objects"]) == (images, objects)
     assert len(counts["per_class"]) == 80
     assert counts["crowd"] == {"train2017": 26, "val2017": 20}[part]
     assert report["errors"] == 0

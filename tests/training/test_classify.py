@@ -18,7 +18,7 @@ from training import classify
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory) -> Path:
-    """scikit-learn's pictures of handwritten digits, 8x8, a folder per digit: all 1,797."""
+    """scikit-learn's images of handwritten digits, 8x8, a folder per digit: all 1,797."""
     from sklearn.datasets import load_digits
 
     folder = tmp_path_factory.mktemp("data") / "digits"
@@ -33,7 +33,7 @@ def digits(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory) -> Path:
-    """Pictures that are easily told apart: 80 reddish and 80 bluish ones; 2 more are broken."""
+    """Images that are easily told apart: 80 reddish and 80 bluish ones; 2 more are broken."""
     folder = tmp_path_factory.mktemp("data") / "colours"
     rng = np.random.default_rng(0)
     for name, channel in (("red", 0), ("blue", 2)):
@@ -76,7 +76,7 @@ def test_a_run_holds_the_model_and_what_it_is(trained):
     spec = json.loads((trained / "classifier.json").read_text())
     assert spec["classes"] == ["blue", "red"]
     assert (spec["network"], spec["width"], spec["resolution"]) == ("mobilenet_v1", 0.25, 32)
-    assert spec["recipe"]["mirror"] and spec["recipe"]["training_pictures"] == 128
+    assert spec["recipe"]["mirror"] and spec["recipe"]["training_images"] == 128
     assert spec["metrics"]["accuracy"] >= 0.9
 
 
@@ -86,7 +86,7 @@ def test_evaluate_repeats_the_figures_of_the_run(trained, colours, command, tmp_
     assert code == 0
     spec = json.loads((trained / "classifier.json").read_text())
     assert json.loads(target.read_text()) == spec["metrics"]
-    assert f"accuracy {spec['metrics']['accuracy']:.4f} on 32 pictures" in text
+    assert f"accuracy {spec['metrics']['accuracy']:.4f} on 32 images" in text
 
 
 def test_evaluate_matches_classes_by_name(trained, colours, command, tmp_path):
@@ -100,11 +100,11 @@ def test_evaluate_matches_classes_by_name(trained, colours, command, tmp_path):
 
 
 def test_predict_prints_the_top_classes(trained, colours, command, tmp_path):
-    pictures = [colours / "red" / "0.png", colours / "blue" / "0.png"]
-    code, text, _ = command("predict", *pictures, "--model", trained, "--json", tmp_path / "p.json")
+    images = [colours / "red" / "0.png", colours / "blue" / "0.png"]
+    code, text, _ = command("predict", *images, "--model", trained, "--json", tmp_path / "p.json")
     assert code == 0
     red, blue = text.splitlines()
-    assert re.fullmatch(rf"{re.escape(str(pictures[0]))}: red 0\.\d+, blue 0\.\d+", red)
+    assert re.fullmatch(rf"{re.escape(str(images[0]))}: red 0\.\d+, blue 0\.\d+", red)
     assert ": blue 0." in blue
     written = json.loads((tmp_path / "p.json").read_text())
     assert [one["top"][0]["class"] for one in written] == ["red", "blue"]
@@ -121,26 +121,26 @@ def test_the_model_is_not_overwritten(trained, colours, command, action, file):
     assert (trained / file).read_bytes() == before
 
 
-def test_predict_skips_and_names_a_broken_picture(trained, colours, command, tmp_path):
-    (tmp_path / "bad.png").write_bytes(b"no picture")
+def test_predict_skips_and_names_a_broken_image(trained, colours, command, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no image")
     good = colours / "red" / "0.png"
     code, out, err = command("predict", tmp_path / "bad.png", good, "--model", trained)
     assert code == 1
-    assert "bad.png: not a picture" in err and str(good) in out
+    assert "bad.png: not an image" in err and str(good) in out
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         ("train --data nowhere --output TMP/run", "no such data"),
-        ("train --data COLOURS/red --output TMP/run", "pictures, but no class folders"),
+        ("train --data COLOURS/red --output TMP/run", "images, but no class folders"),
         ("train --data COLOURS --output RUN", "is not empty"),
         ("train --data COLOURS --output TMP/run --json TMP", "is a folder or a device"),
         ("evaluate --data COLOURS --model TMP", "is no classifier"),
         ("evaluate --data COLOURS --model RUN --split test", "has no split 'test'"),
         ("evaluate --data OTHERS --model RUN", "the model does not know 'cat'"),
         ("predict COLOURS/red/0.png --model nowhere", "is no classifier"),
-        ("predict nowhere.png --model RUN", "no such picture"),
+        ("predict nowhere.png --model RUN", "no such image"),
     ],
 )
 def test_bad_input_ends_with_2_and_one_line(trained, colours, command, tmp_path, words, reason):
@@ -156,11 +156,11 @@ def test_bad_input_ends_with_2_and_one_line(trained, colours, command, tmp_path,
     assert not (tmp_path / "run").exists()
 
 
-def test_broken_pictures_are_named_and_counted(trained, colours):
+def test_broken_images_are_named_and_counted(trained, colours):
     said = (trained.parent / "err.txt").read_text()
     for name in ("red", "blue"):
-        assert f"left out: cannot read {colours / name / 'broken.png'}: not a picture" in said
-    assert "2 pictures cannot be read and are left out" in said
+        assert f"left out: cannot read {colours / name / 'broken.png'}: not an image" in said
+    assert "2 images cannot be read and are left out" in said
 
 
 def test_train_says_what_it_does(trained, colours):
@@ -176,8 +176,8 @@ def test_where_all_of_a_class_is_broken_nothing_is_written(command, tmp_path, co
     for name in ("red", "blue"):
         (tmp_path / "data" / name).mkdir(parents=True)
     for number in range(3):
-        picture = tmp_path / "data" / "red" / f"{number}.png"
-        picture.write_bytes((colours / "red" / f"{number}.png").read_bytes())
+        image = tmp_path / "data" / "red" / f"{number}.png"
+        image.write_bytes((colours / "red" / f"{number}.png").read_bytes())
         (tmp_path / "data" / "blue" / f"{number}.png").write_bytes(f"no {number}".encode())
     code, _, err = command("train", "--data", tmp_path / "data", "--output", tmp_path / "run")
     assert code == 2
@@ -185,7 +185,7 @@ def test_where_all_of_a_class_is_broken_nothing_is_written(command, tmp_path, co
     assert not (tmp_path / "run").exists()
 
 
-def test_grey_pictures_are_not_mirrored_unless_asked():
+def test_grey_images_are_not_mirrored_unless_asked():
     grey = np.full((2, 4, 4, 3), 7, np.uint8)
     coloured = grey.copy()
     coloured[1, 0, 0, 2] = 8
@@ -210,7 +210,7 @@ def test_nearly_all_digits_are_told_apart(digits, command, tmp_path):
     code, _, _ = command("train", "--data", digits, "--output", tmp_path / "run")
     assert code == 0
     metrics = json.loads((tmp_path / "run" / "classifier.json").read_text())["metrics"]
-    assert metrics["pictures"] == 359
+    assert metrics["images"] == 359
     assert metrics["accuracy"] >= 0.97
     print(f"digits: {metrics['accuracy']:.4f} in {time.monotonic() - start:.0f} s")
 
@@ -221,7 +221,7 @@ def test_a_dry_run_says_what_it_would_train(colours, command, tmp_path):
     assert code == 0
     assert out.splitlines()[-1] == (
         f"would train mobilenet_v1, width 0.25, 64 px, on {colours}: class folders, "
-        "2 classes, 130 pictures, 30 or more epochs; 32 pictures to measure on; "
+        "2 classes, 130 images, 30 or more epochs; 32 images to measure on; "
         f"output {tmp_path}/new"
     )
     assert not (tmp_path / "new").exists()
@@ -232,7 +232,7 @@ def test_a_dry_run_says_what_it_would_name(colours, trained, command, tmp_path):
     words = ("predict", colours / "red", "--dry-run", "--model")
     assert command(*words, "imagenet") == (
         0,
-        "would name 81 pictures with imagenet (perhaps to be downloaded)\n",
+        "would name 81 images with imagenet (perhaps to be downloaded)\n",
         "",
     )
     code, _, error = command(*words, tmp_path)

@@ -13,7 +13,7 @@ from training.doctor.preview_page import seen_in
 ANCHORS = model_anchors(ModelConfig())
 
 
-def one_picture(boxes, is_ignored) -> Example:
+def one_image(boxes, is_ignored) -> Example:
     image = np.zeros((300, 300, 3), np.uint8)
     count = len(boxes)
     return Example(
@@ -27,7 +27,7 @@ def one_picture(boxes, is_ignored) -> Example:
 
 def test_each_object_has_the_anchors_matched_to_it():
     boxes = [ANCHORS[427], ANCHORS[1500]]
-    (seen,) = seen_in(collate([one_picture(boxes, [False, False])], max_objects=5), ANCHORS)
+    (seen,) = seen_in(collate([one_image(boxes, [False, False])], max_objects=5), ANCHORS)
     assert seen.index == 4
     for own, box in zip(seen.anchors_of, boxes, strict=True):
         assert (np.abs(own - box).max(axis=1) < 1e-6).any()
@@ -35,13 +35,13 @@ def test_each_object_has_the_anchors_matched_to_it():
 
 def test_ignored_objects_have_no_anchor():
     boxes = [ANCHORS[427], ANCHORS[1500]]
-    (seen,) = seen_in(collate([one_picture(boxes, [True, False])], max_objects=5), ANCHORS)
+    (seen,) = seen_in(collate([one_image(boxes, [True, False])], max_objects=5), ANCHORS)
     assert seen.is_ignored.tolist() == [True, False]
     assert len(seen.anchors_of[0]) == 0 and len(seen.anchors_of[1]) > 0
 
 
-def test_a_picture_without_objects_is_shown_too():
-    (seen,) = seen_in(collate([one_picture([], [])], max_objects=5), ANCHORS)
+def test_an_image_without_objects_is_shown_too():
+    (seen,) = seen_in(collate([one_image([], [])], max_objects=5), ANCHORS)
     assert seen.anchors_of == []
 
 
@@ -68,7 +68,7 @@ def test_the_page_shows_the_batches_of_training(voc, page):
     assert not re.search(r"<script|src=\"(?!data:)", html)
 
 
-def test_the_training_split_is_shown_and_no_picture_twice(voc, page):
+def test_the_training_split_is_shown_and_no_image_twice(voc, page):
     for stem in "abc":
         voc.add(stem, ("cat", 10, 10, 90, 80))
     voc.split("train", "a", "b")

@@ -29,7 +29,7 @@ def test_it_says_what_it_wrote_and_what_to_type_next(draw, tmp_path):
     folder = tmp_path / "my shapes"
     code, text = draw(folder, "--count", 20)
     assert code == 0
-    assert f"saved {folder}: 20 pictures (train 14, val 3, test 3)" in text
+    assert f"saved {folder}: 20 images (train 14, val 3, test 3)" in text
     following = shlex.split(text.splitlines()[-1].removeprefix("next: "))
     assert following[:5] == ["python", "-m", "training.train", "--data", str(folder)]
     assert following[-4:] == ["--config", "shapes", "--start", "none"]

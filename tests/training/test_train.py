@@ -28,7 +28,7 @@ def test_the_same_data_may_be_named_otherwise(begun, tmp_path, spelling):
     ("arguments", "change"),
     [
         (("--data", "other"), "--data: .*/gone -> other"),
-        (("--images", "pictures"), "--images: None -> pictures"),
+        (("--images", "images"), "--images: None -> images"),
         (("--start", "coco"), "--start: none -> coco"),
         (("--time", "5m"), "--time: None -> 300.0"),
         (("--overfit", "2"), "--overfit: None -> 2"),
@@ -73,8 +73,8 @@ def test_a_dry_run_says_what_it_would_learn(
     sets = ("--set", "loader.batch_size=3", "--set", f"model.width_multiplier={width}")
     assert dry(squares, tmp_path, "--start", start, *sets) == 0
     assert capsys.readouterr().out == (
-        f"would train on {squares}: 8 pictures, 1 classes, 40 epochs of 3 steps, from {words}; "
-        f"2 pictures to validate; output {tmp_path}/new\n"
+        f"would train on {squares}: 8 images, 1 classes, 40 epochs of 3 steps, from {words}; "
+        f"2 images to validate; output {tmp_path}/new\n"
     )
     assert not (tmp_path / "new").exists()
 

@@ -1,8 +1,8 @@
-"""Random changes of training pictures, and the one filter that their boxes pass.
+"""Random changes of training images, and the one filter that their boxes pass.
 
-Cuts are made on the source picture, so that a crop keeps its sharpness, and go straight to the
+Cuts are made on the source image, so that a crop keeps its sharpness, and go straight to the
 input size; the mirror (which resizing does not notice) and the colours come last, on the small
-picture, where they cost a fraction.
+image, where they cost a fraction.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from detector.types import Sample
 from training.batches.crop import View
 
 _CORNERS = ((False, False), (True, False), (False, True), (True, True))  # right, below
-MOSAIC_PICTURES = len(_CORNERS)
+MOSAIC_IMAGES = len(_CORNERS)
 
 Augmented = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, boxes in fractions, rows
 
@@ -41,14 +41,14 @@ class Augmenter:
 
     @property
     def mosaic_probability(self) -> float:
-        """How often a picture is to go through `mosaic` first."""
+        """How often an image is to go through `mosaic` first."""
         return self._config.mosaic_probability
 
     def augment(self, image: np.ndarray, sample: Sample, seed: int) -> Augmented:
-        """Change one picture; a pure function of the arguments and the configuration.
+        """Change one image; a pure function of the arguments and the configuration.
 
         Args:
-            image: uint8 `(H, W, 3)`, RGB; the sample's picture, at any size. It is left alone.
+            image: uint8 `(H, W, 3)`, RGB; the sample's image, at any size. It is left alone.
             sample: its boxes are pixels of `sample.height` by `sample.width`.
             seed: 0 or more.
 
@@ -70,12 +70,12 @@ class Augmenter:
     def mosaic(
         self, parts: Sequence[tuple[np.ndarray, Sample]], generator: np.random.Generator
     ) -> tuple[np.ndarray, Sample]:
-        """Four pictures that meet in a random point, as if they were one.
+        """Four images that meet in a random point, as if they were one.
 
         Each is shrunk until it just covers its corner, so that little of it is cut.
 
         Args:
-            parts: `MOSAIC_PICTURES` pictures and samples, as for `augment`.
+            parts: `MOSAIC_IMAGES` images and samples, as for `augment`.
             generator: of the point, in the middle 0.4 of the sides.
 
         Returns:
@@ -115,13 +115,13 @@ class Augmenter:
 def filter_boxes(
     bboxes: np.ndarray, min_area: float, min_visibility: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clip boxes to the picture, and drop those of which too little is left.
+    """Clip boxes to the image, and drop those of which too little is left.
 
     Crowds and difficult objects stay, whatever is left of them, as regions to be ignored.
 
     Args:
         bboxes: `(N, 6)`, as in `training.batches.transforms`.
-        min_area: what must be left of a box, as a share of the picture.
+        min_area: what must be left of a box, as a share of the image.
         min_visibility: what must be left of it, as a share of itself.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What training is given: one loaded picture, and a batch of them."""
+"""What training is given: one loaded image, and a batch of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One picture, ready for a batch.
+    """One image, ready for a batch.
 
     Attributes:
         index: of its sample; not the one asked for where that could not be read.
@@ -29,7 +29,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pictures and objects, padded to shapes that never change.
+    """Images and objects, padded to shapes that never change.
 
     Attributes:
         images: uint8 `(B, S, S, 3)`, RGB.

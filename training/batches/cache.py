@@ -1,4 +1,4 @@
-"""Pictures kept at one small size, so that a small set is decoded and resized only once."""
+"""Images kept at one small size, so that a small set is decoded and resized only once."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from detector.files import atomic_path, make_folder
 from detector.preprocess import resize
 from detector.types import Sample
 
-# A sample to its pixels, uint8 (H, W, 3), and the sample in the frame of its upright picture.
-# Raises UserError if the picture cannot be read.
+# A sample to its pixels, uint8 (H, W, 3), and the sample in the frame of its upright image.
+# Raises UserError if the image cannot be read.
 Reader = Callable[[Sample], tuple[np.ndarray, Sample]]
 
 _VERSION = 1  # of what is kept: raise it when decoding or resizing changes
@@ -36,10 +36,10 @@ def make_reader(
     """The way samples are read: from their files, or through a cache.
 
     Args:
-        kind: "none" gives pictures as they are, the others at one size.
+        kind: "none" gives images as they are, the others at one size.
         size: px.
         folder: of the disk cache; by default one of this user's, for all data sets.
-        is_kept: False for the same pictures as from "memory", made anew each time.
+        is_kept: False for the same images as from "memory", made anew each time.
 
     Raises:
         UserError: the disk cache's folder cannot be written to.
@@ -55,16 +55,16 @@ def make_reader(
 def _default_folder() -> Path:
     from detector.weights.download import cache_folder
 
-    return cache_folder() / "pictures"
+    return cache_folder() / "images"
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A picture at one size.
+    """An image at one size.
 
     Attributes:
         image: uint8 `(S, S, 3)`, RGB, read-only.
-        height: of the upright picture in its file, px.
+        height: of the upright image in its file, px.
         width: likewise.
     """
 
@@ -93,7 +93,7 @@ class _Nowhere(dict[str, "Entry"]):
 
 
 class Cache:
-    """A `Reader` that gives every picture at one size and keeps it.
+    """A `Reader` that gives every image at one size and keeps it.
 
     Entries go by the content of the file, not its name: a file that changes is read anew, a copy
     is not. Several threads may read at once.
@@ -113,10 +113,10 @@ class Cache:
 
         Returns:
             uint8 `(S, S, 3)`, RGB, read-only; the sample, whose boxes stay in the frame of the
-            picture in its file.
+            image in its file.
 
         Raises:
-            UserError: the picture cannot be read.
+            UserError: the image cannot be read.
         """
         key = self._key(sample.path)
         entry = self._store.get(key) if key else None

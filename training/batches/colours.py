@@ -24,7 +24,7 @@ def colour_matrix(
         contrast: factor of their distance to the mean grey.
         saturation: factor of their distance to the grey of their pixel.
         hue: turn about the grey axis, as a share of the whole circle.
-        mean_grey: of the picture, before the changes.
+        mean_grey: of the image, before the changes.
 
     Returns:
         float64 `(3, 4)`: a pixel's new colour is this times its `(R, G, B, 1)`.

@@ -1,4 +1,4 @@
-"""A window on a picture, wider than it or narrower, of which no pixel is copied before its time."""
+"""A window on an image, wider than it or narrower, of which no pixel is copied before its time."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ Window = tuple[int, int, int, int]  # x1, y1, x2, y2, px
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A window on a picture. Nothing is copied before `render` or `pixels`.
+    """A window on an image. Nothing is copied before `render` or `pixels`.
 
     Attributes:
-        picture: uint8 `(H, W, 3)`.
-        left: px, in the picture; likewise `top`. Negative where the window begins outside.
+        image: uint8 `(H, W, 3)`.
+        left: px, in the image; likewise `top`. Negative where the window begins outside.
         top: px.
         height: of the window, px.
         width: likewise.
     """
 
-    picture: np.ndarray
+    image: np.ndarray
     left: int
     top: int
     height: int
     width: int
 
     @classmethod
-    def of(cls, picture: np.ndarray) -> View:
-        """The whole picture."""
-        return cls(picture, 0, 0, *picture.shape[:2])
+    def of(cls, image: np.ndarray) -> View:
+        """The whole image."""
+        return cls(image, 0, 0, *image.shape[:2])
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -45,13 +45,13 @@ class View:
     def cut(self, window: Window) -> View:
         """The view of a window, x1, y1, x2, y2 in px of this one."""
         x1, y1, x2, y2 = window
-        return View(self.picture, self.left + x1, self.top + y1, y2 - y1, x2 - x1)
+        return View(self.image, self.left + x1, self.top + y1, y2 - y1, x2 - x1)
 
     def pixels(self) -> np.ndarray:
-        """uint8 `(height, width, 3)`, grey outside the picture."""
+        """uint8 `(height, width, 3)`, grey outside the image."""
         canvas = np.full(self.shape, GREY, np.uint8)
         bottom, right = self.top + self.height, self.left + self.width
-        seen = self.picture[max(self.top, 0) : max(bottom, 0), max(self.left, 0) : max(right, 0)]
+        seen = self.image[max(self.top, 0) : max(bottom, 0), max(self.left, 0) : max(right, 0)]
         y, x = max(-self.top, 0), max(-self.left, 0)
         canvas[y : y + seen.shape[0], x : x + seen.shape[1]] = seen
         return canvas
@@ -65,24 +65,24 @@ class View:
             uint8 `(input_size, input_size, 3)`.
         """
         bottom, right = self.top + self.height, self.left + self.width
-        height, width = self.picture.shape[:2]
+        height, width = self.image.shape[:2]
         if self.left >= 0 and self.top >= 0 and right <= width and bottom <= height:
-            return resize(self.picture[self.top : bottom, self.left : right], input_size)
+            return resize(self.image[self.top : bottom, self.left : right], input_size)
         if min(self.height, self.width) < input_size:  # enlarged, which treats borders otherwise
             return resize(self.pixels(), input_size)
         return self._warp(input_size)
 
     def _warp(self, input_size: int) -> np.ndarray:
         step_x, step_y = self.width / input_size, self.height / input_size
-        to_picture = np.array(  # a pixel's centre lies half a pixel inside
+        to_image = np.array(  # a pixel's centre lies half a pixel inside
             [
                 [step_x, 0, step_x / 2 - 0.5 + self.left],
                 [0, step_y, step_y / 2 - 0.5 + self.top],
             ]
         )
         return cv2.warpAffine(
-            self.picture,
-            to_picture,
+            self.image,
+            to_image,
             (input_size, input_size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,

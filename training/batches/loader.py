@@ -1,8 +1,8 @@
 """From samples to batches: the same ones in every run, whatever reads them.
 
-What is loaded depends on the seed, the epoch and the index of the picture alone, and the order on
+What is loaded depends on the seed, the epoch and the index of the image alone, and the order on
 the seed and the epoch; so a run can go on in the middle of an epoch. Shuffling moves indices;
-no more pictures are held than a few batches ask for.
+no more images are held than a few batches ask for.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from detector.boxes import area
 from detector.data.findings import KINDS
 from detector.data.usable import usable
 from detector.types import Sample
-from training.batches.augment import MOSAIC_PICTURES, Augmenter
+from training.batches.augment import MOSAIC_IMAGES, Augmenter
 from training.batches.batch import Batch, Example, collate
 from training.batches.cache import Reader, make_reader
 
-_ORDER, _PICTURE = 1, 2  # keep the two kinds of random numbers apart
+_ORDER, _IMAGE = 1, 2  # keep the two kinds of random numbers apart
 _BATCHES_AHEAD = 2
-_MOST_ZOOM = 1.5  # of cached pictures, over the input size
+_MOST_ZOOM = 1.5  # of cached images, over the input size
 _CACHE_SHARE = 0.5  # of the memory that is free
 # bytes; Pillow hands over pixels in pieces of 64 KB, and holds up the other threads for each
 _PILLOW_BLOCK = 1 << 20
@@ -52,17 +52,17 @@ class Loader:
     Args:
         samples: the data set.
         read: gives the pixels of a sample.
-        augmenter: of the pictures.
-        augment: False for pictures that are resized only.
+        augmenter: of the images.
+        augment: False for images that are resized only.
         batch_size: B.
-        max_objects: N; of more objects in a picture, the largest are kept.
+        max_objects: N; of more objects in an image, the largest are kept.
         seed: 0 or more.
         workers: threads.
-        report: is told of each picture that cannot be read, once, in one line.
+        report: is told of each image that cannot be read, once, in one line.
 
     Attributes:
         max_objects: N.
-        failed: what is wrong with each picture that could not be read, by index. Another one, the
+        failed: what is wrong with each image that could not be read, by index. Another one, the
             next that can be read, stands in its place.
         unusable: how many objects are left out as no boxes, by index (`detector.data.usable`).
         cut: how many objects were left out for `max_objects`, at most, by index.
@@ -85,7 +85,7 @@ class Loader:
         report: Callable[[str], None],
     ) -> None:
         if not len(samples):
-            raise UserError("the data set has no pictures to load; choose another split")
+            raise UserError("the data set has no images to load; choose another split")
         cv2.setNumThreads(1)
         ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, _PILLOW_BLOCK)
         self._samples, self._read, self._augmenter = samples, read, augmenter
@@ -107,7 +107,7 @@ class Loader:
         order = self._generator(_ORDER, epoch).permutation(len(self._samples))
         return np.resize(order, self.steps * self._batch_size)
 
-    def picture(self, index: int) -> str:
+    def image(self, index: int) -> str:
         """The file of a sample."""
         return str(self._samples[index].path)
 
@@ -115,11 +115,11 @@ class Loader:
         """Load one sample; always the same for the same seed, epoch and index.
 
         Raises:
-            UserError: no picture of the data set can be read.
+            UserError: no image of the data set can be read.
         """
         image, sample, index_read = self._read_next(index)
         if self._augment:
-            generator = self._generator(_PICTURE, epoch, index)
+            generator = self._generator(_IMAGE, epoch, index)
             if generator.random() < self._augmenter.mosaic_probability:
                 image, sample = self._mosaic((image, sample), generator)
             seed = int(generator.integers(2**63))
@@ -135,7 +135,7 @@ class Loader:
         """The batches of an epoch, from one on; those that a run from its start would see.
 
         Raises:
-            UserError: no picture of the data set can be read.
+            UserError: no image of the data set can be read.
         """
         order = self.order(epoch).reshape(self.steps, self._batch_size)[start_step:].tolist()
         share = -(-self._batch_size // self._workers)
@@ -173,7 +173,7 @@ class Loader:
                 self.unusable[candidate] = len(sample) - len(kept)
             return image, kept, candidate
         first = next(iter(self.failed.values()))
-        raise UserError(f"none of the {len(self._samples)} pictures can be read: {first}")
+        raise UserError(f"none of the {len(self._samples)} images can be read: {first}")
 
     def _note_failure(self, index: int, reason: str) -> None:
         with self._lock:
@@ -185,7 +185,7 @@ class Loader:
     def _mosaic(
         self, first: tuple[np.ndarray, Sample], generator: np.random.Generator
     ) -> tuple[np.ndarray, Sample]:
-        others = generator.integers(len(self._samples), size=MOSAIC_PICTURES - 1).tolist()
+        others = generator.integers(len(self._samples), size=MOSAIC_IMAGES - 1).tolist()
         parts = [first, *(self._read_next(other)[:2] for other in others)]
         return self._augmenter.mosaic(parts, generator)
 
@@ -211,7 +211,7 @@ def make_loader(
     Args:
         samples: the data set.
         config: all of its sections but the model's network count.
-        augment: False for pictures that are only resized, as for validation.
+        augment: False for images that are only resized, as for validation.
         report: as for `Loader`; by default, a line on stderr.
         cache_folder: of `cache: disk`; by default this user's.
 
@@ -223,7 +223,7 @@ def make_loader(
     is_kept = True
     if cache_bytes(len(samples), config) > _CACHE_SHARE * psutil.virtual_memory().available:
         report(
-            f"{len(samples):,} pictures of {kept_size} px do not fit in memory, and are read from "
+            f"{len(samples):,} images of {kept_size} px do not fit in memory, and are read from "
             "their files; loader.cache=disk would be faster"
         )
         is_kept = False  # but resized as if they were: pixels depend on no machine's memory
@@ -241,23 +241,23 @@ def make_loader(
 
 
 def _kept_size(config: Config) -> int:
-    """Of cached pictures: enough for crops to be sharp, or nearly so."""
+    """Of cached images: enough for crops to be sharp, or nearly so."""
     if not config.augment.crop_probability:
         return config.model.input_size
     zoom = min(config.augment.crop_min_area**-0.5, _MOST_ZOOM)
     return round(zoom * config.model.input_size)
 
 
-def cache_bytes(pictures: int, config: Config) -> int:
-    """Memory that the cached pictures of a data set come to."""
-    return 3 * _kept_size(config) ** 2 * pictures if config.loader.cache == "memory" else 0
+def cache_bytes(images: int, config: Config) -> int:
+    """Memory that the cached images of a data set come to."""
+    return 3 * _kept_size(config) ** 2 * images if config.loader.cache == "memory" else 0
 
 
 def _needed_rows(samples: Sequence[Sample], config: Config) -> int:
     """Rows for objects in a batch: no more than there can be, as each costs time in matching."""
-    pictures = MOSAIC_PICTURES if config.augment.mosaic_probability else 1
+    images = MOSAIC_IMAGES if config.augment.mosaic_probability else 1
     most = max((len(sample) for sample in samples), default=0)
-    return max(1, min(pictures * most, config.loader.max_objects))
+    return max(1, min(images * most, config.loader.max_objects))
 
 
 def _default_workers(cache: str) -> int:

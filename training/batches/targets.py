@@ -65,7 +65,7 @@ def assign_targets(
     has_object = matched != BACKGROUND
     count, rows = xp.shape(labels)
     first = xp.expand_dims(xp.arange(count, dtype="int32") * rows, -1)
-    row = first + xp.where(has_object, matched, 0)  # among those of all pictures
+    row = first + xp.where(has_object, matched, 0)  # among those of all images
     label = xp.take(xp.reshape(labels, (-1,)), row, axis=0)
     in_ignored = xp.where(xp.expand_dims(is_ignored, -1), shared, 0.0)
     is_covered = xp.max(in_ignored, axis=1) >= 0.5 * area(anchors)

@@ -1,7 +1,7 @@
 """The two changes of SSD that albumentations lacks: a crop by minimum IoU, and a larger canvas.
 
-Both cut a *window* out of a picture; a window that reaches outside shows grey there. Given a
-`View` instead of an array, they only move its window, so that no canvas (16 times the picture)
+Both cut a *window* out of an image; a window that reaches outside shows grey there. Given a
+`View` instead of an array, they only move its window, so that no canvas (16 times the image)
 is ever filled: `ToInput` then makes the network's input in one go.
 
 Import this module lazily: albumentations takes seconds. It is kept from looking for its own
@@ -29,11 +29,11 @@ from training.batches.colours import GREY_OF_RGB, NEUTRAL, colour_matrix
 from training.batches.crop import View, Window
 
 _TRIALS = 50  # patches, Caffe SSD: max_trials
-_WHOLE = -1.0  # in the place of a minimum IoU: the whole picture
+_WHOLE = -1.0  # in the place of a minimum IoU: the whole image
 
 
 class _Cut(DualTransform):
-    """A transform that shows a window of the picture: `get_params_dependent_on_data` says which."""
+    """A transform that shows a window of the image: `get_params_dependent_on_data` says which."""
 
     def apply(self, img: Any, window: Window, **_params: Any) -> Any:
         """The window: a `View` of a `View`, an array of an array."""
@@ -51,10 +51,10 @@ class _Cut(DualTransform):
 
 
 class Expand(_Cut):
-    """The picture at a random place on a larger grey canvas, so that its objects get smaller.
+    """The image at a random place on a larger grey canvas, so that its objects get smaller.
 
     Args:
-        max_ratio: of the canvas's sides to the picture's; the ratio is uniform in 1 ... this.
+        max_ratio: of the canvas's sides to the image's; the ratio is uniform in 1 ... this.
         p: probability.
 
     Source:
@@ -70,7 +70,7 @@ class Expand(_Cut):
         params: dict[str, Any],
         data: dict[str, Any],  # noqa: ARG002
     ) -> dict[str, Any]:
-        """Draw the canvas: `window`, px of the picture."""
+        """Draw the canvas: `window`, px of the image."""
         height, width = params["shape"][:2]
         ratio, *place = self.random_generator.random(3).tolist()
         ratio = 1 + (self.max_ratio - 1) * ratio
@@ -83,16 +83,16 @@ class Expand(_Cut):
 class MinIoUCrop(_Cut):
     """A random patch that overlaps an object by a minimum IoU.
 
-    One choice is drawn of: the whole picture, a patch without a condition on the IoU, and a patch
-    with each IoU of `min_ious`. A patch must also hold the centre of an object, if the picture has
+    One choice is drawn of: the whole image, a patch without a condition on the IoU, and a patch
+    with each IoU of `min_ious`. A patch must also hold the centre of an object, if the image has
     one. Where no patch is found in 50 tries, another choice is drawn. Objects whose centre lies
     outside the patch go; crowds and difficult ones stay while they overlap it, so that what shows
     of them is ignored and not taught as background.
 
     Args:
         min_ious: in 0 ... 1.
-        min_area: of a patch, as a share of the picture; the area is uniform in this ... 1.
-        max_aspect_ratio: width / height of a patch, as fractions of the picture, lies between
+        min_area: of a patch, as a share of the image; the area is uniform in this ... 1.
+        max_aspect_ratio: width / height of a patch, as fractions of the image, lies between
             the inverse of this and this, wide ones as likely as tall ones.
         p: probability.
 
@@ -112,7 +112,7 @@ class MinIoUCrop(_Cut):
     def get_params_dependent_on_data(
         self, params: dict[str, Any], data: dict[str, Any]
     ) -> dict[str, Any]:
-        """Draw the patch: `window`, px of the picture."""
+        """Draw the patch: `window`, px of the image."""
         height, width = params["shape"][:2]
         choices = self.random_generator.permutation([_WHOLE, 0.0, *self.min_ious]).tolist()
         before_whole = choices[: choices.index(_WHOLE)]
@@ -149,7 +149,7 @@ class MinIoUCrop(_Cut):
 
 
 class ToInput(DualTransform):
-    """A picture or a `View` to the network's input; boxes are fractions and stay as they are.
+    """An image or a `View` to the network's input; boxes are fractions and stay as they are.
 
     Args:
         input_size: px.
@@ -209,7 +209,7 @@ class Colours(ImageOnlyTransform):
     def apply(
         self, img: np.ndarray, colours: tuple[float, float, float, float], **_params: Any
     ) -> np.ndarray:
-        """The picture in other colours, uint8 `(H, W, 3)`."""
+        """The image in other colours, uint8 `(H, W, 3)`."""
         if colours == NEUTRAL:
             return img
         grey = float(GREY_OF_RGB @ cv2.mean(img)[:3])

@@ -21,7 +21,7 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.files import reason
-from training.classifier.class_data import ClassData, Pictures
+from training.classifier.class_data import ClassData, Images
 
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -29,7 +29,7 @@ _TEST = "test_batch"
 _FILES = frozenset(f"{name}{suffix}" for name in (*_TRAIN, _TEST) for suffix in ("", ".bin"))
 _FOLDERS = ("", "cifar-10-batches-py", "cifar-10-batches-bin")
 _ARCHIVES = (".tar.gz", ".tgz", ".tar")
-_PIXELS = 3 * 32 * 32  # of one picture: a red, a green and a blue plane
+_PIXELS = 3 * 32 * 32  # of one image: a red, a green and a blue plane
 _MOST_BYTES = 100_000_000  # of a file; the real ones have 31 MB
 
 
@@ -53,7 +53,7 @@ def open_cifar10(path: Path) -> ClassData:
             unpacks to, or the folder above that.
 
     Returns:
-        splits "train" and "test" of 32x32 pictures.
+        splits "train" and "test" of 32x32 images.
 
     Raises:
         UserError: a file is missing, damaged, or holds something else.
@@ -67,15 +67,15 @@ def open_cifar10(path: Path) -> ClassData:
         raise UserError(f"{path} is not CIFAR-10: it holds none of its files")
     if missing:
         raise UserError(f"{path} lacks {missing[0]}; download and unpack it again")
-    splits = {"train": _pictures([batches[name] for name in _TRAIN])}
-    splits["test"] = _pictures([batches[_TEST]])
+    splits = {"train": _images([batches[name] for name in _TRAIN])}
+    splits["test"] = _images([batches[_TEST]])
     return ClassData(str(path), "CIFAR-10", CLASSES, splits)
 
 
-def _pictures(batches: list[_Batch]) -> Pictures:
+def _images(batches: list[_Batch]) -> Images:
     images = np.concatenate([batch.images for batch in batches])
     labels = np.concatenate([batch.labels for batch in batches])
-    return Pictures(labels, images.__getitem__)
+    return Images(labels, images.__getitem__)
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""Pictures with one class each: what a classifier learns from, whatever they are stored in."""
+"""Images with one class each: what a classifier learns from, whatever they are stored in."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import numpy as np
 from configs.errors import UserError
 from detector.preprocess import resize
 
-_LOOKED_AT = 50  # pictures, to learn how large they are
+_LOOKED_AT = 50  # images, to learn how large they are
 _SHARE_OF_MEMORY = 0.8
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
-    """Pictures that are not read yet.
+class Images:
+    """Images that are not read yet.
 
     Attributes:
         labels: int64 `(N,)`, 0 ... C-1.
-        read: gives the picture of an index, RGB uint8 `(H, W, 3)`; may raise `UserError`. Several
+        read: gives the image of an index, RGB uint8 `(H, W, 3)`; may raise `UserError`. Several
             threads call it at once.
     """
 
@@ -33,10 +33,10 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def select(self, indices: np.ndarray) -> Pictures:
+    def select(self, indices: np.ndarray) -> Images:
         """Some of them, by index."""
         chosen = indices.tolist()
-        return Pictures(self.labels[indices], lambda i: self.read(chosen[i]))
+        return Images(self.labels[indices], lambda i: self.read(chosen[i]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class ClassData:
     name: str
     form: str
     classes: tuple[str, ...]
-    splits: Mapping[str, Pictures]
+    splits: Mapping[str, Images]
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -62,7 +62,7 @@ class ClassData:
         """The split that is measured."""
         return "val" if "val" in self.splits else "test"
 
-    def split(self, name: str | None) -> Pictures:
+    def split(self, name: str | None) -> Images:
         """One split; None for the one that is measured.
 
         Raises:
@@ -84,17 +84,17 @@ class ClassData:
             known = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
             raise UserError(f"{self.name}: the model does not know {unknown[0]!r}, only {known}")
         new = np.array([classes.index(name) for name in self.classes])
-        splits = {name: Pictures(new[part.labels], part.read) for name, part in self.splits.items()}
+        splits = {name: Images(new[part.labels], part.read) for name, part in self.splits.items()}
         return replace(self, classes=tuple(classes), splits=splits)
 
 
 class Loaded(NamedTuple):
-    """Pictures in memory, at the size of the network's input.
+    """Images in memory, at the size of the network's input.
 
     Attributes:
         images: RGB uint8 `(N, S, S, 3)`.
         labels: int64 `(N,)`.
-        failed: why pictures are left out, a line for each that cannot be read.
+        failed: why images are left out, a line for each that cannot be read.
     """
 
     images: np.ndarray
@@ -102,11 +102,11 @@ class Loaded(NamedTuple):
     failed: list[str]
 
 
-def load_pictures(pictures: Pictures, resolution: int, name: str) -> Loaded:
-    """Read and resize pictures; what cannot be read is left out.
+def load_images(source: Images, resolution: int, name: str) -> Loaded:
+    """Read and resize images; what cannot be read is left out.
 
     Args:
-        pictures: any number.
+        source: any number.
         resolution: S, px.
         name: of the split, for messages.
 
@@ -115,43 +115,43 @@ def load_pictures(pictures: Pictures, resolution: int, name: str) -> Loaded:
     """
     from tqdm import tqdm
 
-    _require_memory(len(pictures), resolution, name)
-    images = np.empty((len(pictures), resolution, resolution, 3), np.uint8)
+    _require_memory(len(source), resolution, name)
+    images = np.empty((len(source), resolution, resolution, 3), np.uint8)
 
     def load(index: int) -> str | None:
         try:
-            images[index] = resize(pictures.read(index), resolution)
+            images[index] = resize(source.read(index), resolution)
         except UserError as error:
             return str(error)
         return None
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(load, range(len(pictures)))
-        bar = tqdm(results, f"reading {name}", len(pictures), unit="picture", delay=2)
+        results = pool.map(load, range(len(source)))
+        bar = tqdm(results, f"reading {name}", len(source), unit="image", delay=2)
         faults = list(bar)
     failed = [fault for fault in faults if fault is not None]
-    if len(failed) == len(pictures):
-        raise UserError(f"no picture of {name} can be read: {(failed or ['there is none'])[0]}")
+    if len(failed) == len(source):
+        raise UserError(f"no image of {name} can be read: {(failed or ['there is none'])[0]}")
     if not failed:
-        return Loaded(images, pictures.labels, [])
+        return Loaded(images, source.labels, [])
     readable = np.array([fault is None for fault in faults])
-    return Loaded(images[readable], pictures.labels[readable], failed)
+    return Loaded(images[readable], source.labels[readable], failed)
 
 
-def usual_side(pictures: Pictures) -> int:
-    """The median of the longer sides, px, of at most 50 pictures spread over all.
+def usual_side(images: Images) -> int:
+    """The median of the longer sides, px, of at most 50 images spread over all.
 
     Raises:
         UserError: none of them can be read.
     """
     sides, fault = [], "there is none"
-    for index in np.linspace(0, len(pictures) - 1, min(len(pictures), _LOOKED_AT)).astype(int):
+    for index in np.linspace(0, len(images) - 1, min(len(images), _LOOKED_AT)).astype(int):
         try:
-            sides.append(max(pictures.read(int(index)).shape[:2]))
+            sides.append(max(images.read(int(index)).shape[:2]))
         except UserError as error:
             fault = str(error)
     if not sides:
-        raise UserError(f"the pictures cannot be read: {fault}")
+        raise UserError(f"the images cannot be read: {fault}")
     return int(np.median(sides))
 
 
@@ -162,6 +162,6 @@ def _require_memory(count: int, resolution: int, name: str) -> None:
     free = psutil.virtual_memory().available
     if needed > free * _SHARE_OF_MEMORY:
         raise UserError(
-            f"{count:,} pictures of {name} at {resolution} px take {needed / 1e9:.1f} GB of memory,"
-            f" {free / 1e9:.1f} GB are free; use a smaller --resolution or fewer pictures"
+            f"{count:,} images of {name} at {resolution} px take {needed / 1e9:.1f} GB of memory,"
+            f" {free / 1e9:.1f} GB are free; use a smaller --resolution or fewer images"
         )

@@ -1,8 +1,8 @@
-"""A folder of class folders: the pictures of each class in a folder that bears its name.
+"""A folder of class folders: the images of each class in a folder that bears its name.
 
 With `train/` and `val/` or `test/` above the class folders, those are the splits. Without, about a
-fifth of each class is held out by a hash of the files' content: the same pictures wherever they
-lie and whatever they are called, and copies of one picture on one side.
+fifth of each class is held out by a hash of the files' content: the same images wherever they
+lie and whatever they are called, and copies of one image on one side.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from configs.errors import UserError
-from detector.data.image_files import pictures_below
+from detector.data.image_files import images_below
 from detector.files import reason
 from detector.images import SUFFIXES, read_image
-from training.classifier.class_data import ClassData, Pictures
+from training.classifier.class_data import ClassData, Images
 
 HELD_OUT_SHARE = 0.2
 _SPLITS = {
@@ -28,9 +28,9 @@ _SPLITS = {
 
 
 def open_class_folders(root: Path) -> ClassData:
-    """Find the classes, the pictures and the splits of a folder; no picture is decoded.
+    """Find the classes, the images and the splits of a folder; no image is decoded.
 
-    Hidden folders and files are left out, and so are folders without pictures.
+    Hidden folders and files are left out, and so are folders without images.
 
     Raises:
         UserError: there are no class folders or only one, a split has a class that `train` lacks,
@@ -41,7 +41,7 @@ def open_class_folders(root: Path) -> ClassData:
         if set(parts) <= {"train"}:
             return _split_by_hash(root, _classes_to_learn(parts.get("train", root)))
         train = _classes_to_learn(parts.pop("train"))
-        held_out = {name: _find_pictures(part) for name, part in parts.items()}
+        held_out = {name: _find_images(part) for name, part in parts.items()}
         return _as_given(root, {"train": train, **held_out})
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: {reason(error)}") from error
@@ -52,12 +52,8 @@ def _split_folders(root: Path) -> dict[str, Path]:
     parts: dict[str, Path] = {}
     for folder in _folders(root):
         name = _SPLITS.get(folder.name.lower())
-        # Where pictures lie directly in it, it is a class: COCO, too, has one called "train".
-        if (
-            name is None
-            or any(_pictures_in(folder))
-            or not any(map(_has_pictures, _folders(folder)))
-        ):
+        # Where images lie directly in it, it is a class: COCO, too, has one called "train".
+        if name is None or any(_images_in(folder)) or not any(map(_has_images, _folders(folder))):
             continue
         if name in parts:
             raise UserError(f"{parts[name]} and {folder} are the same split; keep one of them")
@@ -67,21 +63,21 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return parts
 
 
-def _find_pictures(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of each class, sorted by class and path."""
-    found = {_checked_name(part): sorted(_all_pictures(part)) for part in _folders(folder)}
+def _find_images(folder: Path) -> dict[str, list[Path]]:
+    """The images of each class, sorted by class and path."""
+    found = {_checked_name(part): sorted(_all_images(part)) for part in _folders(folder)}
     return {name: paths for name, paths in found.items() if paths}
 
 
 def _classes_to_learn(folder: Path) -> dict[str, list[Path]]:
     """The same, of at least two classes."""
-    classes = _find_pictures(folder)
+    classes = _find_images(folder)
     if len(classes) >= 2:
         return classes
     if classes:
         raise UserError(f"{folder} holds one class only ({next(iter(classes))}); give it another")
-    held = "pictures, but no class folders" if any(_pictures_in(folder)) else "no class folders"
-    raise UserError(f"{folder} holds {held}; put each class's pictures into a folder of its name")
+    held = "images, but no class folders" if any(_images_in(folder)) else "no class folders"
+    raise UserError(f"{folder} holds {held}; put each class's images into a folder of its name")
 
 
 def _as_given(root: Path, parts: dict[str, dict[str, list[Path]]]) -> ClassData:
@@ -91,11 +87,11 @@ def _as_given(root: Path, parts: dict[str, dict[str, list[Path]]]) -> ClassData:
         if unknown:
             raise UserError(f"{root}: {split} has a class {unknown[0]!r} that train lacks")
     notes = tuple(
-        f"{split} has no pictures of {len(lacking)} of {len(classes)} classes ({lacking[0]} ...)"
+        f"{split} has no images of {len(lacking)} of {len(classes)} classes ({lacking[0]} ...)"
         for split, found in parts.items()
         if (lacking := [name for name in classes if name not in found])
     )
-    splits = {split: _pictures(classes, found) for split, found in parts.items()}
+    splits = {split: _images(classes, found) for split, found in parts.items()}
     return ClassData(str(root), "class folders", classes, splits, notes)
 
 
@@ -106,12 +102,12 @@ def _split_by_hash(root: Path, found: dict[str, list[Path]]) -> ClassData:
         train[name] = [path for path in paths if path not in held_out]
         val[name] = [path for path in paths if path in held_out]
     classes = tuple(found)
-    splits = {"train": _pictures(classes, train), "val": _pictures(classes, val)}
+    splits = {"train": _images(classes, train), "val": _images(classes, val)}
     counts = f"train ({len(splits['train'])}) and val ({len(splits['val'])})"
     notes = [f"{root} has no splits: made {counts}, a fifth of each class, by hash"]
-    notes += [f"{name} has one picture: it is not measured" for name in classes if not val[name]]
+    notes += [f"{name} has one image: it is not measured" for name in classes if not val[name]]
     if not len(splits["val"]):
-        raise UserError(f"{root} has one picture of each class; nothing can be held out")
+        raise UserError(f"{root} has one image of each class; nothing can be held out")
     return ClassData(str(root), "class folders", classes, splits, tuple(notes))
 
 
@@ -138,10 +134,10 @@ def _digest(path: Path) -> str:
         return hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()
 
 
-def _pictures(classes: tuple[str, ...], found: dict[str, list[Path]]) -> Pictures:
+def _images(classes: tuple[str, ...], found: dict[str, list[Path]]) -> Images:
     rows = [(label, path) for label, name in enumerate(classes) for path in found.get(name, ())]
     paths = [path for _, path in rows]
-    return Pictures(np.array([label for label, _ in rows], int), lambda i: read_image(paths[i]))
+    return Images(np.array([label for label, _ in rows], int), lambda i: read_image(paths[i]))
 
 
 def _checked_name(folder: Path) -> str:
@@ -157,17 +153,17 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
 
 
-def _has_pictures(folder: Path) -> bool:
-    return any(_all_pictures(folder))
+def _has_images(folder: Path) -> bool:
+    return any(_all_images(folder))
 
 
-def _all_pictures(folder: Path) -> Iterator[Path]:
-    return filter(Path.is_file, pictures_below(folder))
+def _all_images(folder: Path) -> Iterator[Path]:
+    return filter(Path.is_file, images_below(folder))
 
 
-def _pictures_in(folder: Path) -> Iterator[Path]:
-    return filter(_is_picture, folder.iterdir())
+def _images_in(folder: Path) -> Iterator[Path]:
+    return filter(_is_image, folder.iterdir())
 
 
-def _is_picture(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()

@@ -1,7 +1,7 @@
 """How a MobileNet classifier is trained: a small network hardly overfits, so little is held back.
 
 Source: Howard et al. 2017, section 3.2: less augmentation and regularisation than large networks
-want, only slightly cut pictures, and little or no weight decay on depthwise kernels.
+want, only slightly cut images, and little or no weight decay on depthwise kernels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WARM_UP = 0.05  # share of the steps
 _WEIGHT_DECAY = 4e-3  # AdamW's; only on kernels that mix channels
 _LABEL_SMOOTHING = 0.05
 _SHIFT = 1 / 8  # of the side, at most, either way: CIFAR's usual 4 px of 32
-_EPOCHS, _LEAST_STEPS = 30, 1200  # few pictures are shown more often: random weights need steps
+_EPOCHS, _LEAST_STEPS = 30, 1200  # few images are shown more often: random weights need steps
 # Of the moving statistics. The backbones' own 0.999 would keep 67 % of their initial values for
 # 400 steps; no run keeps them longer than about a tenth of its steps.
 _SHORT_RUN, _SHORT_RUN_MOMENTUM, _LEAST_MOMENTUM = 5000, 0.97, 0.5
@@ -34,9 +34,9 @@ class Recipe:
     """What a user decides about a run.
 
     Attributes:
-        epochs: over the training pictures.
+        epochs: over the training images.
         seed: of the order and the augmentation.
-        mirror: whether a picture may be shown mirrored.
+        mirror: whether an image may be shown mirrored.
     """
 
     epochs: int
@@ -44,9 +44,9 @@ class Recipe:
     mirror: bool
 
 
-def enough_epochs(pictures: int) -> int:
-    """30, or more where so few pictures make few steps."""
-    return max(_EPOCHS, math.ceil(_LEAST_STEPS / math.ceil(pictures / BATCH_SIZE)))
+def enough_epochs(images: int) -> int:
+    """30, or more where so few images make few steps."""
+    return max(_EPOCHS, math.ceil(_LEAST_STEPS / math.ceil(images / BATCH_SIZE)))
 
 
 def fit(network: keras.Model, train: Loaded, held_out: Loaded, recipe: Recipe) -> None:
@@ -54,7 +54,7 @@ def fit(network: keras.Model, train: Loaded, held_out: Loaded, recipe: Recipe) -
 
     Args:
         network: of `detector.backbones.build_classifier`; it is left compiled.
-        train: at least one picture.
+        train: at least one image.
         held_out: measured after each epoch; nothing is chosen by it.
         recipe: of the run.
 
@@ -104,28 +104,28 @@ def _mixing_kernels(network: keras.Model) -> list[Any]:
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of pictures and one-hot labels; all of an epoch have one size while training.
+    """Batches of images and one-hot labels; all of an epoch have one size while training.
 
     Args:
-        pictures: at least one.
+        images: at least one.
         num_classes: C.
-        recipe: of a training run; None shows the pictures as they are, in their order.
+        recipe: of a training run; None shows the images as they are, in their order.
     """
 
-    def __init__(self, pictures: Loaded, num_classes: int, recipe: Recipe | None = None) -> None:
+    def __init__(self, images: Loaded, num_classes: int, recipe: Recipe | None = None) -> None:
         super().__init__()
-        self._pictures, self._recipe = pictures, recipe
+        self._images, self._recipe = images, recipe
         self._targets = np.eye(num_classes, dtype=np.float32)
         self._epoch = -1
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return math.ceil(len(self._pictures.labels) / BATCH_SIZE)
+        return math.ceil(len(self._images.labels) / BATCH_SIZE)
 
     def on_epoch_end(self) -> None:
         """Draw the order of the next epoch; a short last batch is filled up with its first."""
         self._epoch += 1
-        count = len(self._pictures.labels)
+        count = len(self._images.labels)
         if self._recipe is None:
             self._order = np.arange(count)
         else:
@@ -134,15 +134,15 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self._order[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]
-        images = self._pictures.images[chosen]
+        images = self._images.images[chosen]
         if self._recipe is not None:
             generator = np.random.default_rng([self._recipe.seed, self._epoch, index])
             images = augment(images, generator, self._recipe.mirror)
-        return images, self._targets[self._pictures.labels[chosen]]
+        return images, self._targets[self._images.labels[chosen]]
 
 
 def augment(images: np.ndarray, generator: np.random.Generator, mirror: bool) -> np.ndarray:
-    """Shift each picture a little, its edge repeated, and mirror every other one.
+    """Shift each image a little, its edge repeated, and mirror every other one.
 
     Args:
         images: uint8 `(B, S, S, 3)`; left alone.

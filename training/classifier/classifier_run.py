@@ -44,7 +44,7 @@ class ClassifierSpec(BaseModel):
     width: float = Field(gt=0)
     resolution: int = Field(gt=0)  # px
     resize: Literal["stretch-bilinear"] = "stretch-bilinear"  # detector.preprocess.resize
-    metrics: Figures | None = None  # of the pictures held out
+    metrics: Figures | None = None  # of the images held out
     recipe: dict[str, int | float | bool | str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=_versions)
 

@@ -8,7 +8,7 @@ from detector.command import add_dry_run, make_parser, path, positive
 
 _NETWORKS = ("mobilenet_v1", "mobilenet_v2")
 LEAST_SIDE, MOST_SIDE = 64, 128  # px, of an input size chosen by the data
-TOP = 5  # classes of a picture that are printed
+TOP = 5  # classes of an image that are printed
 
 _EXAMPLES = """examples:
   python -m training.classify train --data pets/ --output pets_run
@@ -23,25 +23,25 @@ fifth of each class is held out, by a hash of the files' content); or CIFAR-10, 
 binary version: the .tar.gz, or the folder it unpacks to.
 """
 _FIGURES_FORM = """
-JSON: {"pictures": int, "accuracy": 0...1, "macro_recall": 0...1, "macro_auc": 0...1 | null,
-  "classes": [{"name": str, "pictures": int, "recall": 0...1 | null, "auc": 0...1 | null}]}
+JSON: {"images": int, "accuracy": 0...1, "macro_recall": 0...1, "macro_auc": 0...1 | null,
+  "classes": [{"name": str, "images": int, "recall": 0...1 | null, "auc": 0...1 | null}]}
 Recall is per class; AUC is of one class against the rest. Both are averaged over classes.
 """
 _TRAIN_FORM = f"""{_DATA_FORM}
-Figures are those of val, or else test, after the last epoch; nothing is chosen by them. Pictures
+Figures are those of val, or else test, after the last epoch; nothing is chosen by them. Images
 that cannot be read are named and left out. OUTPUT gets classifier.keras and classifier.json.
 {_FIGURES_FORM}"""
 _PREDICT_FORM = """
 JSON: [{"file": str, "top": [{"class": str, "probability": 0...1}]}]
 
-exit code: 0; 1 if a picture could not be read (it is named and skipped); 2 on bad input
+exit code: 0; 1 if an image could not be read (it is named and skipped); 2 on bad input
 """
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The arguments; `action` is "train", "evaluate" or "predict"."""
     parser = make_parser(
-        "training.classify", "Train, measure and use picture classifiers.", _EXAMPLES
+        "training.classify", "Train, measure and use image classifiers.", _EXAMPLES
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
@@ -56,7 +56,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
     _add_train(add("train", "train a classifier", _TRAIN_FORM))
     _add_evaluate(add("evaluate", "measure a classifier", _DATA_FORM + _FIGURES_FORM))
-    _add_predict(add("predict", f"print the top {TOP} classes of pictures", _PREDICT_FORM))
+    _add_predict(add("predict", f"print the top {TOP} classes of images", _PREDICT_FORM))
     return parser.parse_args(argv)
 
 
@@ -100,10 +100,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--resolution",
         type=positive(int, 2048),
         metavar="PX",
-        help=f"height and width of the input (twice the pictures', {LEAST_SIDE} ... {MOST_SIDE})",
+        help=f"height and width of the input (twice the images', {LEAST_SIDE} ... {MOST_SIDE})",
     )
     parser.add_argument(
-        "--epochs", type=positive(int), metavar="N", help="(30; more of under 1,280 pictures)"
+        "--epochs", type=positive(int), metavar="N", help="(30; more of under 1,280 images)"
     )
     parser.add_argument(
         "--seed",
@@ -114,7 +114,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mirror",
         action=argparse.BooleanOptionalAction,
-        help="also show pictures mirrored (yes, unless all are grey as digits and letters are)",
+        help="also show images mirrored (yes, unless all are grey as digits and letters are)",
     )
     _add_json(parser)
     add_dry_run(parser)
@@ -139,7 +139,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="files, folders or globs")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders or globs")
     parser.add_argument(
         "--model",
         required=True,

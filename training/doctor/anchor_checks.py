@@ -22,7 +22,7 @@ SMALL = 16.0
 MATCH_IOU = 0.5
 _MANY = 0.1  # of the objects: small ones are then worth a word
 _SIZES = {"under 16": 0.0, "16 to 32": 16.0, "32 to 96": 32.0, "over 96": 96.0}  # from, px
-_BATCH = 16  # pictures
+_BATCH = 16  # images
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def fit_anchors(samples: Sequence[Sample], config: ModelConfig, name: str) -> An
     """Match every object with the anchors, as training will.
 
     Args:
-        samples: in the frame of their pictures, which can be read.
+        samples: in the frame of their images, which can be read.
         config: of the model.
         name: of that configuration.
     """
@@ -135,7 +135,7 @@ def check_anchors(dataset: Dataset, fit: AnchorFit) -> list[Finding]:
 
 
 def _fractions(sample: Sample) -> np.ndarray:
-    """The boxes that are trained on, in fractions of the picture."""
+    """The boxes that are trained on, in fractions of the image."""
     kept = usable(sample)
     boxes = kept.boxes[~kept.is_crowd & ~kept.is_difficult]
     size = np.array([sample.width, sample.height] * 2, np.float32)
@@ -143,8 +143,8 @@ def _fractions(sample: Sample) -> np.ndarray:
 
 
 def _fit(boxes: Sequence[np.ndarray], anchors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Best IoU and number of matched anchors of each object of some pictures."""
-    lengths = [len(of_picture) for of_picture in boxes]
+    """Best IoU and number of matched anchors of each object of some images."""
+    lengths = [len(of_image) for of_image in boxes]
     padded = np.zeros((len(boxes), max([1, *lengths]), 4), np.float32)
     valid = np.arange(padded.shape[1]) < np.array(lengths)[:, None]
     padded[valid] = np.concatenate(boxes)

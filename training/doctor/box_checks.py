@@ -22,7 +22,7 @@ def check_boxes(samples: Iterable[Sample], names: Sequence[str]) -> list[Finding
     """Judge every box.
 
     Args:
-        samples: in the frame of their pictures.
+        samples: in the frame of their images.
         names: class names by label.
     """
     findings: list[Finding] = []
@@ -51,12 +51,12 @@ def _faulty(sample: Sample, names: Sequence[str]) -> Iterator[Finding]:
     faults = box_faults(sample.boxes, sample.height, sample.width)
     sides = sample.boxes[:, 2:] - sample.boxes[:, :2]
     tiny = (sides.min(axis=1) < TINY) & ~faults.unusable & ~sample.is_crowd
-    picture = f"in a picture of {sample.width}x{sample.height}"
+    image = f"in an image of {sample.width}x{sample.height}"
     for kind, rows, ending in (
         ("inverted-box", faults.inverted, "ends before it begins"),
         ("zero-area-box", faults.zero_area, "has no area"),
-        ("outside-box", faults.outside, f"lies outside, {picture}"),
-        ("clipped-box", faults.clipped, f"reaches outside, {picture}"),
+        ("outside-box", faults.outside, f"lies outside, {image}"),
+        ("clipped-box", faults.clipped, f"reaches outside, {image}"),
         ("tiny-box", tiny, "is tiny"),
     ):
         for row in np.flatnonzero(rows).tolist():
@@ -93,6 +93,6 @@ def _describe(sample: Sample, row: int, names: Sequence[str]) -> str:
 
 def _finding(kind: str, sample: Sample, row: int, message: str) -> Finding:
     source = sample.source or sample.path
-    if source.stem != sample.path.stem:  # one file tells of many pictures
+    if source.stem != sample.path.stem:  # one file tells of many images
         message = f"{sample.path.name}: {message}"
     return Finding(KINDS[kind], source, element_of(sample, row), message, (sample.path,))

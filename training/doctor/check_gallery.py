@@ -1,4 +1,4 @@
-"""Pictures for the doctor's report: samples as they are, and each kind of problem."""
+"""Images for the doctor's report: samples as they are, and each kind of problem."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from training.doctor.box_checks import element_of, same_boxes
 from training.doctor.examine import Examination, by_kind
 from training.doctor.words import counted
 
-_SIDE = 300  # px, the longer one of a picture on the page
+_SIDE = 300  # px, the longer one of an image on the page
 _SAMPLES = 12
 _PER_KIND = 6
-_MARGIN = 0.12  # of the picture, around it, where a box reaches outside
-_CLOSE_UP = 0.15  # of the picture: where a box is smaller, no more than this is shown
+_MARGIN = 0.12  # of the image, around it, where a box reaches outside
+_CLOSE_UP = 0.15  # of the image: where a box is smaller, no more than this is shown
 _PAPER = 128  # grey level
 
 
 def sample_gallery(examination: Examination) -> Gallery:
-    """Pictures from the whole of the data set with their annotations."""
-    readable = [p.sample for p in examination.pictures if p.header]
+    """Images from the whole of the data set with their annotations."""
+    readable = [p.sample for p in examination.images if p.header]
     chosen = np.linspace(0, len(readable) - 1, min(len(readable), _SAMPLES)).astype(int)
     names = examination.dataset.classes.names
     items = []
@@ -47,7 +47,7 @@ def sample_gallery(examination: Examination) -> Gallery:
 
 
 def problem_galleries(examination: Examination) -> Iterator[Gallery]:
-    """A few pictures for each kind of problem that a picture can show."""
+    """A few images for each kind of problem that an image can show."""
     finder = _Finder(examination)
     for findings in by_kind(examination.findings).values():
         items = []
@@ -67,15 +67,15 @@ class _Finder:
     def __init__(self, examination: Examination) -> None:
         self._names = examination.dataset.classes.names
         self._fit = examination.fit
-        self._readable = [p.sample for p in examination.pictures if p.header]
+        self._readable = [p.sample for p in examination.images if p.header]
         self._by_path = {sample.path: sample for sample in self._readable}
-        # Where each picture has an annotation file of its own, that file leads to it, too.
+        # Where each image has an annotation file of its own, that file leads to it, too.
         sources = [sample.source for sample in self._readable if sample.source]
         if len(set(sources)) == len(sources):
             self._by_path |= {sample.source: sample for sample in self._readable if sample.source}
 
     def show(self, finding: Finding, most: int) -> list[tuple[str, str]]:
-        """Pictures and captions; none if the finding is not about a picture that can be read."""
+        """Images and captions; none if the finding is not about an image that can be read."""
         name = finding.kind.name
         if name in ("leak", "near-duplicate", "duplicate-picture"):
             return [self._twins(finding)]
@@ -106,7 +106,7 @@ class _Finder:
         return thumbnail(np.hstack([row[0], gap, row[1]])), finding.message
 
     def _out_of_reach(self, most: int, small: bool) -> list[tuple[str, str]]:
-        """The pictures with the most objects of which the finding speaks."""
+        """The images with the most objects of which the finding speaks."""
         fit = self._fit
         chosen = fit.side < 16 if small else fit.unreached
         counts = np.bincount(fit.owners[chosen], minlength=len(self._readable))
@@ -147,7 +147,7 @@ def _caption(sample: Sample, finding: Finding) -> str:
 def _drawn(
     sample: Sample, rows: np.ndarray, names: Sequence[str], is_ignored: np.ndarray | None = None
 ) -> np.ndarray:
-    """The whole picture, small, with some of its objects."""
+    """The whole image, small, with some of its objects."""
     image, sample = read_sample(sample)
     small = _scaled(image, _SIDE)
     boxes = sample.boxes[rows] * (small.shape[1] / image.shape[1])
@@ -155,7 +155,7 @@ def _drawn(
 
 
 def _close_up(sample: Sample, rows: Sequence[int], names: Sequence[str]) -> np.ndarray:
-    """The part of a picture that shows some objects, enlarged if they are small."""
+    """The part of an image that shows some objects, enlarged if they are small."""
     image, sample = read_sample(sample)
     margin = round(_MARGIN * max(image.shape[:2]))
     image = np.pad(image, [(margin, margin), (margin, margin), (0, 0)], constant_values=_PAPER)
@@ -170,7 +170,7 @@ def _close_up(sample: Sample, rows: Sequence[int], names: Sequence[str]) -> np.n
 
 
 def _view(image: np.ndarray, boxes: np.ndarray, margin: int) -> tuple[int, int, int, int]:
-    """x, y, width and height of what to show of a picture with a margin around it."""
+    """x, y, width and height of what to show of an image with a margin around it."""
     height, width = image.shape[:2]
     low, high = boxes.reshape(-1, 2).min(axis=0), boxes.reshape(-1, 2).max(axis=0)
     side = float((high - low).max())
@@ -184,7 +184,7 @@ def _view(image: np.ndarray, boxes: np.ndarray, margin: int) -> tuple[int, int, 
 
 
 def _scaled(image: np.ndarray, side: int) -> np.ndarray:
-    """A picture shrunk until its longer side fits."""
+    """An image shrunk until its longer side fits."""
     zoom = min(1.0, side / max(image.shape[:2]))
     size = (max(1, round(zoom * image.shape[1])), max(1, round(zoom * image.shape[0])))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

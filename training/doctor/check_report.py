@@ -57,9 +57,9 @@ def _capital(text: str) -> str:
 
 def _facts(examination: Examination) -> Facts:
     counts = examination.counts
-    share = counts.negatives / max(counts.pictures, 1)
+    share = counts.negatives / max(counts.images, 1)
     items = [
-        (f"{counts.pictures:,}", "pictures"),
+        (f"{counts.images:,}", "images"),
         (f"{counts.objects:,}", "objects"),
         (f"{len(counts.per_class):,}", "classes"),
         (f"{counts.negatives:,}", f"negatives ({share:.1%})"),
@@ -74,10 +74,10 @@ def _split_blocks(examination: Examination) -> list[Table | str]:
     if not examination.splits:
         return notes
     rows = [
-        (name, one.pictures, one.objects, one.negatives, one.crowd, one.difficult)
+        (name, one.images, one.objects, one.negatives, one.crowd, one.difficult)
         for name, one in examination.splits.items()
     ]
-    header = ("split", "pictures", "objects", "negatives", "crowds", "difficult")
+    header = ("split", "images", "objects", "negatives", "crowds", "difficult")
     return [Table(header, rows), *notes]
 
 
@@ -102,11 +102,11 @@ def _findings_table(examination: Examination) -> Table:
 
 def _histograms(examination: Examination) -> Plots:
     fit = examination.fit
-    per_picture = np.array([len(sample) for sample in examination.dataset.samples])
+    per_image = np.array([len(sample) for sample in examination.dataset.samples])
     items = [
         (
-            plot(lambda axes: _bars_of_counts(axes, per_picture), "objects", "pictures"),
-            "Objects per picture",
+            plot(lambda axes: _bars_of_counts(axes, per_image), "objects", "images"),
+            "Objects per image",
         ),
         (
             plot(lambda axes: _sizes(axes, fit), f"side, px at {fit.input_size} px", "objects"),
@@ -114,7 +114,7 @@ def _histograms(examination: Examination) -> Plots:
         ),
         (
             plot(lambda axes: _ratios(axes, fit), "width / height", "objects"),
-            "Aspect ratios at the input size, where pictures are stretched to squares",
+            "Aspect ratios at the input size, where images are stretched to squares",
         ),
         _class_plot(examination),
     ]

@@ -49,9 +49,9 @@ def describe(counts: Counts) -> str:
     used = sum(count > 0 for count in counts.per_class.values())
     classes = counted(len(counts.per_class), "class")
     objects = counted(counts.objects, "object")
-    parts = [counted(counts.pictures, "picture"), f"{objects} of {used} of {classes}"]
+    parts = [counted(counts.images, "image"), f"{objects} of {used} of {classes}"]
     if counts.negatives:
-        share = counts.negatives / counts.pictures
+        share = counts.negatives / counts.images
         parts.append(f"{counted(counts.negatives, 'negative')} ({share:.1%})")
     parts += [counted(counts.crowd, "crowd")] if counts.crowd else []
     parts += [f"{counts.difficult:,} difficult"] if counts.difficult else []

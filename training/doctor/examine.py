@@ -13,7 +13,7 @@ from detector.data.findings import KINDS, Finding, is_error
 from detector.types import Sample
 from training.doctor.anchor_checks import AnchorFit, check_anchors, fit_anchors
 from training.doctor.box_checks import check_boxes
-from training.doctor.image_checks import Picture, look_at_pictures
+from training.doctor.image_checks import Image, look_at_images
 from training.doctor.name_checks import check_names, count_objects
 from training.doctor.set_checks import check_balance, check_splits, check_twins
 
@@ -25,15 +25,15 @@ class Counts:
     """How much there is of what.
 
     Attributes:
-        pictures: all, also those that cannot be read.
+        images: all, also those that cannot be read.
         objects: all, crowds and difficult ones too.
-        negatives: pictures without any object.
+        negatives: images without any object.
         crowd: objects marked as COCO's crowd.
         difficult: objects marked as VOC's difficult.
         per_class: objects by class name, without crowds.
     """
 
-    pictures: int
+    images: int
     objects: int
     negatives: int
     crowd: int
@@ -46,16 +46,16 @@ class Examination:
     """What the doctor found out.
 
     Attributes:
-        dataset: its samples in the frame of their pictures.
-        pictures: one per sample.
+        dataset: its samples in the frame of their images.
+        images: one per sample.
         findings: errors first, then in the order of `KINDS`.
         counts: of the whole.
         splits: counts by split.
-        fit: of the readable pictures' objects with the model's anchors.
+        fit: of the readable images' objects with the model's anchors.
     """
 
     dataset: Dataset
-    pictures: Sequence[Picture]
+    images: Sequence[Image]
     findings: Sequence[Finding]
     counts: Counts
     splits: dict[str, Counts]
@@ -79,30 +79,30 @@ class Examination:
 
 
 def examine(dataset: Dataset, model: ModelConfig, config_name: str) -> Examination:
-    """Decode every picture and run every check.
+    """Decode every image and run every check.
 
     Args:
         dataset: as read, whole: twins are looked for across its splits.
         model: whose anchors and input size count.
         config_name: of the configuration that `model` comes from.
     """
-    pictures = look_at_pictures(dataset.samples)
-    settled = replace(dataset, samples=[picture.sample for picture in pictures])
-    readable = [picture.sample for picture in pictures if picture.header]
+    images = look_at_images(dataset.samples)
+    settled = replace(dataset, samples=[image.sample for image in images])
+    readable = [image.sample for image in images if image.header]
     fit = fit_anchors(readable, model, config_name)
     findings = [
         *dataset.findings,
-        *(finding for picture in pictures for finding in picture.findings),
+        *(finding for image in images for finding in image.findings),
         *check_boxes(readable, dataset.classes.names),
         *check_names(settled),
         *check_splits(settled),
-        *check_twins(settled, pictures),
+        *check_twins(settled, images),
         *check_balance(settled),
         *check_anchors(settled, fit),
     ]
     return Examination(
         settled,
-        pictures,
+        images,
         _in_order(findings),
         _count(settled.samples, dataset.classes.names),
         {
@@ -130,7 +130,7 @@ def _in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 def _count(samples: Sequence[Sample], names: Sequence[str]) -> Counts:
     return Counts(
-        pictures=len(samples),
+        images=len(samples),
         objects=sum(map(len, samples)),
         negatives=sum(not len(sample) for sample in samples),
         crowd=sum(int(np.count_nonzero(sample.is_crowd)) for sample in samples),

@@ -1,4 +1,4 @@
-"""A mended copy of a data set: what can be put right without guessing is put right."""
+"""A fixed copy of a data set: what can be put right without guessing is put right."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from detector.images import read_image, write_image
 from detector.types import Sample
 from training.doctor.box_checks import same_boxes
 from training.doctor.examine import Examination
-from training.doctor.image_checks import Picture, lying_suffix
+from training.doctor.image_checks import Image, lying_suffix
 from training.doctor.set_checks import duplicate_groups, parts
 from training.doctor.words import counted
 
 _FORMS: dict[str, Form] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
-# Where a picture stands in two splits, the earlier of these keeps it: training can spare it best,
-# and a figure on pictures that were trained on is worth nothing.
+# Where an image stands in two splits, the earlier of these keeps it: training can spare it best,
+# and a figure on images that were trained on is worth nothing.
 _KEEPERS = ("test", "val")
 
 
@@ -42,11 +42,11 @@ class _Done:
         return [f"  {what}: {count:,}" for what, count in self.counts.items() if count]
 
 
-def mend(examination: Examination, folder: Path) -> list[str]:
-    """Write a mended copy in the form of the source, which is left alone.
+def fix(examination: Examination, folder: Path) -> list[str]:
+    """Write a fixed copy in the form of the source, which is left alone.
 
     Boxes are clipped; unusable objects and the second of two equal ones are left out, as are
-    pictures that cannot be read and copies of a picture; pictures that EXIF turns are turned and
+    images that cannot be read and copies of an image; images that EXIF turns are turned and
     written without the tag; names get the suffix of what the file is.
 
     Args:
@@ -58,27 +58,27 @@ def mend(examination: Examination, folder: Path) -> list[str]:
 
     Raises:
         UserError: the folder holds something, lies in the data set or cannot be written to, or
-            no picture would be left.
+            no image would be left.
     """
     dataset = examination.dataset
     check_new_folder(folder)
     _require_apart(folder, dataset)
     done = _Done()
-    keep, splits = _choose_pictures(examination, done)
+    keep, splits = _choose_images(examination, done)
     if not keep:
-        raise UserError(f"{dataset.name}: no picture would be left in the mended copy")
+        raise UserError(f"{dataset.name}: no image would be left in the fixed copy")
     try:
-        with tempfile.TemporaryDirectory(prefix="mend.") as staging:
+        with tempfile.TemporaryDirectory(prefix="fix.") as staging:
             samples = [
-                _mend_sample(examination.pictures[index], Path(staging) / str(index), done)
+                _fix_sample(examination.images[index], Path(staging) / str(index), done)
                 for index in keep
             ]
-            mended = replace(dataset, samples=samples, splits=splits, findings=())
-            notes = write_dataset(mended, folder, _FORMS[examination.format])
+            fixed = replace(dataset, samples=samples, splits=splits, findings=())
+            notes = write_dataset(fixed, folder, _FORMS[examination.format])
     except OSError as error:
         raise UserError(f"cannot write {folder}: {reason(error)}") from error
     objects = sum(map(len, samples))
-    holds = f"{counted(len(samples), 'picture')}, {counted(objects, 'object')}"
+    holds = f"{counted(len(samples), 'image')}, {counted(objects, 'object')}"
     return [f"saved {folder}: {holds}", *done.lines(), *(f"  note: {note}" for note in notes)]
 
 
@@ -90,17 +90,17 @@ def _require_apart(folder: Path, dataset: Dataset) -> None:
             raise UserError(f"{folder} lies in the data set ({place}); name a folder outside of it")
 
 
-def _choose_pictures(
+def _choose_images(
     examination: Examination, done: _Done
 ) -> tuple[list[int], dict[str, np.ndarray]]:
-    """The pictures that stay, and their splits with the new indices."""
-    dataset, pictures = examination.dataset, examination.pictures
-    unreadable = {index for index, picture in enumerate(pictures) if picture.header is None}
-    copies = _copies(pictures, _ranks(dataset))
+    """The images that stay, and their splits with the new indices."""
+    dataset, images = examination.dataset, examination.images
+    unreadable = {index for index, image in enumerate(images) if image.header is None}
+    copies = _copies(images, _ranks(dataset))
     leaks = _leaks(examination) - copies
-    done.counts["pictures left out, unreadable"] = len(unreadable)
-    done.counts["pictures left out, copies of another"] = len(copies)
-    done.counts["pictures left out, alike one in another split, which keeps it"] = len(leaks)
+    done.counts["images left out, unreadable"] = len(unreadable)
+    done.counts["images left out, copies of another"] = len(copies)
+    done.counts["images left out, alike one in another split, which keeps it"] = len(leaks)
     gone = unreadable | copies | leaks
     keep = [index for index in range(len(dataset)) if index not in gone]
     new_index = {old: new for new, old in enumerate(keep)}
@@ -112,7 +112,7 @@ def _choose_pictures(
 
 
 def _ranks(dataset: Dataset) -> list[int]:
-    """How much each sample's split has a claim to a picture; the lowest number is the first."""
+    """How much each sample's split has a claim to an image; the lowest number is the first."""
     ranks = [len(_KEEPERS)] * len(dataset)
     for name, rows in parts(dataset).items():
         for row in rows.tolist():
@@ -127,17 +127,17 @@ def _rank(split: str) -> int:
     return len(_KEEPERS)
 
 
-def _copies(pictures: Sequence[Picture], ranks: Sequence[int]) -> set[int]:
+def _copies(images: Sequence[Image], ranks: Sequence[int]) -> set[int]:
     """Of equal files all but one: that of the first split by rank with the most objects."""
     copies: set[int] = set()
-    for group in duplicate_groups(pictures):
-        kept = min(group, key=lambda i: (ranks[i], -len(usable(pictures[i].sample))))
+    for group in duplicate_groups(images):
+        kept = min(group, key=lambda i: (ranks[i], -len(usable(images[i].sample))))
         copies |= set(group) - {kept}
     return copies
 
 
 def _leaks(examination: Examination) -> set[int]:
-    """Of pictures that look alike across splits, those of the splits that can spare them."""
+    """Of images that look alike across splits, those of the splits that can spare them."""
     ranks = _ranks(examination.dataset)
     indices: dict[Path, list[int]] = defaultdict(list)
     for index, sample in enumerate(examination.dataset.samples):
@@ -152,28 +152,28 @@ def _leaks(examination: Examination) -> set[int]:
 
 
 def _disjoint(dataset: Dataset, done: _Done) -> Mapping[str, list[int]]:
-    """The splits, each picture in one of those that exclude each other."""
+    """The splits, each image in one of those that exclude each other."""
     exclusive = sorted(parts(dataset), key=_rank)
     taken: set[int] = set()
     splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
     for name in exclusive:
-        done.counts["pictures taken out of a second split"] += len(taken.intersection(splits[name]))
+        done.counts["images taken out of a second split"] += len(taken.intersection(splits[name]))
         splits[name] = [row for row in splits[name] if row not in taken]
         taken.update(splits[name])
     return splits
 
 
-def _mend_sample(picture: Picture, staging: Path, done: _Done) -> Sample:
-    """A sample with the boxes and the picture that are to be written."""
-    sample = picture.sample
+def _fix_sample(image: Image, staging: Path, done: _Done) -> Sample:
+    """A sample with the boxes and the image that are to be written."""
+    sample = image.sample
     faults = box_faults(sample.boxes, sample.height, sample.width)
     done.counts["objects left out, unusable"] += int(faults.unusable.sum())
     done.counts["boxes clipped"] += int(faults.clipped.sum())
     whole = _usable(sample)
     twice = _second_ones(whole)
     done.counts["objects left out, exact copies of another"] += len(twice)
-    mended = whole.objects(np.setdiff1d(np.arange(len(whole)), twice))
-    return replace(mended, path=_mend_picture(picture, staging, done))
+    fixed = whole.objects(np.setdiff1d(np.arange(len(whole)), twice))
+    return replace(fixed, path=_fix_image(image, staging, done))
 
 
 def _usable(sample: Sample) -> Sample:
@@ -192,21 +192,21 @@ def _second_ones(sample: Sample) -> np.ndarray:
     return np.unique(second[equal & (sample.labels[first] == sample.labels[second])])
 
 
-def _mend_picture(picture: Picture, staging: Path, done: _Done) -> Path:
-    """The picture's own path, or that of a mended copy in a staging folder."""
-    path, header = picture.sample.path, picture.header
+def _fix_image(image: Image, staging: Path, done: _Done) -> Path:
+    """The image's own path, or that of a fixed copy in a staging folder."""
+    path, header = image.sample.path, image.header
     if header is None:
         raise ValueError(f"{path} cannot be read")
     suffix = lying_suffix(path, header)
     if not suffix and header.orientation == 1:
         return path
-    # Where two pictures have one name, the writer puts their folder's name in front.
+    # Where two images have one name, the writer puts their folder's name in front.
     target = (staging / path.parent.name / path.name).with_suffix(suffix or path.suffix)
     target.parent.mkdir(parents=True)
     if header.orientation == 1:
         shutil.copyfile(path, target)
     else:
         write_image(target, read_image(path))
-        done.counts["pictures turned upright"] += 1
-    done.counts["pictures given their true suffix"] += bool(suffix)
+        done.counts["images turned upright"] += 1
+    done.counts["images given their true suffix"] += bool(suffix)
     return target

@@ -1,4 +1,4 @@
-"""Each picture decoded once: can it be read, is it what its name says, do its boxes fit it?"""
+"""Each image decoded once: can it be read, is it what its name says, do its boxes fit it?"""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from detector.data.orientation import settle
 from detector.images import Header, read_header, read_image
 from detector.types import Sample
 
-_SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}  # a phone's .jpg may hold more than one picture
+_SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}  # a phone's .jpg may hold more than one image
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """What the file of one sample's picture is.
+class Image:
+    """What the file of one sample's image is.
 
     Attributes:
-        sample: in the frame of the picture, if that can be read.
-        header: None if the picture cannot be decoded.
+        sample: in the frame of the image, if that can be read.
+        header: None if the image cannot be decoded.
         digest: of the file's bytes; "" if it cannot be decoded.
         findings: what is wrong with it.
     """
@@ -35,18 +35,18 @@ class Picture:
     findings: Sequence[Finding]
 
 
-def look_at_pictures(samples: Sequence[Sample]) -> list[Picture]:
-    """Decode the picture of every sample; a bar shows on anything that takes over two seconds."""
+def look_at_images(samples: Sequence[Sample]) -> list[Image]:
+    """Decode the image of every sample; a bar shows on anything that takes over two seconds."""
     from tqdm import tqdm
 
     with ThreadPoolExecutor() as pool:
-        looked = pool.map(look_at_picture, samples)
-        bar = tqdm(looked, total=len(samples), desc="reading pictures", unit="picture", delay=2)
+        looked = pool.map(look_at_image, samples)
+        bar = tqdm(looked, total=len(samples), desc="reading images", unit="image", delay=2)
         return list(bar)
 
 
-def look_at_picture(sample: Sample) -> Picture:
-    """Decode the picture of a sample."""
+def look_at_image(sample: Sample) -> Image:
+    """Decode the image of a sample."""
     path = sample.path
     try:
         header = read_header(path)
@@ -55,19 +55,19 @@ def look_at_picture(sample: Sample) -> Picture:
     except (UserError, OSError) as error:
         reason = str(error).removeprefix(f"cannot read {path}: ")
         unreadable = Finding(KINDS["unreadable-picture"], path, "", reason)
-        return Picture(sample, None, "", [unreadable])
+        return Image(sample, None, "", [unreadable])
     settled, findings = settle(sample, header)
     true_suffix = lying_suffix(path, header)
     if true_suffix:
         message = f"it is a {header.format}, whose suffix is {true_suffix}"
         findings = [*findings, Finding(KINDS["wrong-extension"], path, "", message)]
-    return Picture(settled, header, digest, findings)
+    return Image(settled, header, digest, findings)
 
 
 def lying_suffix(path: Path, header: Header) -> str:
-    """The suffix that a picture should have instead of its own; "" if its own tells the truth.
+    """The suffix that an image should have instead of its own; "" if its own tells the truth.
 
-    A suffix that is not one of pictures claims nothing.
+    A suffix that is not one of images claims nothing.
     """
     formats = _formats()
     claimed, real = formats.get(path.suffix.lower()), _SAME_FORMAT.get(header.format, header.format)

@@ -1,4 +1,4 @@
-"""The page of `training.preview`: augmented pictures, drawn."""
+"""The page of `training.preview`: augmented images, drawn."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from training.batches.batch import Batch
 from training.batches.targets import match
 from training.doctor.words import counted
 
-_SIDE = 480  # px of a drawn picture, so that thin lines and names can be told apart
+_SIDE = 480  # px of a drawn image, so that thin lines and names can be told apart
 _STRENGTH = 0.65  # of the lines of anchors
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One picture of a batch, as training sees it.
+    """One image of a batch, as training sees it.
 
     Attributes:
         index: of its sample.
@@ -44,7 +44,7 @@ class Seen:
 
 
 def seen_in(batch: Batch, anchors: np.ndarray) -> Iterator[Seen]:
-    """The pictures of a batch with the anchors that training matches to their objects.
+    """The images of a batch with the anchors that training matches to their objects.
 
     Args:
         batch: from the loader.
@@ -68,7 +68,7 @@ def to_html(dataset: Dataset, config: Config, config_name: str, seen: Sequence[S
     """The page.
 
     Args:
-        dataset: that the pictures are of.
+        dataset: that the images are of.
         config: that they were loaded with.
         config_name: its name.
         seen: in the order of training.
@@ -81,7 +81,7 @@ def to_html(dataset: Dataset, config: Config, config_name: str, seen: Sequence[S
     for number, start in enumerate(range(0, len(seen), step)):
         items = [_item(one, dataset, names) for one in seen[start : start + step]]
         sections.append(Section(f"Batch {number + 1}", [Gallery(items, is_wide=True)]))
-    subtitle = f"{config_name}, {size} px · seed {seed}, epoch 0 · {len(dataset):,} pictures in all"
+    subtitle = f"{config_name}, {size} px · seed {seed}, epoch 0 · {len(dataset):,} images in all"
     return render_page(f"What training sees: {Path(dataset.name).name}", subtitle, sections)
 
 
@@ -98,12 +98,12 @@ def _facts(seen: Sequence[Seen]) -> Facts:
     mean = f"{np.mean(positives):.1f}" if positives else "-"
     return Facts(
         [
-            (f"{len(seen):,}", "pictures"),
+            (f"{len(seen):,}", "images"),
             (f"{len(positives):,}", "objects"),
             (mean, "anchors per object"),
             (f"{sum(not count for count in positives):,}", "objects without an anchor"),
             (f"{sum(int(one.is_ignored.sum()) for one in seen):,}", "ignored objects"),
-            (f"{sum(not len(one.labels) for one in seen):,}", "pictures without objects"),
+            (f"{sum(not len(one.labels) for one in seen):,}", "images without objects"),
         ]
     )
 
@@ -123,7 +123,7 @@ def _item(one: Seen, dataset: Dataset, names: Sequence[str]) -> tuple[str, str]:
 
 
 def _drawn(one: Seen, names: Sequence[str]) -> np.ndarray:
-    """The picture, enlarged, with anchors below objects; a colour for each object."""
+    """The image, enlarged, with anchors below objects; a colour for each object."""
     image = cv2.resize(one.image, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR)
     lines = image.copy()
     for row, anchors in enumerate(one.anchors_of):

@@ -1,4 +1,4 @@
-"""The set as a whole: pictures that stand twice, splits that share them, classes out of balance."""
+"""The set as a whole: images that stand twice, splits that share them, classes out of balance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from detector.data.dataset import Dataset, is_union
 from detector.data.findings import KINDS, Finding
 from detector.data.similar import fingerprints, near_pairs
-from training.doctor.image_checks import Picture
+from training.doctor.image_checks import Image
 from training.doctor.name_checks import count_objects
 from training.doctor.words import counted
 
@@ -22,7 +22,7 @@ _SHOWN = 4  # names in a message
 
 
 def check_splits(dataset: Dataset) -> list[Finding]:
-    """Pictures that the same file gives to more than one split."""
+    """Images that the same file gives to more than one split."""
     splits_of: dict[Path, list[str]] = defaultdict(list)
     for name, indices in parts(dataset).items():
         for path in dict.fromkeys(dataset[int(index)].path for index in indices):
@@ -44,53 +44,53 @@ def parts(dataset: Dataset) -> Mapping[str, np.ndarray]:
     }
 
 
-def check_twins(dataset: Dataset, pictures: Sequence[Picture]) -> list[Finding]:
-    """Pictures that are equal, or look alike, within a split and across splits."""
+def check_twins(dataset: Dataset, images: Sequence[Image]) -> list[Finding]:
+    """Images that are equal, or look alike, within a split and across splits."""
     splits_of = _splits_of(dataset)
-    pairs = _near_pairs(pictures, splits_of) | dict.fromkeys(_exact_pairs(pictures))
+    pairs = _near_pairs(images, splits_of) | dict.fromkeys(_exact_pairs(images))
     kinds: dict[str, dict[tuple[int, int], int | None]] = defaultdict(dict)
     for (a, b), bits in pairs.items():
-        if pictures[a].sample.path == pictures[b].sample.path and splits_of[a] != splits_of[b]:
+        if images[a].sample.path == images[b].sample.path and splits_of[a] != splits_of[b]:
             continue  # `check_splits` tells of it
         leaks = bool(splits_of[a] and splits_of[b]) and splits_of[a].isdisjoint(splits_of[b])
         within = "duplicate-picture" if bits is None else "near-duplicate"
         kinds["leak" if leaks else within][a, b] = bits
     return [
-        _twin_finding(kind, group, within, pictures, splits_of)
+        _twin_finding(kind, group, within, images, splits_of)
         for kind, within in kinds.items()
         for group in _groups(within)
     ]
 
 
-def duplicate_groups(pictures: Sequence[Picture]) -> list[list[int]]:
-    """Indices of pictures whose files are equal, two or more in each group."""
+def duplicate_groups(images: Sequence[Image]) -> list[list[int]]:
+    """Indices of images whose files are equal, two or more in each group."""
     same: dict[str, list[int]] = defaultdict(list)
-    for index, picture in enumerate(pictures):
-        if picture.digest:
-            same[picture.digest].append(index)
+    for index, image in enumerate(images):
+        if image.digest:
+            same[image.digest].append(index)
     return [group for group in same.values() if len(group) > 1]
 
 
-def _exact_pairs(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
-    groups = duplicate_groups(pictures)
+def _exact_pairs(images: Sequence[Image]) -> list[tuple[int, int]]:
+    groups = duplicate_groups(images)
     return [pair for group in groups for pair in itertools.combinations(group, 2)]
 
 
 def _near_pairs(
-    pictures: Sequence[Picture], splits_of: Sequence[frozenset[str]]
+    images: Sequence[Image], splits_of: Sequence[frozenset[str]]
 ) -> dict[tuple[int, int], int | None]:
     """How many bits differ in each pair; of equal files in one split only the first counts."""
     one_of: dict[tuple[str, frozenset[str]], int] = {}
-    for index, picture in enumerate(pictures):
-        if picture.digest:
-            one_of.setdefault((picture.digest, splits_of[index]), index)
+    for index, image in enumerate(images):
+        if image.digest:
+            one_of.setdefault((image.digest, splits_of[index]), index)
     chosen = np.array(list(one_of.values()), int)
-    prints, seen = fingerprints([pictures[i].sample.path for i in chosen])
+    prints, seen = fingerprints([images[i].sample.path for i in chosen])
     chosen, prints = chosen[seen], prints[seen]
     found = near_pairs(prints)
     bits = np.bitwise_count(prints[found[:, 0]] ^ prints[found[:, 1]]).tolist()
     pairs = dict(zip(map(tuple, chosen[found].tolist()), bits, strict=True))
-    return {(a, b): n for (a, b), n in pairs.items() if pictures[a].digest != pictures[b].digest}
+    return {(a, b): n for (a, b), n in pairs.items() if images[a].digest != images[b].digest}
 
 
 def _splits_of(dataset: Dataset) -> list[frozenset[str]]:
@@ -114,14 +114,14 @@ def _twin_finding(
     kind: str,
     group: Sequence[int],
     pairs: Mapping[tuple[int, int], int | None],
-    pictures: Sequence[Picture],
+    images: Sequence[Image],
     splits_of: Sequence[frozenset[str]],
 ) -> Finding:
     members = set(group)
     inside = [bits for (a, b), bits in pairs.items() if a in members and b in members]
     apart = [bits for bits in inside if bits is not None]
-    how = f"look alike ({max(apart)} of 64 bits differ)" if apart else "are one picture"
-    paths = [pictures[i].sample.path for i in group]
+    how = f"look alike ({max(apart)} of 64 bits differ)" if apart else "are one image"
+    paths = [images[i].sample.path for i in group]
     names = [
         f"{path.name} ({', '.join(sorted(splits_of[i]))})" if splits_of[i] else path.name
         for i, path in zip(group, paths, strict=True)

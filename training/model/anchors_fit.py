@@ -1,6 +1,6 @@
 """Anchors of the finest feature map that have the shapes of the user's own small objects.
 
-The official ones are a square of a tenth of the picture, and 2:1 and 1:2 twice as large. Objects
+The official ones are a square of a tenth of the image, and 2:1 and 1:2 twice as large. Objects
 of another size are then matched badly: their one anchor, forced, overlaps them by less than half.
 """
 

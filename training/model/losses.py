@@ -67,7 +67,7 @@ class DetectionLoss:
             class_logits: `(B, A, C + 1)`, channel 0 the background.
             targets: of the batch.
             in_whole_batch: from matched anchors here to those of the batch, of which these
-                pictures may be a part. The losses of all parts add up to those of the batch.
+                images may be a part. The losses of all parts add up to those of the batch.
         """
         deltas, logits = (ops.cast(one, "float32") for one in (box_deltas, class_logits))
         is_positive = targets.class_targets > 0
@@ -96,13 +96,13 @@ class DetectionLoss:
 def hard_negatives(
     per_anchor: Tensor, class_targets: Tensor, ratio: int = 3, minimum: int = 3
 ) -> Tensor:
-    """The background anchors that cost most: `ratio` for each positive one of their picture.
+    """The background anchors that cost most: `ratio` for each positive one of their image.
 
     Args:
         per_anchor: float32 `(B, A)`, classification loss.
         class_targets: int `(B, A)`; 0 is background.
         ratio: negatives per positive (Liu et al. 2016, section 2.2).
-        minimum: in a picture, also in one without objects (TF OD API
+        minimum: in an image, also in one without objects (TF OD API
             `min_negatives_per_image`).
 
     Returns:

@@ -23,9 +23,9 @@ from training.model.fused_norm import FusedBatchNormalization
 from training.model.init_weights import start_from
 from training.model.unfold import is_folded, unfold
 
-_FEW_PICTURES = 1000  # under which batch norm keeps its statistics
+_FEW_IMAGES = 1000  # under which batch norm keeps its statistics
 _FEW_STEPS = 5000  # under which its statistics must move faster
-_UNFOLD_PICTURES = 256
+_UNFOLD_IMAGES = 256
 
 
 class Networks(NamedTuple):
@@ -86,18 +86,18 @@ def make_networks(
         tell("batch norm keeps its statistics: it is folded into the convolutions")
     else:
         if any(map(is_folded, stock.layers)):
-            names = unfold(stock, _pictures(samples, config.model.input_size))
-            tell(f"{len(names)} folded batch norms got the statistics of the training pictures")
+            names = unfold(stock, _images(samples, config.model.input_size))
+            tell(f"{len(names)} folded batch norms got the statistics of the training images")
         trained = _build_trained(config, len(class_names), FusedBatchNormalization)
         trained.set_weights(stock.get_weights())
     tell(freeze(trained, config.train.freeze))
     return Networks(trained, stock, folding)
 
 
-def keeps_statistics(config: TrainConfig, pictures: int, start: str) -> bool:
+def keeps_statistics(config: TrainConfig, images: int, start: str) -> bool:
     """Whether batch norm stays as the weights to start from have it."""
     if config.freeze_norm == "auto":
-        return pictures < _FEW_PICTURES and start != "none"
+        return images < _FEW_IMAGES and start != "none"
     return config.freeze_norm
 
 
@@ -133,9 +133,9 @@ def _dtype_policy(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _pictures(samples: Sequence[Sample], input_size: int) -> Iterator[np.ndarray]:
-    """Batches of 8 training pictures as they are, spread over the data set."""
-    chosen = samples[:: max(1, len(samples) // _UNFOLD_PICTURES)][:_UNFOLD_PICTURES]
+def _images(samples: Sequence[Sample], input_size: int) -> Iterator[np.ndarray]:
+    """Batches of 8 training images as they are, spread over the data set."""
+    chosen = samples[:: max(1, len(samples) // _UNFOLD_IMAGES)][:_UNFOLD_IMAGES]
     readable: list[np.ndarray] = []
     said = ""
     for sample in chosen:
@@ -144,5 +144,5 @@ def _pictures(samples: Sequence[Sample], input_size: int) -> Iterator[np.ndarray
         except UserError as error:  # the loader reports it
             said = str(error)
     if not readable:
-        raise UserError(f"none of {len(chosen)} pictures can be read: {said}")
+        raise UserError(f"none of {len(chosen)} images can be read: {said}")
     return (np.stack(readable[i : i + 8]) for i in range(0, len(readable), 8))

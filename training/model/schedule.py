@@ -61,7 +61,7 @@ def make_optimizer(
 
     Args:
         config: kind, rate, decay and clipping.
-        batch_size: pictures per batch.
+        batch_size: images per batch.
         batches: of the whole run.
     """
     steps = max(batches // config.accumulate, 1)

@@ -126,7 +126,7 @@ class Trainer(keras.Model):
 
 
 def as_fit_data(batch: Batch) -> tuple[Any, dict[str, Any]]:
-    """A batch as `fit` takes it: pictures, and what is in them."""
+    """A batch as `fit` takes it: images, and what is in them."""
     truth = {
         "boxes_fraction": batch.boxes_fraction,
         "labels": batch.labels.astype("int32"),

@@ -18,25 +18,25 @@ _TOLERANCE = 1e-6  # of the stored statistics; those of a fresh layer are off by
 
 
 class _Moments(NamedTuple):
-    """Of each channel over all places of some pictures, float64 `(C,)`."""
+    """Of each channel over all places of some images, float64 `(C,)`."""
 
-    pictures: int
+    images: int
     mean: np.ndarray
     variance: np.ndarray
 
     @classmethod
     def of(cls, means: np.ndarray, variances: np.ndarray) -> _Moments:
-        """Of a batch, from those of each picture: float32 `(B, C)`."""
+        """Of a batch, from those of each image: float32 `(B, C)`."""
         means, variances = means.astype(np.float64), variances.astype(np.float64)
         return cls(len(means), means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0))
 
     def with_more(self, more: _Moments) -> _Moments:
         """Of both together (Chan et al. 1979, equation 2.1): nothing large cancels."""
-        pictures = self.pictures + more.pictures
-        share, step = more.pictures / pictures, more.mean - self.mean
+        images = self.images + more.images
+        share, step = more.images / images, more.mean - self.mean
         variance = self.variance + share * (more.variance - self.variance)
         variance += share * (1 - share) * step**2
-        return _Moments(pictures, self.mean + share * step, variance)
+        return _Moments(images, self.mean + share * step, variance)
 
 
 def is_folded(layer: keras.Layer) -> bool:
@@ -51,7 +51,7 @@ def is_folded(layer: keras.Layer) -> bool:
 
 
 def unfold(network: keras.Model, images: Iterable[np.ndarray]) -> list[str]:
-    """Give folded batch norms the statistics of real pictures; the outputs stay the same.
+    """Give folded batch norms the statistics of real images; the outputs stay the same.
 
     Each becomes, with mean m and variance v of what goes into it, the same function written
     otherwise: `g * x + b` is `g * sqrt(v + epsilon) * (x - m) / sqrt(v + epsilon) + b + g * m`.
@@ -60,16 +60,16 @@ def unfold(network: keras.Model, images: Iterable[np.ndarray]) -> list[str]:
 
     Args:
         network: from uint8 `(B, S, S, 3)`; each folded layer is used once in it.
-        images: batches of training pictures, uint8 `(B, S, S, 3)`, RGB, not augmented beyond what
-            training sees; of 200 pictures or more, statistics hold for others too. All are gone
+        images: batches of training images, uint8 `(B, S, S, 3)`, RGB, not augmented beyond what
+            training sees; of 200 images or more, statistics hold for others too. All are gone
             through once.
 
     Returns:
         the names of the layers changed, input to output; none where nothing is folded, and then
-        no picture is looked at.
+        no image is looked at.
 
     Raises:
-        ValueError: something is folded, and there is no picture.
+        ValueError: something is folded, and there is no image.
     """
     layers = [layer for layer in network.layers if is_folded(layer)]
     if layers:
@@ -81,7 +81,7 @@ def unfold(network: keras.Model, images: Iterable[np.ndarray]) -> list[str]:
 def _input_moments(
     network: keras.Model, layers: Sequence[Any], images: Iterable[np.ndarray]
 ) -> list[_Moments]:
-    """What goes into each layer, over all pictures and places.
+    """What goes into each layer, over all images and places.
 
     One forward pass gives all: the moments are part of its graph, so that no activation outlives
     its use.
@@ -93,7 +93,7 @@ def _input_moments(
         news = [_Moments.of(*pair) for pair in observer.predict_on_batch(batch)]
         totals = [a.with_more(b) for a, b in zip(totals, news, strict=True)] if totals else news
     if not totals:
-        raise ValueError("need pictures to unfold batch norm")
+        raise ValueError("need images to unfold batch norm")
     return totals
 
 

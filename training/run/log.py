@@ -20,7 +20,7 @@ class Log(keras.callbacks.Callback):
 
     Args:
         session: of the run.
-        batch_size: pictures per step.
+        batch_size: images per step.
     """
 
     def __init__(self, session: Session, batch_size: int) -> None:
@@ -87,7 +87,7 @@ class Log(keras.callbacks.Callback):
 
     @property
     def _rate(self) -> float:
-        """Pictures per second of this epoch, without what comes behind its last step."""
+        """Images per second of this epoch, without what comes behind its last step."""
         seconds = self._ended - self._begun
         return self._steps * self._batch_size / seconds if seconds else 0.0
 

@@ -71,7 +71,7 @@ class Result:
     Attributes:
         best_ap: on the validation part.
         epochs: completed.
-        failed: pictures that could not be read.
+        failed: images that could not be read.
         paused: the signal that stopped it before its end; "" where it is complete.
     """
 
@@ -94,7 +94,7 @@ def begin(request: Request, tell: Tell) -> Result:
 
     Raises:
         UserError: the folder holds something, the weights do not fit, the disk is full, no
-            picture can be read, or the loss became no number.
+            image can be read, or the loss became no number.
     """
     begun = time.monotonic()
     request.folder.require_new()
@@ -148,7 +148,7 @@ def _with_fitted_anchors(request: Request, tell: Tell) -> Request:
     finest, before, after = fitted
     shown = ", ".join(f"{width:.3f} x {height:.3f}" for width, height in finest)
     tell(
-        f"finest anchors fitted to the small objects: {shown} of the picture; mean IoU "
+        f"finest anchors fitted to the small objects: {shown} of the image; mean IoU "
         f"{before:.2f} -> {after:.2f}"
     )
     return replace(request, origin=replace(request.origin, finest=finest))
@@ -198,7 +198,7 @@ def _plan(request: Request, parts: _Parts) -> Plan:
     config, task = request.config, request.task
     return Plan(
         config=config,
-        pictures=len(task.training),
+        images=len(task.training),
         validation=len(task.validation),
         counts=task.counts,
         steps=parts.loader.steps,

@@ -21,12 +21,12 @@ from training.run.prefetch import Feed
 from training.run.state import restore, snapshot
 
 TIMED_STEPS = 5
-_SAMPLED = 2000  # pictures whose objects are matched with the anchors
+_SAMPLED = 2000  # images whose objects are matched with the anchors
 _FEW_STEPS = 200  # in which little can be learnt
 _SMALL_BATCH = 8  # under which the statistics of batch norm are noise
 _MANY_SMALL = 0.3  # of the objects
 _MANY_UNREACHED = 0.3
-_MEASURING = 0.05  # seconds a picture, about, for a measurement with and without averaging
+_MEASURING = 0.05  # seconds an image, about, for a measurement with and without averaging
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ class Plan:
 
     Attributes:
         config: of it.
-        pictures: to learn from.
-        validation: pictures to measure on.
+        images: to learn from.
+        validation: images to measure on.
         counts: objects to learn, by class.
         steps: per epoch.
         epochs: of the run.
-        fit: of the objects to the anchors, of a sample of the pictures where they are many.
+        fit: of the objects to the anchors, of a sample of the images where they are many.
         timing: of the first steps.
         trains_norm: whether batch norm takes the statistics of each batch.
         precision: "float32" or "bfloat16".
@@ -102,7 +102,7 @@ class Plan:
     """
 
     config: Config
-    pictures: int
+    images: int
     validation: int
     counts: Mapping[str, int]
     steps: int
@@ -131,9 +131,9 @@ class Plan:
         rate = scaled_rate(config.train, batch)
         objects = sum(self.counts.values())
         lines = [
-            f"{self.pictures:,} pictures, {objects:,} objects of {len(self.counts)} classes; "
-            f"{self.validation:,} pictures to validate",
-            f"{self.epochs} epochs of {self.steps} steps, {batch} pictures each; learning rate "
+            f"{self.images:,} images, {objects:,} objects of {len(self.counts)} classes; "
+            f"{self.validation:,} images to validate",
+            f"{self.epochs} epochs of {self.steps} steps, {batch} images each; learning rate "
             f"{rate:.2g} ({config.train.optimizer}, {self.precision})",
             f"about {duration(self.seconds)}: {self.timing.step:.2f} s a step, "
             f"{batch / self.timing.step:.1f} images/s; memory {self._memory / 1e9:.1f} GB",
@@ -176,11 +176,11 @@ class Plan:
 
     @property
     def _memory(self) -> int:
-        return self.timing.memory + cache_bytes(self.pictures, self.config)
+        return self.timing.memory + cache_bytes(self.images, self.config)
 
 
 def sampled_fit(samples: Sequence[Sample], config: Config, name: str) -> AnchorFit:
-    """The fit of the objects to the anchors, of evenly spread pictures where they are many."""
+    """The fit of the objects to the anchors, of evenly spread images where they are many."""
     return fit_anchors(samples[:: max(1, len(samples) // _SAMPLED)], config.model, name)
 
 

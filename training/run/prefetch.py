@@ -20,7 +20,7 @@ class Feed:
     """The batches of a loader, epoch after epoch without end.
 
     Args:
-        loader: of the training pictures.
+        loader: of the training images.
         config: of that loader.
 
     Attributes:

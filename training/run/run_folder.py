@@ -31,11 +31,11 @@ class Origin:
         data: as given.
         images: of a COCO JSON, as given.
         start: weights that it began with.
-        overfit: pictures to learn by heart; None for training proper.
+        overfit: images to learn by heart; None for training proper.
         seconds: after which it is to end; None for all epochs.
         epochs: planned; fewer than the configuration's where `seconds` do not allow more.
         finest: shapes of the finest anchors where they were fitted to the data (`fit_anchors`).
-        fingerprint: of the names, sizes, boxes and labels of its pictures.
+        fingerprint: of the names, sizes, boxes and labels of its images.
     """
 
     data: str

@@ -33,7 +33,7 @@ def write_run_report(
     Args:
         page: to write.
         model: the best of the run, an artefact.
-        validation: pictures to measure it on, in its labels.
+        validation: images to measure it on, in its labels.
         data: their name.
         progress: of the run.
 
@@ -66,8 +66,8 @@ def _detect(model: Path, validation: Sequence[Sample], data: str) -> ScoredSet:
         "max_detections": MAX_DETECTIONS,
     }
     counts = predictor.spec.training_objects
-    pictures = [Scored(sample, detections) for sample, detections in found]
-    return ScoredSet(predictor.name, data, predictor.classes, pictures, settings, counts)
+    images = [Scored(sample, detections) for sample, detections in found]
+    return ScoredSet(predictor.name, data, predictor.classes, images, settings, counts)
 
 
 def _facts(progress: Progress) -> Facts:

@@ -75,11 +75,11 @@ class Task:
         """Objects to learn, by class."""
         return _count(self.training, self.classes)
 
-    def overfitting(self, pictures: int) -> Task:
-        """A few pictures, to be learnt by heart and measured on."""
-        with_objects = [sample for sample in self.training if len(sample)][:pictures]
+    def overfitting(self, images: int) -> Task:
+        """A few images, to be learnt by heart and measured on."""
+        with_objects = [sample for sample in self.training if len(sample)][:images]
         return replace(
-            self, training=with_objects, validation=with_objects, data=f"{pictures} learnt by heart"
+            self, training=with_objects, validation=with_objects, data=f"{images} learnt by heart"
         )
 
     @property
@@ -100,10 +100,10 @@ def _count(samples: Sequence[Sample], classes: ClassMap) -> dict[str, int]:
     return dict(zip(classes.names, counts.tolist(), strict=True))
 
 
-def by_heart(config: Config, pictures: int) -> list[str]:
-    """Settings for learning a few pictures by heart, in about 400 steps."""
-    batch_size = min(config.loader.batch_size, pictures)
-    steps = math.ceil(pictures / batch_size)
+def by_heart(config: Config, images: int) -> list[str]:
+    """Settings for learning a few images by heart, in about 400 steps."""
+    batch_size = min(config.loader.batch_size, images)
+    steps = math.ceil(images / batch_size)
     return [
         f"loader.batch_size={batch_size}",
         f"train.epochs={math.ceil(_BY_HEART_STEPS / steps)}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from detector.files import write_text
+from detector.files import write_json
 from training.batches.loader import Loader
 from training.run.session import Session
 from training.run.state import Snapshot, restore, sync
@@ -99,10 +98,10 @@ class Watch(keras.callbacks.Callback):
             "epoch": progress.epoch,
             "batches": [self._describe(progress.epoch, step) for step in steps],
         }
-        write_text(session.folder.failure, json.dumps(report, indent=1))
+        write_json(session.folder.failure, report)
         session.failure = (
             f"the loss became {loss} in epoch {progress.epoch + 1}, step {progress.step + 1}, at a "
-            f"learning rate of {rate:.2g}; the pictures are in {session.folder.failure}. Likely "
+            f"learning rate of {rate:.2g}; the images are in {session.folder.failure}. Likely "
             f"{_CAUSES}. Models and state from before are kept: begin anew with a lower "
             "train.learning_rate, or --start from this run"
         )
@@ -110,14 +109,14 @@ class Watch(keras.callbacks.Callback):
 
     def _describe(self, epoch: int, step: int) -> dict[str, Any]:
         batch = next(self._loader.batches(epoch, step))
-        pictures = []
+        images = []
         for row, index in enumerate(batch.indices.tolist()):
             is_object = batch.labels[row] >= 0
-            pictures.append(
+            images.append(
                 {
-                    "picture": self._loader.picture(index),
+                    "image": self._loader.image(index),
                     "boxes_fraction": batch.boxes_fraction[row][is_object].tolist(),
                     "labels": batch.labels[row][is_object].tolist(),
                 }
             )
-        return {"step": step, "pictures": pictures}
+        return {"step": step, "images": images}

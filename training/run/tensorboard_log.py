@@ -1,4 +1,4 @@
-"""TensorBoard's files: curves, and pictures with what was annotated and what was found."""
+"""TensorBoard's files: curves, and images with what was annotated and what was found."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from eval.scoring.eval_set import Scored
 from training.run.session import Session
 from training.run.validation import Keeper
 
-_PICTURES = 4
+_IMAGES = 4
 _LARGEST = (1280, 1280)  # px; a page shows no more
 
 
 class Board(keras.callbacks.Callback):
-    """Writes the last row of the log, and after a measurement some validation pictures.
+    """Writes the last row of the log, and after a measurement some validation images.
 
     Args:
         session: of the run; its `progress.rows` gets each epoch's row before this is called.
@@ -56,8 +56,8 @@ class Board(keras.callbacks.Callback):
                 self._write(name, step, simple_value=value)
         if "AP" in logs and self._keeper.found:
             found = self._keeper.found
-            for number, picture in enumerate(found.pictures[:_PICTURES]):
-                image = _encoded(_drawn(picture, found.classes.names, self._threshold))
+            for number, scored in enumerate(found.images[:_IMAGES]):
+                image = _encoded(_drawn(scored, found.classes.names, self._threshold))
                 self._write(f"validation/{number}", step, image=image)
         self._writer.flush()
 
@@ -79,10 +79,10 @@ class Board(keras.callbacks.Callback):
         self._writer.add_event(event)
 
 
-def _drawn(picture: Scored, names: tuple[str, ...], threshold: float) -> np.ndarray:
+def _drawn(scored: Scored, names: tuple[str, ...], threshold: float) -> np.ndarray:
     """What is annotated, on the left, and what was found."""
-    image = read_sample(picture.sample)[0]
-    sample, found = picture.sample, picture.detections
+    image = read_sample(scored.sample)[0]
+    sample, found = scored.sample, scored.detections
     ignored = sample.is_crowd | sample.is_difficult
     truth = draw_annotations(image, sample.boxes, sample.labels, names, ignored)
     seen = draw_detections(image, found[found.scores >= threshold], names)
@@ -93,14 +93,14 @@ def _encoded(image: np.ndarray) -> Any:
     from tensorboard.compat.proto import summary_pb2
 
     stream = io.BytesIO()
-    picture = Image.fromarray(image)
-    picture.thumbnail(_LARGEST)
-    picture.save(stream, "JPEG", quality=85)
+    thumbnail = Image.fromarray(image)
+    thumbnail.thumbnail(_LARGEST)
+    thumbnail.save(stream, "JPEG", quality=85)
     encoded = stream.getvalue()
     return _messages(summary_pb2).Summary.Image(
-        height=picture.height,
-        width=picture.width,
-        colorspace=len(picture.getbands()),
+        height=thumbnail.height,
+        width=thumbnail.width,
+        colorspace=len(thumbnail.getbands()),
         encoded_image_string=encoded,
     )
 

@@ -29,7 +29,7 @@ class Keeper(keras.callbacks.Callback):
         spec: describes the model.
 
     Attributes:
-        found: pictures and detections of the better of the last two measured; None before.
+        found: images and detections of the better of the last two measured; None before.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class Keeper(keras.callbacks.Callback):
     def _measure(self, weights: Sequence[Any]) -> _Measured:
         self._session.networks.give_stock(weights)
         found = predict_all(self._predictor_unless_paused, self._validation, self._note)
-        pictures = [Scored(sample, detections) for sample, detections in found]
-        if not pictures:
-            raise UserError(f"none of the pictures of {self._data} can be read")
+        images = [Scored(sample, detections) for sample, detections in found]
+        if not images:
+            raise UserError(f"none of the images of {self._data} can be read")
         classes = self._spec.classes
-        scored = ScoredSet(self._spec.name, self._data, classes, pictures, {})
+        scored = ScoredSet(self._spec.name, self._data, classes, images, {})
         return _Measured(weights, scored, dict(evaluate(scored, "fast").figures))
 
     def _predictor_unless_paused(self) -> Predictor:

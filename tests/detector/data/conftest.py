@@ -12,13 +12,13 @@ EXIF_ORIENTATION = 0x0112
 
 
 class Maker:
-    """Writes pictures and annotations into one folder."""
+    """Writes images and annotations into one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def picture(self, name: str, width=64, height=48, orientation=None, seed=None) -> Path:
-        """A picture of noise, no two alike unless their seeds are."""
+    def image(self, name: str, width=64, height=48, orientation=None, seed=None) -> Path:
+        """An image of noise, no two alike unless their seeds are."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(sum(map(ord, name)) if seed is None else seed)
@@ -44,18 +44,18 @@ class Maker:
         return self.text(name, f"<annotation>{said}{extra}{''.join(objects)}</annotation>")
 
     def voc(self, *stems: str, **sets: str) -> Path:
-        """A VOC folder with one cat per picture, and lists as `train="a b"`."""
+        """A VOC folder with one cat per image, and lists as `train="a b"`."""
         for stem in stems:
-            self.picture(f"JPEGImages/{stem}.jpg")
+            self.image(f"JPEGImages/{stem}.jpg")
             self.xml(f"Annotations/{stem}.xml", voc_object("cat", 11, 6, 40, 30))
         for split, members in sets.items():
             self.text(f"ImageSets/Main/{split}.txt", "\n".join(members.split()) + "\n")
         return self.root
 
     def coco(self, images=None, annotations=None, categories=None, name="data.json", **more):
-        """A COCO JSON; without arguments, of two pictures, three objects and ids with a gap."""
+        """A COCO JSON; without arguments, of two images, three objects and ids with a gap."""
         for file in ("one.jpg", "two.jpg"):
-            self.picture(file)
+            self.image(file)
         content = {
             "images": images
             or [
@@ -77,7 +77,7 @@ class Maker:
     def yolo(self, labels: dict[str, str], names=("cat", "dog"), **parts: str) -> Path:
         """A YOLO folder; `labels` maps stems to the text of their label files."""
         for stem, text in labels.items():
-            self.picture(f"images/{stem}.jpg")
+            self.image(f"images/{stem}.jpg")
             self.text(f"labels/{stem}.txt", text)
         content = {**(parts or {"train": "images", "val": "images"}), "names": list(names)}
         return self.text("data.yaml", yaml.safe_dump(content))

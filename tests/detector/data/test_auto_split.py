@@ -9,11 +9,11 @@ from detector.data.open import open_dataset
 
 @pytest.fixture
 def samples_of(make, obj):
-    """A maker of samples by the names of their pictures; the class is the first word's."""
+    """A maker of samples by the names of their images; the class is the first word's."""
 
     def build(*names, classes=("cat",)):
         for number, name in enumerate(names):
-            make.picture(f"images/{name}.jpg", seed=number)
+            make.image(f"images/{name}.jpg", seed=number)
             make.xml(f"annotations/{name}.xml", obj(classes[number % len(classes)], 1, 1, 9, 9))
         return open_dataset(make.root).samples
 
@@ -25,7 +25,7 @@ def sides(samples):
     return [{samples[i].path.stem for i in splits[name]} for name in ("train", "val")]
 
 
-def test_every_picture_is_on_one_side(samples_of):
+def test_every_image_is_on_one_side(samples_of):
     samples = samples_of(*(f"photo{chr(97 + i)}" for i in range(20)))
     train, val = sides(samples)
     assert len(train) + len(val) == 20
@@ -51,7 +51,7 @@ def test_the_frames_of_one_video_stay_together(samples_of):
         )
 
 
-def test_pictures_augmented_from_one_source_stay_together(samples_of):
+def test_images_augmented_from_one_source_stay_together(samples_of):
     names = [f"{name}_jpg.rf.{copy}" for name in "abcdefghij" for copy in ("0a1b", "2c3d")]
     train, val = sides(samples_of(*names))
     assert not {name[0] for name in train} & {name[0] for name in val}
@@ -60,8 +60,8 @@ def test_pictures_augmented_from_one_source_stay_together(samples_of):
 def test_near_duplicates_stay_together(samples_of, make):
     names = [f"photo{chr(97 + i)}" for i in range(20)]
     samples = samples_of(*names)
-    for i in range(0, 20, 2):  # each pair: one picture, at another size
-        make.picture(f"images/{names[i + 1]}.jpg", width=96, height=72, seed=i)
+    for i in range(0, 20, 2):  # each pair: one image, at another size
+        make.image(f"images/{names[i + 1]}.jpg", width=96, height=72, seed=i)
     train, val = sides(samples)
     pairs = [{names[i], names[i + 1]} for i in range(0, 20, 2)]
     assert all(pair <= train or pair <= val for pair in pairs)
@@ -106,7 +106,7 @@ def test_no_class_is_kept_from_training(samples_of):
 def test_all_alike_is_cut_once(samples_of, make):
     samples = samples_of(*"abcde")
     for name in "abcde":
-        make.picture(f"images/{name}.jpg", seed=1)
+        make.image(f"images/{name}.jpg", seed=1)
     assert sides(samples) == [{"a", "b", "c", "d"}, {"e"}]
 
 

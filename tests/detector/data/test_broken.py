@@ -19,7 +19,7 @@ GOOD = (
 
 
 def voc_with(text):
-    """A VOC folder of two pictures, the second one's XML being `text`."""
+    """A VOC folder of two images, the second one's XML being `text`."""
 
     def build(make):
         make.voc("a", "b")
@@ -89,7 +89,7 @@ def yaml_of(text):
     return build
 
 
-def picture_without(make):
+def image_without(make):
     make.voc("a", "b")
     (make.root / "JPEGImages/b.jpg").unlink()
     return make.root
@@ -111,13 +111,13 @@ def wrong_filename(make):
     return make.root
 
 
-def unreadable_yolo_picture(make):
+def unreadable_yolo_image(make):
     make.yolo({"a": "", "b": ""})
     (make.root / "images/b.jpg").write_bytes(b"GIF89a")
     return make.root
 
 
-def listed_yolo_picture_missing(make):
+def listed_yolo_image_missing(make):
     make.yolo({"a": ""}, train="train.txt")
     make.text("train.txt", "images/a.jpg\nimages/ghost.jpg\n")
     return make.root
@@ -165,8 +165,8 @@ FINDINGS = [
     ("NaN", box_with(xmin="nan"), "bad-object", "its xmin is 'nan'"),
     ("infinite", box_with(xmax="inf"), "bad-object", "its xmax is 'inf'"),
     ("absurd number", box_with(xmax="1e300"), "bad-object", "its xmax is '1e300'"),
-    ("XML without a picture", picture_without, "missing-picture", "no picture is named b"),
-    ("picture without XML", annotation_without, "missing-annotation", "there is no b.xml"),
+    ("XML without an image", image_without, "missing-picture", "no image is named b"),
+    ("image without XML", annotation_without, "missing-annotation", "there is no b.xml"),
     ("wrong file name", wrong_filename, "filename-mismatch", "says holiday.png, it is a.jpg"),
     ("split of a ghost", listed_but_absent, "missing-from-split", "line 3: ghost has no annot"),
     # COCO
@@ -223,8 +223,8 @@ FINDINGS = [
     ("pixels in labels", yolo_with("0 32 24 10 10"), "bad-object", "holds pixels"),
     ("class out of range", yolo_with("7 0.5 0.5 0.5 0.5"), "unknown-class", "class index 7 is"),
     ("half a class", yolo_with("0.5 0.5 0.5 0.5 0.5"), "unknown-class", "class index 0.5 is"),
-    ("no picture", unreadable_yolo_picture, "unreadable-picture", "b.jpg"),
-    ("listed, not there", listed_yolo_picture_missing, "missing-picture", "ghost.jpg"),
+    ("no image", unreadable_yolo_image, "unreadable-picture", "b.jpg"),
+    ("listed, not there", listed_yolo_image_missing, "missing-picture", "ghost.jpg"),
     ("labels not text", binary_labels, "unreadable-annotation", "it is not UTF-8 text"),
 ]
 
@@ -240,7 +240,7 @@ ERRORS = [
     (
         "images elsewhere",
         coco_json(lambda c: [i.update(file_name=f"x/{i['file_name']}") for i in c["images"]]),
-        r"its pictures \(such as x/one\.jpg\) are not in a folder near it; name their folder",
+        r"its images \(such as x/one\.jpg\) are not in a folder near it; name their folder",
     ),
     ("deep JSON", coco_text(lambda _: b"[" * 100_000), r"data\.json: "),
     ("YAML of nothing", yaml_of(""), "expected a mapping"),

@@ -51,7 +51,7 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
 
 
 def finite(text):
-    """A coordinate as Python reads it; None if it is none that a picture could have."""
+    """A coordinate as Python reads it; None if it is none that an image could have."""
     try:
         value = float(text)
     except (TypeError, ValueError):
@@ -165,9 +165,9 @@ def test_mutated_json(make):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_mutated_pictures(make, suffix):
-    """What is read is a whole picture of the size that its header says."""
-    path = make.picture(f"a{suffix}", orientation=6)
+def test_mutated_images(make, suffix):
+    """What is read is a whole image of the size that its header says."""
+    path = make.image(f"a{suffix}", orientation=6)
     original = path.read_bytes()
     rng = random.Random(0)
     read = refused = 0
@@ -188,7 +188,7 @@ def test_mutated_pictures(make, suffix):
 
 def test_a_torn_jpeg_is_never_read(make):
     """OpenCV fills what is missing with grey, and says nothing."""
-    path = make.picture("a.jpg", width=200, height=150)
+    path = make.image("a.jpg", width=200, height=150)
     original = path.read_bytes()
     for length in range(0, len(original) - 2, max(1, len(original) // CASES)):
         path.write_bytes(original[:length])

@@ -18,7 +18,7 @@ def test_a_folder_of_jsons_has_one_split_per_file(make):
     for split in ("train2017", "val2017"):
         shutil.copytree(make.root / "annotations", make.root / split)
         for file in ("one.jpg", "two.jpg"):
-            make.picture(f"{split}/{file}")
+            make.image(f"{split}/{file}")
     dataset = open_dataset(make.root)
     assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
         "train2017": [0, 1],
@@ -30,9 +30,9 @@ def test_a_folder_of_jsons_has_one_split_per_file(make):
 
 
 def test_a_folder_per_split(make, obj):
-    """As Roboflow exports: each split holds pictures and XML side by side."""
+    """As Roboflow exports: each split holds images and XML side by side."""
     for split, name in (("train", "dog"), ("valid", "cat")):
-        make.picture(f"{split}/{name}.jpg")
+        make.image(f"{split}/{name}.jpg")
         make.xml(f"{split}/{name}.xml", obj(name, 1, 1, 9, 9))
     dataset = open_dataset(make.root)
     assert dataset.classes.names == ("cat", "dog")
@@ -105,7 +105,7 @@ def test_a_coco_json_with_floats_for_ids_can_be_split(make, ann):
         pytest.param("", "names no data set", id="nothing"),
         pytest.param("{root}:", "names no split after the colon", id="empty split"),
         pytest.param("{root}:nope", "has no split 'nope', only train, val", id="no such split"),
-        pytest.param("{root}/JPEGImages/a.jpg", r"a \.jpg file is no data set", id="a picture"),
+        pytest.param("{root}/JPEGImages/a.jpg", r"a \.jpg file is no data set", id="an image"),
         pytest.param("x" * 5000, "no such data set", id="name too long"),
         pytest.param("a\0b", "no such data set", id="zero byte"),
     ],
@@ -132,7 +132,7 @@ def test_several_voc_editions_ask_for_one(make):
 
 
 @pytest.mark.parametrize(
-    ("data", "pictures", "splits"),
+    ("data", "images", "splits"),
     [
         ("bccd", 364, {"train": 205, "val": 87, "test": 72, "trainval": 292}),
         ("raccoon", 200, {}),
@@ -140,8 +140,8 @@ def test_several_voc_editions_ask_for_one(make):
         ("coco", 498, {"train2017": 310, "val2017": 188}),
     ],
 )
-def test_the_four_real_data_sets_open_without_a_finding(test_data, data, pictures, splits):
+def test_the_four_real_data_sets_open_without_a_finding(test_data, data, images, splits):
     dataset = open_dataset(test_data / "data" / data)
-    assert len(dataset) == pictures
+    assert len(dataset) == images
     assert {name: len(rows) for name, rows in dataset.splits.items()} == splits
     assert not dataset.findings

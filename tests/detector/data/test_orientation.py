@@ -29,7 +29,7 @@ def test_boxes_turn_as_the_pixels_do(tmp_path, orientation):
 
 
 def test_read_sample_turns_the_boxes_of_a_lying_annotation(make):
-    path = make.picture("a.jpg", width=64, height=48, orientation=6)
+    path = make.image("a.jpg", width=64, height=48, orientation=6)
     image, sample = read_sample(sample_of(path, 48, 64))
     assert image.shape == (64, 48, 3)
     assert (sample.height, sample.width) == (64, 48)
@@ -37,7 +37,7 @@ def test_read_sample_turns_the_boxes_of_a_lying_annotation(make):
 
 
 def test_read_sample_leaves_a_true_annotation_alone(make):
-    path = make.picture("a.jpg", width=64, height=48, orientation=6)
+    path = make.image("a.jpg", width=64, height=48, orientation=6)
     _, sample = read_sample(sample_of(path, 64, 48))
     np.testing.assert_array_equal(sample.boxes, [[10, 5, 30, 12]])
 
@@ -61,7 +61,7 @@ def test_what_settling_finds(tmp_path, claimed, header, kinds):
     assert (settled.height, settled.width) == (48, 64) if claimed != (64, 64) else (64, 64)
 
 
-def test_a_picture_without_objects_has_nothing_to_turn(tmp_path):
+def test_an_image_without_objects_has_nothing_to_turn(tmp_path):
     sample = sample_of(tmp_path / "a.jpg", 64, 48, boxes=())
     settled, findings = settle(sample, Header(48, 64, 6, "JPEG"))
     assert (settled.height, settled.width, findings) == (48, 64, [])

@@ -37,7 +37,7 @@ def test_an_absent_area_is_that_of_the_box(make, ann):
     assert read_coco(make.coco(annotations=[annotation]))[1].areas.tolist() == [56.0]
 
 
-def test_pictures_without_objects_are_kept_as_negatives(make):
+def test_images_without_objects_are_kept_as_negatives(make):
     dataset = read_coco(make.coco(annotations=[]))
     assert [len(sample) for sample in dataset] == [0, 0]
     assert dataset[0].boxes.shape == (0, 4)
@@ -60,14 +60,14 @@ def test_details_are_kept_only_on_request(make, ann):
 
 
 @pytest.mark.parametrize("place", ["images", "val2017", "../val2017", "../images/val2017"])
-def test_pictures_are_found_where_they_usually_lie(make, place):
+def test_images_are_found_where_they_usually_lie(make, place):
     entries = [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}]
     path = make.coco(images=entries, annotations=[], name="sub/instances_val2017.json")
-    make.picture(f"sub/{place}/a.jpg")
+    make.image(f"sub/{place}/a.jpg")
     assert read_coco(path)[0].path.samefile(make.root / "sub" / place / "a.jpg")
 
 
-def test_the_folder_of_the_pictures_can_be_given(make, tmp_path):
+def test_the_folder_of_the_images_can_be_given(make, tmp_path):
     path = make.coco(name="elsewhere/data.json")
     assert len(read_coco(path, images=tmp_path)) == 2
     with pytest.raises(UserError, match=r"one\.jpg.* are not in .*/elsewhere$"):
@@ -111,7 +111,7 @@ def test_where_a_number_and_its_text_are_two_ids_each_is_itself(make, ann):
     ]
 
 
-def test_an_object_of_a_picture_that_is_left_out_goes_to_no_other(make, ann, kinds):
+def test_an_object_of_an_image_that_is_left_out_goes_to_no_other(make, ann, kinds):
     listed = [
         {"id": 1, "file_name": "one.jpg", "width": 64, "height": 48},
         {"id": "1", "file_name": "nowhere.jpg", "width": 64, "height": 48},
@@ -135,7 +135,7 @@ def test_category_ids_may_be_floats_that_are_whole(make, ann):
     assert dataset[1].labels.tolist() == [0]
 
 
-def test_a_file_of_which_no_picture_is_left_is_refused(make):
+def test_a_file_of_which_no_image_is_left_is_refused(make):
     listed = [{"id": 1.5, "file_name": "one.jpg", "width": 64, "height": 48}]
     message = r"none of its 1 images can be used, such as images\[0\]: has no id or no file_name"
     with pytest.raises(UserError, match=message):
@@ -143,13 +143,13 @@ def test_a_file_of_which_no_picture_is_left_is_refused(make):
 
 
 def test_the_real_parts_open_with_80_categories_and_their_crowds(test_data):
-    for part, pictures, objects, crowds in (
+    for part, images, objects, crowds in (
         ("train2017", 310, 2716, 26),
         ("val2017", 188, 1692, 20),
     ):
         path = test_data / f"data/coco/annotations/instances_{part}.json"
         dataset = read_coco(path)
-        assert len(dataset) == pictures
+        assert len(dataset) == images
         assert sum(len(sample) for sample in dataset) == objects
         assert sum(int(sample.is_crowd.sum()) for sample in dataset) == crowds
         assert len(dataset.classes) == 80

@@ -17,7 +17,7 @@ def test_the_standard_layout(make):
 
 
 @pytest.mark.parametrize(
-    ("annotations", "pictures"),
+    ("annotations", "images"),
     [
         ("annotations", "images"),
         ("annots", "images"),
@@ -28,25 +28,25 @@ def test_the_standard_layout(make):
         (".", "."),
     ],
 )
-def test_loose_layouts(make, obj, annotations, pictures):
-    make.picture(f"{pictures}/a.png")
+def test_loose_layouts(make, obj, annotations, images):
+    make.image(f"{images}/a.png")
     make.xml(f"{annotations}/a.xml", obj("cat", 1, 1, 20, 20))
     sample = read_voc(make.root)[0]
-    assert sample.path.samefile(make.root / pictures / "a.png")
+    assert sample.path.samefile(make.root / images / "a.png")
     np.testing.assert_array_equal(sample.boxes, [[0, 0, 20, 20]])
 
 
-def test_the_pictures_own_size_counts(make, obj, kinds):
-    make.picture("a.jpg", width=64, height=48)
+def test_the_images_own_size_counts(make, obj, kinds):
+    make.image("a.jpg", width=64, height=48)
     make.xml("a.xml", obj("cat", 1, 1, 20, 20), size=(640, 480))
     dataset = read_voc(make.root)
     assert (dataset[0].height, dataset[0].width) == (48, 64)
     assert kinds(dataset) == ["size-mismatch"]
 
 
-def test_boxes_turn_with_a_picture_that_was_annotated_lying(make, obj, kinds):
+def test_boxes_turn_with_an_image_that_was_annotated_lying(make, obj, kinds):
     """Stored 64x48, shown 48x64: what was at the top is at the right."""
-    make.picture("a.jpg", width=64, height=48, orientation=6)
+    make.image("a.jpg", width=64, height=48, orientation=6)
     make.xml("a.xml", obj("cat", 1, 1, 64, 10), size=(64, 48))
     dataset = read_voc(make.root)
     np.testing.assert_array_equal(dataset[0].boxes, [[38, 0, 48, 64]])
@@ -54,8 +54,8 @@ def test_boxes_turn_with_a_picture_that_was_annotated_lying(make, obj, kinds):
     assert kinds(dataset) == ["exif-rotation"]
 
 
-def test_boxes_drawn_on_the_upright_picture_stay(make, obj, kinds):
-    make.picture("a.jpg", width=64, height=48, orientation=6)
+def test_boxes_drawn_on_the_upright_image_stay(make, obj, kinds):
+    make.image("a.jpg", width=64, height=48, orientation=6)
     make.xml("a.xml", obj("cat", 1, 1, 48, 10), size=(48, 64))
     dataset = read_voc(make.root)
     np.testing.assert_array_equal(dataset[0].boxes, [[0, 0, 48, 10]])
@@ -63,16 +63,16 @@ def test_boxes_drawn_on_the_upright_picture_stay(make, obj, kinds):
 
 
 def test_classes_can_be_given_with_their_order(make, obj):
-    make.picture("a.jpg")
+    make.image("a.jpg")
     make.xml("a.xml", obj("cat", 1, 1, 20, 20), obj("Dog", 1, 1, 20, 20))
     dataset = read_voc(make.root, classes=["dog", "cat"])
     assert dataset[0].labels.tolist() == [1]
     assert "unknown class 'Dog'; did you mean 'dog'?" in str(dataset.findings[0])
 
 
-def test_a_picture_without_objects_is_kept(make):
+def test_an_image_without_objects_is_kept(make):
     make.voc("a")
-    make.picture("JPEGImages/empty.jpg")
+    make.image("JPEGImages/empty.jpg")
     make.xml("Annotations/empty.xml")
     assert [len(sample) for sample in read_voc(make.root)] == [1, 0]
 
@@ -84,7 +84,7 @@ def test_lists_of_single_classes_are_no_splits(make):
 
 
 @pytest.mark.parametrize("suffix", ["", ".jpg"])
-def test_names_of_pictures_may_hold_dots(make, suffix, kinds):
+def test_names_of_images_may_hold_dots(make, suffix, kinds):
     """Roboflow's all do."""
     names = ["img0_jpg.rf.0abc0", "img1_jpg.rf.0abc1"]
     dataset = read_voc(make.voc(*names, train=names[0] + suffix, val=names[1] + suffix))
@@ -97,7 +97,7 @@ def test_names_of_pictures_may_hold_dots(make, suffix, kinds):
 
 @pytest.mark.parametrize("suffix", ["", ".jpg"])
 @pytest.mark.parametrize("names", [["my pic 0", "my pic 1"], ["photo (0)", "photo (1)"]])
-def test_names_of_pictures_may_hold_spaces(make, names, suffix):
+def test_names_of_images_may_hold_spaces(make, names, suffix):
     make.voc(*names)
     make.text("ImageSets/Main/train.txt", f"{names[0]}{suffix}\n")
     make.text("ImageSets/Main/val.txt", f"{names[1]}{suffix}\n")
@@ -132,13 +132,13 @@ def test_the_files_of_a_mac_are_not_annotations(make):
 
 
 def test_a_folder_without_any_class_says_so(make):
-    make.picture("a.jpg")
+    make.image("a.jpg")
     make.xml("a.xml")
     with pytest.raises(UserError, match="no annotation holds an object"):
         read_voc(make.root)
 
 
-def test_the_real_voc_pictures_show_their_38_difficult_objects(test_data):
+def test_the_real_voc_images_show_their_38_difficult_objects(test_data):
     dataset = read_voc(test_data / "data/VOCdevkit/VOC2012")
     assert (len(dataset), len(dataset.classes)) == (100, 20)
     assert sum(len(sample) for sample in dataset) == 273

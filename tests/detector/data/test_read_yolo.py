@@ -27,15 +27,15 @@ def test_an_empty_label_file_is_a_negative(make):
 
 def test_a_missing_label_file_is_a_negative_and_told(make, kinds):
     make.yolo({"a": "0 0.5 0.5 0.5 0.5"})
-    make.picture("images/b.jpg")
+    make.image("images/b.jpg")
     dataset = open_dataset(make.root)
     assert [len(sample) for sample in dataset] == [1, 0]
     assert kinds(dataset) == ["missing-label-file"]
 
 
-def test_fractions_are_of_the_upright_picture(make):
+def test_fractions_are_of_the_upright_image(make):
     make.yolo({})
-    make.picture("images/a.jpg", width=64, height=48, orientation=6)
+    make.image("images/a.jpg", width=64, height=48, orientation=6)
     make.text("labels/a.txt", "0 0.5 0.5 1 1")
     sample = open_dataset(make.root)[0]
     np.testing.assert_array_equal(sample.boxes, [[0, 0, 48, 64]])
@@ -51,7 +51,7 @@ def test_fractions_are_of_the_upright_picture(make):
 )
 def test_splits_of_data_yaml(make, train, val):
     for split, stem in (("train", "a"), ("val", "b")):
-        make.picture(f"{split}/images/{stem}.jpg")
+        make.image(f"{split}/images/{stem}.jpg")
         make.text(f"{split}/labels/{stem}.txt", "0 0.5 0.5 0.5 0.5")
         make.text(f"{split}.txt", f"./{split}/images/{stem}.jpg\n")
     make.text("data.yaml", f"train: {train}\nval: {val}\nnames:\n  0: cat\n  1: dog\n")
@@ -77,17 +77,17 @@ def test_without_names_classes_are_numbered_and_it_says_so(make):
     assert "class_0" in dataset.notes[0]
 
 
-def test_pictures_and_labels_side_by_side(make):
-    make.picture("a.jpg")
+def test_images_and_labels_side_by_side(make):
+    make.image("a.jpg")
     make.text("a.txt", "0 0.5 0.5 0.5 0.5")
     assert len(open_dataset(make.root)[0]) == 1
 
 
 @pytest.mark.parametrize("year", ["", "2017"])
-def test_folders_of_pictures_are_the_splits_without_a_data_yaml(make, year):
+def test_folders_of_images_are_the_splits_without_a_data_yaml(make, year):
     for folder, stems in ((f"train{year}", "abc"), (f"val{year}", "ad")):
         for stem in stems:
-            make.picture(f"images/{folder}/{stem}.jpg")
+            make.image(f"images/{folder}/{stem}.jpg")
             make.text(f"labels/{folder}/{stem}.txt", "0 0.5 0.5 0.5 0.5")
     dataset = open_dataset(make.root)
     assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
@@ -101,13 +101,13 @@ def test_folders_of_pictures_are_the_splits_without_a_data_yaml(make, year):
     "places",
     [
         pytest.param(["train/a", "holiday/b"], id="another folder"),
-        pytest.param(["train/a", "b"], id="a picture beside"),
+        pytest.param(["train/a", "b"], id="an image beside"),
         pytest.param(["train/a", "train/b"], id="one folder of all"),
     ],
 )
-def test_other_folders_of_pictures_are_no_splits(make, places):
+def test_other_folders_of_images_are_no_splits(make, places):
     for place in places:
-        make.picture(f"images/{place}.jpg")
+        make.image(f"images/{place}.jpg")
         make.text(f"labels/{place}.txt", "0 0.5 0.5 0.5 0.5")
     assert open_dataset(make.root).splits == {}
 
@@ -115,21 +115,21 @@ def test_other_folders_of_pictures_are_no_splits(make, places):
 def test_hidden_folders_are_not_read(make):
     """Jupyter keeps copies of what it shows in `.ipynb_checkpoints`."""
     make.yolo({"a": "0 0.5 0.5 0.5 0.5"})
-    make.picture("images/.ipynb_checkpoints/a-checkpoint.jpg")
-    make.picture("images/._a.jpg")
+    make.image("images/.ipynb_checkpoints/a-checkpoint.jpg")
+    make.image("images/._a.jpg")
     dataset = open_dataset(make.root)
     assert [sample.path.name for sample in dataset] == ["a.jpg"]
     assert not dataset.findings
 
 
 def test_a_data_set_may_lie_in_a_hidden_folder(make):
-    make.picture(".cache/images/a.jpg")
+    make.image(".cache/images/a.jpg")
     make.text(".cache/labels/a.txt", "0 0.5 0.5 0.5 0.5")
     assert len(open_dataset(make.root / ".cache")) == 1
 
 
-def test_hidden_pictures_alone_make_no_data_set(make):
-    make.picture("images/.hidden/a.jpg")
+def test_hidden_images_alone_make_no_data_set(make):
+    make.image("images/.hidden/a.jpg")
     make.text("labels/.hidden/a.txt", "0 0.5 0.5 0.5 0.5")
     with pytest.raises(UserError, match="not recognised as a data set"):
         open_dataset(make.root)
@@ -137,7 +137,7 @@ def test_hidden_pictures_alone_make_no_data_set(make):
 
 def test_a_wrong_path_is_shown_in_full(make):
     make.yolo({"a": ""}, train="nowhere", val="images")
-    with pytest.raises(UserError, match=r"data\.yaml: there is no /.*/nowhere; mend the path"):
+    with pytest.raises(UserError, match=r"data\.yaml: there is no /.*/nowhere; fix the path"):
         open_dataset(make.root)
 
 

@@ -19,12 +19,12 @@ def test_copies_look_alike_and_others_do_not(make, test_data):
 
 
 def test_what_cannot_be_read_is_marked(make):
-    paths = [make.picture("a.jpg"), make.text("b.jpg", "no picture"), make.root / "missing.jpg"]
+    paths = [make.image("a.jpg"), make.text("b.jpg", "no image"), make.root / "missing.jpg"]
     assert fingerprints(paths)[1].tolist() == [True, False, False]
 
 
-def test_an_upright_copy_of_a_turned_picture_is_alike(make):
-    turned = make.picture("turned.jpg", width=96, height=64, orientation=6)
+def test_an_upright_copy_of_a_turned_image_is_alike(make):
+    turned = make.image("turned.jpg", width=96, height=64, orientation=6)
     upright = make.root / "upright.png"
     Image.open(turned).transpose(Image.Transpose.ROTATE_270).save(upright)
     prints, _ = fingerprints([turned, upright])

@@ -14,7 +14,7 @@ from detector.types import Sample
     ("box", "fault"),
     [
         pytest.param((10, 10, 30, 20), None, id="good"),
-        pytest.param((0, 0, 64, 48), None, id="the whole picture"),
+        pytest.param((0, 0, 64, 48), None, id="the whole image"),
         pytest.param((-1, 10, 30, 48.5), None, id="out by rounding"),
         pytest.param((30, 10, 10, 20), "inverted", id="x2 < x1"),
         pytest.param((10, 20, 30, 10), "inverted", id="y2 < y1"),

@@ -9,7 +9,7 @@ from detector.data.voc_xml import from_voc_corners, read_voc_annotation, to_voc_
 
 
 def test_corners_are_one_based_and_inclusive(make, obj):
-    """Pixel 1 to pixel 64 of a 64 px wide picture is all of it."""
+    """Pixel 1 to pixel 64 of a 64 px wide image is all of it."""
     path = make.xml("a.xml", obj("cat", 1, 1, 64, 48))
     np.testing.assert_array_equal(read_voc_annotation(path).objects[0].box, [0, 0, 64, 48])
 

@@ -130,9 +130,9 @@ def test_few_digits_are_enough_for_few_digits():
     assert numbers.tolist() == [[473.07, 395.93, 511.72, 424.6]]
 
 
-def test_pictures_of_one_name_are_kept_apart(make, obj, tmp_path):
+def test_images_of_one_name_are_kept_apart(make, obj, tmp_path):
     for split in ("train", "val"):
-        make.picture(f"{split}/a.jpg", seed=len(split))
+        make.image(f"{split}/a.jpg", seed=len(split))
         make.xml(f"{split}/a.xml", obj("cat", 1, 1, 9, 9))
     write_dataset(open_dataset(make.root), tmp_path / "new", "voc")
     assert [s.image_id for s in open_dataset(tmp_path / "new")] == ["a", "val_a"]
@@ -254,5 +254,5 @@ def test_the_command(make, tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout == f"saved {tmp_path / 'new'}: 2 pictures, 2 objects, YOLO\n"
+    assert done.stdout == f"saved {tmp_path / 'new'}: 2 images, 2 objects, YOLO\n"
     assert len(open_dataset(f"{tmp_path / 'new'}:val")) == 1

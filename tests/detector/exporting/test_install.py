@@ -5,7 +5,7 @@ from detector import artefact
 from detector.artefact import Export
 from detector.exporting.install import check_place, place
 
-RECORD = Export(operations=9, pictures=1, box_deltas=(0, 0), class_logits=(0, 0), matched=1.0)
+RECORD = Export(operations=9, images=1, box_deltas=(0, 0), class_logits=(0, 0), matched=1.0)
 
 
 @pytest.fixture

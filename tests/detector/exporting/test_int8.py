@@ -5,7 +5,7 @@ from configs.errors import UserError
 from detector import artefact
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
-from detector.exporting.calibration import sample_pictures
+from detector.exporting.calibration import sample_images
 from detector.exporting.frozen_graph import OUTPUTS, folded_network, raw_function
 from detector.exporting.int8 import Quantizer, correct_biases
 from detector.runtimes import open_runtime
@@ -18,25 +18,25 @@ def model(exported):
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return np.random.default_rng(0).integers(0, 256, (6, 96, 96, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
-def quantizer(model, pictures):
+def quantizer(model, images):
     network = folded_network(*model)
-    return Quantizer(raw_function(network, "float32"), pictures, network)
+    return Quantizer(raw_function(network, "float32"), images, network)
 
 
 @pytest.fixture
-def run(model, pictures, tmp_path):
+def run(model, images, tmp_path):
     """The mean difference of the class logits of a `.tflite` from those of Keras."""
-    wanted = KerasRuntime(model.network).run(pictures)[1]
+    wanted = KerasRuntime(model.network).run(images)[1]
 
     def difference(content: bytes) -> float:
         (tmp_path / "model.tflite").write_bytes(content)
         runtime = open_runtime(tmp_path / "model.tflite", model.spec)
-        return float(np.abs(runtime.run(pictures)[1] - wanted).mean())
+        return float(np.abs(runtime.run(images)[1] - wanted).mean())
 
     return difference
 
@@ -47,7 +47,7 @@ def test_an_eight_bit_model_is_small_and_near(quantizer, run, exported):
     assert 0.001 < run(content) < 0.3
 
 
-def test_the_input_is_a_picture_and_the_outputs_are_numbers(quantizer, tmp_path):
+def test_the_input_is_an_image_and_the_outputs_are_numbers(quantizer, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=quantizer.model())
@@ -76,14 +76,14 @@ def test_layers_can_stay_in_float(quantizer, run):
     assert quantizer.model() == whole  # and be integers again
 
 
-def test_a_mean_error_is_taken_out_of_the_biases(model, pictures):
+def test_a_mean_error_is_taken_out_of_the_biases(model, images):
     network = folded_network(*model)
-    before = KerasRuntime(network).run(pictures)
+    before = KerasRuntime(network).run(images)
     errors = {}
     for name, heads in zip(OUTPUTS, before, strict=True):
         errors[name] = np.full(heads.shape[1:], 0.25, np.float32)
     correct_biases(network, model.spec, errors)
-    for old, new in zip(before, KerasRuntime(network).run(pictures), strict=True):
+    for old, new in zip(before, KerasRuntime(network).run(images), strict=True):
         np.testing.assert_allclose(new, old - 0.25, atol=1e-5)
 
 
@@ -100,22 +100,22 @@ def test_biases_are_corrected_one_by_one(model):
     assert not network.get_layer("head_4_box_conv").get_weights()[1].any()
 
 
-def test_pictures_are_chosen_by_chance_but_always_the_same(photos):
+def test_images_are_chosen_by_chance_but_always_the_same(photos):
     dataset = Dataset("photos", photos(8)[0].path.parent, ClassMap(("a",)), photos(8))
-    first = sample_pictures(dataset, 32, 3, seed=0)
-    again, other = (sample_pictures(dataset, 32, 3, seed=seed) for seed in (0, 1))
+    first = sample_images(dataset, 32, 3, seed=0)
+    again, other = (sample_images(dataset, 32, 3, seed=seed) for seed in (0, 1))
     assert [one.shape for one in first] == [(32, 32, 3)] * 3
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
-    assert len(sample_pictures(dataset, 32, 100, seed=0)) == 8
+    assert len(sample_images(dataset, 32, 100, seed=0)) == 8
 
 
-def test_pictures_that_cannot_be_read_are_passed_over(photos):
+def test_images_that_cannot_be_read_are_passed_over(photos):
     samples = photos(3)
     dataset = Dataset("photos", samples[0].path.parent, ClassMap(("a",)), samples)
     samples[1].path.write_bytes(b"")
-    assert len(sample_pictures(dataset, 32, 3, seed=0)) == 2
+    assert len(sample_images(dataset, 32, 3, seed=0)) == 2
     for sample in samples:
         sample.path.write_bytes(b"")
-    with pytest.raises(UserError, match=r"photos holds no picture that can be read: .*jpg"):
-        sample_pictures(dataset, 32, 3, seed=0)
+    with pytest.raises(UserError, match=r"photos holds no image that can be read: .*jpg"):
+        sample_images(dataset, 32, 3, seed=0)

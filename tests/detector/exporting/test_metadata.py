@@ -80,7 +80,7 @@ def spec(exported) -> DetectorSpec:
 
 @pytest.fixture(scope="module")
 def raw():
-    """A function with the raw outputs of `spec`, whatever the picture shows."""
+    """A function with the raw outputs of `spec`, whatever the image shows."""
     import tensorflow as tf
 
     random = np.random.default_rng(0)

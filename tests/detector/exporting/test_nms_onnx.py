@@ -107,8 +107,8 @@ def test_detections_are_those_of_the_postprocessor(activation, thresholds, seed)
 def test_a_network_ends_in_its_detections(exported):
     spec = artefact.read_spec(exported)
     raw = onnx.load(exported / "model.onnx")
-    picture = np.random.default_rng(1).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8)
-    inputs = {raw.graph.input[0].name: picture}
+    image = np.random.default_rng(1).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8)
+    inputs = {raw.graph.input[0].name: image}
     deltas, logits = run(raw, inputs, ("box_deltas", "class_logits"))
     wanted = reference(spec, deltas[0], logits[0])
     assert len(wanted.scores) > 5
@@ -142,7 +142,7 @@ def test_a_score_equal_to_the_threshold_passes():
     assert (scores.tolist(), labels.tolist()) == ([0.5], [1])
 
 
-def test_a_box_outside_the_picture_is_left_out():
+def test_a_box_outside_the_image_is_left_out():
     deltas, logits = quiet_outputs()
     logits[[0, 100], 1] = 3
     deltas[0, 0] = -500  # 50 anchor widths to the left
@@ -151,7 +151,7 @@ def test_a_box_outside_the_picture_is_left_out():
     np.testing.assert_allclose(boxes, [np.clip(ANCHORS[100], 0, 1)], atol=1e-6)
 
 
-def test_a_box_of_endless_size_is_the_whole_picture():
+def test_a_box_of_endless_size_is_the_whole_image():
     deltas, logits = quiet_outputs()
     logits[100, 1] = 3
     deltas[100, 2:] = 1e6

@@ -12,7 +12,7 @@ from detector.exporting.nms_tflite import complete, with_nms
 from detector.postprocess import Postprocessor
 from detector.runtimes.keras_model import KerasRuntime
 
-# Anchors well inside the picture, and four different variances, so that none can be mistaken.
+# Anchors well inside the image, and four different variances, so that none can be mistaken.
 INSIDE = AnchorConfig(min_scale=0.1, max_scale=0.3, variances=(0.01, 0.02, 0.03, 0.04))
 
 
@@ -27,13 +27,13 @@ def raw(model):
 
 
 @pytest.fixture(scope="module")
-def picture():
+def image():
     return np.random.default_rng(1).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
-def raw_outputs(model, picture):
-    deltas, logits = KerasRuntime(model.network).run(picture)
+def raw_outputs(model, image):
+    deltas, logits = KerasRuntime(model.network).run(image)
     return deltas[0], logits[0]
 
 
@@ -59,10 +59,10 @@ def convert(raw, spec):
         return complete(converter.convert(), spec)
 
 
-def run(content, picture):
+def run(content, image):
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
     interpreter.invoke()
     return [interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()]
 
@@ -85,13 +85,13 @@ def reference(spec, raw_outputs):
     ],
 )
 def test_detections_are_those_of_the_postprocessor(
-    model, raw, picture, raw_outputs, activation, thresholds, least
+    model, raw, image, raw_outputs, activation, thresholds, least
 ):
     spec = make_spec(model, activation=activation, **thresholds)
     wanted = reference(spec, raw_outputs)
     count = len(wanted.scores)
     assert count >= least
-    boxes_yxyx, classes, scores, number = run(convert(raw, spec), picture)
+    boxes_yxyx, classes, scores, number = run(convert(raw, spec), image)
     assert number.tolist() == [count]
     np.testing.assert_array_equal(classes[0, :count], wanted.labels)
     np.testing.assert_allclose(scores[0, :count], wanted.scores, atol=1e-5)
@@ -99,15 +99,15 @@ def test_detections_are_those_of_the_postprocessor(
     np.testing.assert_allclose(boxes, wanted.boxes_fraction, atol=1e-5)
 
 
-def test_a_class_may_have_more_than_the_hundred_detections_of_the_op(model, raw, picture):
+def test_a_class_may_have_more_than_the_hundred_detections_of_the_op(model, raw, image):
     spec = make_spec(model, score_threshold=0.0, iou_threshold=1.0, max_detections=380)
-    outputs = run(convert(raw, spec), picture)
+    outputs = run(convert(raw, spec), image)
     assert [one.shape for one in outputs] == [(1, 380, 4), (1, 380), (1, 380), (1,)]
     assert outputs[3].tolist() == [380]  # of two classes
 
 
-def test_boxes_at_the_border_are_not_clipped(model, raw, picture):
+def test_boxes_at_the_border_are_not_clipped(model, raw, image):
     spec = make_spec(model, anchors=AnchorConfig())
-    boxes, *_ = run(convert(raw, spec), picture)
+    boxes, *_ = run(convert(raw, spec), image)
     assert boxes.min() < 0
     assert boxes.max() > 1

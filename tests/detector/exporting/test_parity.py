@@ -47,9 +47,9 @@ def test_two_runtimes_are_compared(exported):
         update={"postprocess": spec.postprocess.model_copy(update={"score_threshold": 0.7})}
     )
     a, b = (open_runtime(exported / name, spec) for name in ("model.tflite", "model.onnx"))
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), np.uint8)
-    parity = compare(a, b, spec, pictures)
-    assert parity.pictures == 2
+    images = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), np.uint8)
+    parity = compare(a, b, spec, images)
+    assert parity.images == 2
     assert parity.detections > 0
     assert parity.matched == 1.0
     assert 0 < parity.box_deltas.mean <= parity.box_deltas.largest < 1e-3

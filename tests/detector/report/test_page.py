@@ -29,12 +29,12 @@ def test_every_block_is_on_the_page():
     svg = plot(lambda axes: axes.plot([1, 2]), "x", "y")
     html = page(
         "a paragraph",
-        Facts([("364", "pictures")]),
+        Facts([("364", "images")]),
         Table(("name", "count"), [("cat", 1234)], note="a note"),
         Plots([(svg, "a curve")]),
-        Gallery([(image, "a caption")], "some pictures"),
+        Gallery([(image, "a caption")], "some images"),
     )
-    for text in ("a paragraph", "364", "pictures", "1,234", "a note", "a curve", "some pictures"):
+    for text in ("a paragraph", "364", "images", "1,234", "a note", "a curve", "some images"):
         assert text in html
     assert f'<img src="{image}" alt="a caption">' in html
 
@@ -95,7 +95,7 @@ def test_a_name_that_is_no_utf8_can_be_written():
     page("photo\udcff.jpg").encode("utf-8")
 
 
-def test_a_thumbnail_is_the_picture():
+def test_a_thumbnail_is_the_image():
     red = np.full((20, 30, 3), (200, 30, 30), np.uint8)
     head, data = thumbnail(red).split(",")
     assert head == "data:image/jpeg;base64"

@@ -28,7 +28,7 @@ def make_tflite(tmp_path):
 
 @pytest.fixture
 def make_onnx(tmp_path):
-    """Writes an `.onnx` that gives constants, or casts its input, whatever the picture shows."""
+    """Writes an `.onnx` that gives constants, or casts its input, whatever the image shows."""
 
     def make(input_shape, outputs, dtype="UINT8"):
         import onnx

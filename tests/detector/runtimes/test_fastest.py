@@ -52,7 +52,7 @@ def test_formats_take_turns_and_the_faster_one_has_the_lower_time():
 def test_the_choice_is_among_the_formats_there_and_says_why(exported, spec):
     choice = choose(exported, spec, OPTIONS)
     assert choice.format in ("tflite", "onnx", "openvino")
-    assert "ms a picture here (" in choice.why
+    assert "ms an image here (" in choice.why
     assert "keras" not in choice.why
 
 
@@ -69,7 +69,7 @@ def test_another_file_is_measured_anew(exported, spec, tmp_path, monkeypatch):
     choose(folder, spec, OPTIONS)
     (folder / "model.onnx").touch()
     monkeypatch.setattr(fastest, "measure", lambda *_: {"tflite": 2.0, "onnx": 1.0})
-    assert choose(folder, spec, OPTIONS) == Choice("onnx", "1.0 ms a picture here (tflite 2.0)")
+    assert choose(folder, spec, OPTIONS) == Choice("onnx", "1.0 ms an image here (tflite 2.0)")
 
 
 @pytest.mark.parametrize("entry", [None, {}, [], {"gone": 1.0}, {"onnx": "1"}, {"onnx": -1.0}])
@@ -78,7 +78,7 @@ def test_a_damaged_memory_is_no_memory(exported, spec, cache, entry):
     names = ["tflite", "onnx", "openvino"]
     key = fastest._key(exported, names, OPTIONS)
     cache.write_text("{" if entry is None else json.dumps({key: entry}))
-    assert "ms a picture here" in choose(exported, spec, OPTIONS).why
+    assert "ms an image here" in choose(exported, spec, OPTIONS).why
 
 
 def test_what_was_accepted_in_spite_of_a_loss_is_not_chosen(exported, spec, tmp_path):
@@ -86,7 +86,7 @@ def test_what_was_accepted_in_spite_of_a_loss_is_not_chosen(exported, spec, tmp_
         shutil.copy(exported / name, tmp_path)
     record = artefact.Export(
         operations=1,
-        pictures=1,
+        images=1,
         box_deltas=(9, 9),
         class_logits=(9, 9),
         matched=0.1,
@@ -127,4 +127,4 @@ def test_keras_alone_is_no_choice(exported, spec, tmp_path):
 def test_a_model_is_opened_in_the_fastest_format(exported):
     opened = open_model(str(exported), "auto")
     assert opened.file.name in ("model.tflite", "model.onnx", "model.xml")
-    assert "ms a picture" in opened.why
+    assert "ms an image" in opened.why

@@ -10,7 +10,7 @@ LOGITS = -np.arange(18, dtype=np.float32).reshape(1, 6, 3)
 
 
 class Constant:
-    """A graph that gives the same outputs for every picture, and keeps what it was given."""
+    """A graph that gives the same outputs for every image, and keeps what it was given."""
 
     name = "constant"
     path = "model.tflite"
@@ -114,13 +114,13 @@ def test_a_free_batch_is_one():
 @pytest.mark.parametrize(
     ("shapes", "says"),
     [
-        ([(4, 8, 8, 3)], "takes 4 pictures at once"),
+        ([(4, 8, 8, 3)], "takes 4 images at once"),
         ([(1, None, None, 3)], "no fixed size"),
         ([], "has 0 inputs"),
         ([(1, 8), (1, 2)], "has 2 inputs"),
     ],
 )
-def test_inputs_that_are_not_one_picture_are_refused(shapes, says):
+def test_inputs_that_are_not_one_image_are_refused(shapes, says):
     with pytest.raises(UserError, match=says):
         require_fixed("m", shapes)
 

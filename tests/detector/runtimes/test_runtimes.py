@@ -29,26 +29,26 @@ def keras_runtime(exported) -> KerasRuntime:
 
 
 @pytest.fixture
-def pictures() -> np.ndarray:
+def images() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (3, 96, 96, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("threads", [None, 1, 2])
-def test_outputs_are_those_of_keras(exported, spec, keras_runtime, pictures, kind, threads):
+def test_outputs_are_those_of_keras(exported, spec, keras_runtime, images, kind, threads):
     runtime = open_runtime(exported / f"model.{kind}", spec, EngineOptions(threads))
-    for found, wanted in zip(runtime.run(pictures), keras_runtime.run(pictures), strict=True):
+    for found, wanted in zip(runtime.run(images), keras_runtime.run(images), strict=True):
         assert wanted.std() > 0.1  # agreement on zeros would say nothing
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_outputs_are_the_callers_to_keep(exported, spec, pictures, kind):
+def test_outputs_are_the_callers_to_keep(exported, spec, images, kind):
     runtime = open_runtime(exported / f"model.{kind}", spec)
-    first = runtime.run(pictures[:1])
+    first = runtime.run(images[:1])
     before = [array.copy() for array in first]
-    runtime.run(pictures[1:])
+    runtime.run(images[1:])
     np.testing.assert_array_equal(first[0], before[0])
     np.testing.assert_array_equal(first[1], before[1])
     assert all(array.flags.writeable for array in first)

@@ -53,12 +53,12 @@ def test_outputs_bear_the_names_of_the_signature(make_tflite):
     assert signs["box_deltas"] == -4
 
 
-def test_callers_in_several_threads_do_not_mix_their_pictures(make_tflite):
+def test_callers_in_several_threads_do_not_mix_their_images(make_tflite):
     graph = TfliteGraph(make_tflite(half, (1, 64, 64, 3)), EngineOptions(1))
 
     def call(value: int) -> bool:
-        picture = np.full((1, 64, 64, 3), value, np.uint8)
-        return bool((graph(picture)[0].values == value / 2).all())
+        image = np.full((1, 64, 64, 3), value, np.uint8)
+        return bool((graph(image)[0].values == value / 2).all())
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(call, [i % 256 for i in range(2000)]))

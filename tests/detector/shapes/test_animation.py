@@ -11,7 +11,7 @@ def frames():
     return list(moving_scene(0, 60, (240, 320)))
 
 
-def test_frames_are_rgb_pictures_of_the_size_asked_for(frames):
+def test_frames_are_rgb_images_of_the_size_asked_for(frames):
     assert len(frames) == 60
     assert all(frame.shape == (240, 320, 3) and frame.dtype == np.uint8 for frame in frames)
 

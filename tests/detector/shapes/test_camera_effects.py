@@ -33,8 +33,8 @@ def test_nothing_moves(page, seed):
 
 def test_a_poor_camera_changes_much_and_a_good_one_little(page):
     def change(strength):
-        pictures = [photograph(page, np.random.default_rng(s), strength, 50) for s in range(20)]
-        return np.mean([np.abs(picture.astype(int) - page).mean() for picture in pictures])
+        images = [photograph(page, np.random.default_rng(s), strength, 50) for s in range(20)]
+        return np.mean([np.abs(image.astype(int) - page).mean() for image in images])
 
     assert change(0.1) < 0.35 * change(1.0)
 

@@ -12,7 +12,7 @@ from detector.shapes.generator import SHAPES, draw_scene
 SMALL = (120, 160)
 
 
-def test_a_seed_and_a_number_make_a_picture_in_any_process():
+def test_a_seed_and_a_number_make_an_image_in_any_process():
     code = (
         "import hashlib; from detector.shapes.generator import draw_scene; "
         "scene = draw_scene(3, 14); "
@@ -25,7 +25,7 @@ def test_a_seed_and_a_number_make_a_picture_in_any_process():
 
 
 @pytest.mark.parametrize("other", [(1, 2, False), (2, 1, False), (1, 1, True)])
-def test_another_seed_number_or_look_makes_another_picture(other):
+def test_another_seed_number_or_look_makes_another_image(other):
     seed, index, photo = other
     changed = draw_scene(seed, index, SMALL, photo).image
     assert (changed != draw_scene(1, 1, SMALL).image).mean() > 0.5
@@ -39,7 +39,7 @@ def test_another_seed_number_or_look_makes_another_picture(other):
     width=st.integers(96, 400),
     photo=st.booleans(),
 )
-def test_boxes_lie_in_the_picture_and_labels_are_classes(seed, index, height, width, photo):
+def test_boxes_lie_in_the_image_and_labels_are_classes(seed, index, height, width, photo):
     image, boxes, labels, is_difficult = draw_scene(seed, index, (height, width), photo)
     assert image.shape == (height, width, 3)
     assert (image.dtype, boxes.dtype, labels.dtype, is_difficult.dtype) == (
@@ -57,7 +57,7 @@ def test_boxes_lie_in_the_picture_and_labels_are_classes(seed, index, height, wi
 
 
 @pytest.mark.parametrize("photo", [False, True])
-def test_pictures_hold_all_classes_alike_and_now_and_then_nothing(photo):
+def test_images_hold_all_classes_alike_and_now_and_then_nothing(photo):
     scenes = [draw_scene(5, index, (96, 128), photo) for index in range(200)]
     counts = np.bincount(np.concatenate([scene.labels for scene in scenes]), minlength=6)
     assert counts.min() > 0.6 * counts.mean()

@@ -29,7 +29,7 @@ def test_what_was_drawn_can_be_read_back(written):
         assert read_image(sample.path).shape == (drawn.height, drawn.width, 3)
 
 
-def test_splits_share_no_picture_and_leave_none_out(written):
+def test_splits_share_no_image_and_leave_none_out(written):
     folder, _ = written
     splits = open_dataset(folder).splits
     rows = np.concatenate(list(splits.values()))
@@ -37,12 +37,12 @@ def test_splits_share_no_picture_and_leave_none_out(written):
     assert sorted(rows.tolist()) == list(range(40))
 
 
-def test_pictures_have_several_sizes(written):
+def test_images_have_several_sizes(written):
     _, dataset = written
     assert len({(sample.height, sample.width) for sample in dataset}) == 4
 
 
-def test_a_picture_is_the_same_however_many_are_written(written, tmp_path):
+def test_an_image_is_the_same_however_many_are_written(written, tmp_path):
     folder, _ = written
     write_shapes(tmp_path / "few", 3, seed=3)
     name = "JPEGImages/shapes_000002.jpg"
@@ -62,7 +62,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
 
 
 def test_shares_that_leave_nothing_to_train_on_are_refused(tmp_path):
-    with pytest.raises(UserError, match="of 10 pictures, val 5 and test 5 leave none"):
+    with pytest.raises(UserError, match="of 10 images, val 5 and test 5 leave none"):
         write_shapes(tmp_path / "set", 10, val_share=0.5, test_share=0.5)
     assert not (tmp_path / "set").exists()
 

@@ -51,12 +51,12 @@ def checkpoint_variables(official_shapes) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (1, 300, 300, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")
-def checkpoint_outputs(checkpoint_variables, picture):
+def checkpoint_outputs(checkpoint_variables, image):
     """Raw outputs of the synthetic checkpoint, by plain tf.nn calls, TensorFlow's box order."""
     import tensorflow as tf
 
@@ -77,7 +77,7 @@ def checkpoint_outputs(checkpoint_variables, picture):
         return tf.nn.relu6(x) if relu else x
 
     root = "FeatureExtractor/MobilenetV2"
-    x = unit(picture.astype(np.float32) * (2 / 255) - 1, f"{root}/Conv", 2)
+    x = unit(image.astype(np.float32) * (2 / 255) - 1, f"{root}/Conv", 2)
     maps = []
     for block in range(17):
         scope = f"{root}/expanded_conv" + (f"_{block}" if block else "")

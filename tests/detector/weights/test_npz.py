@@ -32,10 +32,10 @@ def arrays(checkpoint_variables):
     return fold(checkpoint_variables)
 
 
-def test_outputs_are_those_of_plain_tensorflow(tmp_path, arrays, checkpoint_outputs, picture):
+def test_outputs_are_those_of_plain_tensorflow(tmp_path, arrays, checkpoint_outputs, image):
     np.savez(tmp_path / "w.npz", **arrays)
     model, classes = load_npz(tmp_path / "w.npz")
-    outputs = model(picture, training=False)
+    outputs = model(image, training=False)
     kept = checkpoint_outputs[1][..., [0, *COCO_CATEGORY_IDS]]
     assert classes.category_ids == COCO_CATEGORY_IDS
     np.testing.assert_allclose(outputs["class_logits"], kept, atol=1e-3)

@@ -20,11 +20,11 @@ def write(prefix, variables) -> None:
 
 
 def test_outputs_are_those_of_plain_tensorflow(
-    tmp_path, checkpoint_variables, checkpoint_outputs, picture
+    tmp_path, checkpoint_variables, checkpoint_outputs, image
 ):
     write(tmp_path / "model.ckpt", checkpoint_variables)
     model, classes = load_checkpoint(tmp_path / "model.ckpt")
-    outputs = model(picture, training=False)
+    outputs = model(image, training=False)
     box_codes, class_logits = checkpoint_outputs
     kept = [0, *COCO_CATEGORY_IDS]
     assert classes.category_ids == COCO_CATEGORY_IDS

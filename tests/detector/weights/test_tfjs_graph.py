@@ -58,9 +58,9 @@ def graph(tmp_path, checkpoint_variables):
     return tmp_path / "model.json"
 
 
-def test_outputs_are_those_of_plain_tensorflow(graph, checkpoint_outputs, picture):
+def test_outputs_are_those_of_plain_tensorflow(graph, checkpoint_outputs, image):
     model, classes = load_tfjs_graph(graph)
-    outputs = model(picture, training=False)
+    outputs = model(image, training=False)
     box_codes, class_logits = checkpoint_outputs
     assert classes.category_ids == COCO_CATEGORY_IDS
     np.testing.assert_allclose(

@@ -20,15 +20,15 @@ def report_of(folder, scored, report=None) -> tuple[str, dict]:
     return page.read_text(encoding="utf-8"), json.loads((folder / "report.json").read_text())
 
 
-def with_pictures(folder, scored):
-    """The same set, with a real file behind every picture."""
-    pictures = []
-    for picture in scored.pictures:
-        path = folder / f"{picture.sample.image_id}.png"
-        shape = (picture.sample.height, picture.sample.width, 3)
+def with_images(folder, scored):
+    """The same set, with a real file behind every image."""
+    images = []
+    for image in scored.images:
+        path = folder / f"{image.sample.image_id}.png"
+        shape = (image.sample.height, image.sample.width, 3)
         Image.fromarray(np.full(shape, 120, np.uint8)).save(path)
-        pictures.append(Scored(replace(picture.sample, path=path), picture.detections))
-    return replace(scored, pictures=pictures)
+        images.append(Scored(replace(image.sample, path=path), image.detections))
+    return replace(scored, images=images)
 
 
 def sections(page: str) -> list[str]:
@@ -55,7 +55,7 @@ def test_the_page_of_the_reference_is_whole_and_self_contained(real):
         "Classes",
         "Confusions",
         "Size and shape",
-        "Pictures",
+        "Images",
         "Settings",
     ]
     assert "AP 0.341, AP50 0.518" in page
@@ -75,7 +75,7 @@ def test_its_data_say_the_same(real, reference, figures):
     )
     assert len(data["curves"]["recall"]) == 101
     assert np.sum(np.array(data["confusion"]["counts"])[:-1]) == 872
-    assert sum(one["found"] + one["missed"] for one in data["pictures"]) == 872
+    assert sum(one["found"] + one["missed"] for one in data["images"]) == 872
     assert data["threshold"]["f1"] == pytest.approx(0.5227, abs=1e-4)
     assert set(data["thresholds"]) == set(reference.classes.names)
 
@@ -84,7 +84,7 @@ def test_its_detections_can_be_scored_again(real, test_data, reference):
     folder, _, _ = real
     names = reference.classes.names
     again = score_file(folder / "detections.json", f"{test_data}/data/coco:val", classes=names)
-    for one, other in zip(again.pictures, reference.pictures, strict=True):
+    for one, other in zip(again.images, reference.images, strict=True):
         assert one.detections.scores.tolist() == other.detections.scores.tolist()
         assert one.detections.labels.tolist() == other.detections.labels.tolist()
         assert one.detections.boxes == pytest.approx(other.detections.boxes, abs=1e-4)
@@ -101,7 +101,7 @@ def test_a_figure_without_objects_is_explained(tmp_path, set_of, sample_of, foun
 
 def test_where_nothing_is_detected(tmp_path, set_of, sample_of, found_of):
     scored = set_of((sample_of(1, [[0, 0, 200, 200]], [0]), found_of()))
-    page, data = report_of(tmp_path, with_pictures(tmp_path, scored))
+    page, data = report_of(tmp_path, with_images(tmp_path, scored))
     assert "Nothing is found at any score" in page
     assert data["errors"]["costs"]["missed"] == 1
     assert data["thresholds"] == {"cat": None, "dog": None}
@@ -109,21 +109,21 @@ def test_where_nothing_is_detected(tmp_path, set_of, sample_of, found_of):
 
 
 def test_eighty_classes_do_not_swell_the_page(tmp_path, random_set_of):
-    page, data = report_of(tmp_path, random_set_of(0, classes=80, pictures=60))
+    page, data = report_of(tmp_path, random_set_of(0, classes=80, images=60))
     assert "The 24 classes with the most objects" in page
     assert "The 24 most frequent of 80 classes" in page
     assert len(data["per_class"]) == 80
     assert len(page) < 2e6
 
 
-def test_pictures_show_the_worst_and_the_best(tmp_path, set_of, sample_of, found_of):
+def test_images_show_the_worst_and_the_best(tmp_path, set_of, sample_of, found_of):
     box, other = [10, 10, 200, 200], [300, 10, 500, 200]
     scored = set_of(
         (sample_of("good", [box], [0]), found_of([box], [0.9], [0])),
         (sample_of("bad", [box], [0]), found_of([other], [0.95], [1])),
         (sample_of("empty", [], []), found_of()),
     )
-    page, _ = report_of(tmp_path, with_pictures(tmp_path, scored))
+    page, _ = report_of(tmp_path, with_images(tmp_path, scored))
     worst, best = page.split("Worst")[1].split("Best")
     assert "bad.png: 0 found, 1 missed, 1 invented" in worst
     assert "good.png" not in worst
@@ -131,10 +131,10 @@ def test_pictures_show_the_worst_and_the_best(tmp_path, set_of, sample_of, found
     assert "empty.png" not in page
 
 
-def test_without_the_files_of_the_pictures_there_is_no_gallery(tmp_path, random_set_of):
+def test_without_the_files_of_the_images_there_is_no_gallery(tmp_path, random_set_of):
     page, _ = report_of(tmp_path, random_set_of(0, classes=1))
     assert "class 0: AP50" in page
-    assert "Pictures" not in sections(page)
+    assert "Images" not in sections(page)
     assert "Training objects" not in sections(page)  # nor are they known
 
 
@@ -153,6 +153,6 @@ def test_odd_class_names_do_no_harm(tmp_path, random_set_of):
     names = ("$x_1$ <b>", "a" * 60, "人 & 犬")
     odd = replace(scored, classes=replace(scored.classes, names=names))
     known = replace(odd, training_objects=dict.fromkeys(names, 10))
-    page, _ = report_of(tmp_path, with_pictures(tmp_path, known))
+    page, _ = report_of(tmp_path, with_images(tmp_path, known))
     assert "<b>" not in page
     assert "$x_1$ &lt;b&gt;" in page

@@ -12,15 +12,15 @@ from eval.scoring.outcomes import find_outcomes
 def with_unlike_scores(scored):
     """No two alike, so that no figure depends on how ties are broken."""
     rng = np.random.default_rng(1)
-    pictures = []
-    for picture in scored.pictures:
-        scores = np.sort(rng.random(len(picture.detections)).astype(np.float32))[::-1]
-        pictures.append(Scored(picture.sample, replace(picture.detections, scores=scores)))
-    return replace(scored, pictures=pictures)
+    images = []
+    for image in scored.images:
+        scores = np.sort(rng.random(len(image.detections)).astype(np.float32))[::-1]
+        images.append(Scored(image.sample, replace(image.detections, scores=scores)))
+    return replace(scored, images=images)
 
 
 def each_once(scored) -> np.ndarray:
-    return WeightedAP(find_outcomes(scored))(np.ones(len(scored.pictures), int))
+    return WeightedAP(find_outcomes(scored))(np.ones(len(scored.images), int))
 
 
 def assert_equal_to_pycocotools(scored):
@@ -44,20 +44,18 @@ def test_also_with_ties_and_crowds_and_a_class_without_objects(random_set_of, se
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_weight_is_as_good_as_repeating_the_picture(random_set_of, seed):
+def test_a_weight_is_as_good_as_repeating_the_image(random_set_of, seed):
     scored = with_unlike_scores(random_set_of(seed))
-    weights = np.random.default_rng(seed).integers(0, 4, len(scored.pictures))
+    weights = np.random.default_rng(seed).integers(0, 4, len(scored.images))
     repeated = [
-        picture
-        for picture, times in zip(scored.pictures, weights, strict=True)
-        for _ in range(times)
+        image for image, times in zip(scored.images, weights, strict=True) for _ in range(times)
     ]
     renumbered = [
-        Scored(replace(picture.sample, image_id=number), picture.detections)
-        for number, picture in enumerate(repeated, 1)
+        Scored(replace(image.sample, image_id=number), image.detections)
+        for number, image in enumerate(repeated, 1)
     ]
     weighted = WeightedAP(find_outcomes(scored))(weights)
-    assert weighted == pytest.approx(each_once(replace(scored, pictures=renumbered)), abs=1e-9)
+    assert weighted == pytest.approx(each_once(replace(scored, images=renumbered)), abs=1e-9)
 
 
 def test_a_class_that_is_not_drawn_has_no_figure(set_of, sample_of, found_of):
@@ -77,7 +75,7 @@ def test_detections_that_find_nothing_at_all(set_of, sample_of, found_of):
 
 
 def test_equal_models_differ_by_nothing(random_set_of):
-    outcomes = find_outcomes(random_set_of(0, pictures=30))
+    outcomes = find_outcomes(random_set_of(0, images=30))
     intervals = difference_intervals(outcomes, outcomes, resamples=50)
     assert intervals.ap is not None
     assert (intervals.ap.low, intervals.ap.high) == (0, 0)
@@ -86,14 +84,14 @@ def test_equal_models_differ_by_nothing(random_set_of):
 
 def of_half(scored):
     """Every second detection lost."""
-    fewer = [Scored(p.sample, p.detections[::2]) for p in scored.pictures]
-    return replace(scored, pictures=fewer)
+    fewer = [Scored(p.sample, p.detections[::2]) for p in scored.images]
+    return replace(scored, images=fewer)
 
 
 def test_a_large_difference_is_more_than_noise(random_set_of):
-    scored = random_set_of(0, pictures=40)
-    blind = [Scored(p.sample, p.detections[:0]) for p in scored.pictures]
-    better, worse = find_outcomes(scored), find_outcomes(replace(scored, pictures=blind))
+    scored = random_set_of(0, images=40)
+    blind = [Scored(p.sample, p.detections[:0]) for p in scored.images]
+    better, worse = find_outcomes(scored), find_outcomes(replace(scored, images=blind))
     forth, back = (
         difference_intervals(*p, resamples=100) for p in ((better, worse), (worse, better))
     )
@@ -116,8 +114,8 @@ def test_the_interval_holds_the_difference_and_depends_on_the_seed_alone(referen
     assert first.ap.low < gain < first.ap.high
 
 
-def test_with_few_pictures_there_is_no_interval(random_set_of):
-    few = find_outcomes(random_set_of(0, pictures=5))
+def test_with_few_images_there_is_no_interval(random_set_of):
+    few = find_outcomes(random_set_of(0, images=5))
     intervals = difference_intervals(few, few, resamples=10)
     assert intervals.ap is intervals.ap50 is None
     assert intervals.per_class == (None,) * 3

@@ -13,7 +13,7 @@ CAT, DOG, BACKGROUND = 0, 1, 2
 
 
 @pytest.fixture
-def picture(sample_of, found_of):
+def image(sample_of, found_of):
     def make(labels, *found, crowd=()):
         """Objects A and B of these labels; detections as (box, score, label)."""
         boxes, scores, named = zip(*found, strict=True) if found else ((), (), ())
@@ -22,8 +22,8 @@ def picture(sample_of, found_of):
     return make
 
 
-def test_found_missed_and_invented(picture):
-    one = judge(Scored(*picture([CAT, DOG], (A, 0.9, CAT), (NOWHERE, 0.8, DOG))), 0.5)
+def test_found_missed_and_invented(image):
+    one = judge(Scored(*image([CAT, DOG], (A, 0.9, CAT), (NOWHERE, 0.8, DOG))), 0.5)
     assert one.found.tolist() == [[0, 0]]
     assert one.missed.tolist() == [1]
     assert one.invented.tolist() == [1]
@@ -31,50 +31,50 @@ def test_found_missed_and_invented(picture):
     assert one.errors == 2
 
 
-def test_a_wrong_name_is_a_miss_and_an_invention(picture):
-    one = judge(Scored(*picture([CAT, DOG], (A, 0.9, CAT), (B, 0.8, CAT))), 0.5)
+def test_a_wrong_name_is_a_miss_and_an_invention(image):
+    one = judge(Scored(*image([CAT, DOG], (A, 0.9, CAT), (B, 0.8, CAT))), 0.5)
     assert one.mistaken.tolist() == [[1, 1]]
     assert one.errors == 2
 
 
-def test_the_threshold_itself_is_kept(picture):
-    one = Scored(*picture([CAT, DOG], (A, 0.3, CAT)))
+def test_the_threshold_itself_is_kept(image):
+    one = Scored(*image([CAT, DOG], (A, 0.3, CAT)))
     assert len(judge(one, float(np.float32(0.3))).found) == 1
     assert len(judge(one, 0.31).found) == 0
 
 
-def test_the_threshold_itself_is_kept_of_scores_in_float64(picture):
+def test_the_threshold_itself_is_kept_of_scores_in_float64(image):
     """As a file has them: 0.6 in float32 is a little more than 0.6."""
-    sample, found = picture([CAT, DOG], (A, 0.6, CAT))
+    sample, found = image([CAT, DOG], (A, 0.6, CAT))
     exact = replace(found, scores=np.array([0.6]))
     assert len(judge(Scored(sample, exact), 0.6).found) == 1
 
 
-def test_the_right_class_goes_before_a_better_box(picture):
+def test_the_right_class_goes_before_a_better_box(image):
     slightly_off = [0, 0, 100, 80]
-    one = judge(Scored(*picture([CAT, DOG], (A, 0.9, DOG), (slightly_off, 0.5, CAT))), 0.4)
+    one = judge(Scored(*image([CAT, DOG], (A, 0.9, DOG), (slightly_off, 0.5, CAT))), 0.4)
     assert one.found.tolist() == [[0, 1]]
     assert one.invented.tolist() == [0]
     assert one.mistaken.tolist() == []
 
 
-def test_each_object_is_mistaken_for_one_thing_only(picture):
+def test_each_object_is_mistaken_for_one_thing_only(image):
     close, closer = [300, 300, 400, 380], [300, 300, 400, 390]
-    one = judge(Scored(*picture([CAT, DOG], (close, 0.9, CAT), (closer, 0.8, CAT))), 0.5)
+    one = judge(Scored(*image([CAT, DOG], (close, 0.9, CAT), (closer, 0.8, CAT))), 0.5)
     assert one.mistaken.tolist() == [[1, 1]]
 
 
-def test_ignored_objects_and_what_lies_on_them_do_not_appear(picture):
+def test_ignored_objects_and_what_lies_on_them_do_not_appear(image):
     found = [(B, 0.9, DOG), ([310, 310, 320, 320], 0.8, DOG)]
-    one = judge(Scored(*picture([CAT, DOG], *found, crowd=[1])), 0.5)
+    one = judge(Scored(*image([CAT, DOG], *found, crowd=[1])), 0.5)
     assert one.missed.tolist() == [0]
     assert one.errors == 1
 
 
-def test_the_matrix_has_truth_in_rows(set_of, picture):
+def test_the_matrix_has_truth_in_rows(set_of, image):
     scored = set_of(
-        picture([CAT, DOG], (A, 0.9, CAT), (B, 0.8, CAT)),
-        picture([DOG, DOG], (A, 0.9, DOG), (NOWHERE, 0.9, CAT), (B, 0.1, DOG)),
+        image([CAT, DOG], (A, 0.9, CAT), (B, 0.8, CAT)),
+        image([DOG, DOG], (A, 0.9, DOG), (NOWHERE, 0.9, CAT), (B, 0.1, DOG)),
     )
     counts = confusion_matrix(scored, judge_all(scored, 0.5))
     assert counts.tolist() == [[1, 0, 0], [1, 1, 1], [1, 0, 0]]

@@ -24,7 +24,7 @@ def written(tmp_path, content):
     return path
 
 
-def test_detections_go_to_their_pictures_best_first(tmp_path, dataset):
+def test_detections_go_to_their_images_best_first(tmp_path, dataset):
     other = {**GOOD, "image_id": "b", "category_id": 2}
     file = written(tmp_path, [GOOD, other, {**GOOD, "score": 0.9, "bbox": [5, 5, 1, 1.5]}])
     first, second = read_detections(file, dataset)
@@ -43,7 +43,7 @@ def test_texts_of_digits_may_be_named_by_their_number(tmp_path, sample_of):
 
 
 @pytest.mark.parametrize("ids", [("7", "007"), ("7", 7)])
-def test_a_number_that_could_be_two_pictures_is_its_own_or_none(tmp_path, sample_of, ids):
+def test_a_number_that_could_be_two_images_is_its_own_or_none(tmp_path, sample_of, ids):
     samples = [sample_of(one, [], []) for one in ids]
     data = Dataset("mine", Path("mine"), ClassMap(("zebra",), (90,)), samples)
     file = written(tmp_path, [GOOD])

@@ -82,10 +82,10 @@ def test_the_first_object_can_be_found(set_of, sample_of, found_of):
     assert evaluate(scored).figures["AP50"] == pytest.approx(1)
 
 
-def test_pictures_named_by_text_are_scored(set_of, sample_of, found_of):
+def test_images_named_by_text_are_scored(set_of, sample_of, found_of):
     box = [[10, 10, 60, 60]]
-    pictures = [(sample_of(name, box, [0]), found_of(box, [0.9], [0])) for name in ("b", "a")]
-    assert evaluate(set_of(*pictures)).figures["AP"] == pytest.approx(1)
+    images = [(sample_of(name, box, [0]), found_of(box, [0.9], [0])) for name in ("b", "a")]
+    assert evaluate(set_of(*images)).figures["AP"] == pytest.approx(1)
 
 
 def assert_same(one, other):
@@ -103,8 +103,8 @@ def test_the_fast_back_end_has_the_same_figures(random_set_of, seed):
 
 def test_the_fast_back_end_has_the_same_figures_on_a_large_set(random_set_of):
     """As large as COCO's val2017 in `make proofs`: 500,000 detections; a twentieth here."""
-    pictures = 5000 if os.environ.get("SSDLITE_PROOFS") else 250
-    scored = random_set_of(0, pictures, classes=80, objects=14, found=100)
+    images = 5000 if os.environ.get("SSDLITE_PROOFS") else 250
+    scored = random_set_of(0, images, classes=80, objects=14, found=100)
     assert_same(evaluate(scored), evaluate(scored, "fast"))
 
 
@@ -116,18 +116,18 @@ def test_per_class_figures_are_those_of_each_class_alone(random_set_of):
     scored = random_set_of(0)
     whole = evaluate(scored)
     for label, name in enumerate(scored.classes.names):
-        pictures = []
-        for one in scored.pictures:
+        images = []
+        for one in scored.images:
             sample = one.sample.objects(one.sample.labels == label)
             found = one.detections[one.detections.labels == label]
-            pictures.append(
+            images.append(
                 replace(
                     one,
                     sample=replace(sample, labels=np.zeros(len(sample), np.int64)),
                     detections=replace(found, labels=np.zeros(len(found), np.int64)),
                 )
             )
-        alone = replace(scored, classes=ClassMap((name,)), pictures=pictures)
+        alone = replace(scored, classes=ClassMap((name,)), images=images)
         figures = evaluate(alone).figures
         of_class = whole.per_class[name]
         for figure in ("AP", "AP50", "AP75", "AR100", "APs", "APm", "APl"):

@@ -35,7 +35,7 @@ def test_the_20_class_weights_have_the_references_figures(test_data, reference):
 
 
 @pytest.fixture
-def two_pictures(tmp_path):
+def two_images(tmp_path):
     noise = np.random.default_rng(0)
     for stem in ("a", "b"):
         pixels = noise.integers(0, 256, (48, 64, 3), np.uint8)
@@ -48,12 +48,12 @@ def two_pictures(tmp_path):
 
 
 @pytest.mark.parametrize("runtime", ["keras", "tflite", "onnx"])
-def test_threads_give_each_picture_its_own_detections(exported, two_pictures, runtime):
-    scored = score(str(exported), str(two_pictures), runtime=runtime)
+def test_threads_give_each_image_its_own_detections(exported, two_images, runtime):
+    scored = score(str(exported), str(two_images), runtime=runtime)
     alone = Predictor.load(str(exported), runtime=runtime, score_threshold=0.001)
-    assert [one.sample.image_id for one in scored.pictures] == ["a", "b"]
+    assert [one.sample.image_id for one in scored.images] == ["a", "b"]
     assert scored.settings["runtime"] == runtime
-    for one in scored.pictures:
+    for one in scored.images:
         wanted = alone(read_image(one.sample.path))
         wanted = wanted[wanted.labels == 1]  # the data set lacks the other class
         np.testing.assert_allclose(one.detections.boxes, wanted.boxes, atol=1e-3)
@@ -61,15 +61,15 @@ def test_threads_give_each_picture_its_own_detections(exported, two_pictures, ru
         assert set(one.detections.labels.tolist()) == {0}
 
 
-def test_an_unreadable_picture_ends_the_measurement(exported, two_pictures):
-    (two_pictures / "b.png").write_bytes(b"broken")
+def test_an_unreadable_image_ends_the_measurement(exported, two_images):
+    (two_images / "b.png").write_bytes(b"broken")
     predictor = Predictor.load(str(exported), runtime="tflite")
     with pytest.raises(UserError, match=r"cannot read .*b\.png"):
-        predict_all(lambda: predictor, open_dataset(two_pictures))
+        predict_all(lambda: predictor, open_dataset(two_images))
 
 
 def test_a_file_of_detections_is_scored_in_the_upright_frame(make_turned):
-    """As a model's are: a picture that EXIF turns has its truth turned with it."""
+    """As a model's are: an image that EXIF turns has its truth turned with it."""
     scored = score_file(make_turned / "found.json", str(make_turned))
     assert evaluate(scored).figures["AP"] == pytest.approx(1)
 
@@ -105,7 +105,7 @@ def test_data_without_an_object_is_one_line(tmp_path, make_turned):
 
 @pytest.fixture(params=["COCO", "YOLO"])
 def repeating(request, tmp_path):
-    """Two pictures of one id, an object in each: as exports count, and as names go."""
+    """Two images of one id, an object in each: as exports count, and as names go."""
     for split, x in (("train", 0), ("valid", 32)):
         folder = tmp_path / "data" / split
         noise = np.random.default_rng(x).integers(0, 256, (48, 64, 3), np.uint8)
@@ -129,27 +129,27 @@ def repeating(request, tmp_path):
 def test_saved_detections_are_not_mixed_up_where_ids_repeat(repeating, tmp_path):
     dataset = open_dataset(repeating)
     assert len({sample.image_id for sample in dataset}) == 1
-    pictures = [
+    images = [
         Scored(one, Detections(one.boxes, np.ones(1, np.float32), np.zeros(1, int)))
         for one in dataset
     ]
     saved = tmp_path / "found.json"
-    perfect = ScoredSet("perfect", "data", dataset.classes, pictures, {})
+    perfect = ScoredSet("perfect", "data", dataset.classes, images, {})
     saved.write_text(json.dumps(own_results(perfect)))
     again = score_file(saved, str(repeating))
-    assert [len(one.detections) for one in again.pictures] == [1, 1]
+    assert [len(one.detections) for one in again.images] == [1, 1]
     assert evaluate(again).figures["AP"] == pytest.approx(1)
     assert "1, 2, ..." in again.settings["image_ids"]
 
 
-def test_results_of_detect_are_scored_on_voc_with_numbers_for_names(two_pictures, tmp_path):
+def test_results_of_detect_are_scored_on_voc_with_numbers_for_names(two_images, tmp_path):
     for stem, number in (("a", "000001"), ("b", "000002")):
         for suffix in (".png", ".xml"):
-            (two_pictures / f"{stem}{suffix}").rename(two_pictures / f"{number}{suffix}")
+            (two_images / f"{stem}{suffix}").rename(two_images / f"{number}{suffix}")
     found = [
         {"image_id": i, "category_id": 1, "bbox": [0, 0, 30, 40], "score": 0.5} for i in (1, 2)
     ]
     (tmp_path / "found.json").write_text(json.dumps(found))
-    scored = score_file(tmp_path / "found.json", str(two_pictures))
+    scored = score_file(tmp_path / "found.json", str(two_images))
     assert evaluate(scored).figures["AP"] == pytest.approx(1)
     assert "image_ids" not in scored.settings

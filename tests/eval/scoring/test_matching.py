@@ -36,14 +36,14 @@ def matches_of_pycocotools(scored):
 
 def matches_of_ours(scored):
     found, objects, detections = {}, 0, 0
-    for picture in scored.pictures:
-        compared = overlaps(picture)
-        matched = match(compared, IOUS, left_out(picture.sample, (EVERYTHING, *COCO_SIZES)))
+    for image in scored.images:
+        compared = overlaps(image)
+        matched = match(compared, IOUS, left_out(image.sample, (EVERYTHING, *COCO_SIZES)))
         for (part, level, column), row in np.ndenumerate(matched):
             place = objects + int(row) if row >= 0 else -1
             found[part, level, detections + int(compared.rows[column])] = place
-        objects += len(picture.sample)
-        detections += len(picture.detections)
+        objects += len(image.sample)
+        detections += len(image.detections)
     return found
 
 
@@ -54,7 +54,7 @@ def test_every_match_equals_that_of_pycocotools(random_set_of, seed):
 
 
 def test_on_real_detections_too(reference):
-    some = replace(reference, pictures=reference.pictures[:40])
+    some = replace(reference, images=reference.images[:40])
     assert matches_of_ours(some) == matches_of_pycocotools(some)
 
 

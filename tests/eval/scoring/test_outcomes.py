@@ -12,7 +12,7 @@ def test_each_class_has_its_detections_best_first(set_of, sample_of, found_of):
     )
     cat, dog = find_outcomes(scored)
     assert cat.scores.tolist() == pytest.approx([0.6, 0.3])
-    assert cat.pictures.tolist() == [1, 0]
+    assert cat.images.tolist() == [1, 0]
     assert cat.rows.tolist() == [0, 1]
     assert cat.is_true[0, 0].tolist() == [False, True]
     assert cat.objects.tolist() == [[1, 0]]
@@ -23,7 +23,7 @@ def test_each_class_has_its_detections_best_first(set_of, sample_of, found_of):
 def test_equal_scores_stand_in_the_order_of_image_ids(set_of, sample_of, found_of):
     found = found_of([[0, 0, 9, 9]], [0.5], [0])
     cat, _ = find_outcomes(set_of((sample_of(7, [], []), found), (sample_of(3, [], []), found)))
-    assert cat.pictures.tolist() == [1, 0]
+    assert cat.images.tolist() == [1, 0]
 
 
 def test_detections_on_crowds_are_ignored(set_of, sample_of, found_of):

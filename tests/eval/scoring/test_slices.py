@@ -19,9 +19,9 @@ def test_by_cocos_sizes_the_figures_are_pycocotools(reference):
 def test_also_with_crowds_and_areas_that_are_not_the_boxs(random_set_of, seed):
     scored = random_set_of(seed)
     outlined = [
-        Scored(replace(p.sample, areas=p.sample.areas * 0.6), p.detections) for p in scored.pictures
+        Scored(replace(p.sample, areas=p.sample.areas * 0.6), p.detections) for p in scored.images
     ]
-    scored = replace(scored, pictures=outlined)
+    scored = replace(scored, images=outlined)
     found = figures_of(COCO_SIZES, find_outcomes(scored, slices=COCO_SIZES), 0)
     wanted = evaluate(scored).figures
     assert [one.ap for one in found] == pytest.approx([wanted[k] for k in ("APs", "APm", "APl")])

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ MACHINE = {
     "python": "3.11.0",
     "versions": {"numpy": "2.0"},
 }
-SETTINGS = {"rounds": 3, "pictures": 4, "source": "one photo", "workers": 4, "throughput_s": 3.0}
+SETTINGS = {"rounds": 3, "images": 4, "source": "one photo", "workers": 4, "throughput_s": 3.0}
 
 
 @pytest.fixture
@@ -44,11 +43,11 @@ def make(tmp_path):
     return make_one
 
 
-def test_the_spread_is_over_all_pictures_of_all_rounds(make):
+def test_the_spread_is_over_all_images_of_all_rounds(make):
     (result,) = to_results([make(10, 20, 30)])
     assert result["stages_ms"]["end_to_end"] == {"median": 20, "p10": 10, "p90": 30}
     assert result["stages_ms"]["run"] == {"median": 10, "p10": 5, "p90": 15}
-    assert result["images_per_s"] == 50  # 12 pictures in 240 ms
+    assert result["images_per_s"] == 50  # 12 images in 240 ms
 
 
 def test_a_ratio_is_taken_round_by_round(make):
@@ -85,7 +84,7 @@ def test_one_model_with_two_thread_counts_keeps_its_name(make):
 
 def test_json_has_machine_settings_and_figures(make):
     results = to_results([make(10)], [{"AP": 0.25, "AP50": 0.5}])
-    written = json.loads(to_json(MACHINE, SETTINGS, results))
+    written = to_json(MACHINE, SETTINGS, results)
     assert (written["machine"], written["settings"]) == (MACHINE, SETTINGS)
     assert written["results"][0]["AP"] == 0.25
 
@@ -109,7 +108,7 @@ def test_without_objects_there_is_no_map(make):
 def test_the_machine_and_the_way_of_measuring_stand_beside_the_table(make):
     text = to_markdown(MACHINE, SETTINGS, to_results([make(10)]))
     assert text.startswith("A CPU, 4 cores used, 8 GB")
-    assert "3 rounds of 4 pictures (one photo)" in text
+    assert "3 rounds of 4 images (one photo)" in text
 
 
 def test_a_name_with_a_bar_does_not_break_the_table(make):

@@ -16,7 +16,7 @@ def test_the_official_weights_are_float32(tmp_path):
 
 @pytest.fixture
 def make_tflite(tmp_path):
-    """A convolution converted with what the converter is told, and pictures to calibrate on."""
+    """A convolution converted with what the converter is told, and images to calibrate on."""
 
     def make(**settings):
         import tensorflow as tf
@@ -37,9 +37,9 @@ def make_tflite(tmp_path):
 def test_a_quantised_tflite_is_int8(make_tflite):
     import tensorflow as tf
 
-    pictures = [np.random.default_rng(i).random((1, 4, 4, 3), np.float32) for i in range(4)]
+    images = [np.random.default_rng(i).random((1, 4, 4, 3), np.float32) for i in range(4)]
     path = make_tflite(
-        representative_dataset=lambda: ([picture] for picture in pictures),
+        representative_dataset=lambda: ([image] for image in images),
         inference_input_type=tf.int8,
         inference_output_type=tf.int8,
     )

@@ -13,10 +13,10 @@ from eval.timing.worker import Contender
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    write_image(tmp_path / "picture.jpg", noise)
-    return [tmp_path / "picture.jpg"] * 3
+    write_image(tmp_path / "image.jpg", noise)
+    return [tmp_path / "image.jpg"] * 3
 
 
 @pytest.fixture
@@ -24,15 +24,15 @@ def contenders(exported):
     return [Contender(str(exported / f"model.{kind}"), 1) for kind in ("tflite", "onnx")]
 
 
-def test_a_contender_says_what_it_is_and_when_it_was_ready(contenders, pictures):
-    with Worker(contenders[0], pictures) as worker:
+def test_a_contender_says_what_it_is_and_when_it_was_ready(contenders, images):
+    with Worker(contenders[0], images) as worker:
         about, seconds = worker.ready()
     assert (about.name, about.runtime) == ("tiny", "tflite")
     assert 0.05 < seconds < 60
 
 
-def test_a_turn_times_every_picture(contenders, pictures):
-    with Worker(contenders[1], pictures) as worker:
+def test_a_turn_times_every_image(contenders, images):
+    with Worker(contenders[1], images) as worker:
         worker.ready()
         worker.send("turn")
         rows = worker.receive()
@@ -41,33 +41,33 @@ def test_a_turn_times_every_picture(contenders, pictures):
     assert (rows[:, :5].sum(axis=1) <= rows[:, 5]).all()  # the parts fit into the whole
 
 
-def test_a_process_of_its_own_holds_little_memory(contenders, pictures):
-    with Worker(contenders[0], pictures) as worker:
+def test_a_process_of_its_own_holds_little_memory(contenders, images):
+    with Worker(contenders[0], images) as worker:
         worker.ready()
         worker.send("peak_memory_mb")
         assert 20 < worker.receive() < 400  # this one, with TensorFlow, holds more
 
 
-def test_a_model_that_cannot_be_loaded_is_named(pictures):
+def test_a_model_that_cannot_be_loaded_is_named(images):
     with (
         pytest.raises(UserError, match="'none' is no model"),
-        Worker(Contender("none", 1), pictures) as worker,
+        Worker(Contender("none", 1), images) as worker,
     ):
         worker.ready()
 
 
-def test_a_picture_that_cannot_be_read_is_named(contenders, tmp_path):
+def test_an_image_that_cannot_be_read_is_named(contenders, tmp_path):
     with (
-        pytest.raises(UserError, match=r"no such picture.*none\.jpg"),
+        pytest.raises(UserError, match=r"no such image.*none\.jpg"),
         Worker(contenders[0], [tmp_path / "none.jpg"]) as worker,
     ):
         worker.ready()
 
 
-def test_a_process_that_dies_is_named(contenders, pictures):
+def test_a_process_that_dies_is_named(contenders, images):
     with (
         pytest.raises(UserError, match=r"model\.tflite died \(exit code -9\)"),
-        Worker(contenders[0], pictures) as worker,
+        Worker(contenders[0], images) as worker,
     ):
         worker.ready()
         os.kill(worker._process.pid, signal.SIGKILL)
@@ -80,7 +80,7 @@ class FakeWorker:
 
     log: list = []  # noqa: RUF012
 
-    def __init__(self, contender, _pictures):
+    def __init__(self, contender, _images):
         self.model, self.order = contender.model, None
         self.log.append(("start", contender.model, contender.threads))
 

@@ -9,7 +9,7 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 
 @pytest.fixture
 def make_peer(tmp_path):
-    """A peer in ONNX that gives its input back, and what it was given for a picture."""
+    """A peer in ONNX that gives its input back, and what it was given for an image."""
 
     def make(shape, dtype="UINT8"):
         import onnx
@@ -36,7 +36,7 @@ def given(peer: Peer, image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("dtype", "shift"), [("UINT8", 0), ("FLOAT", 0), ("INT8", 128)], ids=["uint8", "float", "int8"]
 )
-def test_a_peer_gets_the_picture_in_its_type(make_peer, batch, dtype, shift):
+def test_a_peer_gets_the_image_in_its_type(make_peer, batch, dtype, shift):
     peer = make_peer([batch, 48, 64, 3], dtype)
     np.testing.assert_array_equal(given(peer, PHOTO)[0].astype(int) + shift, PHOTO)
     assert peer.about.input_hw == (48, 64)
@@ -48,7 +48,7 @@ def test_a_peer_with_channels_first_gets_them_so(make_peer):
     assert peer.about.input_hw == (48, 64)
 
 
-def test_a_peer_gets_the_picture_in_its_size(make_peer):
+def test_a_peer_gets_the_image_in_its_size(make_peer):
     peer = make_peer([1, 20, 30, 3])
     assert given(peer, PHOTO).shape == (1, 20, 30, 3)
 
@@ -62,10 +62,10 @@ def test_a_peer_is_timed_up_to_its_outputs(make_peer):
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype"), [([1, 48, 64, 1], "UINT8"), ([1, 10], "FLOAT")], ids=["grey", "no picture"]
+    ("shape", "dtype"), [([1, 48, 64, 1], "UINT8"), ([1, 10], "FLOAT")], ids=["grey", "no image"]
 )
-def test_a_peer_that_takes_no_colour_picture_is_refused(make_peer, shape, dtype):
-    with pytest.raises(UserError, match="takes no colour picture"):
+def test_a_peer_that_takes_no_colour_image_is_refused(make_peer, shape, dtype):
+    with pytest.raises(UserError, match="takes no colour image"):
         make_peer(shape, dtype)
 
 

@@ -13,7 +13,7 @@ VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
 
 def assigned(boxes, labels, ignored=(), xp=np):
-    """Of one picture; `ignored` are rows."""
+    """Of one image; `ignored` are rows."""
     boxes = np.array(boxes, np.float32).reshape(1, -1, 4)
     labels = np.array([labels], np.int64)
     is_ignored = np.isin(np.arange(labels.shape[1]), ignored)[None]
@@ -28,7 +28,7 @@ def test_a_matched_anchor_says_label_plus_one_and_the_way_to_its_box(xp):
     np.testing.assert_allclose(decode(deltas[:1], ANCHORS[:1], VARIANCES), [box], atol=1e-6)
 
 
-def test_a_picture_without_objects_is_all_background(xp):
+def test_an_image_without_objects_is_all_background(xp):
     classes, deltas = assigned([[0, 0, 0, 0]], [-1], xp=xp)
     assert classes.tolist() == [0, 0, 0, 0]
     assert np.isfinite(deltas).all()
@@ -45,7 +45,7 @@ def test_an_object_in_a_crowd_is_learnt(xp):
     assert classes.tolist() == [IGNORED, 2, IGNORED, 0]
 
 
-def test_each_picture_of_a_batch_has_its_own(xp):
+def test_each_image_of_a_batch_has_its_own(xp):
     boxes = np.stack([ANCHORS[:1], ANCHORS[3:]])
     labels, no = np.array([[0], [1]]), np.zeros((2, 1), bool)
     classes, _ = assign_targets(boxes, labels, no, ANCHORS, VARIANCES, xp=xp)

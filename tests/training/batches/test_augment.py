@@ -25,7 +25,7 @@ def augmenter(input_size=128, **changes):
 
 
 def painted(box, height=120, width=160, colour=GREEN):
-    """A dark picture with one rectangle."""
+    """A dark image with one rectangle."""
     image = np.full((height, width, 3), 60, np.uint8)
     x1, y1, x2, y2 = box
     image[y1:y2, x1:x2] = colour
@@ -40,7 +40,7 @@ def green_box(image):
     return np.array([x.min(), y.min(), x.max() + 1, y.max() + 1]) / len(image)
 
 
-def test_without_changes_a_picture_is_resized_only(sample_of):
+def test_without_changes_an_image_is_resized_only(sample_of):
     image = np.random.default_rng(0).integers(0, 256, (100, 200, 3), np.uint8)
     sample = sample_of([[0, 0, 200, 100], [50, 25, 100, 75]])
     for done in (augmenter().augment(image, sample, 0), augmenter().resize(image, sample)):
@@ -144,7 +144,7 @@ def test_the_result_depends_on_the_seed_alone_in_any_thread(sample_of):
     assert len({part[0].tobytes() for part in expected}) == 12
 
 
-def test_the_picture_and_the_sample_are_left_alone(sample_of):
+def test_the_image_and_the_sample_are_left_alone(sample_of):
     image = painted((40, 30, 100, 90))
     sample = sample_of([[40, 30, 100, 90]], height=120, width=160)
     before = image.copy()
@@ -174,8 +174,8 @@ def boxes_within(low, high):
 
 
 @st.composite
-def pictures(draw):
-    """A picture's size, and boxes: anywhere, at the very edge, tiny, or the whole picture."""
+def images(draw):
+    """An image's size, and boxes: anywhere, at the very edge, tiny, or the whole image."""
     height, width = draw(st.integers(1, 70)), draw(st.integers(1, 70))
     boxes = draw(boxes_within(-0.25, 1.25))
     edges = st.sampled_from([0.0, 1e-7, 0.5, 0.5 + 1e-6, 1 - 1e-7, 1.0])
@@ -193,9 +193,9 @@ def assert_sound(boxes, rows, count):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # it keeps no state
-@given(pictures(), st.integers(0, 2**63 - 1), st.booleans())
-def test_no_picture_and_no_box_makes_it_fail(sample_of, picture, seed, is_ignored):
-    height, width, boxes = picture
+@given(images(), st.integers(0, 2**63 - 1), st.booleans())
+def test_no_image_and_no_box_makes_it_fail(sample_of, source, seed, is_ignored):
+    height, width, boxes = source
     image = np.full((height, width, 3), 200, np.uint8)
     ignored = range(len(boxes)) if is_ignored else ()
     sample = sample_of(boxes, height=height, width=width, difficult=ignored)
@@ -224,7 +224,7 @@ def test_the_filter_returns_boxes_inside_whatever_comes(boxes, is_ignored, visib
         pytest.param([0.2, 0.2, 0.21, 0.21], False, False, id="too small"),
         pytest.param([0.2, 0.2, 0.21, 0.21], True, True, id="too small, of a crowd"),
         pytest.param([0.2, 0.2, 0.2, 0.4], True, False, id="no width"),
-        pytest.param([1.0, 0.2, 1.5, 0.4], True, False, id="beside the picture"),
+        pytest.param([1.0, 0.2, 1.5, 0.4], True, False, id="beside the image"),
         pytest.param([np.nan, 0.2, 0.3, 0.4], True, False, id="not a number"),
     ],
 )
@@ -238,7 +238,7 @@ def test_what_the_filter_keeps(box, ignored, kept):
 COLOURS = np.array([[220, 20, 30], [20, 220, 30], [30, 20, 220], [210, 210, 20]], np.uint8)
 
 
-def test_a_mosaic_shows_four_pictures_and_their_boxes_follow(sample_of):
+def test_a_mosaic_shows_four_images_and_their_boxes_follow(sample_of):
     box = (40, 30, 130, 100)
     parts = [
         (painted(box, colour=colour), sample_of([box], [label], height=120, width=160))
@@ -297,7 +297,7 @@ assert "albumentations" in sys.modules
     assert done.returncode == 0 and not done.stderr, done.stderr
 
 
-def test_real_pictures_of_every_kind_pass_through(test_data, sample_of):
+def test_real_images_of_every_kind_pass_through(test_data, sample_of):
     full = Augmenter(AugmentConfig(mosaic_probability=0.2), 300)
     for path in sorted((test_data / "data/coco/val2017").glob("*.jpg"))[:20]:
         image = read_image(path)

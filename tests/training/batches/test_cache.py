@@ -37,14 +37,14 @@ def decode_nothing(monkeypatch):
     monkeypatch.setattr("training.batches.cache.read_sample", refuse)
 
 
-def test_without_a_cache_pictures_come_as_they_are(photos):
+def test_without_a_cache_images_come_as_they_are(photos):
     (sample,) = photos(1)
     image, read = make_reader("none", SIZE)(sample)
     np.testing.assert_array_equal(image, read_image(sample.path))
     assert read is sample
 
 
-def test_a_picture_comes_at_the_input_size_every_time(reader, photos, monkeypatch):
+def test_an_image_comes_at_the_input_size_every_time(reader, photos, monkeypatch):
     (sample,) = photos(1)
     expected = resize(read_image(sample.path), SIZE)
     first, read = reader(sample)
@@ -115,7 +115,7 @@ def test_a_damaged_entry_is_made_anew(disk, photos, tmp_path, damage):
     assert entry.read_bytes() == whole and entries(tmp_path) == [entry]
 
 
-def test_boxes_of_a_turned_picture_are_turned_from_the_cache_too(reader, photos):
+def test_boxes_of_a_turned_image_are_turned_from_the_cache_too(reader, photos):
     (sample,) = photos(1)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -129,8 +129,8 @@ def test_boxes_of_a_turned_picture_are_turned_from_the_cache_too(reader, photos)
         np.testing.assert_array_equal(read.boxes, expected.boxes)
 
 
-@pytest.mark.parametrize("content", [b"no picture", None], ids=["damaged", "missing"])
-def test_a_picture_that_cannot_be_read_is_an_error_and_not_kept(reader, photos, tmp_path, content):
+@pytest.mark.parametrize("content", [b"no image", None], ids=["damaged", "missing"])
+def test_an_image_that_cannot_be_read_is_an_error_and_not_kept(reader, photos, tmp_path, content):
     (sample,) = photos(1)
     whole = sample.path.read_bytes()
     sample.path.unlink()
@@ -143,7 +143,7 @@ def test_a_picture_that_cannot_be_read_is_an_error_and_not_kept(reader, photos, 
     assert reader(sample)[0].shape == (SIZE, SIZE, 3)
 
 
-def test_a_folder_that_cannot_be_written_to_is_the_users_to_mend(tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_the_users_to_fix(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write to folder"):
         make_reader("disk", SIZE, tmp_path / "file")
@@ -163,4 +163,4 @@ def test_a_disk_that_fills_up_ends_the_caching_and_not_the_run(disk, photos, tmp
 def test_by_default_the_disk_cache_is_this_users(photos, tmp_path, monkeypatch):
     monkeypatch.setenv("SSDLITE_HOME", str(tmp_path / "home"))
     make_reader("disk", SIZE)(photos(1)[0])
-    assert [path.suffix for path in (tmp_path / "home/pictures").rglob("*.*")] == [".rgb"]
+    assert [path.suffix for path in (tmp_path / "home/images").rglob("*.*")] == [".rgb"]

@@ -67,7 +67,7 @@ def test_a_batch_has_fixed_shapes_and_is_padded(photos, sample_of):
 
 
 def test_there_are_rows_for_the_objects_there_can_be(photos):
-    """Two in each picture here, four times as many in a mosaic, and never more than is set."""
+    """Two in each image here, four times as many in a mosaic, and never more than is set."""
     samples = photos(4)
     assert load(samples).max_objects == 2
     assert load(samples, mosaic=0.5, max_objects=50).max_objects == 8
@@ -82,8 +82,8 @@ def test_what_does_not_fit_in_memory_is_not_kept_there(photos):
     assert "do not fit in memory, and are read from their files; loader.cache=disk" in said[0]
 
 
-def test_cached_pictures_are_large_enough_for_crops():
-    """By default a crop may be of a tenth of the picture; half as large again is kept at most."""
+def test_cached_images_are_large_enough_for_crops():
+    """By default a crop may be of a tenth of the image; half as large again is kept at most."""
     assert cache_bytes(10, config(cache="memory")) == 10 * 3 * 144**2
     assert cache_bytes(10, config(cache="none")) == 0
 
@@ -141,7 +141,7 @@ def test_a_run_goes_on_in_the_middle_of_an_epoch_as_if_it_had_never_stopped(phot
     assert_same(later.batches(1, start), list(whole)[3 + start :])
 
 
-def test_mosaics_are_made_of_four_pictures(photos):
+def test_mosaics_are_made_of_four_images(photos):
     samples = photos(8)
     plain, mosaic = load(samples), load(samples, mosaic=1.0, max_objects=50)
     labels = [set((mosaic.load(i, 0).labels % 100).tolist()) for i in range(8)]
@@ -158,7 +158,7 @@ def test_a_cache_gives_what_the_file_gives(photos, tmp_path, kind):
         assert_same(cached.batches(epoch), plain.batches(epoch))
 
 
-def test_augmentation_works_on_cached_pictures_alike_in_memory_and_on_disk(photos, tmp_path):
+def test_augmentation_works_on_cached_images_alike_in_memory_and_on_disk(photos, tmp_path):
     samples = photos(6)
     memory = load(samples, cache="memory")
     disk = load(samples, cache="disk", cache_folder=tmp_path / "cache")
@@ -166,7 +166,7 @@ def test_augmentation_works_on_cached_pictures_alike_in_memory_and_on_disk(photo
         assert_same(memory.batches(epoch), disk.batches(epoch))
 
 
-def test_a_broken_picture_is_told_once_counted_and_replaced_by_the_next(photos):
+def test_a_broken_image_is_told_once_counted_and_replaced_by_the_next(photos):
     samples = photos(9)
     samples[4].path.write_bytes(samples[4].path.read_bytes()[:300])
     samples[5].path.unlink()
@@ -178,17 +178,17 @@ def test_a_broken_picture_is_told_once_counted_and_replaced_by_the_next(photos):
     expected = [6 if index in (4, 5) else index for index in loader.order(0).tolist()]
     assert seen.tolist() == expected
     assert len(said) == 2 and sorted(loader.failed) == [4, 5]
-    assert all("\n" not in line and "puts another picture in its place" in line for line in said)
+    assert all("\n" not in line and "puts another image in its place" in line for line in said)
     assert any("4.jpg" in line for line in said) and any("5.jpg" in line for line in said)
 
 
-def test_the_last_picture_is_replaced_by_the_first(photos):
+def test_the_last_image_is_replaced_by_the_first(photos):
     samples = photos(3)
     samples[2].path.unlink()
     assert load(samples, report=[].append).load(2, 0).index == 0
 
 
-def test_replacing_a_picture_does_not_depend_on_the_workers(photos):
+def test_replacing_an_image_does_not_depend_on_the_workers(photos):
     samples = photos(10)
     for broken in (3, 4, 9):
         samples[broken].path.write_bytes(b"")
@@ -197,27 +197,27 @@ def test_replacing_a_picture_does_not_depend_on_the_workers(photos):
     assert_same(many.batches(0), alone.batches(0))
 
 
-def test_by_default_a_broken_picture_is_told_on_stderr(photos, capsys):
+def test_by_default_a_broken_image_is_told_on_stderr(photos, capsys):
     samples = photos(2)
     samples[0].path.write_bytes(b"")
     load(samples).load(0, 0)
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "0.jpg: not a picture" in said
+    assert said.count("\n") == 1 and "0.jpg: not an image" in said
 
 
 @pytest.mark.filterwarnings("error")
-def test_if_no_picture_can_be_read_the_run_ends_with_one_line(photos):
+def test_if_no_image_can_be_read_the_run_ends_with_one_line(photos):
     samples = photos(3)
     for sample in samples:
         sample.path.unlink()
     loader = load(samples, report=[].append)
-    with pytest.raises(UserError, match="none of the 3 pictures can be read: no such picture"):
+    with pytest.raises(UserError, match="none of the 3 images can be read: no such image"):
         next(loader.batches(0))
     assert len(loader.failed) == 3
 
 
 def test_an_empty_data_set_is_refused():
-    with pytest.raises(UserError, match="no pictures to load"):
+    with pytest.raises(UserError, match="no images to load"):
         load([])
 
 
@@ -247,7 +247,7 @@ def test_of_too_many_objects_the_largest_are_kept_in_their_order(photos):
     assert loader.cut == {0: 2}
 
 
-def test_a_picture_without_objects_is_a_negative(photos):
+def test_an_image_without_objects_is_a_negative(photos):
     (sample,) = photos(1)
     (batch,) = load([sample.objects(np.zeros(2, bool))], batch_size=1).batches(0)
     assert (batch.labels == -1).all() and not batch.boxes_fraction.any()
@@ -274,8 +274,8 @@ def test_memory_is_flat_over_three_epochs(photos):
             peaks.append(tracemalloc.get_traced_memory()[1])
     finally:
         tracemalloc.stop()
-    pictures = np.array(peaks) / (300 * 300 * 3)
-    assert pictures.max() < 30 and np.ptp(pictures) < 8, pictures  # of 40 in an epoch
+    images = np.array(peaks) / (300 * 300 * 3)
+    assert images.max() < 30 and np.ptp(images) < 8, images  # of 40 in an epoch
 
 
 def test_the_loader_needs_neither_keras_nor_albumentations_to_be_imported():

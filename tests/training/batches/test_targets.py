@@ -14,7 +14,7 @@ ANCHORS = np.array([[0, 0, 10, 10], [10, 0, 20, 10], [20, 0, 30, 10], [80, 80, 9
 
 
 def matched(boxes, valid=None, anchors=ANCHORS, iou_threshold=0.5, xp=np):
-    """Of one picture."""
+    """Of one image."""
     boxes = np.array(boxes, np.float32).reshape(1, -1, 4)
     valid = np.ones(boxes.shape[:2], bool) if valid is None else np.array([valid])
     return np.asarray(match(boxes, valid, anchors, iou_threshold, xp))[0].tolist()
@@ -66,7 +66,7 @@ def test_an_invalid_box_takes_no_anchor_from_a_valid_one(xp):
     assert matched(boxes, [False, True], xp=xp) == [1, -1, -1, -1]
 
 
-def test_each_picture_of_a_batch_is_matched_as_it_is_alone(xp):
+def test_each_image_of_a_batch_is_matched_as_it_is_alone(xp):
     generator = np.random.default_rng(0)
     boxes = np.sort(generator.random((5, 8, 2, 2)), axis=2).reshape(5, 8, 4).astype(np.float32)
     valid = generator.random((5, 8)) < 0.7
@@ -78,7 +78,7 @@ def test_each_picture_of_a_batch_is_matched_as_it_is_alone(xp):
 
 
 def plain_match(iou, valid, threshold):
-    """The rules, in loops over one picture: iou (N, A)."""
+    """The rules, in loops over one image: iou (N, A)."""
     found = [-1] * iou.shape[1]
     for anchor in range(iou.shape[1]):
         rows = [row for row in range(len(iou)) if valid[row] and iou[row, anchor] >= threshold]
@@ -108,7 +108,7 @@ def test_equals_the_rules_in_plain_loops(data, num_boxes, num_anchors, threshold
     assert matched(boxes, valid, anchors, threshold) == expected
 
 
-def test_keras_and_numpy_agree_on_many_pictures():
+def test_keras_and_numpy_agree_on_many_images():
     ops = pytest.importorskip("keras").ops
     generator = np.random.default_rng(1)
     corners = np.sort(generator.integers(0, 12, (64, 10, 2, 2)), axis=2) / 12

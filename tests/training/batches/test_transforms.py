@@ -8,7 +8,7 @@ from detector.preprocess import resize
 from training.batches.crop import GREY, View
 from training.batches.transforms import Colours, Expand, MinIoUCrop, ToInput
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
 
 
 def rows(boxes, ignored=()):
@@ -18,7 +18,7 @@ def rows(boxes, ignored=()):
     return np.column_stack([boxes, numbers, np.isin(numbers, ignored)])
 
 
-def apply(transform, boxes, seed, image=PICTURE):
+def apply(transform, boxes, seed, image=IMAGE):
     transform.set_random_seed(seed)
     done = transform(image=image, bboxes=boxes)
     return done["image"], done["bboxes"]
@@ -32,21 +32,21 @@ def window_of(transform):
     return np.array(transform.get_applied_params()["window"])
 
 
-def test_a_window_shows_the_picture_inside_and_grey_outside():
-    pixels = View.of(PICTURE).cut((-2, -1, 3, 2)).pixels()
+def test_a_window_shows_the_image_inside_and_grey_outside():
+    pixels = View.of(IMAGE).cut((-2, -1, 3, 2)).pixels()
     assert pixels.shape == (3, 5, 3)
-    np.testing.assert_array_equal(pixels[1:, 2:], PICTURE[:2, :3])
+    np.testing.assert_array_equal(pixels[1:, 2:], IMAGE[:2, :3])
     assert (pixels[0] == GREY).all() and (pixels[:, :2] == GREY).all()
 
 
-def test_a_window_beside_the_picture_is_grey():
-    assert (View.of(PICTURE).cut((70, 0, 80, 10)).pixels() == GREY).all()
-    assert (View.of(PICTURE).cut((-9, -9, 0, 0)).pixels() == GREY).all()
+def test_a_window_beside_the_image_is_grey():
+    assert (View.of(IMAGE).cut((70, 0, 80, 10)).pixels() == GREY).all()
+    assert (View.of(IMAGE).cut((-9, -9, 0, 0)).pixels() == GREY).all()
 
 
-def test_a_window_of_a_window_is_cut_from_the_picture():
-    view = View.of(PICTURE).cut((-10, -10, 50, 30)).cut((15, 20, 25, 32))
-    np.testing.assert_array_equal(view.pixels(), PICTURE[10:22, 5:15])
+def test_a_window_of_a_window_is_cut_from_the_image():
+    view = View.of(IMAGE).cut((-10, -10, 50, 30)).cut((15, 20, 25, 32))
+    np.testing.assert_array_equal(view.pixels(), IMAGE[10:22, 5:15])
 
 
 @given(
@@ -55,7 +55,7 @@ def test_a_window_of_a_window_is_cut_from_the_picture():
     st.sampled_from([1, 16, 32]),
 )
 def test_what_is_rendered_is_the_resized_window_within_a_grey_level(corner, size, input_size):
-    window = View.of(PICTURE).cut((*corner, corner[0] + size[0], corner[1] + size[1]))
+    window = View.of(IMAGE).cut((*corner, corner[0] + size[0], corner[1] + size[1]))
     expected = resize(window.pixels(), input_size)
     assert np.abs(window.render(input_size).astype(int) - expected).max() <= 1
 
@@ -63,18 +63,18 @@ def test_what_is_rendered_is_the_resized_window_within_a_grey_level(corner, size
 def test_to_input_is_the_resize_rule_and_leaves_boxes_alone():
     boxes = rows([[0.1, 0.2, 0.3, 0.4]])
     image, moved = apply(ToInput(32), boxes, 0)
-    np.testing.assert_array_equal(image, resize(PICTURE, 32))
+    np.testing.assert_array_equal(image, resize(IMAGE, 32))
     np.testing.assert_array_equal(moved, boxes)
 
 
 @given(st.integers(0, 2**32))
-def test_the_canvas_holds_the_whole_picture_where_its_box_says(seed):
+def test_the_canvas_holds_the_whole_image_where_its_box_says(seed):
     transform = Expand(4.0, p=1.0)
     image, boxes = apply(transform, rows([[0, 0, 1, 1]]), seed)
     height, width = image.shape[:2]
     assert 40 <= height <= 160 and 60 <= width <= 240
     x1, y1, x2, y2 = np.rint(boxes[0, :4] * [width, height, width, height]).astype(int)
-    np.testing.assert_array_equal(image[y1:y2, x1:x2], PICTURE)
+    np.testing.assert_array_equal(image[y1:y2, x1:x2], IMAGE)
     image[y1:y2, x1:x2] = GREY
     assert (image == GREY).all()
 
@@ -90,7 +90,7 @@ def test_canvases_come_in_all_sizes_and_places():
 
 def test_a_ratio_of_one_changes_nothing():
     image, boxes = apply(Expand(1.0, p=1.0), rows([[0.1, 0.2, 0.3, 0.4]]), 0)
-    np.testing.assert_array_equal(image, PICTURE)
+    np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(boxes[:, :4], [[0.1, 0.2, 0.3, 0.4]])
 
 
@@ -153,14 +153,14 @@ def test_a_crowd_stays_as_long_as_the_patch_shows_some_of_it(seed):
     assert 0 in kept[:, 4]
 
 
-def test_a_picture_without_objects_is_cropped_too():
+def test_an_image_without_objects_is_cropped_too():
     transform = crop()
     shapes = {apply(transform, rows([]), seed)[0].shape for seed in range(20)}
     assert len(shapes) > 10
 
 
-def test_a_patch_of_a_picture_of_one_pixel_is_that_pixel():
-    dot = PICTURE[:1, :1]
+def test_a_patch_of_an_image_of_one_pixel_is_that_pixel():
+    dot = IMAGE[:1, :1]
     image, kept = apply(crop(), rows([[0, 0, 1, 1]]), 0, dot)
     np.testing.assert_array_equal(image, dot)
     np.testing.assert_array_equal(kept, rows([[0, 0, 1, 1]]))
@@ -173,9 +173,9 @@ def test_arrays_and_views_take_the_same_cuts():
     boxes = rows([[0.2, 0.2, 0.9, 0.9]])
     for seed in range(30):
         pipeline.set_random_seed(seed)
-        eager = pipeline(image=PICTURE, bboxes=boxes)
+        eager = pipeline(image=IMAGE, bboxes=boxes)
         pipeline.set_random_seed(seed)
-        lazy = pipeline(image=View.of(PICTURE), bboxes=boxes)
+        lazy = pipeline(image=View.of(IMAGE), bboxes=boxes)
         np.testing.assert_array_equal(lazy["bboxes"], eager["bboxes"])
         assert np.abs(lazy["image"].astype(int) - eager["image"]).max() <= 1
 
@@ -205,6 +205,6 @@ def test_each_colour_change_is_drawn_on_its_own_and_in_its_range():
     assert (reach <= [0.1, 0.2, 0.3, 0.4]).all() and (reach > [0.09, 0.19, 0.28, 0.38]).all()
 
 
-def test_no_colour_change_leaves_the_picture_as_it_is():
+def test_no_colour_change_leaves_the_image_as_it_is():
     image, _ = apply(Colours(0.5, 0.5, 0.5, 0.5, each_probability=0.0), rows([]), 0)
-    np.testing.assert_array_equal(image, PICTURE)
+    np.testing.assert_array_equal(image, IMAGE)

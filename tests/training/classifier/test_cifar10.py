@@ -82,7 +82,7 @@ def pack(folder):
 
 
 @pytest.mark.parametrize("place", ["archive", "folder", "folder above"])
-def test_pictures_and_labels_are_those_of_the_files(unpacked, rows, place):
+def test_images_and_labels_are_those_of_the_files(unpacked, rows, place):
     path = {"archive": pack, "folder": lambda f: f, "folder above": lambda f: f.parent}[place]
     data = open_class_data(path(unpacked))
     assert data.form == "CIFAR-10" and data.classes[:2] == ("airplane", "automobile")

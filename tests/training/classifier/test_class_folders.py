@@ -5,14 +5,14 @@ import pytest
 from PIL import Image
 
 from configs.errors import UserError
-from training.classifier.class_data import load_pictures
+from training.classifier.class_data import load_images
 from training.classifier.class_folders import open_class_folders
 from training.classifier.class_open import open_class_data
 
 
 @pytest.fixture
 def put(tmp_path):
-    """Writes pictures of noise, no two alike: `put("train/cat", 3)` gives the folder's pictures."""
+    """Writes images of noise, no two alike: `put("train/cat", 3)` gives the folder's images."""
     rng = np.random.default_rng(0)
 
     def write(folder: str, count: int = 1):
@@ -28,7 +28,7 @@ def put(tmp_path):
 
 
 def counts(data) -> dict[str, list[int]]:
-    """Pictures of each class, by split."""
+    """Images of each class, by split."""
     return {
         name: np.bincount(part.labels, minlength=len(data.classes)).tolist()
         for name, part in data.splits.items()
@@ -49,20 +49,20 @@ def test_each_folder_is_a_class_in_the_order_of_its_name(put):
     assert "made train (12) and val (3), a fifth of each class, by hash" in data.notes[0]
 
 
-def test_the_pictures_held_out_depend_on_content_alone(put, tmp_path):
+def test_the_images_held_out_depend_on_content_alone(put, tmp_path):
     put("dog", 20)
-    pictures = put("cat", 20)
+    images = put("cat", 20)
     before = held_out_pixels(open_class_folders(put.root))
-    for picture in pictures:
-        picture.rename(picture.with_name(f"renamed{picture.name}"))
+    for image in images:
+        image.rename(image.with_name(f"renamed{image.name}"))
     shutil.copytree(put.root, tmp_path / "elsewhere")
     assert held_out_pixels(open_class_folders(tmp_path / "elsewhere")) == before
 
 
-def test_copies_of_a_picture_stay_on_one_side(put):
+def test_copies_of_an_image_stay_on_one_side(put):
     put("dog", 2)
-    for picture in put("cat", 10):
-        shutil.copy(picture, picture.with_name(f"copy{picture.name}"))
+    for image in put("cat", 10):
+        shutil.copy(image, image.with_name(f"copy{image.name}"))
     data = open_class_folders(put.root)
     train = data.splits["train"]
     in_train = {train.read(i).tobytes() for i in range(len(train))}
@@ -77,7 +77,7 @@ def test_splits_above_the_class_folders_are_taken(put, name, split):
     data = open_class_folders(put.root)
     assert counts(data) == {"train": [2, 2], split: [0, 3]}
     assert data.held_out == split
-    assert data.notes == (f"{split} has no pictures of 1 of 2 classes (cat ...)",)
+    assert data.notes == (f"{split} has no images of 1 of 2 classes (cat ...)",)
 
 
 def test_train_alone_is_split(put):
@@ -86,13 +86,13 @@ def test_train_alone_is_split(put):
     assert counts(open_class_folders(put.root)) == {"train": [4, 4], "val": [1, 1]}
 
 
-def test_a_folder_of_pictures_of_trains_is_a_class(put):
+def test_a_folder_of_images_of_trains_is_a_class(put):
     put("train", 5)
     put("bus", 5)
     assert open_class_folders(put.root).classes == ("bus", "train")
 
 
-def test_pictures_deeper_down_belong_to_the_class(put):
+def test_images_deeper_down_belong_to_the_class(put):
     put("cat/2023", 3)
     put("cat/2024", 2)
     put("dog", 5)
@@ -103,7 +103,7 @@ def test_what_is_no_class_is_left_out(put):
     for folder in ("cat", "dog", ".cache"):
         put(folder, 5)
     (put.root / "notes").mkdir()
-    (put.root / "notes" / "read.txt").write_text("no picture")
+    (put.root / "notes" / "read.txt").write_text("no image")
     (put.root / "cat" / "._0.png").write_bytes(b"what a Mac leaves")
     data = open_class_folders(put.root)
     assert data.classes == ("cat", "dog")
@@ -119,12 +119,12 @@ def test_hidden_folders_within_a_class_are_left_out(put):
     assert counts(open_class_folders(put.root)) == {"train": [4, 4], "val": [1, 1]}
 
 
-def test_a_class_of_one_picture_is_trained_on(put):
+def test_a_class_of_one_image_is_trained_on(put):
     put("cat", 1)
     put("dog", 5)
     data = open_class_folders(put.root)
     assert counts(data) == {"train": [1, 4], "val": [0, 1]}
-    assert "cat has one picture: it is not measured" in data.notes
+    assert "cat has one image: it is not measured" in data.notes
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_a_class_of_one_picture_is_trained_on(put):
     [
         pytest.param(["cat"], r"holds one class only \(cat\)", id="one class"),
         pytest.param([], "holds no class folders", id="nothing"),
-        pytest.param(["."], "holds pictures, but no class folders", id="no folders"),
+        pytest.param(["."], "holds images, but no class folders", id="no folders"),
         pytest.param(
             ["train/cat", "train/dog", "val/fox"], "a class 'fox' that train lacks", id="x"
         ),
         pytest.param(["val/cat", "val/dog"], "has val but no train folder", id="no train"),
         pytest.param(["train/a", "train/b", "val/a", "valid/a"], "the same split", id="two vals"),
-        pytest.param(["cat", "dog"], "one picture of each class", id="nothing to hold out"),
+        pytest.param(["cat", "dog"], "one image of each class", id="nothing to hold out"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(put, folders, reason):
@@ -161,29 +161,29 @@ def test_a_file_that_is_no_data_is_said(tmp_path):
         open_class_data(tmp_path / "a.csv")
 
 
-def test_broken_pictures_are_left_out_and_named(put):
+def test_broken_images_are_left_out_and_named(put):
     put("cat", 10)
     broken = put("dog", 10)[3]
     broken.write_bytes(broken.read_bytes()[:60])
     data = open_class_folders(put.root)
-    loaded = [load_pictures(part, 16, name) for name, part in data.splits.items()]
+    loaded = [load_images(part, 16, name) for name, part in data.splits.items()]
     failed = [line for one in loaded for line in one.failed]
     assert len(failed) == 1 and str(broken) in failed[0]
     assert sum(len(one.images) for one in loaded) == sum(len(one.labels) for one in loaded) == 19
 
 
-def test_pictures_are_resized_as_a_detector_resizes(put):
+def test_images_are_resized_as_a_detector_resizes(put):
     put("cat", 2)
     put("dog", 2)
     part = open_class_folders(put.root).splits["train"]
-    loaded = load_pictures(part, 32, "train")
+    loaded = load_images(part, 32, "train")
     assert loaded.images.shape == (2, 32, 32, 3)
     assert loaded.images.dtype == np.uint8
 
 
-def test_pictures_that_cannot_fit_into_memory_are_refused_before_they_are_read(put):
+def test_images_that_cannot_fit_into_memory_are_refused_before_they_are_read(put):
     put("cat", 2)
     put("dog", 2)
     part = open_class_folders(put.root).splits["train"]
     with pytest.raises(UserError, match="use a smaller --resolution"):
-        load_pictures(part.select(np.zeros(10**6, int)), 2048, "train")
+        load_images(part.select(np.zeros(10**6, int)), 2048, "train")

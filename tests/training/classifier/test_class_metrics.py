@@ -13,14 +13,14 @@ def test_figures_by_hand():
     )
     figures = measure(labels, probabilities, NAMES)
     cat, dog, fox = figures.classes
-    assert (figures.pictures, figures.accuracy) == (5, 0.6)
-    assert (cat.pictures, cat.recall) == (2, 0.5)
-    assert (dog.pictures, dog.recall) == (3, pytest.approx(2 / 3))
+    assert (figures.images, figures.accuracy) == (5, 0.6)
+    assert (cat.images, cat.recall) == (2, 0.5)
+    assert (dog.images, dog.recall) == (3, pytest.approx(2 / 3))
     # Of the 6 pairs of a cat and another, one is in the wrong order: 0.4 below 0.5.
     assert cat.auc == pytest.approx(5 / 6)
     # 0.2 lies below all dogs, 0.6 above one of them.
     assert dog.auc == pytest.approx(5 / 6)
-    assert (fox.pictures, fox.recall, fox.auc) == (0, None, None)
+    assert (fox.images, fox.recall, fox.auc) == (0, None, None)
     assert figures.macro_recall == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert figures.macro_auc == pytest.approx(5 / 6)
 
@@ -38,6 +38,6 @@ def test_of_one_class_alone_there_is_no_auc():
 def test_the_table_begins_with_the_worst_class():
     probabilities = np.array([[0.9, 0.1, 0], [0.9, 0.1, 0], [0.2, 0.8, 0]])
     lines = to_lines(measure(np.array([0, 1, 1]), probabilities, NAMES))
-    assert lines[0] == "accuracy 0.6667 on 3 pictures"
+    assert lines[0] == "accuracy 0.6667 on 3 images"
     assert [line.split()[0] for line in lines[3:]] == ["dog", "cat", "fox", "all"]
     assert lines[5].split() == ["fox", "0", "-", "-"]

@@ -10,36 +10,36 @@ RECIPE = Recipe(epochs=2, seed=3, mirror=True)
 
 
 @pytest.fixture
-def pictures():
+def images():
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
     return Loaded(images, np.arange(40) % 3, [])
 
 
-def test_shown_as_they_are_pictures_come_once_and_in_order(pictures):
-    batches = Batches(pictures, 3)
+def test_shown_as_they_are_images_come_once_and_in_order(images):
+    batches = Batches(images, 3)
     shown = [batches[i] for i in range(len(batches))]
-    np.testing.assert_array_equal(np.concatenate([x for x, _ in shown]), pictures.images)
-    np.testing.assert_array_equal(np.concatenate([y for _, y in shown]).argmax(1), pictures.labels)
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in shown]), images.images)
+    np.testing.assert_array_equal(np.concatenate([y for _, y in shown]).argmax(1), images.labels)
 
 
-def test_an_epoch_of_training_has_every_picture_in_batches_of_one_size(pictures):
-    pictures.images[:] = np.arange(40)[:, None, None, None]  # each of one grey, which stays
-    batches = Batches(pictures, 3, RECIPE)
+def test_an_epoch_of_training_has_every_image_in_batches_of_one_size(images):
+    images.images[:] = np.arange(40)[:, None, None, None]  # each of one grey, which stays
+    batches = Batches(images, 3, RECIPE)
     shown = [batches[i] for i in range(len(batches))]
     assert [len(x) for x, _ in shown] == [BATCH_SIZE] * 2
     greys = np.concatenate([x for x, _ in shown])[:, 0, 0, 0]
     assert set(greys) == set(range(40))
     labels = np.concatenate([y for _, y in shown]).argmax(1)
-    np.testing.assert_array_equal(labels, pictures.labels[greys])
+    np.testing.assert_array_equal(labels, images.labels[greys])
 
 
-def test_the_seed_and_the_epoch_decide_what_is_shown(pictures):
-    first, again = Batches(pictures, 3, RECIPE), Batches(pictures, 3, RECIPE)
+def test_the_seed_and_the_epoch_decide_what_is_shown(images):
+    first, again = Batches(images, 3, RECIPE), Batches(images, 3, RECIPE)
     before = first[1][0]
     np.testing.assert_array_equal(before, again[1][0])
     again.on_epoch_end()
     assert (before != again[1][0]).any()
-    assert (before != Batches(pictures, 3, Recipe(2, 4, True))[1][0]).any()
+    assert (before != Batches(images, 3, Recipe(2, 4, True))[1][0]).any()
 
 
 def test_a_shift_is_at_most_an_eighth_and_repeats_the_edge():

@@ -45,7 +45,7 @@ def test_only_what_is_trained_on_counts(sample_of):
     np.testing.assert_allclose(found.boxes, [[0.05, 0.1, 0.4, 0.8]], rtol=1e-6)
 
 
-def test_objects_know_their_pictures(sample_of):
+def test_objects_know_their_images(sample_of):
     box = [10, 10, 80, 80]
     found = fit(sample_of([box]), sample_of([]), *[sample_of([box, box])] * 20)
     assert found.owners.tolist() == [0] + [i for i in range(2, 22) for _ in range(2)]

@@ -20,7 +20,7 @@ def kinds(sample) -> list[str]:
         pytest.param([50, 10, 10, 50], ["inverted-box"], id="x2 < x1"),
         pytest.param([10, 10, 10, 50], ["zero-area-box"], id="no width"),
         pytest.param([10, 10, 11, 50], ["zero-area-box"], id="xmin = xmax in VOC"),
-        pytest.param([250, 10, 290, 50], ["outside-box"], id="beside the picture"),
+        pytest.param([250, 10, 290, 50], ["outside-box"], id="beside the image"),
         pytest.param([-20, 10, 50, 50], ["clipped-box"], id="reaches out"),
         pytest.param([10, 10, 50, 13], ["tiny-box"], id="3 px high"),
     ],
@@ -29,7 +29,7 @@ def test_each_fault_has_its_kind(sample_of, box, expected):
     assert kinds(sample_of([box])) == expected
 
 
-def test_a_finding_names_file_element_picture_and_numbers(sample_of):
+def test_a_finding_names_file_element_image_and_numbers(sample_of):
     sample = sample_of([[0, 0, 30, 30], [10, 20, 11, 50]], [0, 1])
     (finding,) = check_boxes([sample], NAMES)
     assert (finding.path, finding.element) == (sample.source, "object 2")
@@ -37,7 +37,7 @@ def test_a_finding_names_file_element_picture_and_numbers(sample_of):
     assert finding.message == "dog at x 10...11, y 20...50 has no area"
 
 
-def test_where_one_file_tells_of_all_pictures_the_message_names_the_picture(sample_of):
+def test_where_one_file_tells_of_all_images_the_message_names_the_image(sample_of):
     sample = replace(sample_of([[10, 20, 10, 50]]), source=Path("instances.json"))
     (finding,) = check_boxes([sample], NAMES)
     assert finding.message.startswith("a.jpg: cat at")
@@ -69,5 +69,5 @@ def test_of_three_equal_boxes_two_are_too_many(sample_of):
     assert kinds(sample_of([[10, 10, 50, 50]] * 3)) == ["duplicate-box"] * 2
 
 
-def test_a_picture_without_objects_is_in_order(sample_of):
+def test_an_image_without_objects_is_in_order(sample_of):
     assert kinds(sample_of([])) == []

@@ -11,7 +11,7 @@ from detector.data.open import open_dataset
 from detector.data.write import write_dataset
 from detector.images import read_header, read_image
 from training.doctor.examine import Examination, examine
-from training.doctor.fix import mend
+from training.doctor.fix import fix
 
 CAT = ("cat", 10, 10, 50, 50)
 
@@ -21,12 +21,12 @@ def look(data) -> Examination:
 
 
 @pytest.fixture
-def mended(voc, tmp_path):
-    """Mends the VOC folder; what was done, and the mended data set."""
+def fixed(voc, tmp_path):
+    """Fixes the VOC folder; what was done, and the fixed data set."""
 
     def call():
-        target = tmp_path / "mended"
-        lines = mend(look(voc.root), target)
+        target = tmp_path / "fixed"
+        lines = fix(look(voc.root), target)
         return "\n".join(lines), open_dataset(target)
 
     return call
@@ -43,96 +43,96 @@ def turned(orientation: int) -> Image.Exif:
     return exif
 
 
-def test_a_sound_data_set_is_copied_as_it_is(voc, mended):
+def test_a_sound_data_set_is_copied_as_it_is(voc, fixed):
     path = voc.add("a", CAT)
     voc.add("b")
-    lines, dataset = mended()
-    assert lines.endswith("mended: 2 pictures, 1 object")
+    lines, dataset = fixed()
+    assert lines.endswith("fixed: 2 images, 1 object")
     assert dataset[0].path.read_bytes() == path.read_bytes()
     np.testing.assert_array_equal(dataset[0].boxes, open_dataset(voc.root)[0].boxes)
 
 
-def test_boxes_are_clipped_and_unusable_ones_left_out(voc, mended):
+def test_boxes_are_clipped_and_unusable_ones_left_out(voc, fixed):
     voc.add("a", ("cat", -30, 10, 50, 50), ("cat", 30, 10, 30, 50), ("dog", 60, 50, 20, 10))
-    lines, dataset = mended()
+    lines, dataset = fixed()
     np.testing.assert_array_equal(dataset[0].boxes, [[0, 9, 50, 50]])
     assert "objects left out, unusable: 2" in lines and "boxes clipped: 1" in lines
 
 
-def test_only_exact_copies_of_a_box_are_left_out(voc, mended):
+def test_only_exact_copies_of_a_box_are_left_out(voc, fixed):
     voc.add("a", CAT, CAT, ("dog", 10, 10, 50, 50), ("cat", 10, 10, 51, 50))
-    lines, dataset = mended()
+    lines, dataset = fixed()
     assert len(dataset[0]) == 3
     assert "objects left out, exact copies of another: 1" in lines
 
 
-def test_unreadable_pictures_are_left_out(voc, mended):
+def test_unreadable_images_are_left_out(voc, fixed):
     voc.add("a", CAT)
-    voc.add("b", CAT).write_bytes(b"not a picture")
-    lines, dataset = mended()
+    voc.add("b", CAT).write_bytes(b"not an image")
+    lines, dataset = fixed()
     assert [sample.path.name for sample in dataset] == ["a.jpg"]
-    assert "pictures left out, unreadable: 1" in lines
+    assert "images left out, unreadable: 1" in lines
 
 
 @pytest.mark.parametrize("orientation", [2, 3, 6, 8])
-def test_pictures_are_turned_upright_without_the_tag(voc, mended, orientation):
+def test_images_are_turned_upright_without_the_tag(voc, fixed, orientation):
     path = voc.add("a", CAT, exif=turned(orientation))
     shown = read_image(path)
-    lines, dataset = mended()
+    lines, dataset = fixed()
     header = read_header(dataset[0].path)
     assert header.orientation == 1 and (header.height, header.width) == shown.shape[:2]
     assert np.abs(read_image(dataset[0].path).astype(int) - shown).mean() < 3
-    assert "pictures turned upright: 1" in lines
+    assert "images turned upright: 1" in lines
     np.testing.assert_array_equal(dataset[0].boxes, open_dataset(voc.root)[0].boxes)
 
 
-def test_a_lying_suffix_is_put_right(voc, mended):
+def test_a_lying_suffix_is_put_right(voc, fixed):
     path = voc.add("a", CAT, format="PNG")
-    lines, dataset = mended()
+    lines, dataset = fixed()
     assert dataset[0].path.name == "a.png"
     assert dataset[0].path.read_bytes() == path.read_bytes()
-    assert "pictures given their true suffix: 1" in lines
+    assert "images given their true suffix: 1" in lines
 
 
-def test_of_equal_pictures_the_best_annotated_stays(voc, mended):
+def test_of_equal_images_the_best_annotated_stays(voc, fixed):
     voc.add("a", CAT)
     voc.add("b", CAT, ("dog", 60, 20, 100, 80), seed=list(b"a"))
-    _, dataset = mended()
+    _, dataset = fixed()
     assert [sample.path.name for sample in dataset] == ["b.jpg"]
 
 
 @pytest.mark.parametrize("quality", [75, 40], ids=["equal bytes", "recompressed"])
-def test_a_leak_is_taken_from_training(voc, mended, quality):
+def test_a_leak_is_taken_from_training(voc, fixed, quality):
     voc.add("a", CAT, seed=7)
     voc.add("b", CAT, seed=7, quality=quality)
     voc.add("c", CAT)
     voc.split("train", "a", "c")
     voc.split("val", "b")
     voc.split("trainval", "a", "b", "c")
-    _, dataset = mended()
+    _, dataset = fixed()
     stems = {
         name: [dataset[row].path.stem for row in rows] for name, rows in dataset.splits.items()
     }
     assert stems == {"train": ["c"], "trainval": ["b", "c"], "val": ["b"]}
 
 
-def test_a_picture_in_two_splits_stays_in_the_one_that_measures(voc, mended):
+def test_an_image_in_two_splits_stays_in_the_one_that_measures(voc, fixed):
     for stem in "abc":
         voc.add(stem, CAT)
     voc.split("train", "a", "b")
     voc.split("val", "b", "c")
-    lines, dataset = mended()
+    lines, dataset = fixed()
     assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": 1, "val": 2}
-    assert "pictures taken out of a second split: 1" in lines
+    assert "images taken out of a second split: 1" in lines
 
 
-def test_a_list_of_all_pictures_takes_none_from_training(voc, mended):
+def test_a_list_of_all_images_takes_none_from_training(voc, fixed):
     for stem in "abc":
         voc.add(stem, CAT)
     voc.split("train", "a", "b")
     voc.split("val", "c")
     voc.split("all", "a", "b", "c")
-    lines, dataset = mended()
+    lines, dataset = fixed()
     assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
         "all": [0, 1, 2],
         "train": [0, 1],
@@ -141,15 +141,15 @@ def test_a_list_of_all_pictures_takes_none_from_training(voc, mended):
     assert "second split" not in lines
 
 
-def test_the_area_of_a_clipped_box_goes_with_it(voc, mended):
+def test_the_area_of_a_clipped_box_goes_with_it(voc, fixed):
     """VOC knows no areas, so none is lost, and nothing is said."""
     voc.add("a", ("cat", -30, 10, 50, 50))
-    lines, _ = mended()
+    lines, _ = fixed()
     assert "boxes clipped: 1" in lines and "note:" not in lines
 
 
 @pytest.mark.parametrize("form", ["voc", "coco", "yolo"])
-def test_everything_ailing_is_mended_in_its_own_form(voc, tmp_path, form):
+def test_everything_ailing_is_fixed_in_its_own_form(voc, tmp_path, form):
     voc.add("a", CAT, CAT, ("cat", -30, 5, 40, 40))
     voc.add("b", ("dog", 60, 20, 100, 80))
     voc.add("c", CAT, exif=turned(6))
@@ -157,12 +157,12 @@ def test_everything_ailing_is_mended_in_its_own_form(voc, tmp_path, form):
     voc.add("e", CAT, seed=list(b"b"))
     voc.split("train", "a", "b", "c")
     voc.split("val", "d", "e")
-    source, target = tmp_path / "source", tmp_path / "mended"
+    source, target = tmp_path / "source", tmp_path / "fixed"
     write_dataset(open_dataset(voc.root, details=True), source, form)
     before = hashes(source)
     examination = look(source)
     assert examination.errors
-    mend(examination, target)
+    fix(examination, target)
     after = look(target)
     assert after.format == examination.format
     assert after.errors == 0
@@ -175,20 +175,20 @@ def test_the_copy_needs_a_folder_of_its_own(voc, tmp_path):
     voc.add("a", CAT)
     examination = look(voc.root)
     with pytest.raises(UserError, match="lies in the data set"):
-        mend(examination, voc.root / "mended")
+        fix(examination, voc.root / "fixed")
     with pytest.raises(UserError, match="not empty"):
-        mend(examination, voc.root)
+        fix(examination, voc.root)
 
 
 def test_nothing_left_is_no_data_set(voc, tmp_path):
-    voc.add("a", CAT).write_bytes(b"not a picture")
-    with pytest.raises(UserError, match="no picture would be left"):
-        mend(look(voc.root), tmp_path / "mended")
-    assert not (tmp_path / "mended").exists()
+    voc.add("a", CAT).write_bytes(b"not an image")
+    with pytest.raises(UserError, match="no image would be left"):
+        fix(look(voc.root), tmp_path / "fixed")
+    assert not (tmp_path / "fixed").exists()
 
 
 def test_bccd_loses_its_leak_and_its_flat_boxes(test_data, tmp_path):
-    mend(look(test_data / "data" / "bccd"), tmp_path / "mended")
-    after = look(tmp_path / "mended")
+    fix(look(test_data / "data" / "bccd"), tmp_path / "fixed")
+    after = look(tmp_path / "fixed")
     assert after.errors == 0
-    assert after.counts.pictures == 363
+    assert after.counts.images == 363

@@ -4,14 +4,14 @@ import pytest
 from PIL import Image
 
 from detector.data.open import open_dataset
-from training.doctor.image_checks import look_at_pictures
+from training.doctor.image_checks import look_at_images
 from training.doctor.set_checks import check_balance, check_splits, check_twins
 
 CAT = ("cat", 10, 10, 50, 50)
 
 
 def copy(voc, stem: str, new: str, change=None) -> None:
-    """A second picture with its annotation: equal bytes, or another file that looks alike."""
+    """A second image with its annotation: equal bytes, or another file that looks alike."""
     voc.add(new, CAT)
     path, target = (voc.root / "JPEGImages" / f"{name}.jpg" for name in (stem, new))
     if change is None:
@@ -25,9 +25,9 @@ def smaller(image: Image.Image) -> Image.Image:
 
 
 def twins(voc) -> list[tuple[str, list[str]]]:
-    """Kind of each finding, and the pictures that it concerns."""
+    """Kind of each finding, and the images that it concerns."""
     dataset = open_dataset(voc.root)
-    found = check_twins(dataset, look_at_pictures(dataset.samples))
+    found = check_twins(dataset, look_at_images(dataset.samples))
     return [(f.kind.name, [path.stem for path in (f.path, *f.others)]) for f in found]
 
 
@@ -59,7 +59,7 @@ def test_several_copies_are_one_finding(voc):
     assert twins(voc) == [("duplicate-picture", ["a", "b", "c", "d"])]
 
 
-def test_each_copy_of_a_leaking_picture_leaks(voc):
+def test_each_copy_of_a_leaking_image_leaks(voc):
     voc.add("a", CAT)
     copy(voc, "a", "b")
     copy(voc, "a", "c", smaller)
@@ -75,17 +75,17 @@ def test_the_message_says_how_alike_and_in_which_split(voc):
     voc.split("train", "a")
     voc.split("val", "b")
     dataset = open_dataset(voc.root)
-    (finding,) = check_twins(dataset, look_at_pictures(dataset.samples))
-    assert finding.message == "a.jpg (train) and b.jpg (val) are one picture"
+    (finding,) = check_twins(dataset, look_at_images(dataset.samples))
+    assert finding.message == "a.jpg (train) and b.jpg (val) are one image"
 
 
-def test_different_pictures_are_no_twins(voc):
+def test_different_images_are_no_twins(voc):
     for number in range(30):
         voc.add(f"p{number}", CAT)
     assert twins(voc) == []
 
 
-def test_a_picture_listed_in_two_splits(voc):
+def test_an_image_listed_in_two_splits(voc):
     for stem in "abc":
         voc.add(stem, CAT)
     voc.split("train", "a", "b")
@@ -98,7 +98,7 @@ def test_a_picture_listed_in_two_splits(voc):
 
 
 @pytest.mark.parametrize("union", ["trainval", "all", "default"])
-def test_a_list_of_others_taken_together_shares_its_pictures_rightly(voc, union):
+def test_a_list_of_others_taken_together_shares_its_images_rightly(voc, union):
     for stem in "abc":
         voc.add(stem, CAT)
     voc.split("train", "a", "c")
@@ -153,9 +153,9 @@ def test_a_class_without_objects(voc):
 
 def test_real_data_has_twins_where_people_see_them(test_data):
     """BCCD photographs one slide twice, once for training and once for validation; its other
-    pictures of look-alike cells are not taken for twins."""
+    images of look-alike cells are not taken for twins."""
     dataset = open_dataset(test_data / "data" / "bccd")
-    (leak,) = check_twins(dataset, look_at_pictures(dataset.samples))
+    (leak,) = check_twins(dataset, look_at_images(dataset.samples))
     assert leak.kind.name == "leak"
     assert [p.stem for p in (leak.path, *leak.others)] == ["BloodImage_00037", "BloodImage_00038"]
 
@@ -163,12 +163,12 @@ def test_real_data_has_twins_where_people_see_them(test_data):
 @pytest.mark.parametrize("name", ["VOCdevkit/VOC2012", "coco"])
 def test_real_photos_are_no_twins(test_data, name):
     dataset = open_dataset(test_data / "data" / name)
-    assert check_twins(dataset, look_at_pictures(dataset.samples)) == []
+    assert check_twins(dataset, look_at_images(dataset.samples)) == []
 
 
 def test_raccoons_were_collected_twice(test_data):
     dataset = open_dataset(test_data / "data" / "raccoon")
-    found = check_twins(dataset, look_at_pictures(dataset.samples))
+    found = check_twins(dataset, look_at_images(dataset.samples))
     pairs = [sorted(path.stem[8:] for path in (f.path, *f.others)) for f in found]
     assert sorted(map(tuple, pairs)) == [
         ("11", "116"), ("120", "83"), ("21", "45"), ("50", "52"), ("51", "85"), ("52", "74"),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 OTHER = os.environ.get("SSDLITE_OTHER_PYTHON", sys.executable)
 PYTHONS = {"tensorflow": sys.executable, "jax": OTHER, "torch": OTHER}
 
-# Weights are drawn by NumPy, which is the same everywhere. All eight pictures are one batch: the
+# Weights are drawn by NumPy, which is the same everywhere. All eight images are one batch: the
 # last feature maps are of one cell, and a batch norm over four values makes gradients so steep that
 # a step shows rounding alone (measured: 15 % apart; of eight values 0.2 %).
 TRAIN = """
@@ -86,7 +86,7 @@ def test_two_steps_are_those_of_tensorflow(squares, backend, form):
     assert found["average"] == pytest.approx(expected["average"], rel=1e-4)
 
 
-# One batch in one piece, and in two halves on two devices; pictures with unlike numbers of objects.
+# One batch in one piece, and in two halves on two devices; images with unlike numbers of objects.
 REPLICAS = """
 import contextlib, json, sys
 import numpy as np

@@ -106,7 +106,7 @@ def test_inference_and_a_frozen_layer_are_keras_own(frozen):
 @pytest.mark.parametrize(
     ("shape", "options"),
     [
-        pytest.param((8, 3), {}, id="no picture"),
+        pytest.param((8, 3), {}, id="no image"),
         pytest.param((2, 3, 4, 5), {"axis": 1}, id="channels first"),
         pytest.param((2, 4, 4, 3), {"scale": False}, id="no factor"),
         pytest.param((2, 4, 4, 3), {"center": False}, id="no bias"),

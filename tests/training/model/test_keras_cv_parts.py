@@ -21,7 +21,7 @@ def crowded_scenes(seed):
     boxes[:, 7] = boxes[:, 3]  # two objects that want the same anchors
     labels = rng.integers(0, 5, (3, 20))
     labels[:, 15:], boxes[:, 15:] = -1, 0
-    labels[2] = -1  # a picture without objects
+    labels[2] = -1  # an image without objects
     return boxes.astype(np.float32), labels.astype(np.int32), rng.random((3, 20)) < 0.2
 
 

@@ -21,19 +21,19 @@ VARIANCES = MODEL.anchors.variances
 CLASSES = 5
 
 
-def batch(seed=0, pictures=3, objects=4):
-    """Raw outputs and targets; the last picture has no object, one object is a crowd."""
+def batch(seed=0, images=3, objects=4):
+    """Raw outputs and targets; the last image has no object, one object is a crowd."""
     rng = np.random.default_rng(seed)
-    corners = rng.uniform(0, 0.7, (pictures, objects, 2))
+    corners = rng.uniform(0, 0.7, (images, objects, 2))
     boxes = np.concatenate([corners, corners + rng.uniform(0.05, 0.3, corners.shape)], -1)
-    labels = rng.integers(0, CLASSES, (pictures, objects))
+    labels = rng.integers(0, CLASSES, (images, objects))
     labels[-1] = -1
     is_ignored = np.zeros(labels.shape, bool)
     is_ignored[0, 0] = True
     boxes[-1] = 0
     targets = assign_targets(boxes.astype(np.float32), labels, is_ignored, ANCHORS, VARIANCES)
-    deltas = rng.normal(0, 1, (pictures, len(ANCHORS), 4)).astype(np.float32)
-    logits = rng.normal(0, 3, (pictures, len(ANCHORS), CLASSES + 1)).astype(np.float32)
+    deltas = rng.normal(0, 1, (images, len(ANCHORS), 4)).astype(np.float32)
+    logits = rng.normal(0, 3, (images, len(ANCHORS), CLASSES + 1)).astype(np.float32)
     return deltas, logits, targets
 
 
@@ -47,7 +47,7 @@ def plain_entropy(logits, class_targets, activation):
 
 
 def plain_loss(deltas, logits, targets, activation):
-    """SSD's loss as loops over pictures."""
+    """SSD's loss as loops over images."""
     entropy = plain_entropy(logits, targets.class_targets, activation)
     classification = box = 0.0
     for per_anchor, classes, found, wanted in zip(
@@ -124,7 +124,7 @@ def test_hard_negatives_are_three_for_each_positive_and_the_costliest():
     assert np.flatnonzero(hard_negatives(losses, classes)).tolist() == [3, 5, 7]
 
 
-def test_a_picture_without_objects_has_three_hard_negatives():
+def test_an_image_without_objects_has_three_hard_negatives():
     losses = np.array([[0.1, 0.3, 0.2, 0.3, 0.0]], np.float32)
     chosen = hard_negatives(losses, np.zeros((1, 5), int))
     assert np.flatnonzero(chosen).tolist() == [1, 2, 3]

@@ -14,18 +14,18 @@ from training.model.trainer import Trainer, as_fit_data
 CONFIG = Config.model_validate({"model": {"input_size": 96, "width_multiplier": 0.35}})
 
 
-def small_batch(seed=0, pictures=4) -> Batch:
-    """Bright rectangles on dark noise, one or none per picture."""
+def small_batch(seed=0, count=4) -> Batch:
+    """Bright rectangles on dark noise, one or none per image."""
     rng = np.random.default_rng(seed)
-    images = rng.integers(0, 60, (pictures, 96, 96, 3), np.uint8)
-    boxes = np.zeros((pictures, 3, 4), np.float32)
-    labels = np.full((pictures, 3), -1)
-    for row in range(pictures - 1):
+    images = rng.integers(0, 60, (count, 96, 96, 3), np.uint8)
+    boxes = np.zeros((count, 3, 4), np.float32)
+    labels = np.full((count, 3), -1)
+    for row in range(count - 1):
         x, y = rng.integers(5, 40, 2)
         images[row, y : y + 45, x : x + 45] = 220
         boxes[row, 0] = np.array([x, y, x + 45, y + 45]) / 96
         labels[row, 0] = 1
-    return Batch(images, boxes, labels, np.zeros((pictures, 3), bool), np.arange(pictures))
+    return Batch(images, boxes, labels, np.zeros((count, 3), bool), np.arange(count))
 
 
 def make_trainer(config=CONFIG):

@@ -50,7 +50,7 @@ def assert_same(found, expected) -> None:
 
 
 def correlation(found, expected) -> float:
-    """Of all that is not constant over pictures and places."""
+    """Of all that is not constant over images and places."""
 
     def flat(many):
         return np.concatenate([(one - one.mean((0, 1), keepdims=True)).ravel() for one in many])
@@ -70,8 +70,8 @@ def test_outputs_stay_and_training_mode_comes_to_agree(factor):
     assert not any(map(is_folded, norms(network)))
 
 
-def test_statistics_are_those_of_all_pictures_and_places():
-    """Also of a last batch that is shorter, and of pictures that are unlike each other."""
+def test_statistics_are_those_of_all_images_and_places():
+    """Also of a last batch that is shorter, and of images that are unlike each other."""
     network = folded_network(factor=False)
     images = noise(7) // np.arange(1, 8, dtype=np.uint8).reshape(-1, 1, 1, 1)
     norm = network.get_layer("block_2_depthwise_BN")
@@ -111,13 +111,13 @@ def test_what_is_not_folded_is_left_alone():
     np.testing.assert_array_equal(fresh.get_weights(), [ones, zeros, zeros, ones])
 
 
-def test_a_network_without_folded_norms_needs_no_pictures():
+def test_a_network_without_folded_norms_needs_no_images():
     network = build_backbone("mobilenet_v2", 0.35, 32)
     assert unfold(network, iter(())) == []
 
 
-def test_folded_norms_need_pictures():
-    with pytest.raises(ValueError, match="need pictures"):
+def test_folded_norms_need_images():
+    with pytest.raises(ValueError, match="need images"):
         unfold(folded_network(factor=False), [])
 
 

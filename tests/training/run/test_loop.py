@@ -1,4 +1,4 @@
-"""Whole runs on a tiny data set: a folder of pictures in, a model that other commands take out."""
+"""Whole runs on a tiny data set: a folder of images in, a model that other commands take out."""
 
 import csv
 import json
@@ -72,7 +72,7 @@ def test_the_log_has_a_row_for_each_epoch(finished):
 def test_the_plan_comes_before_the_first_step(finished):
     _, said = finished
     lines = said.splitlines()
-    plan = lines.index("8 pictures, 8 objects of 1 classes; 2 pictures to validate")
+    plan = lines.index("8 images, 8 objects of 1 classes; 2 images to validate")
     assert "2 epochs of 2 steps" in lines[plan + 1]
     assert "images/s; memory" in lines[plan + 2]
     assert any(line.startswith("warning: 4 steps are few") for line in lines)
@@ -81,16 +81,16 @@ def test_the_plan_comes_before_the_first_step(finished):
 
 def test_what_is_kept_is_made_of_stock_layers_and_detects(finished, squares):
     folder, _ = finished
-    picture = read_image(squares / "JPEGImages/pa.jpg")
+    image = read_image(squares / "JPEGImages/pa.jpg")
     for name in ("best", "last"):
         network, _ = load_model(str(folder / name))
         kinds = {type(layer) for layer in network.layers}
         assert all(kind.__module__.startswith("keras.") for kind in kinds)
         assert "BatchNormalization" in {kind.__name__ for kind in kinds}
-        assert len(Predictor.load(str(folder / name), score_threshold=0.0)(picture)) > 0
+        assert len(Predictor.load(str(folder / name), score_threshold=0.0)(image)) > 0
 
 
-def test_tensorboard_can_read_the_curves_and_pictures(finished):
+def test_tensorboard_can_read_the_curves_and_images(finished):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder, _ = finished
@@ -108,7 +108,7 @@ def test_the_report_is_whole(finished):
     folder, _ = finished
     page = (folder / "report.html").read_text()
     assert "Training: run" in page
-    for heading in ("The run", "Figures", "Classes", "Pictures"):
+    for heading in ("The run", "Figures", "Classes", "Images"):
         assert f"{heading}</h2>" in page
 
 
@@ -191,17 +191,17 @@ def test_a_loss_of_no_number_stops_at_once_and_says_what_was_learnt(
     report = json.loads((tmp_path / "run/failure.json").read_text())
     assert report["learning_rate"] > 0
     (batch,) = report["batches"]
-    assert len(batch["pictures"]) == 4
-    picture = batch["pictures"][0]
-    assert picture["picture"].endswith(".jpg")
-    assert len(picture["boxes_fraction"]) == len(picture["labels"])
+    assert len(batch["images"]) == 4
+    image = batch["images"][0]
+    assert image["image"].endswith(".jpg")
+    assert len(image["boxes_fraction"]) == len(image["labels"])
 
 
-def test_a_bad_picture_is_reported_and_left_out(squares, tmp_path, tiny, eagerly, capsys):
+def test_a_bad_image_is_reported_and_left_out(squares, tmp_path, tiny, eagerly, capsys):
     data = tmp_path / "data"
     shutil.copytree(squares, data)
     for name in ("pb", "pj"):  # one to learn from, one to validate on
-        (data / f"JPEGImages/{name}.jpg").write_bytes(b"no picture")
+        (data / f"JPEGImages/{name}.jpg").write_bytes(b"no image")
     lines = []
     config = load_config("finetune", tiny("train.epochs=1"))
     result = begin(request_for(config, data, tmp_path / "run"), lines.append)

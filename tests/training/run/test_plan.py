@@ -8,12 +8,12 @@ from training.run.plan import Plan, Timing, duration, sampled_fit
 
 
 def make_plan(sample_of, boxes=((20, 20, 90, 90),), settings=(), **changes) -> Plan:
-    """Of 100 pictures of 200x100 px with the same objects."""
+    """Of 100 images of 200x100 px with the same objects."""
     config = load_config("finetune", settings)
     samples = [sample_of(boxes)] * 100
     plan = Plan(
         config=config,
-        pictures=100,
+        images=100,
         validation=20,
         counts={"cell": 100 * len(boxes)},
         steps=7,
@@ -29,9 +29,9 @@ def make_plan(sample_of, boxes=((20, 20, 90, 90),), settings=(), **changes) -> P
 
 def test_the_plan_in_words(sample_of):
     lines = make_plan(sample_of).to_lines()
-    assert lines[0] == "100 pictures, 100 objects of 1 classes; 20 pictures to validate"
-    assert lines[1].startswith("40 epochs of 7 steps, 16 pictures each; learning rate ")
-    # 40 x (7 x 0.5 s + a fifth of a measurement of 20 pictures); 100 cached pictures: 0.1 GB
+    assert lines[0] == "100 images, 100 objects of 1 classes; 20 images to validate"
+    assert lines[1].startswith("40 epochs of 7 steps, 16 images each; learning rate ")
+    # 40 x (7 x 0.5 s + a fifth of a measurement of 20 images); 100 cached images: 0.1 GB
     assert lines[2] == "about 2 min: 0.50 s a step, 32.0 images/s; memory 1.1 GB"
     assert "anchors for each object" in lines[3]
     assert len(lines) == 4  # and no warning
@@ -61,7 +61,7 @@ def test_bfloat16_is_no_fault_on_a_gpu(sample_of):
     assert make_plan(sample_of, precision="bfloat16", has_gpu=True).warnings() == []
 
 
-def test_the_fit_of_many_pictures_is_of_some(sample_of):
+def test_the_fit_of_many_images_is_of_some(sample_of):
     many = [sample_of([(10, 10, 60, 60)])] * 5000
     assert 2000 <= len(sampled_fit(many, load_config("finetune"), "test").best_iou) <= 2500
 

@@ -52,7 +52,7 @@ def test_a_detector_recipe_starts(name, squares):
 
 @pytest.mark.timeout(1200)
 def test_the_classifier_recipe_starts(tmp_path, capsys):
-    """On CIFAR-10's binary form with 64 pictures: a byte of label, then planes of 32x32."""
+    """On CIFAR-10's binary form with 64 images: a byte of label, then planes of 32x32."""
     folder = tmp_path / "cifar-10-batches-bin"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -67,4 +67,4 @@ def test_the_classifier_recipe_starts(tmp_path, capsys):
     made = json.loads((tmp_path / "run/classifier.json").read_text())
     assert made["resolution"] == 64
     assert made["width"] == (1.0 if PROOFS else 0.25)
-    assert made["recipe"]["training_pictures"] == 65
+    assert made["recipe"]["training_images"] == 65

@@ -8,7 +8,7 @@ from training.run.run_folder import Origin, RunFolder, differences
 from training.run.state import Progress
 
 CONFIG = load_config("finetune")
-ORIGIN = Origin("pictures/", None, "coco", None, 600.0, 12, "abc")
+ORIGIN = Origin("images/", None, "coco", None, 600.0, 12, "abc")
 
 
 def test_what_is_written_is_read(tmp_path):

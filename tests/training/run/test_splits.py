@@ -59,7 +59,7 @@ def test_learning_by_heart_measures_what_it_learns(sample_of):
     task = Task.of(dataset(samples, "cat"), dataset(samples, "cat")).overfitting(3)
     assert len(task.training) == 3
     assert task.validation == task.training
-    assert task.counts == {"cat": 3}  # a picture without objects would teach nothing
+    assert task.counts == {"cat": 3}  # an image without objects would teach nothing
 
 
 def test_learning_by_heart_takes_400_steps():
