@@ -17,7 +17,7 @@ from detector.fold import Folding
 from detector.preprocess import resize
 from detector.ssdlite import build_ssdlite
 from detector.types import Sample
-from training.model.device import has_gpu
+from training.model.devices import has_gpu
 from training.model.freezing import freeze
 from training.model.fused_norm import FusedBatchNormalization
 from training.model.init_weights import start_from

@@ -17,7 +17,7 @@ from detector.hardware import describe_machine
 from training.batches.loader import Loader, make_loader
 from training.model import replicas
 from training.model.anchors_fit import fitted_shapes
-from training.model.device import all_devices, has_gpu
+from training.model.devices import all_devices, has_gpu
 from training.model.networks import (
     Networks,
     keeps_statistics,
