@@ -1,11 +1,16 @@
-"""What Keras trains on."""
+"""The devices that Keras trains on: whether there is a GPU, and data parallelism over several.
+
+Several GPUs train one model, each on a part of every batch (replicas); on TensorFlow alone.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from typing import Any
 
 import keras
+
+Tensor = Any
 
 
 def has_gpu() -> bool:
@@ -26,20 +31,41 @@ def has_gpu() -> bool:
     return False
 
 
-@contextlib.contextmanager
-def all_devices() -> Iterator[None]:
-    """Models built within train on every GPU of this machine (TensorFlow alone).
+def all_devices() -> contextlib.AbstractContextManager[Any]:
+    """Models built within train on every GPU of this machine.
 
     Source: `tf.distribute.MirroredStrategy`.
     """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        devices = tf.config.list_logical_devices("GPU")
+        if len(devices) > 1:
+            return tf.distribute.MirroredStrategy([device.name for device in devices]).scope()
+    return contextlib.nullcontext()
+
+
+def replica_scope(model: keras.Model) -> contextlib.AbstractContextManager[Any]:
+    """Within it a model's optimizer is made, for all devices that the model was made for."""
+    made_for: Any = model
+    is_tensorflow = keras.backend.backend() == "tensorflow"
+    return made_for.distribute_strategy.scope() if is_tensorflow else contextlib.nullcontext()
+
+
+def replica_count() -> int:
+    """How many parts the batch at hand has; 1 where there is one device."""
     if keras.backend.backend() != "tensorflow":
-        yield
-        return
+        return 1
     import tensorflow as tf
 
-    devices = tf.config.list_logical_devices("GPU")
-    if len(devices) < 2:
-        yield
-        return
-    with tf.distribute.MirroredStrategy([device.name for device in devices]).scope():
-        yield
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def replica_sum(value: Tensor) -> Tensor:
+    """The sum over all parts of the batch, inside a training step."""
+    if replica_count() == 1:
+        return value
+    import tensorflow as tf
+
+    context: Any = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value) if context else value

@@ -11,7 +11,8 @@ from configs.schema import Config
 from detector.anchors import model_anchors
 from training.batches.batch import Batch
 from training.batches.targets import assign_targets
-from training.model import keras_cv_parts, replicas
+from training.model import keras_cv_parts
+from training.model.devices import replica_count, replica_sum
 from training.model.losses import DetectionLoss
 
 ops: Any = keras.ops  # Keras declares no return types
@@ -107,9 +108,9 @@ class Trainer(keras.Model):
             ops,
             self._threshold_match,
         )
-        losses = self._loss(y_pred["box_deltas"], y_pred["class_logits"], targets, replicas.total)
+        losses = self._loss(y_pred["box_deltas"], y_pred["class_logits"], targets, replica_sum)
         for metric, value in zip(self._parts, losses[1:], strict=True):
-            metric.update_state(value * replicas.count())  # the mean of parts of a sum
+            metric.update_state(value * replica_count())  # the mean of parts of a sum
         if training:
             self._move_average()
         return losses.total

@@ -15,9 +15,8 @@ from configs.schema import Config
 from detector.artefact import DetectorSpec
 from detector.hardware import describe_machine
 from training.batches.loader import Loader, make_loader
-from training.model import replicas
 from training.model.anchors_fit import fitted_shapes
-from training.model.devices import all_devices, has_gpu
+from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
 from training.model.networks import (
     Networks,
     keeps_statistics,
@@ -168,14 +167,14 @@ class _Parts:
         network = self.networks.trained
         steps = self.loader.steps * epochs
         set_norm_momentum(network, config.train, steps)
-        with replicas.scope(self.trainer):
+        with replica_scope(self.trainer):
             optimizer = make_optimizer(config.train, config.loader.batch_size, steps)
             spared = without_decay(network)
             if config.train.weight_decay and spared:
                 optimizer.exclude_from_weight_decay(var_list=spared)
             optimizer.build(self.trainer.trainable_variables)
             # XLA is five times slower on a CPU, and cannot share variables between devices.
-            xla: Any = has_gpu() and replicas.count() == 1
+            xla: Any = has_gpu() and replica_count() == 1
             self.trainer.compile(optimizer=optimizer, jit_compile=xla)
         self.trainer.built = True
 
