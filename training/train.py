@@ -114,7 +114,7 @@ class _Checked(NamedTuple):
 
 def _intent(checked: _Checked, args: argparse.Namespace) -> str:
     """What would be done, in words."""
-    from training.model.init_weights import find_start
+    from training.model.init_weights import find_initial_weights
 
     config, task, origin = checked
     steps = math.ceil(len(task.training) / config.loader.batch_size)
@@ -123,13 +123,13 @@ def _intent(checked: _Checked, args: argparse.Namespace) -> str:
     if args.resume:
         return f"would go on with the run in {args.output} on {data}, {work}"
     return (
-        f"would train on {data}, {work}, from {find_start(config.model, origin.start)}; "
+        f"would train on {data}, {work}, from {find_initial_weights(config.model, origin.start)}; "
         f"{len(task.validation):,} images to validate; output {args.output}"
     )
 
 
 def _to_begin(args: argparse.Namespace, folder: RunFolder) -> _Checked:
-    from training.model.init_weights import find_start
+    from training.model.init_weights import find_initial_weights
     from training.run.run_folder import Origin
 
     folder.require_new()
@@ -143,7 +143,7 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> _Checked:
         epochs=config.train.epochs,
         fingerprint="",
     )
-    find_start(config.model, origin.start)  # raises where there is none that fits
+    find_initial_weights(config.model, origin.start)  # raises where there is none that fits
     return _checked(config, origin)
 
 

@@ -1,9 +1,9 @@
-"""Where the weights come from that training starts with."""
+"""Initial weights: of another detector, a classifier or ImageNet, matched by layer and class."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from detector.models import find_keras_model, load_model
 from detector.weights.download import RemoteFile, cache_folder, fetch
 from training.classifier import classifier_run
 from training.model.anchors_fit import move_finest_anchors
-from training.model.init_report import StartReport
 
 if TYPE_CHECKING:
     import keras
@@ -36,11 +35,54 @@ _IMAGENET_FILES = {
     },
 }
 _PRIOR = 0.01  # score of a new class
+_NAMES_SHOWN = 6  # layers on a line; all are in the report's attributes
 
 
-def start_from(
+@dataclass(frozen=True)
+class InitReport:
+    """Which layers and classes got weights of the source.
+
+    Attributes:
+        source: as asked for.
+        loaded: layers that got all their weights, input to output.
+        partly: class convolutions that got the channels of the kept classes.
+        fresh: layers that start from random weights.
+        skipped: layers of the source that found no place.
+        kept_classes: those that the source knows.
+        new_classes: those that it does not, and that start fresh.
+        dropped_classes: those of the source that are not asked for.
+    """
+
+    source: str
+    loaded: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    kept_classes: tuple[str, ...] = ()
+    new_classes: tuple[str, ...] = ()
+    dropped_classes: tuple[str, ...] = ()
+
+    def to_lines(self) -> list[str]:
+        """In words, for a person."""
+        if not self.loaded:
+            return ["start from random weights"]
+        layers = {"loaded": self.loaded, "loaded by class": self.partly, "fresh": self.fresh}
+        counts = [f"{len(names)} layers {what}" for what, names in layers.items() if names]
+        lines = [f"start from {self.source}: {', '.join(counts)}"]
+        if self.fresh:
+            lines.append(f"fresh layers: {_list(self.fresh)}")
+        if self.skipped:
+            lines.append(f"not used of {self.source}: {_list(self.skipped)}")
+        lines.append(f"classes kept: {', '.join(self.kept_classes) or 'none'}")
+        lines.append(f"classes that start fresh: {', '.join(self.new_classes) or 'none'}")
+        if self.dropped_classes:
+            lines.append(f"classes left behind: {', '.join(self.dropped_classes)}")
+        return lines
+
+
+def load_initial_weights(
     network: keras.Model, config: ModelConfig, class_names: Sequence[str], source: str
-) -> StartReport:
+) -> InitReport:
     """Copy weights into a fresh detector.
 
     Args:
@@ -63,12 +105,12 @@ def start_from(
     return report
 
 
-def find_start(config: ModelConfig, source: str) -> str:
-    """What `start_from` would take, in words; nothing is loaded or fetched.
+def find_initial_weights(config: ModelConfig, source: str) -> str:
+    """What `load_initial_weights` would take, in words; nothing is loaded or fetched.
 
     Args:
         config: of the network to train.
-        source: as `start_from`.
+        source: as `load_initial_weights`.
 
     Raises:
         UserError: there is no such source, or its backbone or width is another.
@@ -112,8 +154,8 @@ def _expect_rarely(network: keras.Model, labels: Sequence[int]) -> None:
 
 def _load(
     network: keras.Model, config: ModelConfig, class_names: Sequence[str], source: str
-) -> StartReport:
-    new = StartReport(source, new_classes=tuple(class_names))
+) -> InitReport:
+    new = InitReport(source, new_classes=tuple(class_names))
     if source == "none":
         return replace(new, fresh=tuple(_weights_by_layer(network)))
     if source == "imagenet":
@@ -158,8 +200,8 @@ def _imagenet_address(config: ModelConfig) -> str:
 
 
 def _from_imagenet(
-    network: keras.Model, config: ModelConfig, path: Path, report: StartReport
-) -> StartReport:
+    network: keras.Model, config: ModelConfig, path: Path, report: InitReport
+) -> InitReport:
     from detector.weights.keras_imagenet import load_imagenet
     from training.model.freezing import layers_up_to
 
@@ -181,80 +223,67 @@ def _require_equal_backbones(
 
 
 def _from_network(
-    network: keras.Model, donor: keras.Model, donor_names: Sequence[str], report: StartReport
-) -> StartReport:
+    network: keras.Model, donor: keras.Model, donor_names: Sequence[str], report: InitReport
+) -> InitReport:
     from detector.weights.variables import set_layer_weights
 
     names = report.new_classes
-    channels = _Channels.of(names, donor_names)
-    ours, theirs = _weights_by_layer(network), _weights_by_layer(donor)
-    matched = {name: channels.match(name, ours[name], theirs.get(name, [])) for name in ours}
-    given = {name: arrays for name, arrays in matched.items() if arrays}
+    known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
+    ours = {name: channel for channel, name in enumerate(names, start=1)}
+    sources = {ours[name]: known[name.casefold()] for name in names if name.casefold() in known}
+    fresh, theirs = _weights_by_layer(network), _weights_by_layer(donor)
+    given = {}
+    for layer, arrays in fresh.items():
+        found = theirs.get(layer, [])
+        if _is_class_conv(layer) and found:
+            found = _mix_classes(arrays, found, len(names) + 1, len(donor_names) + 1, sources)
+        if [array.shape for array in arrays] == [array.shape for array in found]:
+            given[layer] = found
     set_layer_weights(network, given)
-    partly = () if channels.is_complete else tuple(filter(_is_class_conv, given))
+    partly = () if len(sources) == len(names) else tuple(filter(_is_class_conv, given))
+    used = set(sources.values())
     return replace(
         report,
-        loaded=tuple(name for name in given if name not in partly),
+        loaded=tuple(layer for layer in given if layer not in partly),
         partly=partly,
-        fresh=tuple(name for name in ours if name not in given),
-        skipped=tuple(name for name in theirs if name not in given),
-        kept_classes=_at(names, channels.sources),
-        new_classes=_at(names, set(range(channels.ours)).difference(channels.sources)),
-        dropped_classes=_at(
-            donor_names, set(range(channels.theirs)).difference(channels.sources.values())
+        fresh=tuple(layer for layer in fresh if layer not in given),
+        skipped=tuple(layer for layer in theirs if layer not in given),
+        kept_classes=tuple(name for name in names if ours[name] in sources),
+        new_classes=tuple(name for name in names if ours[name] not in sources),
+        dropped_classes=tuple(
+            name for channel, name in enumerate(donor_names, start=1) if channel not in used
         ),
     )
 
 
-@dataclass(frozen=True)
-class _Channels:
-    """Which class channels of a donor go where; the background is channel 0.
+def _mix_classes(
+    fresh: Sequence[np.ndarray],
+    given: Sequence[np.ndarray],
+    channels: int,
+    donor_channels: int,
+    sources: Mapping[int, int],
+) -> list[np.ndarray]:
+    """Weights of a class convolution: the background's and known classes' channels are given ones.
 
-    Attributes:
-        ours: channels of each anchor, of the network.
-        theirs: likewise, of the donor.
-        sources: the donor's channel for each of ours that it knows.
+    Args:
+        fresh: of the network to train.
+        given: of the donor.
+        channels: of each anchor of the network: background, then the classes.
+        donor_channels: likewise, of the donor.
+        sources: the donor's channel for each of ours that it knows, without the background.
+
+    Returns:
+        none where the donor has another number of anchors.
     """
-
-    ours: int
-    theirs: int
-    sources: dict[int, int]
-
-    @classmethod
-    def of(cls, names: Sequence[str], donor_names: Sequence[str]) -> _Channels:
-        known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
-        folded = enumerate(map(str.casefold, names), start=1)
-        sources = {channel: known[name] for channel, name in folded if name in known}
-        return cls(len(names) + 1, len(donor_names) + 1, {0: 0, **sources})
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the donor knows all of ours."""
-        return len(self.sources) == self.ours
-
-    def match(
-        self, layer: str, fresh: list[np.ndarray], given: list[np.ndarray]
-    ) -> list[np.ndarray] | None:
-        """The weights that a layer is to get; None where those given do not fit."""
-        if not (_is_class_conv(layer) and given):
-            is_same = [array.shape for array in fresh] == [array.shape for array in given]
-            return given if is_same else None
-        fresh = [_by_anchor(array, self.ours) for array in fresh]
-        given = [_by_anchor(array, self.theirs) for array in given]
-        pairs = list(zip(fresh, given, strict=True))
-        if any(f.shape[:-1] != g.shape[:-1] for f, g in pairs):
-            return None  # another number of anchors
-        return [self._mix(*pair) for pair in pairs]
-
-    def _mix(self, fresh: np.ndarray, given: np.ndarray) -> np.ndarray:
-        mixed = fresh.copy()
-        mixed[..., list(self.sources)] = given[..., list(self.sources.values())]
-        return mixed.reshape(*mixed.shape[:-2], -1)
-
-
-def _at(names: Sequence[str], channels: Iterable[int]) -> tuple[str, ...]:
-    """The classes of channels, in the order of their labels."""
-    return tuple(names[channel - 1] for channel in sorted(channels) if channel)
+    to, of = [0, *sources], [0, *sources.values()]
+    mixed = []
+    for own, other in zip(fresh, given, strict=True):
+        own, other = _by_anchor(own.copy(), channels), _by_anchor(other, donor_channels)
+        if own.shape[:-1] != other.shape[:-1]:
+            return []
+        own[..., to] = other[..., of]
+        mixed.append(own.reshape(*own.shape[:-2], -1))
+    return mixed
 
 
 def _by_anchor(array: np.ndarray, channels: int) -> np.ndarray:
@@ -268,3 +297,8 @@ def _is_class_conv(layer: str) -> bool:
 
 def _weights_by_layer(network: keras.Model) -> dict[str, list[np.ndarray]]:
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+
+
+def _list(names: Sequence[str]) -> str:
+    shown, more = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

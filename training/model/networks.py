@@ -20,7 +20,7 @@ from detector.types import Sample
 from training.model.devices import has_gpu
 from training.model.freezing import freeze
 from training.model.fused_norm import FusedBatchNormalization
-from training.model.init_weights import start_from
+from training.model.init_weights import load_initial_weights
 from training.model.unfold import is_folded, unfold
 
 _FEW_IMAGES = 1000  # under which batch norm keeps its statistics
@@ -67,7 +67,7 @@ def make_networks(
         config: of model and training.
         class_names: of the model.
         samples: to train on; statistics of batch norm that were folded away are made of them.
-        start: as for `start_from`; None where a state will replace all weights.
+        start: as for `load_initial_weights`; None where a state will replace all weights.
         keeps_norm: see `keeps_statistics`.
         tell: takes a line for the user.
 
@@ -76,7 +76,7 @@ def make_networks(
     """
     stock = build_ssdlite(config.model, len(class_names))
     if start is not None:
-        for line in start_from(stock, config.model, class_names, start).to_lines():
+        for line in load_initial_weights(stock, config.model, class_names, start).to_lines():
             tell(line)
     folding = None
     if keeps_norm:

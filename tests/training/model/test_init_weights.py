@@ -14,8 +14,7 @@ from detector.models import load_model
 from detector.postprocess import sigmoid, softmax
 from detector.ssdlite import build_ssdlite
 from training.classifier.classifier_run import Classifier, ClassifierSpec, save_run
-from training.model.init_report import StartReport
-from training.model.init_weights import start_from
+from training.model.init_weights import InitReport, load_initial_weights
 
 CONFIG = ModelConfig(backbone="mobilenet_v1", input_size=96, width_multiplier=0.25)
 DONOR_CLASSES = ("cat", "dog", "owl", "fox")
@@ -66,7 +65,7 @@ def noise(size: int, count: int = 1) -> np.ndarray:
 def test_a_detector_of_the_same_classes_is_loaded_whole_at_another_input_size(donor):
     config = CONFIG.model_copy(update={"input_size": 128})
     network = build_ssdlite(config, 4)
-    report = start_from(network, config, DONOR_CLASSES, donor)
+    report = load_initial_weights(network, config, DONOR_CLASSES, donor)
     assert list(report.loaded) == layers_with_weights(network)
     assert (report.partly, report.fresh, report.skipped, report.new_classes) == ((),) * 4
     assert_equal_weights(network, load_model(donor).network, report.loaded)
@@ -76,7 +75,7 @@ def test_known_classes_keep_their_channels_and_new_ones_start_fresh(donor):
     names = ("owl", "newt", "Cat")
     network = build_ssdlite(CONFIG, 3)
     fresh = {name: network.get_layer(name).get_weights() for name in layers_with_weights(network)}
-    report = start_from(network, CONFIG, names, donor)
+    report = load_initial_weights(network, CONFIG, names, donor)
     source = load_model(donor).network
     assert report.kept_classes == ("owl", "Cat")
     assert report.new_classes == ("newt",)
@@ -97,7 +96,7 @@ def test_known_classes_keep_their_channels_and_new_ones_start_fresh(donor):
 def test_new_classes_of_a_sigmoid_model_begin_as_rare(activation, expected):
     config = CONFIG.model_copy(update={"score_activation": activation})
     network = build_ssdlite(config, 3)
-    start_from(network, config, ("a", "b", "c"), "none")
+    load_initial_weights(network, config, ("a", "b", "c"), "none")
     values = logits(network, noise(96))
     scores = sigmoid(values) if activation == "sigmoid" else softmax(values)
     np.testing.assert_allclose(scores[..., 1:], expected, rtol=1e-3)
@@ -111,7 +110,7 @@ def test_heads_of_other_anchors_start_fresh(tmp_path):
     fewer = CONFIG.model_copy(update={"anchors": AnchorConfig(aspect_ratios=(1.0, 2.0, 0.5))})
     source = write_detector(tmp_path / "detector", fewer)
     network = build_ssdlite(CONFIG, 4)
-    report = start_from(network, CONFIG, DONOR_CLASSES, source)
+    report = load_initial_weights(network, CONFIG, DONOR_CLASSES, source)
     convs = {f"head_{level}_{kind}_conv" for level in range(1, 6) for kind in ("box", "class")}
     assert set(report.fresh) == set(report.skipped) == convs
     assert "head_0_class_conv" in report.loaded  # it has three anchors in any case
@@ -121,7 +120,7 @@ def test_heads_of_other_anchors_start_fresh(tmp_path):
 def test_a_run_gives_its_best_model(tmp_path):
     write_detector(tmp_path / "run" / "best")
     network = build_ssdlite(CONFIG, 4)
-    report = start_from(network, CONFIG, DONOR_CLASSES, str(tmp_path / "run"))
+    report = load_initial_weights(network, CONFIG, DONOR_CLASSES, str(tmp_path / "run"))
     assert list(report.loaded) == layers_with_weights(network)
 
 
@@ -138,19 +137,19 @@ def test_another_backbone_or_width_is_refused_in_one_line(donor, config):
     before = network.get_weights()
     message = r"detector is mobilenet_v1 at width 0\.25, .* set model\.backbone=mobilenet_v1 and"
     with pytest.raises(UserError, match=message):
-        start_from(network, config, DONOR_CLASSES, donor)
+        load_initial_weights(network, config, DONOR_CLASSES, donor)
     for now, then in zip(network.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
 
 def test_what_is_no_model_is_refused(tmp_path):
     with pytest.raises(UserError, match="is no model"):
-        start_from(build_ssdlite(CONFIG, 1), CONFIG, ("a",), str(tmp_path / "missing"))
+        load_initial_weights(build_ssdlite(CONFIG, 1), CONFIG, ("a",), str(tmp_path / "missing"))
 
 
 def test_from_nothing_all_is_fresh():
     network = build_ssdlite(CONFIG, 1)
-    report = start_from(network, CONFIG, ("a",), "none")
+    report = load_initial_weights(network, CONFIG, ("a",), "none")
     assert list(report.fresh) == layers_with_weights(network)
     assert report.to_lines() == ["start from random weights"]
 
@@ -171,7 +170,7 @@ def write_imagenet_file(path) -> keras.Model:
 def test_imagenet_fills_the_backbone_alone(tmp_path):
     source = write_imagenet_file(tmp_path / "notop.h5")
     network = build_ssdlite(CONFIG, 1)
-    report = start_from(network, CONFIG, ("a",), str(tmp_path / "notop.h5"))
+    report = load_initial_weights(network, CONFIG, ("a",), str(tmp_path / "notop.h5"))
     assert set(report.loaded) == set(layers_with_weights(source))
     assert all(name.startswith(("extra_", "head_")) for name in report.fresh)
     assert len(report.loaded) + len(report.fresh) == len(layers_with_weights(network))
@@ -204,7 +203,7 @@ def test_imagenet_is_fetched_from_where_keras_applications_has_it(
     monkeypatch.setattr("training.model.init_weights.fetch", we_ask)
     config = ModelConfig(backbone=backbone, width_multiplier=width)
     with pytest.raises(AskedError) as ours:
-        start_from(keras.Model(), config, ("a",), "imagenet")
+        load_initial_weights(keras.Model(), config, ("a",), "imagenet")
     assert str(ours.value) == str(theirs.value)
 
 
@@ -215,7 +214,7 @@ def test_a_classifier_gives_its_backbone(tmp_path):
     )
     save_run(tmp_path / "run", Classifier(classifier, spec))
     network = build_ssdlite(CONFIG, 1)
-    report = start_from(network, CONFIG, ("a",), str(tmp_path / "run"))
+    report = load_initial_weights(network, CONFIG, ("a",), str(tmp_path / "run"))
     assert set(report.loaded) == set(layers_with_weights(classifier)) - {"conv_preds"}
     assert report.skipped == ("conv_preds",)
     assert report.new_classes == ("a",)
@@ -225,11 +224,11 @@ def test_a_classifier_gives_its_backbone(tmp_path):
 def test_a_width_without_imagenet_weights_is_refused():
     config = CONFIG.model_copy(update={"width_multiplier": 0.6})
     with pytest.raises(UserError, match=r"at width 0\.6; set model\.width_multiplier to one of 0"):
-        start_from(build_ssdlite(config, 1), config, ("a",), "imagenet")
+        load_initial_weights(build_ssdlite(config, 1), config, ("a",), "imagenet")
 
 
 def test_words_name_what_was_kept():
-    report = StartReport(
+    report = InitReport(
         source="run1",
         loaded=("conv1", "conv1_bn"),
         partly=("head_0_class_conv",),
@@ -248,7 +247,7 @@ def test_words_name_what_was_kept():
 def test_the_real_detector_keeps_the_logits_of_known_classes(test_data):
     source = str(test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz")
     network = build_ssdlite(ModelConfig(), 3)
-    report = start_from(network, ModelConfig(), ("dog", "raccoon", "person"), source)
+    report = load_initial_weights(network, ModelConfig(), ("dog", "raccoon", "person"), source)
     assert (report.kept_classes, report.new_classes) == (("dog", "person"), ("raccoon",))
     donor, spec = load_model(source)
     rows = [0, spec.class_names.index("dog") + 1, spec.class_names.index("person") + 1]
@@ -265,6 +264,7 @@ def test_the_real_detector_keeps_the_logits_of_known_classes(test_data):
 
 def test_the_real_imagenet_file_starts_a_detector(test_data):
     path = test_data / "weights/mobilenet_v2_imagenet_notop.weights.h5"
-    report = start_from(build_ssdlite(ModelConfig(), 3), ModelConfig(), ("a", "b", "c"), str(path))
+    network = build_ssdlite(ModelConfig(), 3)
+    report = load_initial_weights(network, ModelConfig(), ("a", "b", "c"), str(path))
     assert len(report.loaded) == 104
     assert report.new_classes == ("a", "b", "c")
