@@ -7,27 +7,25 @@ from configs.schema import ModelConfig
 from detector.anchors import model_anchors
 from detector.command import run
 from training import preview
-from training.batches.batch import Example, collate
+from training.batches.loader import Batch
 from training.doctor.preview_page import seen_in
 
 ANCHORS = model_anchors(ModelConfig())
 
 
-def one_image(boxes, is_ignored) -> Example:
-    image = np.zeros((300, 300, 3), np.uint8)
-    count = len(boxes)
-    return Example(
-        4,
-        image,
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.arange(count),
-        np.array(is_ignored, bool),
-    )
+def one_image(boxes, is_ignored) -> Batch:
+    """A batch of image 4, with room for five objects."""
+    batch, count = Batch.empty(1, 300, 5), len(boxes)
+    batch.indices[0] = 4
+    batch.boxes_fraction[0, :count] = np.reshape(boxes, (-1, 4))
+    batch.labels[0, :count] = range(count)
+    batch.is_ignored[0, :count] = is_ignored
+    return batch
 
 
 def test_each_object_has_the_anchors_matched_to_it():
     boxes = [ANCHORS[427], ANCHORS[1500]]
-    (seen,) = seen_in(collate([one_image(boxes, [False, False])], max_objects=5), ANCHORS)
+    (seen,) = seen_in(one_image(boxes, [False, False]), ANCHORS)
     assert seen.index == 4
     for own, box in zip(seen.anchors_of, boxes, strict=True):
         assert (np.abs(own - box).max(axis=1) < 1e-6).any()
@@ -35,13 +33,13 @@ def test_each_object_has_the_anchors_matched_to_it():
 
 def test_ignored_objects_have_no_anchor():
     boxes = [ANCHORS[427], ANCHORS[1500]]
-    (seen,) = seen_in(collate([one_image(boxes, [True, False])], max_objects=5), ANCHORS)
+    (seen,) = seen_in(one_image(boxes, [True, False]), ANCHORS)
     assert seen.is_ignored.tolist() == [True, False]
     assert len(seen.anchors_of[0]) == 0 and len(seen.anchors_of[1]) > 0
 
 
 def test_an_image_without_objects_is_shown_too():
-    (seen,) = seen_in(collate([one_image([], [])], max_objects=5), ANCHORS)
+    (seen,) = seen_in(one_image([], []), ANCHORS)
     assert seen.anchors_of == []
 
 

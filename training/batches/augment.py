@@ -1,8 +1,11 @@
-"""Random changes of training images, and the one filter that their boxes pass.
+"""Data augmentation of images and boxes: crop, expand, flip, colours, mosaic, and a box filter.
 
 Cuts are made on the source image, so that a crop keeps its sharpness, and go straight to the
 input size; the mirror (which resizing does not notice) and the colours come last, on the small
 image, where they cost a fraction.
+
+Objects of an image are float64 `(N, 6)` here and in `training.batches.transforms`: xyxy in
+fractions of the image, label, and 1 for a crowd or difficult object, else 0.
 """
 
 from __future__ import annotations
@@ -15,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from configs.schema import AugmentConfig
-from detector.boxes import area, clip, scale
+from detector.boxes import area, clip
 from detector.preprocess import resize
 from detector.types import Sample
-from training.batches.crop import View
+from training.batches.crop import Crop
 
 _CORNERS = ((False, False), (True, False), (False, True), (True, True))  # right, below
 MOSAIC_IMAGES = len(_CORNERS)
 
-Augmented = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, boxes in fractions, rows
+Augmented = tuple[np.ndarray, np.ndarray]  # image, objects
 
 
 class Augmenter:
@@ -36,7 +39,7 @@ class Augmenter:
 
     def __init__(self, config: AugmentConfig, input_size: int) -> None:
         self._config = config
-        self._input_size = input_size
+        self.input_size = input_size
         self._local = threading.local()  # a pipeline holds a random state
 
     @property
@@ -44,96 +47,102 @@ class Augmenter:
         """How often an image is to go through `mosaic` first."""
         return self._config.mosaic_probability
 
-    def augment(self, image: np.ndarray, sample: Sample, seed: int) -> Augmented:
+    def augment(self, image: np.ndarray, objects: np.ndarray, seed: int) -> Augmented:
         """Change one image; a pure function of the arguments and the configuration.
 
         Args:
-            image: uint8 `(H, W, 3)`, RGB; the sample's image, at any size. It is left alone.
-            sample: its boxes are pixels of `sample.height` by `sample.width`.
+            image: uint8 `(H, W, 3)`, RGB, at any size. It is left alone.
+            objects: float64 `(N, 6)`; they may reach outside.
             seed: 0 or more.
 
         Returns:
-            uint8 `(S, S, 3)`; boxes, float32 `(M, 4)`, xyxy in fractions, inside and of positive
-            area; int64 `(M,)`, the row of each box in the sample, ascending.
+            uint8 `(S, S, 3)`; the objects that are left, in their order: inside, of positive area,
+            and rounded to float32.
         """
         pipeline = self._pipeline()
         # One stream for all. `set_random_seed` would give each transform a copy of the same one,
         # so that the mirror, the canvas and the colours came together or not at all.
         pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        done = pipeline(image=View.of(image), bboxes=_with_rows(sample))
-        return done["image"], *self._filter(done["bboxes"])
+        done = pipeline(image=Crop.of(image), bboxes=objects)
+        return done["image"], self._filter(done["bboxes"])
 
-    def resize(self, image: np.ndarray, sample: Sample) -> Augmented:
+    def resize(self, image: np.ndarray, objects: np.ndarray) -> Augmented:
         """What `augment` returns, without any change."""
-        return resize(image, self._input_size), *self._filter(_with_rows(sample))
+        return resize(image, self.input_size), self._filter(objects)
 
-    def mosaic(
-        self, parts: Sequence[tuple[np.ndarray, Sample]], generator: np.random.Generator
-    ) -> tuple[np.ndarray, Sample]:
+    def mosaic(self, parts: Sequence[Augmented], generator: np.random.Generator) -> Augmented:
         """Four images that meet in a random point, as if they were one.
 
         Each is shrunk until it just covers its corner, so that little of it is cut.
 
         Args:
-            parts: `MOSAIC_IMAGES` images and samples, as for `augment`.
+            parts: `MOSAIC_IMAGES` images and their objects, as for `augment`.
             generator: of the point, in the middle 0.4 of the sides.
 
         Returns:
-            uint8 `(S, S, 3)`; and a sample of that size, named after the first, with the objects
-            that can be seen.
+            uint8 `(S, S, 3)`; the objects that can be seen.
 
         Source:
             Bochkovskiy et al. 2020 (YOLOv4). albumentations' own forgets how much of an object
             its cut has left.
         """
-        size = self._input_size
+        size = self.input_size
         x, y = generator.integers(round(0.3 * size), round(0.7 * size), 2, endpoint=True).tolist()
-        canvas, bboxes, start = np.empty((size, size, 3), np.uint8), [], 0
-        for (image, sample), (right, below) in zip(parts, _CORNERS, strict=True):
+        canvas, moved = np.empty((size, size, 3), np.uint8), []
+        for (image, objects), (right, below) in zip(parts, _CORNERS, strict=True):
             side = max(size - x if right else x, size - y if below else y)
             left, top = x if right else x - side, y if below else y - side
             canvas[_span(top, side), _span(left, side)] = resize(image, side)[
                 _span(-top, size), _span(-left, size)
             ]
-            moved = _with_rows(sample, start)
-            moved[:, :4] = (moved[:, :4] * side + (left, top, left, top)) / size
-            bboxes.append(moved)
-            start += len(sample)
-        boxes, rows = self._filter(np.concatenate(bboxes))
-        return canvas, _joined([sample for _, sample in parts], size, boxes, rows)
+            corners = (objects[:, :4] * side + (left, top, left, top)) / size
+            moved.append(np.concatenate([corners, objects[:, 4:]], axis=1))
+        seen = self._filter(np.concatenate(moved))
+        # By way of float32 pixels, as annotations are: each seed has given these numbers so far.
+        seen[:, :4] = seen[:, :4].astype(np.float32) * np.float32(size)
+        seen[:, :4] /= size
+        return canvas, seen
 
-    def _filter(self, bboxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        min_area = self._config.min_area / self._input_size**2
-        return filter_boxes(bboxes, min_area, self._config.min_visibility)
+    def _filter(self, objects: np.ndarray) -> np.ndarray:
+        min_area = self._config.min_area / self.input_size**2
+        return filter_boxes(objects, min_area, self._config.min_visibility)
 
     def _pipeline(self) -> Any:
         if not hasattr(self._local, "pipeline"):
-            self._local.pipeline = _make_pipeline(self._config, self._input_size)
+            self._local.pipeline = _make_pipeline(self._config, self.input_size)
         return self._local.pipeline
 
 
-def filter_boxes(
-    bboxes: np.ndarray, min_area: float, min_visibility: float
-) -> tuple[np.ndarray, np.ndarray]:
+def objects_of(sample: Sample) -> np.ndarray:
+    """The objects of a sample, float64 `(N, 6)`."""
+    objects = np.empty((len(sample), 6))
+    objects[:, :4] = sample.boxes
+    objects[:, :4] /= (sample.width, sample.height, sample.width, sample.height)
+    objects[:, 4] = sample.labels
+    objects[:, 5] = sample.is_crowd | sample.is_difficult
+    return objects
+
+
+def filter_boxes(objects: np.ndarray, min_area: float, min_visibility: float) -> np.ndarray:
     """Clip boxes to the image, and drop those of which too little is left.
 
     Crowds and difficult objects stay, whatever is left of them, as regions to be ignored.
 
     Args:
-        bboxes: `(N, 6)`, as in `training.batches.transforms`.
+        objects: float64 `(N, 6)`.
         min_area: what must be left of a box, as a share of the image.
         min_visibility: what must be left of it, as a share of itself.
 
     Returns:
-        boxes, float32 `(M, 4)`, in [0, 1] and of positive area; their rows, int64 `(M,)`.
+        float64 `(M, 6)`; boxes are rounded to float32, in [0, 1] and of positive area.
     """
     # Rounded first and judged then, so that what is returned is what was judged.
-    boxes = clip(bboxes[:, :4].astype(np.float32), 1.0, 1.0)
+    boxes = clip(objects[:, :4].astype(np.float32), 1.0, 1.0)
     left = area(boxes.astype(np.float64))
-    needed = np.maximum(min_area, (min_visibility - 1e-3) * area(bboxes[:, :4]))  # rounding
+    needed = np.maximum(min_area, (min_visibility - 1e-3) * area(objects[:, :4]))  # rounding
     is_box = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    keep = is_box & ((left >= needed) | (bboxes[:, 5] > 0))
-    return boxes[keep], bboxes[keep, 4].astype(np.int64)
+    keep = is_box & ((left >= needed) | (objects[:, 5] > 0))
+    return np.concatenate([boxes[keep], objects[keep, 4:]], axis=1)
 
 
 def _make_pipeline(config: AugmentConfig, input_size: int) -> Any:
@@ -155,32 +164,6 @@ def _make_pipeline(config: AugmentConfig, input_size: int) -> Any:
     return Compose(changes, is_check_shapes=False)
 
 
-def _with_rows(sample: Sample, first_row: int = 0) -> np.ndarray:
-    """The boxes of a sample as `(N, 6)` of `training.batches.transforms`."""
-    bboxes = np.empty((len(sample), 6))
-    bboxes[:, :4] = sample.boxes
-    bboxes[:, :4] /= (sample.width, sample.height, sample.width, sample.height)
-    bboxes[:, 4] = np.arange(first_row, first_row + len(sample))
-    bboxes[:, 5] = sample.is_crowd | sample.is_difficult
-    return bboxes
-
-
 def _span(offset: int, length: int) -> slice:
     """The part of `length` px from `offset` on that is not negative."""
     return slice(max(offset, 0), offset + length)
-
-
-def _joined(samples: Sequence[Sample], size: int, boxes: np.ndarray, rows: np.ndarray) -> Sample:
-    def pick(name: str) -> np.ndarray:
-        return np.concatenate([getattr(sample, name) for sample in samples])[rows]
-
-    return Sample(
-        image_id=samples[0].image_id,
-        path=samples[0].path,
-        height=size,
-        width=size,
-        boxes=scale(boxes, size, size),
-        labels=pick("labels"),
-        is_crowd=pick("is_crowd"),
-        is_difficult=pick("is_difficult"),
-    )

@@ -1,4 +1,4 @@
-"""A window on an image, wider than it or narrower, of which no pixel is copied before its time."""
+"""Lazy crops: windows on an image, larger or smaller than it, copied only when rendered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Window = tuple[int, int, int, int]  # x1, y1, x2, y2, px
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class Crop:
     """A window on an image. Nothing is copied before `render` or `pixels`.
 
     Attributes:
@@ -33,7 +33,7 @@ class View:
     width: int
 
     @classmethod
-    def of(cls, image: np.ndarray) -> View:
+    def of(cls, image: np.ndarray) -> Crop:
         """The whole image."""
         return cls(image, 0, 0, *image.shape[:2])
 
@@ -42,10 +42,10 @@ class View:
         """As an array's."""
         return self.height, self.width, 3
 
-    def cut(self, window: Window) -> View:
-        """The view of a window, x1, y1, x2, y2 in px of this one."""
+    def cut(self, window: Window) -> Crop:
+        """The crop of a window, x1, y1, x2, y2 in px of this one."""
         x1, y1, x2, y2 = window
-        return View(self.image, self.left + x1, self.top + y1, y2 - y1, x2 - x1)
+        return Crop(self.image, self.left + x1, self.top + y1, y2 - y1, x2 - x1)
 
     def pixels(self) -> np.ndarray:
         """uint8 `(height, width, 3)`, grey outside the image."""

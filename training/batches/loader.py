@@ -1,4 +1,4 @@
-"""From samples to batches: the same ones in every run, whatever reads them.
+"""The data loader: batches of augmented images and padded boxes, the same ones in every run.
 
 What is loaded depends on the seed, the epoch and the index of the image alone, and the order on
 the seed and the epoch; so a run can go on in the middle of an epoch. Shuffling moves indices;
@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -27,8 +28,7 @@ from detector.boxes import area
 from detector.data.findings import KINDS
 from detector.data.usable import usable
 from detector.types import Sample
-from training.batches.augment import MOSAIC_IMAGES, Augmenter
-from training.batches.batch import Batch, Example, collate
+from training.batches.augment import MOSAIC_IMAGES, Augmented, Augmenter, objects_of
 from training.batches.cache import Reader, make_reader
 
 _ORDER, _IMAGE = 1, 2  # keep the two kinds of random numbers apart
@@ -37,6 +37,37 @@ _MOST_ZOOM = 1.5  # of cached images, over the input size
 _CACHE_SHARE = 0.5  # of the memory that is free
 # bytes; Pillow hands over pixels in pieces of 64 KB, and holds up the other threads for each
 _PILLOW_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Images and objects, padded to shapes that never change.
+
+    Attributes:
+        images: uint8 `(B, S, S, 3)`, RGB.
+        boxes_fraction: float32 `(B, N, 4)`, xyxy; padded with 0.
+        labels: int64 `(B, N)`; padded with -1.
+        is_ignored: bool `(B, N)`, crowds and difficult objects; False where padded.
+        indices: int64 `(B,)`, of the samples.
+    """
+
+    images: np.ndarray
+    boxes_fraction: np.ndarray
+    labels: np.ndarray
+    is_ignored: np.ndarray
+    indices: np.ndarray
+
+    @classmethod
+    def empty(cls, images: int, size: int, max_objects: int) -> Batch:
+        """Room for black images of S = `size` px without objects, to be filled row by row."""
+        rows = (images, max_objects)
+        return cls(
+            images=np.zeros((images, size, size, 3), np.uint8),
+            boxes_fraction=np.zeros((*rows, 4), np.float32),
+            labels=np.full(rows, -1, np.int64),
+            is_ignored=np.zeros(rows, bool),
+            indices=np.zeros(images, np.int64),
+        )
 
 
 class Loader:
@@ -64,8 +95,6 @@ class Loader:
         max_objects: N.
         failed: what is wrong with each image that could not be read, by index. Another one, the
             next that can be read, stands in its place.
-        unusable: how many objects are left out as no boxes, by index (`detector.data.usable`).
-        cut: how many objects were left out for `max_objects`, at most, by index.
 
     Raises:
         UserError: there is no sample.
@@ -94,8 +123,6 @@ class Loader:
         self._workers, self._report = workers, report
         self._lock = threading.Lock()
         self.failed: dict[int, str] = {}
-        self.unusable: dict[int, int] = {}
-        self.cut: dict[int, int] = {}
 
     @property
     def steps(self) -> int:
@@ -111,25 +138,30 @@ class Loader:
         """The file of a sample."""
         return str(self._samples[index].path)
 
-    def load(self, index: int, epoch: int) -> Example:
-        """Load one sample; always the same for the same seed, epoch and index.
+    def load(self, batch: Batch, row: int, index: int, epoch: int) -> None:
+        """Fill a row of a batch with a sample; always alike for the same seed, epoch and index.
 
         Raises:
             UserError: no image of the data set can be read.
         """
-        image, sample, index_read = self._read_next(index)
+        index_read, (image, objects) = self._read_next(index)
         if self._augment:
             generator = self._generator(_IMAGE, epoch, index)
             if generator.random() < self._augmenter.mosaic_probability:
-                image, sample = self._mosaic((image, sample), generator)
+                others = generator.integers(len(self._samples), size=MOSAIC_IMAGES - 1).tolist()
+                parts = [(image, objects), *(self._read_next(other)[1] for other in others)]
+                image, objects = self._augmenter.mosaic(parts, generator)
             seed = int(generator.integers(2**63))
-            image, boxes, rows = self._augmenter.augment(image, sample, seed)
+            image, objects = self._augmenter.augment(image, objects, seed)
         else:
-            image, boxes, rows = self._augmenter.resize(image, sample)
-        if len(rows) > self.max_objects:
-            boxes, rows = self._largest(boxes, rows, index_read)
-        is_ignored = sample.is_crowd | sample.is_difficult
-        return Example(index_read, image, boxes, sample.labels[rows], is_ignored[rows])
+            image, objects = self._augmenter.resize(image, objects)
+        if len(objects) > self.max_objects:
+            largest = np.argsort(-area(objects[:, :4].astype(np.float32)), kind="stable")
+            objects = objects[np.sort(largest[: self.max_objects])]
+        batch.images[row], batch.indices[row] = image, index_read
+        batch.boxes_fraction[row, : len(objects)] = objects[:, :4]
+        batch.labels[row, : len(objects)] = objects[:, 4]
+        batch.is_ignored[row, : len(objects)] = objects[:, 5]
 
     def batches(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from one on; those that a run from its start would see.
@@ -140,26 +172,34 @@ class Loader:
         order = self.order(epoch).reshape(self.steps, self._batch_size)[start_step:].tolist()
         share = -(-self._batch_size // self._workers)
         pool = ThreadPoolExecutor(self._workers, "loader")
-        pending: deque[list[Future[list[Example]]]] = deque()
+        pending: deque[tuple[Batch, list[Future[None]]]] = deque()
+
+        def load_rows(batch: Batch, first: int, indices: Sequence[int]) -> None:
+            for row, index in enumerate(indices, first):
+                self.load(batch, row, index, epoch)
+
         try:
             for step in range(len(order)):
                 for indices in order[step + len(pending) : step + 1 + _BATCHES_AHEAD]:
-                    shares = [indices[i : i + share] for i in range(0, len(indices), share)]
-                    pending.append([pool.submit(self._load_all, part, epoch) for part in shares])
-                examples = [future.result() for future in pending.popleft()]
-                yield collate(list(itertools.chain.from_iterable(examples)), self.max_objects)
+                    batch = Batch.empty(len(indices), self._augmenter.input_size, self.max_objects)
+                    jobs = [
+                        pool.submit(load_rows, batch, first, indices[first : first + share])
+                        for first in range(0, len(indices), share)
+                    ]
+                    pending.append((batch, jobs))
+                batch, jobs = pending.popleft()
+                for job in jobs:
+                    job.result()
+                yield batch
         finally:  # also where the caller stops early
             pool.shutdown(cancel_futures=True)
-
-    def _load_all(self, indices: Sequence[int], epoch: int) -> list[Example]:
-        return [self.load(index, epoch) for index in indices]
 
     def _generator(self, *purpose: int) -> np.random.Generator:
         kind, *which = purpose
         return np.random.Generator(np.random.Philox([kind, self._seed, *which]))
 
-    def _read_next(self, index: int) -> tuple[np.ndarray, Sample, int]:
-        """Pixels, usable objects and index of a sample, or of the next that can be read."""
+    def _read_next(self, index: int) -> tuple[int, Augmented]:
+        """Index, pixels and usable objects of a sample, or of the next that can be read."""
         for candidate in itertools.chain(range(index, len(self._samples)), range(index)):
             if candidate in self.failed:
                 continue
@@ -168,10 +208,7 @@ class Loader:
             except UserError as error:
                 self._note_failure(candidate, str(error))
                 continue
-            kept = usable(sample)
-            if len(kept) < len(sample):
-                self.unusable[candidate] = len(sample) - len(kept)
-            return image, kept, candidate
+            return candidate, (image, objects_of(usable(sample)))
         first = next(iter(self.failed.values()))
         raise UserError(f"none of the {len(self._samples)} images can be read: {first}")
 
@@ -181,21 +218,6 @@ class Loader:
             self.failed[index] = reason
         if is_news:
             self._report(f"{reason}; {KINDS['unreadable-picture'].action}")
-
-    def _mosaic(
-        self, first: tuple[np.ndarray, Sample], generator: np.random.Generator
-    ) -> tuple[np.ndarray, Sample]:
-        others = generator.integers(len(self._samples), size=MOSAIC_IMAGES - 1).tolist()
-        parts = [first, *(self._read_next(other)[:2] for other in others)]
-        return self._augmenter.mosaic(parts, generator)
-
-    def _largest(
-        self, boxes: np.ndarray, rows: np.ndarray, index: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        excess = len(rows) - self.max_objects
-        self.cut[index] = max(excess, self.cut.get(index, 0))
-        keep = np.sort(np.argsort(-area(boxes), kind="stable")[: self.max_objects])
-        return boxes[keep], rows[keep]
 
 
 def make_loader(

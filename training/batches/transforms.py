@@ -1,14 +1,14 @@
-"""The two changes of SSD that albumentations lacks: a crop by minimum IoU, and a larger canvas.
+"""SSD's transforms that albumentations lacks: a crop by minimum IoU, expansion, colour jitter.
 
-Both cut a *window* out of an image; a window that reaches outside shows grey there. Given a
-`View` instead of an array, they only move its window, so that no canvas (16 times the image)
-is ever filled: `ToInput` then makes the network's input in one go.
+The first two cut a *window* out of an image; a window that reaches outside shows grey there. Given
+a `Crop` instead of an array, they only move its window, so that no canvas (16 times the image) is
+ever filled: `ToInput` then makes the network's input in one go.
 
 Import this module lazily: albumentations takes seconds. It is kept from looking for its own
 updates.
 
-Boxes here are float64 `(N, 6)`: xyxy in fractions of the window, not clipped to it; the row of
-the object in its sample; and 1 for a crowd or difficult object, else 0.
+Boxes here are float64 `(N, 6)`: xyxy in fractions of the window, not clipped to it; the label;
+and 1 for a crowd or difficult object, else 0.
 """
 
 from __future__ import annotations
@@ -25,19 +25,24 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 from albumentations import DualTransform, ImageOnlyTransform
 
 from detector.boxes import clip, pairwise_iou, xyxy_to_cxcywh
-from training.batches.colours import GREY_OF_RGB, NEUTRAL, colour_matrix
-from training.batches.crop import View, Window
+from training.batches.crop import Crop, Window
 
 _TRIALS = 50  # patches, Caffe SSD: max_trials
 _WHOLE = -1.0  # in the place of a minimum IoU: the whole image
+NEUTRAL = (1.0, 1.0, 1.0, 0.0)  # brightness, contrast, saturation, hue: no change
+_TO_YIQ = np.array(  # NTSC. The first row is a pixel's grey; a grey pixel has no I and no Q.
+    [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
+)
+_TO_RGB = np.linalg.inv(_TO_YIQ)
+GREY_OF_RGB = _TO_YIQ[0]
 
 
 class _Cut(DualTransform):
     """A transform that shows a window of the image: `get_params_dependent_on_data` says which."""
 
     def apply(self, img: Any, window: Window, **_params: Any) -> Any:
-        """The window: a `View` of a `View`, an array of an array."""
-        return img.cut(window) if isinstance(img, View) else View.of(img).cut(window).pixels()
+        """The window: a `Crop` of a `Crop`, an array of an array."""
+        return img.cut(window) if isinstance(img, Crop) else Crop.of(img).cut(window).pixels()
 
     def apply_to_bboxes(
         self, bboxes: np.ndarray, window: Window, shape: Sequence[int], **_params: Any
@@ -149,7 +154,7 @@ class MinIoUCrop(_Cut):
 
 
 class ToInput(DualTransform):
-    """An image or a `View` to the network's input; boxes are fractions and stay as they are.
+    """An image or a `Crop` to the network's input; boxes are fractions and stay as they are.
 
     Args:
         input_size: px.
@@ -161,7 +166,7 @@ class ToInput(DualTransform):
 
     def apply(self, img: Any, **_params: Any) -> np.ndarray:
         """uint8 `(input_size, input_size, 3)`."""
-        view = img if isinstance(img, View) else View.of(img)
+        view = img if isinstance(img, Crop) else Crop.of(img)
         return view.render(self.input_size)
 
     def apply_to_bboxes(self, bboxes: np.ndarray, **_params: Any) -> np.ndarray:
@@ -214,6 +219,33 @@ class Colours(ImageOnlyTransform):
             return img
         grey = float(GREY_OF_RGB @ cv2.mean(img)[:3])
         return cv2.transform(img, colour_matrix(*colours, mean_grey=grey))
+
+
+def colour_matrix(
+    brightness: float, contrast: float, saturation: float, hue: float, mean_grey: float
+) -> np.ndarray:
+    """One matrix for four changes of colour, in this order.
+
+    Args:
+        brightness: factor of all values.
+        contrast: factor of their distance to the mean grey.
+        saturation: factor of their distance to the grey of their pixel.
+        hue: turn about the grey axis, as a share of the whole circle.
+        mean_grey: of the image, before the changes.
+
+    Returns:
+        float64 `(3, 4)`: a pixel's new colour is this times its `(R, G, B, 1)`.
+
+    Source:
+        Liu et al. 2016, section 2.2, after Howard 2013; as one matrix: `color_twist` of NVIDIA's
+        DALI, with which its SSD is trained.
+    """
+    saturate = saturation * np.eye(3) + (1 - saturation) * np.tile(GREY_OF_RGB, (3, 1))
+    cos, sin = np.cos(2 * np.pi * hue), np.sin(2 * np.pi * hue)
+    turn = _TO_RGB @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ _TO_YIQ
+    # Neither of these two changes a grey, so the one that contrast adds passes through them.
+    added = np.full((3, 1), brightness * (1 - contrast) * mean_grey)
+    return np.hstack([brightness * contrast * turn @ saturate, added])
 
 
 def _best_ious(patches: np.ndarray, bboxes: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from detector.boxes import scale
 from detector.data.dataset import Dataset
 from detector.draw import class_colour, draw_annotations
 from detector.report.page import Facts, Gallery, Section, render_page, thumbnail
-from training.batches.batch import Batch
+from training.batches.loader import Batch
 from training.batches.targets import match
 from training.doctor.words import counted
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from configs.schema import Config
 from detector.anchors import model_anchors
-from training.batches.batch import Batch
+from training.batches.loader import Batch
 from training.batches.targets import assign_targets
 from training.model import keras_cv_parts
 from training.model.devices import replica_count, replica_sum

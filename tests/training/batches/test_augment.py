@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from configs.schema import AugmentConfig
 from detector.images import read_image
 from detector.preprocess import resize
-from training.batches.augment import Augmenter, filter_boxes
+from training.batches.augment import Augmenter, filter_boxes, objects_of
 
 OFF = {
     f"{change}_probability": 0.0 for change in ("flip", "crop", "expand", "photometric", "mosaic")
@@ -22,6 +22,22 @@ GREEN = np.array([20, 220, 30], np.uint8)
 def augmenter(input_size=128, **changes):
     """With no change but those named."""
     return Augmenter(AugmentConfig(**(OFF | changes)), input_size)
+
+
+def augmented(augmenter, image, sample, seed):
+    """Image, boxes and rows in the sample of what is left, for samples labelled by their rows."""
+    image, objects = augmenter.augment(image, objects_of(sample), seed)
+    return image, objects[:, :4], objects[:, 4].tolist()
+
+
+@pytest.fixture
+def sample_of(sample_of):
+    """Objects are labelled by their rows, by default."""
+
+    def make(boxes, labels=None, *more, **rest):
+        return sample_of(boxes, range(len(boxes)) if labels is None else labels, *more, **rest)
+
+    return make
 
 
 def painted(box, height=120, width=160, colour=GREEN):
@@ -43,11 +59,11 @@ def green_box(image):
 def test_without_changes_an_image_is_resized_only(sample_of):
     image = np.random.default_rng(0).integers(0, 256, (100, 200, 3), np.uint8)
     sample = sample_of([[0, 0, 200, 100], [50, 25, 100, 75]])
-    for done in (augmenter().augment(image, sample, 0), augmenter().resize(image, sample)):
+    objects = objects_of(sample)
+    for done in (augmenter().augment(image, objects, 0), augmenter().resize(image, objects)):
         np.testing.assert_array_equal(done[0], resize(image, 128))
-        np.testing.assert_array_equal(done[1], [[0, 0, 1, 1], [0.25, 0.25, 0.5, 0.75]])
-        assert done[1].dtype == np.float32
-        np.testing.assert_array_equal(done[2], [0, 1])
+        np.testing.assert_array_equal(done[1][:, :4], [[0, 0, 1, 1], [0.25, 0.25, 0.5, 0.75]])
+        np.testing.assert_array_equal(done[1][:, 4:], [[0, 0], [1, 0]])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +78,7 @@ def test_without_changes_an_image_is_resized_only(sample_of):
 def test_each_change_alone_shows_and_repeats(change, sample_of):
     image = np.random.default_rng(0).integers(0, 256, (100, 200, 3), np.uint8)
     sample = sample_of([[50, 25, 150, 75]])
-    outputs = [augmenter(**change).augment(image, sample, seed)[0] for seed in (1, 1, 2, 3, 4)]
+    outputs = [augmented(augmenter(**change), image, sample, seed)[0] for seed in (1, 1, 2, 3, 4)]
     np.testing.assert_array_equal(outputs[0], outputs[1])
     plain = resize(image, 128)
     assert any((output != plain).any() for output in outputs)
@@ -73,18 +89,17 @@ def test_each_colour_change_alone_shows(colour, sample_of):
     others = dict.fromkeys({"brightness", "contrast", "saturation", "hue"} - {colour}, 0.0)
     changed = augmenter(photometric_probability=1.0, **others)
     image = painted((40, 30, 100, 90))
-    output = changed.augment(image, sample_of([[40, 30, 100, 90]]), 1)[0]
+    objects = objects_of(sample_of([[40, 30, 100, 90]]))
+    output = changed.augment(image, objects, 1)[0]
     assert (output != resize(image, 128)).any()
     still = augmenter(photometric_probability=1.0, **others, **{colour: 0.0})
-    np.testing.assert_array_equal(
-        still.augment(image, sample_of([[40, 30, 100, 90]]), 1)[0], resize(image, 128)
-    )
+    np.testing.assert_array_equal(still.augment(image, objects, 1)[0], resize(image, 128))
 
 
 def test_a_mirrored_box_by_hand(sample_of):
     image = painted((0, 0, 40, 60))
     sample = sample_of([[0, 0, 40, 60]], height=120, width=160)
-    output, boxes, _ = augmenter(flip_probability=1.0).augment(image, sample, 0)
+    output, boxes, _ = augmented(augmenter(flip_probability=1.0), image, sample, 0)
     np.testing.assert_array_equal(boxes, [[0.75, 0, 1, 0.5]])
     np.testing.assert_allclose(green_box(output), boxes[0], atol=0.01)
 
@@ -92,7 +107,7 @@ def test_a_mirrored_box_by_hand(sample_of):
 def test_an_upturned_box_by_hand(sample_of):
     image = painted((0, 0, 40, 60))
     sample = sample_of([[0, 0, 40, 60]], height=120, width=160)
-    output, boxes, _ = augmenter(flip_vertical_probability=1.0).augment(image, sample, 0)
+    output, boxes, _ = augmented(augmenter(flip_vertical_probability=1.0), image, sample, 0)
     np.testing.assert_array_equal(boxes, [[0, 0.5, 0.25, 1]])
     np.testing.assert_allclose(green_box(output), boxes[0], atol=0.01)
 
@@ -105,7 +120,7 @@ def test_boxes_follow_the_pixels(scale, sample_of):
     full = Augmenter(AugmentConfig(), 128)
     seen = []
     for seed in range(150):
-        output, boxes, _ = full.augment(image, sample, seed)
+        output, boxes, _ = augmented(full, image, sample, seed)
         assert output.shape == (128, 128, 3) and output.dtype == np.uint8
         if len(boxes):
             np.testing.assert_allclose(green_box(output), boxes[0], atol=0.02)
@@ -122,7 +137,7 @@ def test_changes_are_drawn_independently_of_each_other(sample_of):
     sample = sample_of([[0, 0, 80, 120]], height=120, width=160)
     counts = np.zeros((2, 2), int)
     for seed in range(200):
-        output, boxes, _ = both.augment(image, sample, seed)
+        output, boxes, _ = augmented(both, image, sample, seed)
         is_expanded = (output == 127).all(axis=2).any()
         beside = int(boxes[0, 0] * 128) - 3  # the dark half lies left of the green one
         is_mirrored = beside > 0 and (output[:, beside] == 60).all(axis=1).any()
@@ -135,9 +150,10 @@ def test_the_result_depends_on_the_seed_alone_in_any_thread(sample_of):
     images = generator.integers(0, 256, (12, 90, 70, 3), np.uint8)
     sample = sample_of([[10, 10, 60, 50], [0, 0, 70, 90]], height=90, width=70)
     full = Augmenter(AugmentConfig(), 64)
-    expected = [full.augment(image, sample, seed) for seed, image in enumerate(images)]
+    objects = objects_of(sample)
+    expected = [full.augment(image, objects, seed) for seed, image in enumerate(images)]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda i: full.augment(images[i % 12], sample, i % 12), range(96)))
+        found = list(pool.map(lambda i: full.augment(images[i % 12], objects, i % 12), range(96)))
     for i, parts in enumerate(found):
         for part, other in zip(parts, expected[i % 12], strict=True):
             np.testing.assert_array_equal(part, other)
@@ -149,8 +165,10 @@ def test_the_image_and_the_sample_are_left_alone(sample_of):
     sample = sample_of([[40, 30, 100, 90]], height=120, width=160)
     before = image.copy()
     image.flags.writeable = False  # as a cache gives it
+    objects = objects_of(sample)
     for seed in range(20):
-        Augmenter(AugmentConfig(), 64).augment(image, sample, seed)
+        Augmenter(AugmentConfig(), 64).augment(image, objects, seed)
+    np.testing.assert_array_equal(objects, objects_of(sample))
     np.testing.assert_array_equal(image, before)
     np.testing.assert_array_equal(sample.boxes, [[40, 30, 100, 90]])
 
@@ -160,7 +178,7 @@ def test_rows_tell_which_objects_are_left_and_crowds_stay_to_be_ignored(sample_o
     boxes = [[10, 10, 30, 30], [120, 40, 190, 90], [0, 0, 200, 100], [60, 60, 90, 90]]
     sample = sample_of(boxes, crowd=[2])
     cropping = augmenter(crop_probability=1.0)
-    found = [cropping.augment(image, sample, seed)[2].tolist() for seed in range(100)]
+    found = [augmented(cropping, image, sample, seed)[2] for seed in range(100)]
     assert all(2 in rows and rows == sorted(rows) for rows in found)
     assert {len(rows) for rows in found} == {2, 3, 4}
 
@@ -185,8 +203,10 @@ def images(draw):
     return height, width, boxes * np.array([width, height, width, height], np.float32)
 
 
-def assert_sound(boxes, rows, count):
-    assert boxes.dtype == np.float32 and boxes.shape == (len(rows), 4) and rows.dtype == np.int64
+def assert_sound(objects, count):
+    boxes, rows = objects[:, :4], objects[:, 4]
+    assert objects.dtype == np.float64 and objects.shape == (len(rows), 6)
+    np.testing.assert_array_equal(boxes, boxes.astype(np.float32))
     assert ((boxes >= 0) & (boxes <= 1)).all()
     assert (boxes[:, 2:] > boxes[:, :2]).all()
     assert (np.diff(rows) > 0).all() and all(0 <= row < count for row in rows)
@@ -200,9 +220,9 @@ def test_no_image_and_no_box_makes_it_fail(sample_of, source, seed, is_ignored):
     ignored = range(len(boxes)) if is_ignored else ()
     sample = sample_of(boxes, height=height, width=width, difficult=ignored)
     for full in (Augmenter(AugmentConfig(), 32), Augmenter(AugmentConfig(min_area=0), 32)):
-        output, found, rows = full.augment(image, sample, seed)
+        output, found = full.augment(image, objects_of(sample), seed)
         assert output.shape == (32, 32, 3)
-        assert_sound(found, rows, len(boxes))
+        assert_sound(found, len(boxes))
 
 
 @given(boxes_within(-3, 4), st.booleans(), st.floats(0, 1), st.floats(0, 0.5))
@@ -210,7 +230,7 @@ def test_the_filter_returns_boxes_inside_whatever_comes(boxes, is_ignored, visib
     bboxes = np.column_stack(
         [boxes.astype(np.float64), np.arange(len(boxes)), [is_ignored] * len(boxes)]
     )
-    assert_sound(*filter_boxes(bboxes, min_area, visibility), len(boxes))
+    assert_sound(filter_boxes(bboxes, min_area, visibility), len(boxes))
 
 
 @pytest.mark.parametrize(
@@ -230,9 +250,9 @@ def test_the_filter_returns_boxes_inside_whatever_comes(boxes, is_ignored, visib
 )
 def test_what_the_filter_keeps(box, ignored, kept):
     bboxes = np.array([[*box, 7, ignored]])
-    boxes, rows = filter_boxes(bboxes, min_area=0.001, min_visibility=0.25)
-    assert rows.tolist() == ([7] if kept else [])
-    np.testing.assert_allclose(boxes, np.clip([box], 0, 1)[: len(boxes)], rtol=1e-6)
+    left = filter_boxes(bboxes, min_area=0.001, min_visibility=0.25)
+    assert left[:, 4:].tolist() == ([[7, ignored]] if kept else [])
+    np.testing.assert_allclose(left[:, :4], np.clip([box], 0, 1)[: len(left)], rtol=1e-6)
 
 
 COLOURS = np.array([[220, 20, 30], [20, 220, 30], [30, 20, 220], [210, 210, 20]], np.uint8)
@@ -241,17 +261,16 @@ COLOURS = np.array([[220, 20, 30], [20, 220, 30], [30, 20, 220], [210, 210, 20]]
 def test_a_mosaic_shows_four_images_and_their_boxes_follow(sample_of):
     box = (40, 30, 130, 100)
     parts = [
-        (painted(box, colour=colour), sample_of([box], [label], height=120, width=160))
+        (painted(box, colour=colour), objects_of(sample_of([box], [label], height=120, width=160)))
         for label, colour in enumerate(COLOURS)
     ]
     sizes = set()
     for seed in range(20):
-        image, sample = augmenter().mosaic(parts, np.random.default_rng(seed))
-        assert image.shape == (128, 128, 3) and (sample.height, sample.width) == (128, 128)
-        sizes.add(len(sample))
-        for (x1, y1, x2, y2), label in zip(
-            np.rint(sample.boxes).astype(int), sample.labels, strict=True
-        ):
+        image, objects = augmenter().mosaic(parts, np.random.default_rng(seed))
+        assert image.shape == (128, 128, 3)
+        sizes.add(len(objects))
+        pixels = np.rint(objects[:, :4] * 128).astype(int).tolist()
+        for (x1, y1, x2, y2), label in zip(pixels, objects[:, 4].astype(int), strict=True):
             near = np.abs(image.astype(int) - COLOURS[label]).max(axis=2) < 40
             assert near[y1 + 1 : y2 - 1, x1 + 1 : x2 - 1].all()
             assert abs(int(near.sum()) - (x2 - x1) * (y2 - y1)) < 0.1 * near.sum() + 20
@@ -262,16 +281,16 @@ def test_a_mosaic_keeps_what_is_known_of_each_object(sample_of):
     image = np.zeros((100, 200, 3), np.uint8)
     whole = [[0, 0, 200, 100]]
     samples = [
-        sample_of(whole, [4], name="first"),
+        sample_of(whole, [4]),
         sample_of([]),
         sample_of(whole, [6], crowd=[0]),
         sample_of(whole, [7], difficult=[0]),
     ]
     low = augmenter(min_visibility=0.0)
-    _, sample = low.mosaic([(image, one) for one in samples], np.random.default_rng(0))
-    assert sample.labels.tolist() == [4, 6, 7] and sample.image_id == "first"
-    assert sample.is_crowd.tolist() == [False, True, False]
-    assert sample.is_difficult.tolist() == [False, False, True]
+    parts = [(image, objects_of(one)) for one in samples]
+    _, objects = low.mosaic(parts, np.random.default_rng(0))
+    assert objects[:, 4].tolist() == [4, 6, 7]
+    assert objects[:, 5].tolist() == [0, 1, 1]
 
 
 def test_importing_and_using_it_makes_no_connection():
@@ -282,14 +301,10 @@ def refuse(*_, **__):
     raise AssertionError("a connection")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 import numpy as np
-from pathlib import Path
 from configs.schema import AugmentConfig
-from detector.types import Sample
 from training.batches.augment import Augmenter
 assert "albumentations" not in sys.modules
-none = np.zeros(0)
-sample = Sample(0, Path("a"), 9, 9, np.zeros((0, 4)), none, none.astype(bool), none.astype(bool))
-Augmenter(AugmentConfig(), 32).augment(np.zeros((9, 9, 3), np.uint8), sample, 0)
+Augmenter(AugmentConfig(), 32).augment(np.zeros((9, 9, 3), np.uint8), np.zeros((0, 6)), 0)
 import albumentations.check_version
 assert "albumentations" in sys.modules
 """
@@ -303,6 +318,6 @@ def test_real_images_of_every_kind_pass_through(test_data, sample_of):
         image = read_image(path)
         height, width = image.shape[:2]
         boxes = [[0, 0, width, height], [width / 3, height / 3, width / 2, height / 2]]
-        output, found, rows = full.augment(image, sample_of(boxes, None, height, width), 1)
+        output, found = full.augment(image, objects_of(sample_of(boxes, None, height, width)), 1)
         assert output.shape == (300, 300, 3)
-        assert_sound(found, rows, 2)
+        assert_sound(found, 2)

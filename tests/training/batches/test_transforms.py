@@ -5,14 +5,22 @@ from hypothesis import strategies as st
 
 from detector.boxes import area, pairwise_iou
 from detector.preprocess import resize
-from training.batches.crop import GREY, View
-from training.batches.transforms import Colours, Expand, MinIoUCrop, ToInput
+from training.batches.crop import GREY, Crop
+from training.batches.transforms import (
+    GREY_OF_RGB,
+    NEUTRAL,
+    Colours,
+    Expand,
+    MinIoUCrop,
+    ToInput,
+    colour_matrix,
+)
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
 
 
 def rows(boxes, ignored=()):
-    """Boxes in fractions as the transforms want them."""
+    """Boxes in fractions as the transforms want them, each with its row as its label."""
     boxes = np.array(boxes, np.float64).reshape(-1, 4)
     numbers = np.arange(len(boxes))
     return np.column_stack([boxes, numbers, np.isin(numbers, ignored)])
@@ -33,19 +41,19 @@ def window_of(transform):
 
 
 def test_a_window_shows_the_image_inside_and_grey_outside():
-    pixels = View.of(IMAGE).cut((-2, -1, 3, 2)).pixels()
+    pixels = Crop.of(IMAGE).cut((-2, -1, 3, 2)).pixels()
     assert pixels.shape == (3, 5, 3)
     np.testing.assert_array_equal(pixels[1:, 2:], IMAGE[:2, :3])
     assert (pixels[0] == GREY).all() and (pixels[:, :2] == GREY).all()
 
 
 def test_a_window_beside_the_image_is_grey():
-    assert (View.of(IMAGE).cut((70, 0, 80, 10)).pixels() == GREY).all()
-    assert (View.of(IMAGE).cut((-9, -9, 0, 0)).pixels() == GREY).all()
+    assert (Crop.of(IMAGE).cut((70, 0, 80, 10)).pixels() == GREY).all()
+    assert (Crop.of(IMAGE).cut((-9, -9, 0, 0)).pixels() == GREY).all()
 
 
 def test_a_window_of_a_window_is_cut_from_the_image():
-    view = View.of(IMAGE).cut((-10, -10, 50, 30)).cut((15, 20, 25, 32))
+    view = Crop.of(IMAGE).cut((-10, -10, 50, 30)).cut((15, 20, 25, 32))
     np.testing.assert_array_equal(view.pixels(), IMAGE[10:22, 5:15])
 
 
@@ -55,7 +63,7 @@ def test_a_window_of_a_window_is_cut_from_the_image():
     st.sampled_from([1, 16, 32]),
 )
 def test_what_is_rendered_is_the_resized_window_within_a_grey_level(corner, size, input_size):
-    window = View.of(IMAGE).cut((*corner, corner[0] + size[0], corner[1] + size[1]))
+    window = Crop.of(IMAGE).cut((*corner, corner[0] + size[0], corner[1] + size[1]))
     expected = resize(window.pixels(), input_size)
     assert np.abs(window.render(input_size).astype(int) - expected).max() <= 1
 
@@ -98,7 +106,7 @@ def test_a_ratio_of_one_changes_nothing():
 def test_patches_have_the_area_and_the_shape_that_are_asked_for(seed):
     transform = crop(min_ious=(), min_area=0.25, max_aspect_ratio=1.5)
     big = np.zeros((1000, 2000, 3), np.uint8)
-    apply(transform, rows([]), seed, View.of(big))
+    apply(transform, rows([]), seed, Crop.of(big))
     x1, y1, x2, y2 = window_of(transform) / [2000, 1000, 2000, 1000]
     assert 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
     assert (x2 - x1) * (y2 - y1) >= 0.249
@@ -166,7 +174,7 @@ def test_a_patch_of_an_image_of_one_pixel_is_that_pixel():
     np.testing.assert_array_equal(kept, rows([[0, 0, 1, 1]]))
 
 
-def test_arrays_and_views_take_the_same_cuts():
+def test_arrays_and_crops_take_the_same_cuts():
     from albumentations import Compose  # after training.batches.transforms, which keeps it offline
 
     pipeline = Compose([Expand(3.0, p=1.0), crop(), ToInput(24)], is_check_shapes=False)
@@ -175,7 +183,7 @@ def test_arrays_and_views_take_the_same_cuts():
         pipeline.set_random_seed(seed)
         eager = pipeline(image=IMAGE, bboxes=boxes)
         pipeline.set_random_seed(seed)
-        lazy = pipeline(image=View.of(IMAGE), bboxes=boxes)
+        lazy = pipeline(image=Crop.of(IMAGE), bboxes=boxes)
         np.testing.assert_array_equal(lazy["bboxes"], eager["bboxes"])
         assert np.abs(lazy["image"].astype(int) - eager["image"]).max() <= 1
 
@@ -208,3 +216,46 @@ def test_each_colour_change_is_drawn_on_its_own_and_in_its_range():
 def test_no_colour_change_leaves_the_image_as_it_is():
     image, _ = apply(Colours(0.5, 0.5, 0.5, 0.5, each_probability=0.0), rows([]), 0)
     np.testing.assert_array_equal(image, IMAGE)
+
+
+RED, GREEN, EVEN = [200, 20, 20], [20, 200, 20], [90, 90, 90]
+
+
+def recoloured(colour, brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0, mean_grey=100.0):
+    matrix = colour_matrix(brightness, contrast, saturation, hue, mean_grey)
+    return matrix @ [*colour, 1]
+
+
+def test_neutral_changes_nothing():
+    matrix = colour_matrix(*NEUTRAL, mean_grey=77.0)
+    np.testing.assert_allclose(matrix, np.eye(3, 4), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"brightness": 0.5}, [100, 10, 10], id="half as bright"),
+        pytest.param({"contrast": 0.0}, [100, 100, 100], id="no contrast: the mean grey"),
+        pytest.param({"contrast": 0.5}, [150, 60, 60], id="half the distance to the mean grey"),
+        pytest.param({"saturation": 0.0}, [73.82] * 3, id="no saturation: its own grey"),
+        pytest.param({"saturation": 1.5}, [263.09, -6.91, -6.91], id="not clipped in between"),
+        pytest.param({"brightness": 0.5, "contrast": 0.0}, [50, 50, 50], id="brightness first"),
+    ],
+)
+def test_red_by_hand(changes, expected):
+    np.testing.assert_allclose(recoloured(RED, **changes), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("hue", [-0.3, 0.05, 0.5])
+def test_a_turn_of_the_hue_keeps_each_pixels_grey(hue):
+    np.testing.assert_allclose(recoloured(EVEN, hue=hue), EVEN, atol=0.1)
+    assert GREY_OF_RGB @ recoloured(RED, hue=hue) == pytest.approx(GREY_OF_RGB @ RED, abs=0.1)
+
+
+def test_a_third_of_a_turn_makes_the_largest_channel_another():
+    turned = {int(np.argmax(recoloured(RED, hue=hue))) for hue in (0.0, 1 / 3, 2 / 3)}
+    assert turned == {0, 1, 2}
+
+
+def test_a_whole_turn_is_none():
+    np.testing.assert_allclose(recoloured(GREEN, hue=1.0), GREEN, atol=1e-9)

@@ -5,7 +5,7 @@ import pytest
 from configs.schema import Config, TrainConfig
 from detector.anchors import model_anchors
 from detector.ssdlite import build_ssdlite
-from training.batches.batch import Batch
+from training.batches.loader import Batch
 from training.batches.targets import assign_targets
 from training.model.losses import DetectionLoss
 from training.model.schedule import WarmupCosine, make_optimizer, scaled_rate, without_decay
