@@ -1,4 +1,4 @@
-"""Images kept at one small size, so that a small set is decoded and resized only once."""
+"""Caches of decoded and resized images, in memory or on disk, keyed by the content of the file."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -47,19 +47,20 @@ def make_reader(
     if kind == "none":
         return read_sample
     if kind == "memory":
-        return Cache({} if is_kept else _Nowhere(), size)
-    store = _Disk(make_folder(folder or _default_folder()), size)
-    return Cache(store, size)
-
-
-def _default_folder() -> Path:
+        return Cache({}, size) if is_kept else partial(_read_resized, size=size)
     from detector.weights.download import cache_folder
 
-    return cache_folder() / "images"
+    return Cache(_Disk(make_folder(folder or cache_folder() / "images"), size), size)
 
 
-@dataclass(frozen=True, eq=False)
-class Entry:
+def _read_resized(sample: Sample, size: int) -> tuple[np.ndarray, Sample]:
+    image, sample = read_sample(sample)
+    small = resize(image, size)
+    small.flags.writeable = False
+    return small, sample
+
+
+class Entry(NamedTuple):
     """An image at one size.
 
     Attributes:
@@ -73,25 +74,6 @@ class Entry:
     width: int
 
 
-class Store(Protocol):
-    """Where entries are kept; a dict is one."""
-
-    def get(self, key: str, /) -> Entry | None:
-        """The entry, if it is there and whole."""
-        ...
-
-    def __setitem__(self, key: str, entry: Entry, /) -> None:
-        """Keep an entry."""
-        ...
-
-
-class _Nowhere(dict[str, "Entry"]):
-    """Keeps nothing."""
-
-    def __setitem__(self, key: str, entry: Entry, /) -> None:
-        del key, entry
-
-
 class Cache:
     """A `Reader` that gives every image at one size and keeps it.
 
@@ -99,11 +81,11 @@ class Cache:
     is not. Several threads may read at once.
 
     Args:
-        store: where entries are kept.
+        store: where entries are kept, by key.
         size: S, px.
     """
 
-    def __init__(self, store: Store, size: int) -> None:
+    def __init__(self, store: dict[str, Entry] | _Disk, size: int) -> None:
         self._store = store
         self._size = size
         self._keys: dict[Path, tuple[tuple[int, int], str]] = {}
@@ -121,9 +103,8 @@ class Cache:
         key = self._key(sample.path)
         entry = self._store.get(key) if key else None
         if entry is None:
-            image, sample = read_sample(sample)
-            entry = Entry(resize(image, self._size), *image.shape[:2])
-            entry.image.flags.writeable = False
+            image, sample = _read_resized(sample, self._size)
+            entry = Entry(image, sample.height, sample.width)
             with contextlib.suppress(UserError):  # a full disk ends the caching, not the run
                 self._store[key] = entry
         elif (entry.height, entry.width) != (sample.height, sample.width):
