@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from configs.errors import UserError
+
+_PIECE = 8192  # annotations that are parsed at a time
 
 
 class CocoImage(msgspec.Struct, gc=False):
@@ -40,11 +44,26 @@ class CocoCategory(msgspec.Struct):
 
 
 class CocoFile(msgspec.Struct):
-    """The file."""
+    """The file; its annotations are parsed piece by piece, as they take more memory than it."""
 
     images: list[CocoImage]
-    annotations: list[CocoAnnotation]
+    annotations: list[msgspec.Raw]
     categories: list[CocoCategory]
+
+    def pieces(self, path: Path) -> Iterator[list[CocoAnnotation]]:
+        """All annotations, in their order, some thousands at a time; `annotations` is emptied.
+
+        Raises:
+            UserError: one of them is no JSON object.
+        """
+        raw, self.annotations = self.annotations, []
+        for start in range(0, len(raw), _PIECE):
+            piece = b"[%b]" % b",".join(raw[start : start + _PIECE])
+            raw[start : start + _PIECE] = [_CONSUMED] * len(raw[start : start + _PIECE])
+            yield _decode(path, piece, list[CocoAnnotation], start)
+
+
+_CONSUMED = msgspec.Raw()
 
 
 def read_bytes(path: Path) -> bytes:
@@ -65,11 +84,16 @@ def decode(path: Path, data: bytes) -> CocoFile:
     Raises:
         UserError: it is no JSON, or not of this form.
     """
+    return _decode(path, data, CocoFile)
+
+
+def _decode(path: Path, data: bytes, form: Any, start: int = 0) -> Any:
     try:
-        return msgspec.json.decode(data, type=CocoFile)
+        return msgspec.json.decode(data, type=form)
     except msgspec.ValidationError as error:
+        reason = re.sub(r"`\$\[(\d+)", lambda m: f"`$.annotations[{int(m[1]) + start}", str(error))
         raise UserError(
-            f"{path}: not a COCO data set ({error}); it needs images, annotations and categories"
+            f"{path}: not a COCO data set ({reason}); it needs images, annotations and categories"
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: damaged JSON ({error}); export it again") from error

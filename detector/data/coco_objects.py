@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from detector.boxes import area
 from detector.data.coco_file import CocoAnnotation, CocoFile
 from detector.data.findings import FileFindings
 from detector.data.parse import Id, as_id, flag, number
+from detector.data.samples import LazySamples, ObjectColumns
 from detector.types import Sample
 
-Image = tuple[int, Path, int, int]  # position in the file, path, height, width
+Image = tuple[int, str, int, int]  # position in the file, path in the folder, height, width
 
 _OURS = frozenset(
     {"image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "difficult"}
@@ -43,99 +45,156 @@ class CocoObjects:
     @classmethod
     def collect(
         cls,
+        path: Path,
         file: CocoFile,
-        image_ids: Sequence[Id],
+        index_of: Mapping[Id, int],
         label_of: Mapping[Id, int],
         findings: FileFindings,
     ) -> CocoObjects:
-        """Take the objects that can be read; report the others."""
-        annotations = file.annotations
-        # -1 for an image that is listed, but left out.
-        listed = {found: -1 for one in file.images if (found := as_id(one.id)) is not None}
-        index_of = listed | {image_id: index for index, image_id in enumerate(image_ids)}
-        index_of, label_of = _by_either_type(index_of), _by_either_type(label_of)
-        images = _look_up(index_of, (a.image_id for a in annotations), len(annotations))
-        labels = _look_up(label_of, (a.category_id for a in annotations), len(annotations))
-        boxes = _boxes(annotations)
-        good = (images >= 0) & (labels >= 0) & np.isfinite(boxes).all(axis=1)
-        for row in np.flatnonzero(~good).tolist():
-            _explain(annotations[row], row, index_of, label_of, findings)
-        _report_twins(annotations, findings)
-        rows = np.flatnonzero(good)
+        """Take the objects that can be read; report the others.
+
+        Args:
+            path: of the file.
+            file: whose annotations are used up.
+            index_of: index by id of each image; -1 of those that are listed, but left out.
+            label_of: label by category id.
+            findings: takes what is left out.
+        """
+        columns: list[tuple[np.ndarray, ...]] = [_columns([], index_of, label_of)]
+        start = 0
+        for piece in file.pieces(path):
+            columns.append(_columns(piece, index_of, label_of))
+            for row in np.flatnonzero(~_are_good(*columns[-1][:3])).tolist():
+                _explain(piece[row], start + row, index_of, label_of, findings)
+            start += len(piece)
+        images, labels, boxes, *others = map(np.concatenate, zip(*columns, strict=True))
+        _report_twins(others[-1], findings)
+        rows = np.flatnonzero(_are_good(images, labels, boxes))
         rows = rows[np.argsort(images[rows], kind="stable")]
-        chosen = [annotations[row] for row in rows.tolist()]
-        return cls(
-            rows,
-            np.cumsum(np.bincount(images[rows], minlength=len(image_ids))),
-            boxes[rows],
-            labels[rows],
-            np.fromiter((flag(a.iscrowd) for a in chosen), bool, len(chosen)),
-            np.fromiter((flag(a.difficult) or flag(a.ignore) for a in chosen), bool, len(chosen)),
-            _areas(chosen, boxes[rows]),
-            np.array([a.id for a in chosen], dtype=object),
-        )
+        count = max(index_of.values(), default=-1) + 1
+        ends = np.cumsum(np.bincount(images[rows], minlength=count))
+        return cls(rows, ends, boxes[rows], labels[rows], *(column[rows] for column in others))
 
 
-def _by_either_type(table: Mapping[Id, int]) -> dict[Id, int]:
-    """The table with 1 under "1" as well, and "1" under 1; where it has both, each is itself."""
-    return {_other_type(key): value for key, value in table.items()} | dict(table)
+def _columns(
+    annotations: Sequence[CocoAnnotation],
+    index_of: Mapping[Id, int],
+    label_of: Mapping[Id, int],
+) -> tuple[np.ndarray, ...]:
+    """Image, label, box, crowd, difficult, area and id of annotations, a row each."""
+    boxes = _boxes(annotations)
+    is_difficult = _flags([a.difficult for a in annotations])
+    return (
+        _look_up(index_of, [a.image_id for a in annotations]),
+        _look_up(label_of, [a.category_id for a in annotations]),
+        boxes,
+        _flags([a.iscrowd for a in annotations]),
+        is_difficult | _flags([a.ignore for a in annotations]),
+        _areas(annotations, boxes),
+        _ids([a.id for a in annotations]),
+    )
 
 
-def _other_type(key: Id) -> Id:
-    if isinstance(key, int):
-        return str(key)
-    return int(key) if _WHOLE_NUMBER.fullmatch(key) else key
+def _are_good(images: np.ndarray, labels: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    return (images >= 0) & (labels >= 0) & np.isfinite(boxes).all(axis=1)
 
 
-def _look_up(table: Mapping[Id, int], keys: Iterable[Any], count: int) -> np.ndarray:
+def _entry(table: Mapping[Id, int], key: Any) -> int | None:
+    """What a table has for an id, or else for the same number as text, or the same text as number.
+
+    None where it has neither, or where the key is no id.
+    """
+    if (found := as_id(key)) is None:
+        return None
+    if found in table:
+        return table[found]
+    if isinstance(found, int):
+        return table.get(str(found))
+    return table.get(int(found)) if _WHOLE_NUMBER.fullmatch(found) else None
+
+
+def _look_up(table: Mapping[Id, int], keys: Sequence[Any]) -> np.ndarray:
     """The entry of each key, -1 where there is none."""
-    return np.fromiter((table.get(key, -1) if _is_id(key) else -1 for key in keys), int, count)
-
-
-def _is_id(key: Any) -> bool:
-    # 1.0 equals 1, as a key too.
-    return type(key) is int or type(key) is str or (type(key) is float and key.is_integer())
+    if set(map(type, keys)) <= {int}:
+        found = [table.get(key) for key in keys]
+        if None not in found:
+            return np.array(found, np.int64)
+    found = [_entry(table, key) for key in keys]
+    return np.array([-1 if one is None else one for one in found], np.int64)
 
 
 def _boxes(annotations: Sequence[CocoAnnotation]) -> np.ndarray:
     """float32 `(N, 4)`, xyxy; NaN where an annotation has no box."""
-    nothing = (np.nan,) * 4
-    edges = itertools.chain.from_iterable(_xywh(a.bbox) or nothing for a in annotations)
-    boxes = np.fromiter(edges, np.float64, 4 * len(annotations)).reshape(-1, 4)
+    given, edges = [a.bbox for a in annotations], None
+    if set(map(type, given)) == {list} and set(map(len, given)) == {4}:
+        edges = _plain_numbers(list(itertools.chain.from_iterable(given)))
+    if edges is None:
+        nothing = (np.nan,) * 4
+        edges = np.array([_xywh(bbox) or nothing for bbox in given], np.float64)
+    boxes = edges.reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     with np.errstate(over="ignore"):  # what no float32 can hold becomes infinite, and is no box
         return boxes.astype(np.float32)
 
 
+def _plain_numbers(values: Sequence[Any]) -> np.ndarray | None:
+    """float64 `(N,)`; None where a value is no number, or one that no float64 can hold."""
+    if not set(map(type, values)) <= {int, float}:
+        return None
+    try:
+        numbers = np.array(values, np.float64)
+    except OverflowError:
+        return None
+    return numbers if np.isfinite(numbers).all() else None
+
+
 def _xywh(bbox: Any) -> Sequence[float] | None:
     if type(bbox) is not list or len(bbox) != 4:
         return None
-    if all(type(edge) is float for edge in bbox):
-        return bbox
     parsed = [edge for edge in map(number, bbox) if edge is not None]
     return parsed if len(parsed) == 4 else None
 
 
+def _flags(values: Sequence[Any]) -> np.ndarray:
+    """What `flag` makes of each: bool `(N,)`."""
+    if set(map(type, values)) <= {int}:  # nearly always, and nearly always zeros
+        return np.array([value == 1 for value in values], bool)
+    return np.array([flag(value) for value in values], bool)
+
+
 def _areas(annotations: Sequence[CocoAnnotation], boxes: np.ndarray) -> np.ndarray:
     """float64 `(N,)`; of the box where an annotation gives none."""
-    of_boxes = area(boxes.astype(np.float64))
-    given = (number(a.area) for a in annotations)
-    pairs = zip(given, of_boxes.tolist(), strict=True)
-    return np.fromiter((box if one is None else one for one, box in pairs), float, len(boxes))
+    given = [a.area for a in annotations]
+    areas = _plain_numbers(given)
+    if areas is not None:
+        return areas
+    of_boxes = area(boxes.astype(np.float64)).tolist()
+    pairs = zip(map(number, given), of_boxes, strict=True)
+    return np.array([box if one is None else one for one, box in pairs], np.float64)
+
+
+def _ids(values: Sequence[Any]) -> np.ndarray:
+    """`(N,)`, int64 where it can be."""
+    if set(map(type, values)) <= {int}:
+        with contextlib.suppress(OverflowError):
+            return np.array(values, np.int64)
+    ids = np.empty(len(values), object)
+    ids[:] = values
+    return ids
 
 
 def _explain(
     annotation: CocoAnnotation,
     row: int,
-    listed: Collection[Id],
-    label_of: Collection[Id],
+    index_of: Mapping[Id, int],
+    label_of: Mapping[Id, int],
     findings: FileFindings,
 ) -> None:
     """Say why an annotation is left out; nothing if its whole image was."""
     element = f"annotations[{row}]" if annotation.id is None else f"annotation {annotation.id}"
-    if not _is_id(annotation.image_id) or annotation.image_id not in listed:
+    if _entry(index_of, annotation.image_id) is None:
         findings.add("dangling-id", element, f"no image has the id {annotation.image_id!r}")
-    elif not _is_id(annotation.category_id) or annotation.category_id not in label_of:
+    elif _entry(label_of, annotation.category_id) is None:
         message = f"no category has the id {annotation.category_id!r}"
         findings.add("unknown-class", element, message)
     elif not np.isfinite(_boxes([annotation])).all():
@@ -143,27 +202,28 @@ def _explain(
         findings.add("bad-object", element, message)
 
 
-def _report_twins(annotations: Sequence[CocoAnnotation], findings: FileFindings) -> None:
-    ids = [a.id for a in annotations if _is_id(a.id)]
-    if len(set(ids)) == len(ids):
+def _report_twins(ids: np.ndarray, findings: FileFindings) -> None:
+    if ids.dtype == np.int64 and len(np.unique(ids)) == len(ids):
         return
-    for annotation_id, count in Counter(ids).items():
+    known = (one for one in ids.tolist() if as_id(one) is not None)
+    for annotation_id, count in Counter(known).items():
         if count > 1:
             message = f"{count} annotations have this id; all are kept"
             findings.add("id-collision", f"annotation {annotation_id}", message)
 
 
-class CocoSamples(Sequence[Sample]):
+class CocoSamples(LazySamples):
     """The samples of a COCO JSON, made when asked for."""
 
     def __init__(
         self,
         source: Path,
+        folder: Path,
         images: Mapping[Id, Image],
         objects: CocoObjects,
         raw: Mapping[str, Any],
     ) -> None:
-        self._source = source
+        self._source, self._folder = source, folder
         self._ids = list(images)
         self._images = list(images.values())
         self._objects = objects
@@ -174,13 +234,13 @@ class CocoSamples(Sequence[Sample]):
 
     def __getitem__(self, index: Any) -> Any:
         index = range(len(self))[index]
-        position, path, height, width = self._images[index]
+        position, name, height, width = self._images[index]
         start = self._objects.ends[index - 1] if index else 0
         mine = slice(start, self._objects.ends[index])
         objects = self._objects
         return Sample(
             self._ids[index],
-            path,
+            self._folder / name,
             height,
             width,
             objects.boxes[mine],
@@ -193,6 +253,12 @@ class CocoSamples(Sequence[Sample]):
             tuple(self._details("annotations", row, _OURS) for row in self._rows(mine)),
             self._details("images", position, _ABOUT_IMAGE) if self._raw else {},
         )
+
+    def object_columns(self) -> ObjectColumns:
+        """Labels and flags of all objects, as the file's arrays hold them."""
+        objects = self._objects
+        lengths = np.diff(objects.ends, prepend=0)
+        return ObjectColumns(objects.labels, objects.is_crowd | objects.is_difficult, lengths)
 
     def _rows(self, mine: slice) -> list[int]:
         return self._objects.rows[mine].tolist() if self._raw else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.auto_split import automatic_splits
 from detector.data.findings import Finding
+from detector.data.samples import LazySamples, ObjectColumns, Relabelled, Selection, object_columns
 from detector.types import Sample
 
 SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")
@@ -24,7 +24,7 @@ _SAME_SPLIT = ({"train", "training", "trn"}, {"val", "valid", "validation", "dev
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset(Sequence[Sample]):
+class Dataset(LazySamples):
     """Annotated images on disk; no pixels.
 
     Attributes:
@@ -79,6 +79,27 @@ class Dataset(Sequence[Sample]):
         chosen = replace(self, samples=Selection(self.samples, self.splits[found]), splits={})
         return replace(chosen, name=f"{self.name}:{found}")
 
+    def in_classes(self, classes: ClassMap) -> Dataset:
+        """The same in the labels of another class map, which has all names of this one.
+
+        Raises:
+            UserError: it lacks one.
+        """
+        if classes == self.classes:
+            return self
+        labels = np.array(classes.labels_of(self.classes.names))
+        return replace(self, classes=classes, samples=Relabelled([self.samples], [labels]))
+
+    def object_columns(self) -> ObjectColumns:
+        """Labels and flags of all objects, without making the samples."""
+        return object_columns(self.samples)
+
+    def object_counts(self) -> dict[str, int]:
+        """Objects of each class, by name; crowds and difficult ones are not counted."""
+        found = self.object_columns()
+        counts = np.bincount(found.labels[~found.is_ignored], minlength=len(self.classes))
+        return dict(zip(self.classes.names, counts.tolist(), strict=True))
+
 
 def find_split(name: str, known: Mapping[str, Any]) -> str | None:
     """The name of a split among those known: itself, a synonym, or the only longer form."""
@@ -102,36 +123,6 @@ def is_union(name: str, splits: Mapping[str, Collection[int]]) -> bool:
     return len(parts) > 1 and mine == set().union(*parts)
 
 
-class Selection(Sequence[Sample]):
-    """Some of the samples, by index, without making them."""
-
-    def __init__(self, samples: Sequence[Sample], indices: np.ndarray) -> None:
-        self._samples, self._indices = samples, indices
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._samples[int(self._indices[index])]
-
-
-class _Relabelled(Sequence[Sample]):
-    """The samples of several data sets, one after the other, in one set of labels."""
-
-    def __init__(self, parts: Sequence[Sequence[Sample]], new_labels: Sequence[np.ndarray]) -> None:
-        self._parts, self._new_labels = parts, new_labels
-        self._ends = list(itertools.accumulate(map(len, parts)))
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    def __getitem__(self, index: Any) -> Any:
-        index = range(len(self))[index]
-        part = bisect_right(self._ends, index)
-        sample = self._parts[part][index - self._ends[part] + len(self._parts[part])]
-        return replace(sample, labels=self._new_labels[part][sample.labels])
-
-
 def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
     """Several data sets as the splits of one; classes are brought together by name.
 
@@ -149,7 +140,7 @@ def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
         name,
         path,
         classes,
-        _Relabelled([part.samples for part in datasets], new_labels),
+        Relabelled([part.samples for part in datasets], new_labels),
         splits,
         tuple(itertools.chain.from_iterable(part.findings for part in datasets)),
         tuple(dict.fromkeys(itertools.chain.from_iterable(part.notes for part in datasets))),

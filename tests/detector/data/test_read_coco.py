@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
+from detector.data import coco_file
 from detector.data.read_coco import read_coco
 
 
@@ -160,3 +161,26 @@ def test_the_real_parts_open_with_80_categories_and_their_crowds(test_data):
         boxes = np.concatenate([sample.boxes for sample in dataset]).astype(float)
         got = (boxes[:, :2] + boxes[:, 2:] - boxes[:, :2]).sum()
         np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 100])
+def test_annotations_parsed_in_pieces_are_those_of_the_whole(make, ann, monkeypatch, piece):
+    """Ids as numbers and as text, boxes of whole numbers, flags as words, areas left out."""
+    odd = [ann(1), ann("2", image_id="3"), ann(3, bbox=[1, 2, 3, 4]), ann(4, iscrowd="true")]
+    odd += [ann(5, bbox=None), ann(6, area="31.5"), ann(7, category_id=9.5), ann(7)]
+    path = make.coco(annotations=odd)
+    whole = read_coco(path)
+    monkeypatch.setattr(coco_file, "_PIECE", piece)
+    dataset = read_coco(path)
+    assert dataset.findings == whole.findings
+    for found, expected in zip(dataset, whole, strict=True):
+        assert found.elements == expected.elements
+        for name in ("boxes", "labels", "is_crowd", "is_difficult", "areas"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_what_is_no_annotation_is_named_by_its_place_in_the_file(make, ann, monkeypatch):
+    monkeypatch.setattr(coco_file, "_PIECE", 2)
+    path = make.coco(annotations=[ann(1), ann(2), ann(3), "nothing"])
+    with pytest.raises(UserError, match=r"got `str` - at `\$\.annotations\[3\]`"):
+        read_coco(path)
