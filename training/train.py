@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from configs.errors import UserError
 from detector.command import (
@@ -23,9 +23,8 @@ from detector.command import (
 
 if TYPE_CHECKING:
     from configs.schema import Config
-    from training.run.loop import Result
-    from training.run.run_folder import Origin, RunFolder
-    from training.run.splits import Task
+    from training.run.run import Result, Run
+    from training.run.run_folder import RunFolder, RunSettings
 
 _EXAMPLES = """examples:
   python -m training.train --data my_data/ --output my_run
@@ -63,7 +62,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--time", type=_seconds, metavar="T", help="end by then: 90s, 30m, 2h")
     parser.add_argument(
-        "--overfit", type=positive(int), metavar="N", help="learn N images by heart: a test"
+        "--overfit", type=positive(int), metavar="N", help="overfit N images: a sanity check"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     add_dry_run(parser)
@@ -89,106 +88,97 @@ def main(argv: list[str] | None = None) -> int:
     if args.resume and folder.is_complete:
         print(f"the run in {args.output} is complete; there is nothing to resume")
         return EXIT_OK
-    checked = _to_resume(args, folder) if args.resume else _to_begin(args, folder)
+    run = _to_resume(args, folder) if args.resume else _to_begin(args, folder)
     if args.dry_run:
-        print(_intent(checked, args))
+        print(_intent(run, args))
         return EXIT_OK
     from detector.backend import start_keras
 
     start_keras()
-    from training.run.loop import Request, begin, go_on
+    from training.run.begin import begin, resume
 
-    request = Request(checked.config, checked.task, folder, checked.origin)
-    result = (go_on if args.resume else begin)(request, print)
-    _say(result, args.output, request.task.data)
+    result = (resume if args.resume else begin)(run, print)
+    _say(result, args.output, run.validation.name)
     return EXIT_OK
 
 
-class _Checked(NamedTuple):
-    """What a run is made of, as `training.run.loop.Request` has it."""
-
-    config: Config
-    task: Task
-    origin: Origin
-
-
-def _intent(checked: _Checked, args: argparse.Namespace) -> str:
+def _intent(run: Run, args: argparse.Namespace) -> str:
     """What would be done, in words."""
     from training.model.init_weights import find_initial_weights
 
-    config, task, origin = checked
-    steps = math.ceil(len(task.training) / config.loader.batch_size)
-    data = f"{origin.data}: {len(task.training):,} images, {len(task.classes)} classes"
-    work = f"{origin.epochs} epochs of {steps} steps"
+    config, settings = run.config, run.settings
+    steps = math.ceil(len(run.training) / config.loader.batch_size)
+    classes = len(run.training.classes)
+    data = f"{settings.data}: {len(run.training):,} images, {classes} classes"
+    work = f"{settings.epochs} epochs of {steps} steps"
     if args.resume:
         return f"would go on with the run in {args.output} on {data}, {work}"
-    return (
-        f"would train on {data}, {work}, from {find_initial_weights(config.model, origin.start)}; "
-        f"{len(task.validation):,} images to validate; output {args.output}"
-    )
+    start = find_initial_weights(config.model, settings.start)
+    return f"would train on {data}, {work}, from {start}; {len(run.validation):,} images to validate; output {args.output}"
 
 
-def _to_begin(args: argparse.Namespace, folder: RunFolder) -> _Checked:
+def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
     from training.model.init_weights import find_initial_weights
-    from training.run.run_folder import Origin
+    from training.run.run_folder import RunSettings
 
     folder.require_new()
     config = _config(args, args.overfit)
-    origin = Origin(
+    settings = RunSettings(
         data=args.data,
         images=args.images and str(args.images),
         start=args.start or _DEFAULT_START,
         overfit=args.overfit,
         seconds=args.time,
         epochs=config.train.epochs,
-        fingerprint="",
     )
-    find_initial_weights(config.model, origin.start)  # raises where there is none that fits
-    return _checked(config, origin)
+    find_initial_weights(config.model, settings.start)  # raises where there is none that fits
+    return _run(folder, config, settings)
 
 
-def _to_resume(args: argparse.Namespace, folder: RunFolder) -> _Checked:
+def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Run:
     """What the run's folder says; what the command says besides must be the same.
 
     Raises:
         UserError: there is no such run, or it is another.
     """
     from training.run.run_folder import differences
+    from training.run.splits import fingerprint
 
-    config, origin = folder.read()
-    asked = {"--data": (_normal(args.data), _normal(origin.data))}
-    asked |= {"--images": (args.images and str(args.images), origin.images)}
-    asked |= {"--start": (_normal(args.start), _normal(origin.start))}
-    asked |= {"--time": (args.time, origin.seconds), "--overfit": (args.overfit, origin.overfit)}
-    changed = [
-        f"{name}: {old} -> {new}" for name, (new, old) in asked.items() if new not in (None, old)
-    ]
+    config, settings = folder.read()
+    pairs = (
+        ("--data", _normal(args.data), _normal(settings.data)),
+        ("--images", args.images and str(args.images), settings.images),
+        ("--start", _normal(args.start), _normal(settings.start)),
+        ("--time", args.time, settings.seconds),
+        ("--overfit", args.overfit, settings.overfit),
+    )
+    changed = [f"{name}: {old} -> {new}" for name, new, old in pairs if new not in (None, old)]
     if args.config or args.set or args.freeze:
-        changed += differences(config, _config(args, origin.overfit, folder.config))
+        changed += differences(config, _config(args, settings.overfit, folder.config))
     if changed:
         raise UserError(
             f"{folder.path} was begun otherwise: {', '.join(changed)}; resume it with --output and "
             f"--resume alone, or begin another run{folder.as_start}"
         )
-    checked = _checked(config, origin)
-    if checked.origin.fingerprint != origin.fingerprint:
+    resumed = _run(folder, config, settings)
+    if fingerprint(resumed.training, resumed.validation) != settings.fingerprint:
         raise UserError(
-            f"{origin.data} is not what it was when {folder.path} was begun; begin another run"
+            f"{settings.data} is not what it was when {folder.path} was begun; begin another run"
             f"{folder.as_start}"
         )
-    return checked
+    return resumed
 
 
 def _config(
     args: argparse.Namespace, overfit: int | None, default: str | Path = _DEFAULT_CONFIG
 ) -> Config:
     from configs.load import load_config
-    from training.run.splits import by_heart
+    from training.run.splits import overfit_settings
 
     source = args.config or default
     asked = [*args.set, *([f"train.freeze={args.freeze}"] if args.freeze else [])]
     config = load_config(source, asked)
-    return load_config(source, [*by_heart(config, overfit), *asked]) if overfit else config
+    return load_config(source, [*overfit_settings(config, overfit), *asked]) if overfit else config
 
 
 def _normal(name: str | None) -> str | None:
@@ -196,24 +186,23 @@ def _normal(name: str | None) -> str | None:
     return name and os.path.normpath(name)
 
 
-def _checked(config: Config, origin: Origin) -> _Checked:
+def _run(folder: RunFolder, config: Config, settings: RunSettings) -> Run:
     """Read the data set."""
-    from dataclasses import replace
-
     from detector.data.open import open_dataset
-    from training.run.splits import Task
+    from training.run.run import Run
+    from training.run.splits import to_overfit, train_val
 
-    whole = open_dataset(origin.data, Path(origin.images) if origin.images else None)
+    whole = open_dataset(settings.data, Path(settings.images) if settings.images else None)
     training, validation = whole.split("train"), whole.split("val")
     for note in training.notes:
         print(f"note: {note}")
     if whole.findings:
         print(f"{len(whole.findings)} findings (python -m training.check), such as:")
         print(f"  {whole.findings[0]}")
-    task = Task.of(training, validation)
-    if origin.overfit:
-        task = task.overfitting(origin.overfit)
-    return _Checked(config, task, replace(origin, fingerprint=task.fingerprint))
+    training, validation = train_val(training, validation)
+    if settings.overfit:
+        training, validation = to_overfit(training, settings.overfit)
+    return Run(folder, config, settings, training, validation)
 
 
 def _say(result: Result, output: object, data: str) -> None:

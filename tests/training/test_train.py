@@ -5,16 +5,16 @@ import pytest
 from configs.errors import UserError
 from configs.load import load_config
 from detector.data.open import open_dataset
-from training.run.run_folder import Origin, RunFolder
-from training.run.splits import Task
+from training.run.run_folder import RunFolder, RunSettings
+from training.run.splits import fingerprint, train_val
 from training.train import main
 
 
 @pytest.fixture
 def begun(tmp_path):
     """A run's folder, of a data set that has gone since; `begun("--data", "x")` resumes it."""
-    origin = Origin(f"{tmp_path}/gone", None, "none", None, None, 40, "abc")
-    RunFolder(tmp_path / "run").create(load_config("finetune"), origin, {})
+    settings = RunSettings(f"{tmp_path}/gone", None, "none", None, None, 40, "abc")
+    RunFolder(tmp_path / "run").create(load_config("finetune"), settings, {})
     return lambda *more: main(["--output", str(tmp_path / "run"), "--resume", *more])
 
 
@@ -109,8 +109,8 @@ def test_an_output_that_holds_something_shows_in_a_dry_run(squares, tmp_path):
 
 def test_a_dry_run_says_what_it_would_resume(squares, tmp_path, capsys):
     whole = open_dataset(str(squares))
-    task = Task.of(whole.split("train"), whole.split("val"))
-    origin = Origin(str(squares), None, "none", None, None, 40, task.fingerprint)
-    RunFolder(tmp_path / "run").create(load_config("finetune"), origin, {})
+    digest = fingerprint(*train_val(whole.split("train"), whole.split("val")))
+    settings = RunSettings(str(squares), None, "none", None, None, 40, digest)
+    RunFolder(tmp_path / "run").create(load_config("finetune"), settings, {})
     assert main(["--output", str(tmp_path / "run"), "--resume", "--dry-run"]) == 0
     assert capsys.readouterr().out.startswith(f"would go on with the run in {tmp_path}/run on ")

@@ -9,6 +9,7 @@ import contextlib
 from typing import Any
 
 import keras
+import numpy as np
 
 Tensor = Any
 
@@ -50,6 +51,31 @@ def replica_scope(model: keras.Model) -> contextlib.AbstractContextManager[Any]:
     made_for: Any = model
     is_tensorflow = keras.backend.backend() == "tensorflow"
     return made_for.distribute_strategy.scope() if is_tensorflow else contextlib.nullcontext()
+
+
+def split_by_replica(model: keras.Model, batch: Any) -> Any:
+    """A batch in one part for each device that the model was made for; as it is for one.
+
+    Args:
+        model: built within `all_devices`.
+        batch: arrays, in tuples and dictionaries, with an equal first axis.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batch
+    import tensorflow as tf
+
+    made_for: Any = model
+    count = made_for.distribute_strategy.num_replicas_in_sync
+    if count == 1:
+        return batch
+
+    def part(context: Any) -> Any:
+        number = context.replica_id_in_sync_group
+        return tf.nest.map_structure(
+            lambda array: tf.constant(np.array_split(array, count)[number]), batch
+        )
+
+    return made_for.distribute_strategy.experimental_distribute_values_from_function(part)
 
 
 def replica_count() -> int:

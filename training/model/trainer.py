@@ -1,4 +1,4 @@
-"""The model that `fit` trains: a network, its targets and its loss, on any Keras backend."""
+"""The training step: a network, its targets, its loss and its average, on any Keras backend."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from detector.anchors import model_anchors
 from training.batches.loader import Batch
 from training.batches.targets import assign_targets
 from training.model import keras_cv_parts
-from training.model.devices import replica_count, replica_sum
+from training.model.devices import replica_count, replica_sum, split_by_replica
 from training.model.losses import DetectionLoss
 
 ops: Any = keras.ops  # Keras declares no return types
 
 
 class Trainer(keras.Model):
-    """Trains a detection network with `fit` on what `as_fit_data` makes of batches.
+    """Trains a detection network, a batch at a time.
 
     The network knows nothing of targets; it is saved by itself. Beside it the trainer holds a
     moving average of all its weights, which moves before each step: the decay at step t is
@@ -74,6 +74,16 @@ class Trainer(keras.Model):
         variable.assign(array)
         return variable
 
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One step of gradient descent on a batch; compiled at the first.
+
+        Returns:
+            `loss` and its parts, `classification_loss` and `box_loss`, of this batch.
+        """
+        images, truth = split_by_replica(self, as_tensors(batch))
+        losses: Any = self.train_on_batch(images, truth, return_dict=True)
+        return {name: float(value) for name, value in losses.items()}
+
     @property
     def averaged_weights(self) -> list[np.ndarray]:
         """The moving average, in the order of the network's weights; empty where there is none."""
@@ -85,7 +95,7 @@ class Trainer(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The mean losses of the epoch."""
+        """The losses of a step."""
         return [*super().metrics, *self._parts]
 
     def compute_loss(
@@ -96,7 +106,7 @@ class Trainer(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """SSD's loss; `y` is the second part of `as_fit_data`."""
+        """SSD's loss; `y` is the second part of `as_tensors`."""
         del x, sample_weight
         targets = assign_targets(
             y["boxes_fraction"],
@@ -126,8 +136,8 @@ class Trainer(keras.Model):
             average.assign(average + share * (now - average))
 
 
-def as_fit_data(batch: Batch) -> tuple[Any, dict[str, Any]]:
-    """A batch as `fit` takes it: images, and what is in them."""
+def as_tensors(batch: Batch) -> tuple[Any, dict[str, Any]]:
+    """The images of a batch, and the ground truth."""
     truth = {
         "boxes_fraction": batch.boxes_fraction,
         "labels": batch.labels.astype("int32"),

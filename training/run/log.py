@@ -1,85 +1,99 @@
-"""What a person sees of a run while it goes on, and `log.csv`."""
+"""The log of a run: a progress bar over all steps, a line and a row of `log.csv` an epoch."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 
-from training.run.session import Session
+from training.model.trainer import Trainer
+from training.run.run import Run
+from training.run.state import State
+from training.run.validation import Validated
 
-_FIGURES = ("loss", "classification_loss", "box_loss")
+_LOSSES = ("loss", "classification_loss", "box_loss")
 _REFRESH_SECONDS = 0.5
 
 
-class Log(keras.callbacks.Callback):
-    """A progress bar over all steps, a line and a row for each epoch.
+class Log:
+    """What a person sees of a run.
 
     Args:
-        session: of the run.
-        batch_size: images per step.
+        run: for its epochs and its batch size.
+        steps: per epoch.
+        state: how far the run has come.
+        tell: takes a line for the user.
     """
 
-    def __init__(self, session: Session, batch_size: int) -> None:
-        super().__init__()
+    def __init__(self, run: Run, steps: int, state: State, tell: Callable[[str], None]) -> None:
         from tqdm import tqdm
 
-        self._session, self._batch_size = session, batch_size
-        progress = session.progress
+        self._epochs, self._steps_per_epoch = run.settings.epochs, steps
+        self._batch_size, self._state, self._tell = run.config.loader.batch_size, state, tell
         self._bar: Any = tqdm(
-            total=session.epochs * session.steps,
-            initial=progress.epoch * session.steps + progress.step,
+            total=self._epochs * steps,
+            initial=state.epoch * steps + state.step,
             desc="training",
             unit="step",
             disable=None,  # where stderr is no terminal
             mininterval=_REFRESH_SECONDS,
             dynamic_ncols=True,
         )
-        self._begun = self._ended = time.monotonic()
-        self._waited, self._steps = 0.0, 0
+        self.begin_epoch(0.0)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the clock of the epoch."""
-        del epoch, logs
-        self._begun = self._ended = time.monotonic()
-        self._waited, self._steps = self._session.feed.waited, 0
+    def begin_epoch(self, waited: float) -> None:
+        """Start the clock of the epoch.
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        Args:
+            waited: seconds that the run has waited for batches so far.
+        """
+        self._begun = self._ended = time.monotonic()
+        self._waited_before = self._waited = waited
+        self._steps = 0
+
+    def end_step(self, waited: float) -> None:
         """Move the bar."""
-        del batch
         self._steps += 1
-        self._ended = time.monotonic()
+        self._ended, self._waited = time.monotonic(), waited
         if self._bar.update():
             self._bar.set_postfix_str(
-                f"loss {float((logs or {})['loss']):.2f}, {self._rate:.1f} images/s, "
+                f"loss {self._state.mean_loss('loss'):.2f}, {self._rate:.1f} images/s, "
                 f"{self._waiting:.0%} waiting for data",
                 refresh=False,
             )
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the row, and go on to the next epoch."""
-        session, progress = self._session, self._session.progress
-        if not session.epoch_ends:
-            return
-        logs = logs or {}
-        row: dict[str, Any] = {"epoch": epoch + 1}
-        row["step"] = epoch * session.steps + progress.step
-        row["learning_rate"] = float(np.asarray(session.trainer.optimizer.learning_rate))
-        row |= {name: float(logs[name]) for name in _FIGURES}
-        if self._steps:  # none where a run was resumed at the end of an epoch
-            row |= {"images_per_second": self._rate, "waiting": self._waiting}
-        else:
-            row |= dict.fromkeys(("images_per_second", "waiting"), "")
-        row |= {name: logs.get(name, "") for name in ("AP", "AP50", "AP_raw")}
-        row["seconds"] = session.seconds
-        row = {name: _rounded(value) for name, value in row.items()}
-        progress.rows.append(row)
-        progress.epoch, progress.step = epoch + 1, 0
-        session.folder.write_log(progress)
-        self._say(self._line(row))
+    def row(self, trainer: Trainer, measured: Validated | None, seconds: float) -> dict[str, Any]:
+        """The row of the epoch that has just ended; "" where there is no figure.
+
+        Args:
+            trainer: for its learning rate.
+            measured: the epoch's validation, where there was one.
+            seconds: of the run so far.
+        """
+        state = self._state
+        row: dict[str, Any] = {"epoch": state.epoch + 1}
+        row["step"] = state.epoch * self._steps_per_epoch + state.step
+        row["learning_rate"] = float(np.asarray(trainer.optimizer.learning_rate))
+        row |= {name: state.mean_loss(name) for name in _LOSSES}
+        timed = self._steps > 0  # not where a run was resumed at the end of an epoch
+        row["images_per_second"] = self._rate if timed else ""
+        row["waiting"] = self._waiting if timed else ""
+        row |= dict.fromkeys(("AP", "AP50", "AP_raw"), "")
+        if measured:
+            figures = measured.better.figures
+            row |= {"AP": figures["AP"], "AP50": figures["AP50"], "AP_raw": measured.raw.ap}
+        row["seconds"] = seconds
+        return {name: _rounded(value) for name, value in row.items()}
+
+    def say_epoch(self) -> None:
+        """Tell of the last row."""
+        self._bar.clear()
+        self._tell(self._line(self._state.rows[-1]))
+        sys.stdout.flush()
+        self._bar.refresh()
 
     def close(self) -> None:
         """Leave the bar as it is."""
@@ -95,25 +109,17 @@ class Log(keras.callbacks.Callback):
     def _waiting(self) -> float:
         """The share of that time in which no batch was ready."""
         seconds = self._ended - self._begun
-        return min((self._session.feed.waited - self._waited) / seconds, 1.0) if seconds else 0.0
+        return min((self._waited - self._waited_before) / seconds, 1.0) if seconds else 0.0
 
     def _line(self, row: dict[str, Any]) -> str:
-        session = self._session
-        line = f"epoch {row['epoch']} of {session.epochs}: loss {row['loss']:.3f}"
+        line = f"epoch {row['epoch']} of {self._epochs}: loss {row['loss']:.3f}"
         if row["images_per_second"] != "":
             speed, waiting = row["images_per_second"], row["waiting"]
             line += f", {speed:.1f} images/s, {waiting:.0%} waiting for data"
         if row["AP"] != "":
-            is_best = session.progress.since_best == 0
             line += f"; AP {row['AP']:.3f}, AP50 {row['AP50']:.3f}"
-            line += " (the best so far)" if is_best else ""
+            line += " (the best so far)" if self._state.since_best == 0 else ""
         return line
-
-    def _say(self, line: str) -> None:
-        self._bar.clear()
-        self._session.tell(line)
-        sys.stdout.flush()
-        self._bar.refresh()
 
 
 def _rounded(value: Any) -> Any:

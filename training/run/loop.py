@@ -1,320 +1,192 @@
-"""A training run: from a data set and a configuration to a folder with the best model."""
+"""The epoch loop of a run, in the order in which things happen.
+
+Each batch is loaded, trained on and checked; each epoch is validated, logged and saved. The loop
+can stop behind any step and in any validation, and goes on from there, bit for bit.
+"""
 
 from __future__ import annotations
 
-import math
+import contextlib
+import signal
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
-
-from configs.errors import UserError
-from configs.schema import Config
-from detector.artefact import DetectorSpec
-from detector.hardware import describe_machine
-from training.batches.loader import Loader, make_loader
-from training.model.anchors_fit import fitted_shapes
-from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
-from training.model.networks import (
-    Networks,
-    keeps_statistics,
-    make_networks,
-    precision,
-    set_norm_momentum,
-)
-from training.model.schedule import make_optimizer, without_decay
+from training.batches.loader import Loader
+from training.model.networks import Networks
 from training.model.trainer import Trainer
 from training.run.log import Log
-from training.run.plan import Plan, sampled_fit, time_steps
-from training.run.prefetch import Feed
-from training.run.run_folder import Origin, RunFolder, with_finest
+from training.run.prefetch import Prefetch
+from training.run.run import Result, Run
 from training.run.run_report import write_run_report
-from training.run.session import Session, pausing_on_signals
-from training.run.splits import Task
-from training.run.state import Progress, Snapshot, read_state, restore
-from training.run.step_guard import RESERVE, Watch
-from training.run.tensorboard_log import Board
-from training.run.validation import Keeper
+from training.run.state import State, are_finite, snapshot, write_state
+from training.run.step_guard import require_finite
+from training.run.tensorboard_log import TensorBoardLog
+from training.run.validation import PausedError, Validated, Validation
 
-Tell = Callable[[str], None]
+RESERVE = 0.9
+"""Of the time allowed; the last validation and the report take the rest."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is to be done.
+class Loop:
+    """A run from where it is to its end, or to where a signal pauses it.
 
-    Attributes:
-        asked: configuration of model, augmentation, loss and training, as asked for.
-        task: what is to be learnt.
-        folder: of the run.
-        origin: `begin` plans its epochs and fits its anchors.
+    Args:
+        run: whose folder is made.
+        loader: of its training images.
+        networks: with the weights that training begins with.
+        trainer: of `networks.trained`, compiled and built.
+        state: how far the run has come; updated.
+        begun: when this process began with it, as `time.monotonic` has it.
+        tell: takes a line for the user.
     """
 
-    asked: Config
-    task: Task
-    folder: RunFolder
-    origin: Origin
+    def __init__(
+        self,
+        run: Run,
+        loader: Loader,
+        networks: Networks,
+        trainer: Trainer,
+        state: State,
+        begun: float,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._run, self._loader, self._trainer, self._state = run, loader, trainer, state
+        self._tell, self._begun, self._seconds_before = tell, begun, state.seconds
+        self._pause = _Pause()
+        self._validation = Validation(run, networks, self._pause, tell)
+        self._saved_at = time.monotonic()
+
+    def train(self) -> Result:
+        """Train, and write the report.
+
+        Raises:
+            UserError: the loss is no longer finite, no image can be read, or the disk is full.
+        """
+        run, state = self._run, self._state
+        try:
+            with (
+                self._pause.on_signals(),
+                contextlib.closing(Prefetch(self._loader, state.epoch, state.step)) as batches,
+                contextlib.closing(TensorBoardLog(run)) as board,
+                contextlib.closing(Log(run, self._loader.steps, state, self._tell)) as log,
+            ):
+                if state == State():
+                    self._save()  # from here on the run can be resumed
+                # An epoch that was stopped is ended, also one that the run ends with.
+                while state.step or (state.epoch < run.settings.epochs and not state.ending):
+                    self._train_epoch(batches, log)
+                    validated = self._validate()
+                    self._end_epoch(validated, log, board)
+        except PausedError:
+            self._save()
+        else:
+            self._finish()
+        return Result(state.best, state.epoch, len(self._loader.failed), self._pause.signal)
+
+    def _train_epoch(self, batches: Prefetch, log: Log) -> None:
+        state, limit = self._state, self._run.settings.seconds
+        log.begin_epoch(batches.waited)
+        while state.step < self._loader.steps and not state.ending:
+            batch = batches.next()
+            losses = self._trainer.step(batch)
+            require_finite(losses, self._run, self._loader, self._trainer, state)
+            state.end_step(losses)
+            log.end_step(batches.waited)
+            if limit and self._seconds > RESERVE * limit:
+                state.ending = "the time is over"
+            self._pause.heed()
+            if time.monotonic() - self._saved_at > self._run.config.train.save_seconds:
+                self._save()
+
+    def _validate(self) -> Validated | None:
+        """Measure and keep the model, where this epoch is to be validated."""
+        state, config = self._state, self._run.config.train
+        is_last = bool(state.ending) or state.epoch + 1 >= self._run.settings.epochs
+        if not is_last and (state.epoch + 1) % config.evaluate_every:
+            return None
+        validated = self._validation.measure(self._trainer)
+        self._validation.keep("last", validated.raw)
+        state.since_best += 1
+        if validated.better.ap > state.best:
+            state.best, state.since_best = validated.better.ap, 0
+            self._validation.keep("best", validated.better)
+        if config.patience and state.since_best >= config.patience:
+            state.ending = f"no better AP in {config.patience} evaluations"
+        return validated
+
+    def _end_epoch(self, validated: Validated | None, log: Log, board: TensorBoardLog) -> None:
+        self._state.end_epoch(log.row(self._trainer, validated, self._seconds))
+        self._run.folder.write_log(self._state.rows)
+        log.say_epoch()
+        board.write(self._state.rows[-1], validated)
+        self._pause.heed()
+        if validated:
+            self._save()
+
+    def _finish(self) -> None:
+        """Write the report, and then the result: the state is of no more use."""
+        state = self._state
+        if state.ending:
+            self._tell(f"ended behind epoch {state.epoch}: {state.ending}")
+        state.seconds = self._seconds
+        write_run_report(self._run, state)
+        self._run.folder.finish(state)
 
     @property
-    def config(self) -> Config:
-        """As asked for, with the anchors that were fitted to the data."""
-        return with_finest(self.asked, self.origin.finest)
+    def _seconds(self) -> float:
+        """Spent on the run so far, over all resumptions."""
+        return self._seconds_before + time.monotonic() - self._begun
+
+    def _save(self) -> None:
+        """Write the state, unless a weight is not finite: the last good one then stays."""
+        self._state.seconds = self._seconds
+        now = snapshot(self._trainer)
+        if are_finite(now):
+            write_state(self._run.folder.state, now, self._state)
+        self._saved_at = time.monotonic()
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of a run.
+class _Pause:
+    """A request to pause, by SIGTERM or Ctrl-C; a second one does what it always does.
 
     Attributes:
-        best_ap: on the validation part.
-        epochs: completed.
-        failed: images that could not be read.
-        paused: the signal that stopped it before its end; "" where it is complete.
+        signal: its name; "" before.
     """
 
-    best_ap: float
-    epochs: int
-    failed: int
-    paused: str
+    def __init__(self) -> None:
+        self.signal = ""
 
+    def heed(self) -> None:
+        """Go no further once it was asked for.
 
-def begin(request: Request, tell: Tell) -> Result:
-    """Train a detector from the first step on.
+        Raises:
+            PausedError: it was.
+        """
+        if self.signal:
+            raise PausedError
 
-    The folder then holds `config.yaml`, `run.json`, `environment.json`, `log.csv`,
-    `tensorboard/`, `best/`, `last/` and `report.html`, and, until the run is complete,
-    `state.npz`, with which `go_on` goes on.
+    @contextlib.contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Take the signals meanwhile; in the main thread, whose they are."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    Args:
-        request: its folder holds nothing yet.
-        tell: takes a line for the user.
+        def give_back() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
-    Raises:
-        UserError: the folder holds something, the weights do not fit, the disk is full, no
-            image can be read, or the loss became no number.
-    """
-    begun = time.monotonic()
-    request.folder.require_new()
-    request = _with_fitted_anchors(request, tell)
-    parts = _prepare(request, request.origin.start, tell)
-    plan = _plan(request, parts)
-    epochs = _epochs_in_time(plan, request.origin.seconds, time.monotonic() - begun)
-    if epochs < plan.epochs:
-        tell(f"{plan.epochs} epochs would take too long: {epochs} are planned")
-        parts.compile(request.config, epochs)
-        plan = replace(plan, epochs=epochs)
-    for line in plan.to_lines():
-        tell(line)
-    request = replace(request, origin=replace(request.origin, epochs=epochs))
-    request.folder.create(request.asked, request.origin, _environment())
-    return _go(request, parts, Progress(), None, begun, tell)
+        def pause(number: int, frame: Any) -> None:
+            del frame
+            self.signal = signal.Signals(number).name
+            give_back()
 
-
-def go_on(request: Request, tell: Tell) -> Result:
-    """Resume a run where its last state was saved; on a CPU, as if it had never stopped.
-
-    Args:
-        request: as read from its folder.
-        tell: takes a line for the user.
-
-    Raises:
-        UserError: there is no state, or what `begin` raises.
-    """
-    begun, folder = time.monotonic(), request.folder
-    folder.clean()
-    saved, progress = read_state(folder.state)
-    parts = _prepare(request, None, lambda _: None)
-    try:
-        restore(parts.trainer, saved)
-    except ValueError as error:
-        raise UserError(f"{folder.state} is the state of another model") from error
-    tell(
-        f"resumed behind step {progress.step} of {parts.loader.steps}, epoch "
-        f"{progress.epoch + 1} of {request.origin.epochs}"
-    )
-    return _go(request, parts, progress, saved, begun, tell)
-
-
-def _with_fitted_anchors(request: Request, tell: Tell) -> Request:
-    anchors = request.config.model.anchors
-    if not request.config.train.fit_anchors or anchors.finest is not None:
-        return request
-    fitted = fitted_shapes(request.task.training, anchors, request.config.seed)
-    if fitted is None:
-        return request
-    finest, before, after = fitted
-    shown = ", ".join(f"{width:.3f} x {height:.3f}" for width, height in finest)
-    tell(
-        f"finest anchors fitted to the small objects: {shown} of the image; mean IoU "
-        f"{before:.2f} -> {after:.2f}"
-    )
-    return replace(request, origin=replace(request.origin, finest=finest))
-
-
-@dataclass
-class _Parts:
-    """What a run is made of."""
-
-    networks: Networks
-    loader: Loader
-    feed: Feed
-    trainer: Trainer
-
-    def compile(self, config: Config, epochs: int) -> None:
-        """With a schedule over so many epochs."""
-        network = self.networks.trained
-        steps = self.loader.steps * epochs
-        set_norm_momentum(network, config.train, steps)
-        with replica_scope(self.trainer):
-            optimizer = make_optimizer(config.train, config.loader.batch_size, steps)
-            spared = without_decay(network)
-            if config.train.weight_decay and spared:
-                optimizer.exclude_from_weight_decay(var_list=spared)
-            optimizer.build(self.trainer.trainable_variables)
-            # XLA is five times slower on a CPU, and cannot share variables between devices.
-            xla: Any = has_gpu() and replica_count() == 1
-            self.trainer.compile(optimizer=optimizer, jit_compile=xla)
-        self.trainer.built = True
-
-
-def _prepare(request: Request, start: str | None, tell: Tell) -> _Parts:
-    config, origin = request.config, request.origin
-    samples = request.task.training
-    keras.utils.set_random_seed(config.seed)
-    loader = make_loader(samples, config, augment=origin.overfit is None)
-    keeps_norm = keeps_statistics(config.train, len(samples), origin.start)
-    with all_devices():
-        names = request.task.classes.names
-        networks = make_networks(config, names, samples, start, keeps_norm, tell)
-        parts = _Parts(networks, loader, Feed(loader, config), Trainer(networks.trained, config))
-        parts.compile(config, origin.epochs)
-    return parts
-
-
-def _plan(request: Request, parts: _Parts) -> Plan:
-    config, task = request.config, request.task
-    return Plan(
-        config=config,
-        images=len(task.training),
-        validation=len(task.validation),
-        counts=task.counts,
-        steps=parts.loader.steps,
-        epochs=request.origin.epochs,
-        fit=sampled_fit(task.training, config, "this run"),
-        timing=time_steps(parts.trainer, parts.feed),
-        trains_norm=parts.networks.folding is None,
-        precision=precision(config.train),
-        has_gpu=has_gpu(),
-    )
-
-
-def _epochs_in_time(plan: Plan, seconds: float | None, spent: float) -> int:
-    """As many as there is time for, at least one, at most all."""
-    if seconds is None:
-        return plan.epochs
-    left = RESERVE * seconds - spent
-    return max(1, min(plan.epochs, math.floor(left / plan.epoch_seconds)))
-
-
-def _environment() -> dict[str, Any]:
-    return {**describe_machine(), "backend": keras.backend.backend(), "gpu": has_gpu()}
-
-
-def _go(
-    request: Request,
-    parts: _Parts,
-    progress: Progress,
-    saved: Snapshot | None,
-    begun: float,
-    tell: Tell,
-) -> Result:
-    session = Session(
-        config=request.config,
-        folder=request.folder,
-        networks=parts.networks,
-        trainer=parts.trainer,
-        feed=parts.feed,
-        steps=parts.loader.steps,
-        epochs=request.origin.epochs,
-        progress=progress,
-        tell=tell,
-        begun=begun,
-    )
-    with pausing_on_signals(session):
-        if saved is None:
-            session.save()  # from here on the run can be resumed
-        _fit(session, request, parts.loader, saved)
-    if session.failure:
-        raise UserError(session.failure)
-    if not session.pausing:
-        _finish(session, request)
-    return Result(progress.best, progress.epoch, len(parts.loader.failed), session.pausing)
-
-
-def _fit(session: Session, request: Request, loader: Loader, saved: Snapshot | None) -> None:
-    """Train to the end of the last epoch, or to where the session ends, pauses or fails."""
-    task, config, progress = request.task, request.config, session.progress
-    spec = DetectorSpec(
-        name=request.folder.path.absolute().name,
-        model=config.model,
-        postprocess=config.postprocess,
-        class_names=task.classes.names,
-        category_ids=task.classes.category_ids,
-        training_objects=task.counts,
-    )
-    keeper = Keeper(session, task.validation, task.data, spec)
-    log, board = Log(session, config.loader.batch_size), Board(session, keeper)
-    is_within = 0 < progress.step < session.steps
-    watch = Watch(session, loader, request.origin.seconds, saved if is_within else None)
-    callbacks = [keeper, log, board, watch]  # in this order: figures, their row, what is saved
-    try:
-        if progress.step:
-            _end_epoch(session, callbacks)
-        if progress.epoch < session.epochs and not progress.ending and not session.is_halted:
-            _fit_epochs(session, callbacks, session.epochs, session.steps)
-    finally:
-        log.close()
-        board.close()
-
-
-def _end_epoch(session: Session, callbacks: list[keras.callbacks.Callback]) -> None:
-    """What is left of an epoch in which the run was stopped."""
-    progress = session.progress
-    left = session.steps - progress.step
-    if left and not progress.ending:
-        _fit_epochs(session, callbacks, progress.epoch + 1, left)
-        return
-    # Nothing but the measurement, in which it was stopped.
-    logs = {one.name: float(one.result()) for one in session.trainer.metrics}
-    keras.callbacks.CallbackList(callbacks, model=session.trainer).on_epoch_end(
-        progress.epoch, logs
-    )
-
-
-def _fit_epochs(
-    session: Session, callbacks: list[keras.callbacks.Callback], epochs: int, steps: int
-) -> None:
-    progress, feed = session.progress, session.feed
-    run: Any = session.trainer.fit  # its `verbose` is declared a str
-    with feed.own_errors():
-        run(
-            feed.from_step(progress.epoch, progress.step),
-            initial_epoch=progress.epoch,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
-            callbacks=callbacks,
-        )
-
-
-def _finish(session: Session, request: Request) -> None:
-    """Write the report, and then the result: the state is of no more use."""
-    folder, progress, task = request.folder, session.progress, request.task
-    if progress.ending:
-        session.tell(f"ended behind epoch {progress.epoch}: {progress.ending}")
-    progress.seconds = session.seconds
-    write_run_report(folder.report, folder.path / "best", task.validation, task.data, progress)
-    folder.finish(progress)
+        for number in before:
+            signal.signal(number, pause)
+        try:
+            yield
+        finally:
+            give_back()

@@ -1,23 +1,22 @@
-"""What a run is going to do, in words, before its first step: so that nobody waits in vain."""
+"""The plan of a run: epochs, steps, time, memory and warnings, before its first step."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import keras
 import numpy as np
 
 from configs.schema import Config
 from detector.types import Sample
-from training.batches.loader import cache_bytes
+from training.batches.loader import Loader, cache_bytes
 from training.doctor.anchor_checks import SMALL, AnchorFit, fit_anchors
 from training.model.schedule import scaled_rate
 from training.model.trainer import Trainer
-from training.run.prefetch import Feed
+from training.run.prefetch import Prefetch
 from training.run.state import restore, snapshot
 
 TIMED_STEPS = 5
@@ -42,45 +41,25 @@ class Timing:
     memory: int
 
 
-def time_steps(trainer: Trainer, feed: Feed) -> Timing:
+def time_steps(trainer: Trainer, loader: Loader) -> Timing:
     """Train a few steps, measure them, and undo them.
 
     The first one, in which everything is compiled, does not count.
 
     Args:
         trainer: compiled and built; as before when this returns.
-        feed: of batches.
+        loader: of the training images.
     """
     import psutil
 
     before = snapshot(trainer)
-    clock = _Clock()
-    run: Any = trainer.fit  # its `verbose` is declared a str
-    with feed.own_errors():
-        run(
-            feed.from_step(0),
-            steps_per_epoch=TIMED_STEPS + 1,
-            shuffle=False,
-            verbose=0,
-            callbacks=[clock],
-        )
+    ends = []
+    with contextlib.closing(Prefetch(loader, 0, 0)) as batches:
+        for _ in range(TIMED_STEPS + 1):
+            trainer.step(batches.next())
+            ends.append(time.perf_counter())
     restore(trainer, before)
-    feed.waited = 0.0
-    seconds = np.diff(clock.times)
-    return Timing(float(np.median(seconds)), psutil.Process().memory_info().rss)
-
-
-class _Clock(keras.callbacks.Callback):
-    """Notes when each step ended."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.times: list[float] = []
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        del batch
-        float((logs or {})["loss"])  # devices work ahead; this waits for them
-        self.times.append(time.perf_counter())
+    return Timing(float(np.median(np.diff(ends))), psutil.Process().memory_info().rss)
 
 
 @dataclass(frozen=True)

@@ -1,88 +1,51 @@
-"""Batches on their way into `fit`, and the time that training waits for them."""
+"""Batches loaded ahead: the next one is made while a step runs on the one before."""
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import keras
-
-from configs.errors import UserError
-from configs.schema import Config
-from training.batches.loader import Loader
-from training.model.trainer import as_fit_data
+from training.batches.loader import Batch, Loader
 
 
-class Feed:
+class Prefetch:
     """The batches of a loader, epoch after epoch without end.
 
     Args:
         loader: of the training images.
-        config: of that loader.
+        epoch: of the first batch.
+        step: of the first batch, in its epoch.
 
     Attributes:
-        waited: seconds that training stood still for want of a batch.
-        error: what ended the batches, where something did; `fit` reports it in its own way.
+        waited: seconds in which no batch was ready.
     """
 
-    def __init__(self, loader: Loader, config: Config) -> None:
-        self._loader, self._config = loader, config
+    def __init__(self, loader: Loader, epoch: int, step: int) -> None:
         self.waited = 0.0
-        self.error: Exception | None = None
+        self._batches = _endless(loader, epoch, step)
+        self._pool = ThreadPoolExecutor(1, "prefetch")
+        self._next = self._pool.submit(next, self._batches)
 
-    def from_step(self, epoch: int, step: int = 0) -> Any:
-        """What `fit` takes: the batches from a step of an epoch on.
+    def next(self) -> Batch:
+        """The next batch.
 
-        They come one by one as training asks for them, the next made ready meanwhile; nothing
-        queues elsewhere, so that the time in which training waits shows here.
+        Raises:
+            UserError: no image can be read.
         """
-        if keras.backend.backend() != "tensorflow":
-            return self._batches(epoch, step)
-        import tensorflow as tf
+        begun = time.perf_counter()
+        batch = self._next.result()
+        self.waited += time.perf_counter() - begun
+        self._next = self._pool.submit(next, self._batches)
+        return batch
 
-        size = self._config.model.input_size
-        rows = (self._config.loader.batch_size, self._loader.max_objects)
-        signature = (
-            tf.TensorSpec((rows[0], size, size, 3), "uint8"),
-            {
-                "boxes_fraction": tf.TensorSpec((*rows, 4), "float32"),
-                "labels": tf.TensorSpec(rows, "int32"),
-                "is_ignored": tf.TensorSpec(rows, "int32"),
-            },
-        )
-        return tf.data.Dataset.from_generator(
-            lambda: self._batches(epoch, step), output_signature=signature
-        )
+    def close(self) -> None:
+        """Let go of the batch ahead, and of the threads."""
+        self._pool.shutdown(cancel_futures=True)
+        self._batches.close()
 
-    @contextlib.contextmanager
-    def own_errors(self) -> Iterator[None]:
-        """Around `fit`, which wraps what ended the batches in words of its own."""
-        try:
-            yield
-        except Exception:
-            if isinstance(self.error, UserError):
-                raise self.error from None
-            raise
 
-    def _batches(self, epoch: int, step: int) -> Iterator[Any]:
-        try:
-            with ThreadPoolExecutor(1, "feed") as pool:
-                batches = self._endless(epoch, step)
-                ahead = pool.submit(next, batches)
-                while True:
-                    begun = time.perf_counter()
-                    batch = ahead.result()
-                    self.waited += time.perf_counter() - begun
-                    ahead = pool.submit(next, batches)
-                    yield as_fit_data(batch)
-        except Exception as error:
-            self.error = error
-            raise
-
-    def _endless(self, epoch: int, step: int) -> Iterator[Any]:
-        while True:
-            yield from self._loader.batches(epoch, step)
-            epoch, step = epoch + 1, 0
+def _endless(loader: Loader, epoch: int, step: int) -> Generator[Batch, None, None]:
+    while True:
+        yield from loader.batches(epoch, step)
+        epoch, step = epoch + 1, 0

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,25 +17,25 @@ from configs.schema import Config
 from detector.files import check_folder, make_folder, write_text
 
 if TYPE_CHECKING:
-    from training.run.state import Progress
+    from training.run.state import State
 
 ARTEFACTS = ("best", "last")
-_CONFIG, _ORIGIN, _RESULT = "config.yaml", "run.json", "result.json"
+_CONFIG, _SETTINGS, _RESULT = "config.yaml", "run.json", "result.json"
 
 
 @dataclass(frozen=True)
-class Origin:
-    """What a run was made of, beside its configuration.
+class RunSettings:
+    """What a run was made of, beside its configuration; the content of `run.json`.
 
     Attributes:
         data: as given.
         images: of a COCO JSON, as given.
-        start: weights that it began with.
-        overfit: images to learn by heart; None for training proper.
+        start: initial weights.
+        overfit: images to overfit; None for training proper.
         seconds: after which it is to end; None for all epochs.
         epochs: planned; fewer than the configuration's where `seconds` do not allow more.
-        finest: shapes of the finest anchors where they were fitted to the data (`fit_anchors`).
         fingerprint: of the names, sizes, boxes and labels of its images.
+        finest: shapes of the finest anchors where they were fitted to the data (`fit_anchors`).
     """
 
     data: str
@@ -44,7 +44,7 @@ class Origin:
     overfit: int | None
     seconds: float | None
     epochs: int
-    fingerprint: str
+    fingerprint: str = ""
     finest: Sequence[Sequence[float]] | None = None
 
 
@@ -72,12 +72,12 @@ class RunFolder:
         """
         path = self.path
         check_folder(path)
-        if (path / _ORIGIN).is_file():
+        if (path / _SETTINGS).is_file():
             raise UserError(f"{path} holds a run already; add --resume, or name a new folder")
         if path.exists() and any(path.iterdir()):
             raise UserError(f"{path} holds something already; name a new folder for this run")
 
-    def create(self, config: Config, origin: Origin, environment: dict[str, Any]) -> None:
+    def create(self, config: Config, settings: RunSettings, environment: dict[str, Any]) -> None:
         """Make the folder, with what is known before training.
 
         Raises:
@@ -86,24 +86,24 @@ class RunFolder:
         make_folder(self.path)
         write_text(self.config, dump_config(config))
         write_text(self.path / "environment.json", json.dumps(environment, indent=1))
-        write_text(self.path / _ORIGIN, json.dumps(asdict(origin), indent=1))
+        write_text(self.path / _SETTINGS, json.dumps(asdict(settings), indent=1))
 
-    def read(self) -> tuple[Config, Origin]:
+    def read(self) -> tuple[Config, RunSettings]:
         """What the run was begun with.
 
         Raises:
             UserError: it is no run, or a file is damaged.
         """
-        path = self.path / _ORIGIN
+        path = self.path / _SETTINGS
         try:
-            origin = Origin(**json.loads(path.read_text(encoding="utf-8")))
+            settings = RunSettings(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
             raise UserError(
-                f"{self.path} holds no run to resume ({_ORIGIN}); leave --resume out to begin one"
+                f"{self.path} holds no run to resume ({_SETTINGS}); leave --resume out to begin one"
             ) from error
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"cannot read {path}: damaged") from error
-        return load_config(self.config), origin
+        return load_config(self.config), settings
 
     def clean(self) -> None:
         """Remove what a killed process left half-done."""
@@ -130,31 +130,31 @@ class RunFolder:
         """How another run can begin with what this one has learnt; "" where it kept nothing."""
         return f" with --start {self.path}" if (self.path / "best").is_dir() else ""
 
-    def finish(self, progress: Progress) -> None:
+    def finish(self, state: State) -> None:
         """Note the result; the state goes.
 
         Raises:
             UserError: a file cannot be written.
         """
         result = {
-            "AP": progress.best,
-            "epochs": progress.epoch,
-            "seconds": round(progress.seconds, 1),
+            "AP": state.best,
+            "epochs": state.epoch,
+            "seconds": round(state.seconds, 1),
         }
         write_text(self.path / _RESULT, json.dumps(result, indent=1))
         self.state.unlink(missing_ok=True)
 
-    def write_log(self, progress: Progress) -> None:
+    def write_log(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write `log.csv`, a row per epoch.
 
         Raises:
             UserError: it cannot be written.
         """
-        columns = list(dict.fromkeys(name for row in progress.rows for name in row))
+        columns = list(dict.fromkeys(name for row in rows for name in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(progress.rows)
+        writer.writerows(rows)
         write_text(self.log, text.getvalue())
 
 

@@ -1,4 +1,4 @@
-"""`report.html` of a run: how it went, and what its best model finds and misses."""
+"""The report of a run, `report.html`: its curves, and the evaluation of its best model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from eval.scoring.eval_set import Scored, ScoredSet
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import MAX_DETECTIONS, SCORE_THRESHOLD, predict_all
 from training.run.plan import duration
-from training.run.state import Progress
+from training.run.run import Run
+from training.run.state import State
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,31 +26,20 @@ if TYPE_CHECKING:
 Rows = Sequence[dict[str, Any]]
 
 
-def write_run_report(
-    page: Path, model: Path, validation: Sequence[Sample], data: str, progress: Progress
-) -> ScoredSet:
-    """Write the page.
-
-    Args:
-        page: to write.
-        model: the best of the run, an artefact.
-        validation: images to measure it on, in its labels.
-        data: their name.
-        progress: of the run.
-
-    Returns:
-        the best model's detections.
+def write_run_report(run: Run, state: State) -> None:
+    """Write the page of a run, with what its best model finds in the validation split.
 
     Raises:
         UserError: a file cannot be read or written.
     """
-    scored = _detect(model, validation, data)
+    data = run.validation.name
+    scored = _detect(run.folder.path / "best", run.validation, data)
     analysis = analyse(scored, evaluate(scored, "fast"))
-    sections = [Section("The run", [_facts(progress), _curves(progress.rows)])]
+    sections = [Section("The run", [_facts(state), _curves(state.rows)])]
     sections += report_sections(analysis)
-    title = f"Training: {model.parent.name}"
-    write_text(page, render_page(title, f"best model on {data}", sections, verdict(analysis)))
-    return scored
+    title = f"Training: {run.folder.path.name}"
+    page = render_page(title, f"best model on {data}", sections, verdict(analysis))
+    write_text(run.folder.report, page)
 
 
 def _detect(model: Path, validation: Sequence[Sample], data: str) -> ScoredSet:
@@ -70,15 +60,15 @@ def _detect(model: Path, validation: Sequence[Sample], data: str) -> ScoredSet:
     return ScoredSet(predictor.name, data, predictor.classes, images, settings, counts)
 
 
-def _facts(progress: Progress) -> Facts:
-    timed = [row for row in progress.rows if row["images_per_second"] != ""]
+def _facts(state: State) -> Facts:
+    timed = [row for row in state.rows if row["images_per_second"] != ""]
     rates, waiting = ([row[name] for row in timed] for name in ("images_per_second", "waiting"))
     count = max(len(timed), 1)
     return Facts(
         [
-            (f"{len(progress.rows):,}", "epochs"),
-            (f"{int(progress.rows[-1]['step']):,}", "steps"),
-            (duration(progress.seconds), "in all"),
+            (f"{len(state.rows):,}", "epochs"),
+            (f"{int(state.rows[-1]['step']):,}", "steps"),
+            (duration(state.seconds), "in all"),
             (f"{sum(rates) / count:.1f}", "images/s"),
             (f"{sum(waiting) / count:.0%}", "waiting for data"),
         ]

@@ -1,9 +1,14 @@
-"""All that a run needs to go on where it was: written to a temporary file, then renamed."""
+"""The checkpoint that a run is resumed from: weights, averages, optimizer, progress.
+
+It is written to a temporary file, then renamed.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,23 +20,25 @@ from configs.errors import UserError
 from detector.files import atomic_path
 from training.model.trainer import Trainer
 
-_PROGRESS = "progress"
+_STATE = "progress"
 
 Snapshot = dict[str, list[np.ndarray]]
 
 
 @dataclass
-class Progress:
+class State:
     """How far a run has come.
 
     Attributes:
         epoch: that is going on, from 0.
         step: batches of it that are done.
         seconds: trained so far, over all resumptions.
-        best: the highest AP on the validation part; -1 before the first.
+        best: the highest AP on the validation split; -1 before the first.
         since_best: evaluations since then.
         ending: why the run ends before its last epoch; "" where it does not.
         rows: of `log.csv`, one per epoch that is done; "" where there is no figure.
+        losses: sums over the epoch's batches, by name.
+        counted: batches in these sums.
     """
 
     epoch: int = 0
@@ -41,10 +48,27 @@ class Progress:
     since_best: int = 0
     ending: str = ""
     rows: list[dict[str, Any]] = field(default_factory=list)
+    losses: dict[str, float] = field(default_factory=dict)
+    counted: int = 0
+
+    def end_step(self, losses: Mapping[str, float]) -> None:
+        """Count a step, and its losses."""
+        self.step += 1
+        self.counted += 1
+        self.losses = {name: self.losses.get(name, 0.0) + one for name, one in losses.items()}
+
+    def mean_loss(self, name: str) -> float:
+        """Of the epoch so far; NaN before its first step."""
+        return self.losses[name] / self.counted if self.counted else math.nan
+
+    def end_epoch(self, row: dict[str, Any]) -> None:
+        """Keep its row, and begin the next."""
+        self.rows.append(row)
+        self.epoch, self.step, self.losses, self.counted = self.epoch + 1, 0, {}, 0
 
 
 def snapshot(trainer: Trainer) -> Snapshot:
-    """The weights, averages, optimizer and metrics of a compiled and built trainer."""
+    """The weights, averages and optimizer of a compiled and built trainer."""
     return {
         part: [np.array(keras.ops.convert_to_numpy(one)) for one in many]
         for part, many in _variables(trainer).items()
@@ -62,20 +86,9 @@ def restore(trainer: Trainer, saved: Snapshot) -> None:
             variable.assign(value)
 
 
-def sync(trainer: Trainer) -> None:
-    """On JAX, variables lag behind while `fit` runs; here they catch up."""
-    if catch_up := getattr(trainer, "jax_state_sync", None):
-        catch_up()
-
-
 def _variables(trainer: Trainer) -> dict[str, list[Any]]:
-    sync(trainer)
     optimizer: Any = trainer.optimizer
-    return {
-        "weights": trainer.weights,
-        "optimizer": optimizer.variables,
-        "metrics": [one for metric in trainer.metrics for one in metric.variables],
-    }
+    return {"weights": trainer.weights, "optimizer": optimizer.variables}
 
 
 def are_finite(saved: Snapshot) -> bool:
@@ -83,7 +96,7 @@ def are_finite(saved: Snapshot) -> bool:
     return all(np.isfinite(weight).all() for weight in saved["weights"])
 
 
-def write_state(path: Path, saved: Snapshot, progress: Progress) -> None:
+def write_state(path: Path, saved: Snapshot, state: State) -> None:
     """Write a state file; the one before stays until the new one is whole and on the disk.
 
     Raises:
@@ -94,14 +107,14 @@ def write_state(path: Path, saved: Snapshot, progress: Progress) -> None:
         for part, values in saved.items()
         for number, value in enumerate(values)
     }
-    arrays[_PROGRESS] = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
+    arrays[_STATE] = np.frombuffer(json.dumps(asdict(state)).encode(), np.uint8)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
         file.flush()
         os.fsync(file.fileno())
 
 
-def read_state(path: Path) -> tuple[Snapshot, Progress]:
+def read_state(path: Path) -> tuple[Snapshot, State]:
     """Read a state file.
 
     Raises:
@@ -110,7 +123,7 @@ def read_state(path: Path) -> tuple[Snapshot, Progress]:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        progress = Progress(**json.loads(arrays.pop(_PROGRESS).tobytes()))
+        state = State(**json.loads(arrays.pop(_STATE).tobytes()))
     except FileNotFoundError as error:
         raise UserError(f"{path.parent} holds no state to resume from ({path.name})") from error
     except Exception as error:  # whatever a damaged archive makes NumPy raise
@@ -118,4 +131,4 @@ def read_state(path: Path) -> tuple[Snapshot, Progress]:
     saved: Snapshot = {}
     for name, value in arrays.items():  # in the order written
         saved.setdefault(name.partition("/")[0], []).append(value)
-    return saved, progress
+    return saved, state

@@ -1,13 +1,13 @@
-"""TensorBoard's files: curves, and images with what was annotated and what was found."""
+"""The TensorBoard log: curves, and validation images with ground truth and detections."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import time
+from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
 from PIL import Image
 
@@ -15,60 +15,53 @@ from detector.data.orientation import read_sample
 from detector.draw import draw_annotations, draw_detections
 from detector.files import explained
 from eval.scoring.eval_set import Scored
-from training.run.session import Session
-from training.run.validation import Keeper
+from training.run.run import Run
+from training.run.validation import Validated
 
 _IMAGES = 4
 _LARGEST = (1280, 1280)  # px; a page shows no more
 
 
-class Board(keras.callbacks.Callback):
-    """Writes the last row of the log, and after a measurement some validation images.
+class TensorBoardLog:
+    """Writes the rows of a run's log, and some validation images.
 
     Args:
-        session: of the run; its `progress.rows` gets each epoch's row before this is called.
-        keeper: whose detections are drawn.
+        run: whose folder gets the files.
     """
 
-    def __init__(self, session: Session, keeper: Keeper) -> None:
-        super().__init__()
+    def __init__(self, run: Run) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        self._session, self._keeper = session, keeper
-        self._writer: Any = EventFileWriter(str(session.folder.board))
+        self._folder = run.folder.board
+        self._threshold = run.config.postprocess.score_threshold
+        self._writer: Any = EventFileWriter(str(self._folder))
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write what there is of this epoch.
+    def write(self, row: Mapping[str, Any], validated: Validated | None) -> None:
+        """Write what there is of an epoch.
+
+        Args:
+            row: of `log.csv`.
+            validated: the epoch's validation, where there was one.
 
         Raises:
             UserError: it cannot be written.
         """
-        del epoch
-        if self._session.epoch_ends:
-            with explained(self._session.folder.board):
-                self._write_epoch(logs or {})
-
-    def _write_epoch(self, logs: dict[str, Any]) -> None:
-        row = self._session.progress.rows[-1]
-        step = int(row["step"])
-        for name, value in row.items():
-            if value != "" and name not in ("epoch", "step"):
-                self._write(name, step, simple_value=value)
-        if "AP" in logs and self._keeper.found:
-            found = self._keeper.found
-            for number, scored in enumerate(found.images[:_IMAGES]):
-                image = _encoded(_drawn(scored, found.classes.names, self._threshold))
-                self._write(f"validation/{number}", step, image=image)
-        self._writer.flush()
+        with explained(self._folder):
+            step = int(row["step"])
+            for name, value in row.items():
+                if value != "" and name not in ("epoch", "step"):
+                    self._write(name, step, simple_value=value)
+            if validated:
+                found = validated.better.found
+                for number, one in enumerate(found.images[:_IMAGES]):
+                    image = _encoded(_drawn(one, found.classes.names, self._threshold))
+                    self._write(f"validation/{number}", step, image=image)
+            self._writer.flush()
 
     def close(self) -> None:
         """Write what is left."""
         with contextlib.suppress(OSError):  # each epoch's end has told of it
             self._writer.close()
-
-    @property
-    def _threshold(self) -> float:
-        return self._session.config.postprocess.score_threshold
 
     def _write(self, tag: str, step: int, **value: Any) -> None:
         from tensorboard.compat.proto import event_pb2, summary_pb2

@@ -167,7 +167,7 @@ def test_the_real_parts_open_with_80_categories_and_their_crowds(test_data):
 def test_annotations_parsed_in_pieces_are_those_of_the_whole(make, ann, monkeypatch, piece):
     """Ids as numbers and as text, boxes of whole numbers, flags as words, areas left out."""
     odd = [ann(1), ann("2", image_id="3"), ann(3, bbox=[1, 2, 3, 4]), ann(4, iscrowd="true")]
-    odd += [ann(5, bbox=None), ann(6, area="31.5"), ann(7, category_id=9.5), ann(7)]
+    odd += [ann(5, bbox=[1, 2]), ann(6, area="31.5"), ann(7, category_id=9.5), ann(7)]
     path = make.coco(annotations=odd)
     whole = read_coco(path)
     monkeypatch.setattr(coco_file, "_PIECE", piece)

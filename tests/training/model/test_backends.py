@@ -22,16 +22,15 @@ PYTHONS = {"tensorflow": sys.executable, "jax": OTHER, "torch": OTHER}
 # last feature maps are of one cell, and a batch norm over four values makes gradients so steep that
 # a step shows rounding alone (measured: 15 % apart; of eight values 0.2 %).
 TRAIN = """
-import json, sys
+import itertools, json, sys
 import keras
 import numpy as np
 from configs.load import load_config
 from detector.data.open import open_dataset
 from detector.ssdlite import build_ssdlite
-from training.run.prefetch import Feed
 from training.batches.loader import make_loader
 from training.model.schedule import make_optimizer
-from training.run.splits import Task
+from training.run.splits import train_val
 from training.model.trainer import Trainer
 
 data, folded = sys.argv[1], sys.argv[2] == "folded"
@@ -39,22 +38,17 @@ config = load_config("finetune", ["model.input_size=96", "model.width_multiplier
     "loader.batch_size=8", "loader.workers=1", "train.optimizer=sgd", "train.warmup_share=0",
     "train.weight_decay=0", "train.clip_norm=1e6",
     f"train.learning_rate={3e-4 if folded else 1e-6}"])
-task = Task.of(*(open_dataset(f"{data}:{split}") for split in ("train", "val")))
+training, _ = train_val(*(open_dataset(f"{data}:{split}") for split in ("train", "val")))
 network = build_ssdlite(config.model, 1, *([None] if folded else []))
 rng = np.random.default_rng(0)
 for layer in network.layers:
     if "Norm" not in type(layer).__name__:
         scale = [np.sqrt(2 / max(np.prod(w.shape[:-1]), 9)) for w in layer.get_weights()]
         layer.set_weights([rng.normal(0, s, w.shape) for s, w in zip(scale, layer.get_weights())])
-loader = make_loader(task.training, config, augment=True)
+loader = make_loader(training, config, augment=True)
 trainer = Trainer(network, config)
 trainer.compile(optimizer=make_optimizer(config.train, 8, 1000), jit_compile=False)
-losses = []
-class Note(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        losses.append(float(logs["loss"]))
-trainer.fit(Feed(loader, config).from_step(0), steps_per_epoch=2, shuffle=False, verbose=0,
-    callbacks=[Note()])
+losses = [trainer.step(batch)["loss"] for batch in itertools.islice(loader.batches(0), 2)]
 average = sum(float(np.abs(np.asarray(a)).sum()) for a in trainer.averaged_weights)
 print(json.dumps({"losses": losses, "average": average}))
 """
@@ -96,6 +90,7 @@ tf.config.set_logical_device_configuration(
 import keras
 from configs.load import load_config
 from detector.ssdlite import build_ssdlite
+from training.batches.loader import Batch
 from training.model.trainer import Trainer
 
 devices, form = int(sys.argv[1]), sys.argv[2]
@@ -112,11 +107,10 @@ corners = rng.uniform(0, 0.6, (4, 6, 2))
 boxes = np.concatenate([corners, corners + rng.uniform(0.1, 0.4, (4, 6, 2))], -1)
 labels = rng.integers(0, 2, (4, 6))
 labels[0, 1:] = labels[1] = -1
-data = tf.data.Dataset.from_tensors((
-    rng.integers(0, 256, (4, 96, 96, 3), dtype=np.uint8),
-    {"boxes_fraction": boxes.astype("float32"), "labels": labels.astype("int32"),
-     "is_ignored": np.zeros((4, 6), "int32")})).repeat()
-history = trainer.fit(data, steps_per_epoch=1, epochs=4, shuffle=False, verbose=0).history
+batch = Batch(rng.integers(0, 256, (4, 96, 96, 3), dtype=np.uint8), boxes.astype("float32"), labels,
+    np.zeros((4, 6), bool), np.arange(4))
+steps = [trainer.step(batch) for _ in range(4)]
+history = {name: [step[name] for step in steps] for name in steps[0]}
 print(json.dumps({name: history[name] for name in ("loss", "classification_loss", "box_loss")}))
 """
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,16 +20,17 @@ from detector.images import read_image
 from detector.models import load_model
 from detector.predictor import Predictor
 from detector.ssdlite import build_ssdlite
-from training.run.loop import Request, begin, go_on
-from training.run.run_folder import Origin, RunFolder
-from training.run.splits import Task
+from training.run.begin import begin, resume
+from training.run.run import Run
+from training.run.run_folder import RunFolder, RunSettings
+from training.run.splits import train_val
 from training.run.state import read_state
 
 
-def request_for(config, data, output, start="none", seconds=None) -> Request:
-    task = Task.of(*(open_dataset(f"{data}:{split}") for split in ("train", "val")))
-    origin = Origin(str(data), None, start, None, seconds, config.train.epochs, "")
-    return Request(config, task, RunFolder(output), origin)
+def run_for(config, data, output, start="none", seconds=None) -> Run:
+    splits = train_val(*(open_dataset(f"{data}:{split}") for split in ("train", "val")))
+    settings = RunSettings(str(data), None, start, None, seconds, config.train.epochs)
+    return Run(RunFolder(output), config, settings, *splits)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def test_a_run_can_start_from_another_and_fold_its_norms(
     lines = []
     config = load_config("finetune", tiny("train.epochs=1"))
     start = str(finished[0])
-    result = begin(request_for(config, squares, tmp_path / "two", start), lines.append)
+    result = begin(run_for(config, squares, tmp_path / "two", start), lines.append)
     assert result.epochs == 1
     assert "classes kept: square" in lines
     assert any(line.startswith("batch norm keeps its statistics") for line in lines)
@@ -142,19 +144,19 @@ def test_a_run_stopped_between_two_epochs_goes_on_with_the_same_losses(
     squares, tmp_path, tiny, eagerly
 ):
     config = load_config("finetune", tiny("train.epochs=2"))
-    begin(request_for(config, squares, tmp_path / "whole"), lambda _: None)
+    begin(run_for(config, squares, tmp_path / "whole"), lambda _: None)
 
     def stop_behind_the_first(line: str) -> None:
         if line.startswith("epoch 1 of 2"):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    request = request_for(config, squares, tmp_path / "stopped")
-    result = begin(request, stop_behind_the_first)
+    run = run_for(config, squares, tmp_path / "stopped")
+    result = begin(run, stop_behind_the_first)
     assert (result.paused, result.epochs) == ("SIGTERM", 1)
-    _, progress = read_state(request.folder.state)
-    assert (progress.epoch, progress.step) == (1, 0)
-    asked, origin = request.folder.read()
-    go_on(Request(asked, request.task, request.folder, origin), lambda _: None)
+    _, state = read_state(run.folder.state)
+    assert (state.epoch, state.step) == (1, 0)
+    asked, settings = run.folder.read()
+    resume(replace(run, asked=asked, settings=settings), lambda _: None)
     losses = [
         [row["loss"] for row in csv.DictReader((tmp_path / name / "log.csv").read_text().split())]
         for name in ("whole", "stopped")
@@ -165,7 +167,7 @@ def test_a_run_stopped_between_two_epochs_goes_on_with_the_same_losses(
 def test_time_plans_fewer_epochs(squares, tmp_path, tiny, eagerly):
     lines = []
     config = load_config("finetune", tiny("train.epochs=500", "train.evaluate_every=500"))
-    begin(request_for(config, squares, tmp_path / "run", seconds=1.0), lines.append)
+    begin(run_for(config, squares, tmp_path / "run", seconds=1.0), lines.append)
     assert "500 epochs would take too long: 1 are planned" in lines
     assert (tmp_path / "run/best/detector.json").is_file()
     assert RunFolder(tmp_path / "run").read()[1].epochs == 1
@@ -182,9 +184,9 @@ def test_a_loss_of_no_number_stops_at_once_and_says_what_was_learnt(
         name="broken", model=config.model, class_names=("square",), category_ids=(1,)
     )
     save(tmp_path / "broken", network, spec)
-    request = request_for(config, squares, tmp_path / "run", str(tmp_path / "broken"))
+    run = run_for(config, squares, tmp_path / "run", str(tmp_path / "broken"))
     with pytest.raises(UserError, match=r"the loss became nan in epoch 1, step 1, at a") as e:
-        begin(request, lambda _: None)
+        begin(run, lambda _: None)
     assert "the learning rate is too high" in str(e.value)
     assert not (tmp_path / "run/best").exists()
     assert not (tmp_path / "run/state.npz").exists()
@@ -204,7 +206,7 @@ def test_a_bad_image_is_reported_and_left_out(squares, tmp_path, tiny, eagerly, 
         (data / f"JPEGImages/{name}.jpg").write_bytes(b"no image")
     lines = []
     config = load_config("finetune", tiny("train.epochs=1"))
-    result = begin(request_for(config, data, tmp_path / "run"), lines.append)
+    result = begin(run_for(config, data, tmp_path / "run"), lines.append)
     assert result.failed == 1
     assert "pb.jpg" in capsys.readouterr().err
     assert [line for line in lines if "pj.jpg" in line and "left out of validation" in line]

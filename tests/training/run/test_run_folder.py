@@ -4,17 +4,17 @@ import pytest
 
 from configs.errors import UserError
 from configs.load import load_config
-from training.run.run_folder import Origin, RunFolder, differences
-from training.run.state import Progress
+from training.run.run_folder import RunFolder, RunSettings, differences
+from training.run.state import State
 
 CONFIG = load_config("finetune")
-ORIGIN = Origin("images/", None, "coco", None, 600.0, 12, "abc")
+SETTINGS = RunSettings("images/", None, "coco", None, 600.0, 12, "abc")
 
 
 def test_what_is_written_is_read(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.create(CONFIG, ORIGIN, {"cpu": "one"})
-    assert folder.read() == (CONFIG, ORIGIN)
+    folder.create(CONFIG, SETTINGS, {"cpu": "one"})
+    assert folder.read() == (CONFIG, SETTINGS)
     assert json.loads((tmp_path / "run/environment.json").read_text()) == {"cpu": "one"}
     assert not folder.is_complete
 
@@ -22,7 +22,7 @@ def test_what_is_written_is_read(tmp_path):
 def test_a_run_is_not_begun_over_another(tmp_path):
     folder = RunFolder(tmp_path)
     folder.require_new()
-    folder.create(CONFIG, ORIGIN, {})
+    folder.create(CONFIG, SETTINGS, {})
     with pytest.raises(UserError, match="holds a run already; add --resume, or name a new folder"):
         folder.require_new()
 
@@ -47,7 +47,7 @@ def test_a_damaged_description_is_one_line(tmp_path, content):
 
 def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.create(CONFIG, ORIGIN, {})
+    folder.create(CONFIG, SETTINGS, {})
     (tmp_path / ".state.1234abcd.part.npz").write_bytes(b"half")
     (tmp_path / ".best.x1y2/new").mkdir(parents=True)
     (tmp_path / ".last.x1y2/old").mkdir(parents=True)
@@ -70,14 +70,14 @@ def test_a_model_that_was_being_replaced_comes_back(tmp_path):
 
 def test_the_log_has_a_row_per_epoch(tmp_path):
     rows = [{"epoch": 1, "loss": 2.5, "AP": ""}, {"epoch": 2, "loss": 1.5, "AP": 0.25}]
-    RunFolder(tmp_path).write_log(Progress(rows=rows))
+    RunFolder(tmp_path).write_log(rows)
     assert (tmp_path / "log.csv").read_text() == "epoch,loss,AP\n1,2.5,\n2,1.5,0.25\n"
 
 
 def test_the_end_removes_the_state_and_keeps_the_result(tmp_path):
     folder = RunFolder(tmp_path)
     folder.state.write_bytes(b"large")
-    folder.finish(Progress(epoch=3, best=0.5, seconds=61.24))
+    folder.finish(State(epoch=3, best=0.5, seconds=61.24))
     assert folder.is_complete
     assert not folder.state.exists()
     result = json.loads((tmp_path / "result.json").read_text())

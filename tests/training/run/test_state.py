@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -5,21 +6,20 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from training.run.state import Progress, are_finite, read_state, write_state
+from training.run.state import State, are_finite, read_state, write_state
 
 SAVED = {
     "weights": [np.arange(6, dtype=np.float32).reshape(2, 3), np.array([0.1], np.float32)],
     "optimizer": [np.array(7, np.int64)],
-    "metrics": [],
 }
-PROGRESS = Progress(3, 5, 61.25, 0.5, 1, [{"epoch": 1, "loss": 2.5, "AP": ""}])
+STATE = State(3, 5, 61.25, 0.5, 1, "", [{"epoch": 1, "loss": 2.5, "AP": ""}], {"loss": 0.1}, 5)
 
 
 def test_a_state_comes_back_bit_for_bit(tmp_path):
     path = tmp_path / "state.npz"
-    write_state(path, SAVED, PROGRESS)
-    saved, progress = read_state(path)
-    assert progress == PROGRESS
+    write_state(path, SAVED, STATE)
+    saved, state = read_state(path)
+    assert state == STATE
     for part in ("weights", "optimizer"):
         for found, expected in zip(saved[part], SAVED[part], strict=True):
             assert found.dtype == expected.dtype
@@ -28,7 +28,7 @@ def test_a_state_comes_back_bit_for_bit(tmp_path):
 
 def test_the_order_is_kept_beyond_ten(tmp_path):
     many = {"weights": [np.array(number) for number in range(25)]}
-    write_state(tmp_path / "state.npz", many, Progress())
+    write_state(tmp_path / "state.npz", many, State())
     saved, _ = read_state(tmp_path / "state.npz")
     assert [int(one) for one in saved["weights"]] == list(range(25))
 
@@ -38,24 +38,24 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from detector.command import run
-from training.run.state import Progress, write_state
+from training.run.state import State, write_state
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 big = {"weights": [np.ones(100_000, np.float32)]}
-sys.exit(run(lambda: write_state(Path(sys.argv[1]), big, Progress()) or 0))
+sys.exit(run(lambda: write_state(Path(sys.argv[1]), big, State()) or 0))
 """
 
 
 def test_no_space_leaves_the_state_before(tmp_path):
     path = tmp_path / "state.npz"
-    write_state(path, SAVED, PROGRESS)
+    write_state(path, SAVED, STATE)
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True
     )
     assert done.returncode == 2
     errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert errors == [f"error: cannot write {path}: File too large"]
-    assert read_state(path)[1] == PROGRESS
+    assert read_state(path)[1] == STATE
     assert [one.name for one in tmp_path.iterdir()] == ["state.npz"]
 
 
@@ -79,3 +79,28 @@ def test_a_bad_state_is_one_line(tmp_path, content, says):
 def test_weights_that_are_no_numbers_are_noticed(bad):
     assert are_finite(SAVED)
     assert not are_finite({"weights": [np.array([1.0, bad])]})
+
+
+def test_losses_are_the_mean_of_an_epoch_also_behind_a_resumption(tmp_path):
+    state = State()
+    assert np.isnan(state.mean_loss("loss"))
+    for loss in (1.0, 2.0):
+        state.end_step({"loss": loss})
+    write_state(tmp_path / "state.npz", SAVED, state)
+    _, resumed = read_state(tmp_path / "state.npz")
+    resumed.end_step({"loss": 6.0})
+    assert (resumed.step, resumed.mean_loss("loss")) == (3, 3.0)
+    resumed.end_epoch({"epoch": 1})
+    assert (resumed.epoch, resumed.step, resumed.losses, resumed.counted) == (1, 0, {}, 0)
+
+
+def test_a_state_of_version_0_1_can_be_resumed(tmp_path):
+    """It held the sums of losses among its arrays; the mean is of the steps behind it."""
+    path = tmp_path / "state.npz"
+    progress = {"epoch": 1, "step": 2, "seconds": 9.0, "best": 0.5, "since_best": 0, "ending": ""}
+    said = np.frombuffer(json.dumps({**progress, "rows": [{"epoch": 1}]}).encode(), np.uint8)
+    np.savez(path, **{"weights/0": SAVED["weights"][0], "metrics/0": np.zeros(2)}, progress=said)
+    saved, state = read_state(path)
+    np.testing.assert_array_equal(saved["weights"][0], SAVED["weights"][0])
+    state.end_step({"loss": 4.0})
+    assert (state.epoch, state.step, state.mean_loss("loss")) == (1, 3, 4.0)

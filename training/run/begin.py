@@ -1,0 +1,166 @@
+"""Beginning and resuming a run: everything up to its first step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from configs.errors import UserError
+from configs.schema import Config
+from detector.hardware import describe_machine
+from training.batches.loader import Loader, make_loader
+from training.model.anchors_fit import fitted_shapes
+from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
+from training.model.networks import (
+    Networks,
+    keeps_statistics,
+    make_networks,
+    precision,
+    set_norm_momentum,
+)
+from training.model.schedule import make_optimizer, without_decay
+from training.model.trainer import Trainer
+from training.run.loop import RESERVE, Loop
+from training.run.plan import Plan, sampled_fit, time_steps
+from training.run.run import Result, Run
+from training.run.splits import fingerprint
+from training.run.state import State, read_state, restore
+
+Tell = Callable[[str], None]
+
+
+def begin(run: Run, tell: Tell) -> Result:
+    """Train a detector from the first step on.
+
+    The folder then holds `config.yaml`, `run.json`, `environment.json`, `log.csv`,
+    `tensorboard/`, `best/`, `last/` and `report.html`, and, until the run is complete,
+    `state.npz`, with which `resume` goes on.
+
+    Args:
+        run: its folder holds nothing yet.
+        tell: takes a line for the user.
+
+    Raises:
+        UserError: the folder holds something, the weights do not fit, the disk is full, no
+            image can be read, or the loss is no longer finite.
+    """
+    begun = time.monotonic()
+    run.folder.require_new()
+    run = _with_fitted_anchors(run, tell)
+    settings = run.settings
+    loader, networks, trainer = _build(run, settings.start, tell)
+    plan = _plan(run, loader, networks, trainer)
+    epochs = _epochs_in_time(plan, settings.seconds, time.monotonic() - begun)
+    if epochs < plan.epochs:
+        tell(f"{plan.epochs} epochs would take too long: {epochs} are planned")
+        _compile(trainer, run.config, loader.steps * epochs)
+        plan = replace(plan, epochs=epochs)
+    for line in plan.to_lines():
+        tell(line)
+    digest = fingerprint(run.training, run.validation)
+    run = replace(run, settings=replace(settings, epochs=epochs, fingerprint=digest))
+    run.folder.create(run.asked, run.settings, _environment())
+    return Loop(run, loader, networks, trainer, State(), begun, tell).train()
+
+
+def resume(run: Run, tell: Tell) -> Result:
+    """Resume a run where its last state was saved; on a CPU, as if it had never stopped.
+
+    Args:
+        run: as read from its folder.
+        tell: takes a line for the user.
+
+    Raises:
+        UserError: there is no state, or what `begin` raises.
+    """
+    begun, folder = time.monotonic(), run.folder
+    folder.clean()
+    saved, state = read_state(folder.state)
+    loader, networks, trainer = _build(run, None, lambda _: None)
+    try:
+        restore(trainer, saved)
+    except ValueError as error:
+        raise UserError(f"{folder.state} is the state of another model") from error
+    tell(
+        f"resumed behind step {state.step} of {loader.steps}, epoch {state.epoch + 1} of "
+        f"{run.settings.epochs}"
+    )
+    return Loop(run, loader, networks, trainer, state, begun, tell).train()
+
+
+def _with_fitted_anchors(run: Run, tell: Tell) -> Run:
+    anchors = run.config.model.anchors
+    if not run.config.train.fit_anchors or anchors.finest is not None:
+        return run
+    fitted = fitted_shapes(run.training, anchors, run.config.seed)
+    if fitted is None:
+        return run
+    finest, before, after = fitted
+    shown = ", ".join(f"{width:.3f} x {height:.3f}" for width, height in finest)
+    tell(
+        f"finest anchors fitted to the small objects: {shown} of the image; mean IoU "
+        f"{before:.2f} -> {after:.2f}"
+    )
+    return replace(run, settings=replace(run.settings, finest=finest))
+
+
+def _build(run: Run, start: str | None, tell: Tell) -> tuple[Loader, Networks, Trainer]:
+    """What trains; with `start` None, with weights that a state is to replace."""
+    config, settings, names = run.config, run.settings, run.training.classes.names
+    keras.utils.set_random_seed(config.seed)
+    loader = make_loader(run.training, config, augment=settings.overfit is None)
+    keeps_norm = keeps_statistics(config.train, len(run.training), settings.start)
+    with all_devices():
+        networks = make_networks(config, names, run.training, start, keeps_norm, tell)
+        trainer = Trainer(networks.trained, config)
+        _compile(trainer, config, loader.steps * settings.epochs)
+    return loader, networks, trainer
+
+
+def _compile(trainer: Trainer, config: Config, steps: int) -> None:
+    """With a schedule over so many steps."""
+    set_norm_momentum(trainer.network, config.train, steps)
+    with replica_scope(trainer):
+        optimizer = make_optimizer(config.train, config.loader.batch_size, steps)
+        spared = without_decay(trainer.network)
+        if config.train.weight_decay and spared:
+            optimizer.exclude_from_weight_decay(var_list=spared)
+        optimizer.build(trainer.trainable_variables)
+        # XLA is five times slower on a CPU, and cannot share variables between devices.
+        xla: Any = has_gpu() and replica_count() == 1
+        trainer.compile(optimizer=optimizer, jit_compile=xla)
+    trainer.built = True
+
+
+def _plan(run: Run, loader: Loader, networks: Networks, trainer: Trainer) -> Plan:
+    config = run.config
+    return Plan(
+        config=config,
+        images=len(run.training),
+        validation=len(run.validation),
+        counts=run.training.object_counts(),
+        steps=loader.steps,
+        epochs=run.settings.epochs,
+        fit=sampled_fit(run.training, config, "this run"),
+        timing=time_steps(trainer, loader),
+        trains_norm=networks.folding is None,
+        precision=precision(config.train),
+        has_gpu=has_gpu(),
+    )
+
+
+def _epochs_in_time(plan: Plan, seconds: float | None, spent: float) -> int:
+    """As many as there is time for, at least one, at most all."""
+    if seconds is None:
+        return plan.epochs
+    left = RESERVE * seconds - spent
+    return max(1, min(plan.epochs, math.floor(left / plan.epoch_seconds)))
+
+
+def _environment() -> dict[str, Any]:
+    return {**describe_machine(), "backend": keras.backend.backend(), "gpu": has_gpu()}
