@@ -114,7 +114,10 @@ def _intent(run: Run, args: argparse.Namespace) -> str:
     if args.resume:
         return f"would go on with the run in {args.output} on {data}, {work}"
     start = find_initial_weights(config.model, settings.start)
-    return f"would train on {data}, {work}, from {start}; {len(run.validation):,} images to validate; output {args.output}"
+    return (
+        f"would train on {data}, {work}, from {start}; {len(run.validation):,} images to "
+        f"validate; output {args.output}"
+    )
 
 
 def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:

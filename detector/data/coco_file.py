@@ -47,23 +47,26 @@ class CocoFile(msgspec.Struct):
     """The file; its annotations are parsed piece by piece, as they take more memory than it."""
 
     images: list[CocoImage]
-    annotations: list[msgspec.Raw]
+    annotations: msgspec.Raw
     categories: list[CocoCategory]
 
     def pieces(self, path: Path) -> Iterator[list[CocoAnnotation]]:
-        """All annotations, in their order, some thousands at a time; `annotations` is emptied.
+        """All annotations, in their order, some thousands at a time.
+
+        The file's content is let go of behind the last one: this can be done once.
 
         Raises:
-            UserError: one of them is no JSON object.
+            UserError: they are no list, or one of them is no JSON object.
         """
-        raw, self.annotations = self.annotations, []
+        raw = _decode(path, self.annotations, list[msgspec.Raw], 0)
+        self.annotations = _NOTHING
         for start in range(0, len(raw), _PIECE):
             piece = b"[%b]" % b",".join(raw[start : start + _PIECE])
-            raw[start : start + _PIECE] = [_CONSUMED] * len(raw[start : start + _PIECE])
+            raw[start : start + _PIECE] = [_NOTHING] * len(raw[start : start + _PIECE])
             yield _decode(path, piece, list[CocoAnnotation], start)
 
 
-_CONSUMED = msgspec.Raw()
+_NOTHING = msgspec.Raw()
 
 
 def read_bytes(path: Path) -> bytes:
@@ -87,11 +90,14 @@ def decode(path: Path, data: bytes) -> CocoFile:
     return _decode(path, data, CocoFile)
 
 
-def _decode(path: Path, data: bytes, form: Any, start: int = 0) -> Any:
+def _decode(path: Path, data: Any, form: Any, first: int | None = None) -> Any:
+    """Parse the whole file, or its annotations from the first one on."""
     try:
         return msgspec.json.decode(data, type=form)
     except msgspec.ValidationError as error:
-        reason = re.sub(r"`\$\[(\d+)", lambda m: f"`$.annotations[{int(m[1]) + start}", str(error))
+        reason = str(error)
+        if first is not None:
+            reason = re.sub(r"`\$\[(\d+)", lambda m: f"`$.annotations[{int(m[1]) + first}", reason)
         raise UserError(
             f"{path}: not a COCO data set ({reason}); it needs images, annotations and categories"
         ) from error

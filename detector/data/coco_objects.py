@@ -73,7 +73,13 @@ class CocoObjects:
         rows = rows[np.argsort(images[rows], kind="stable")]
         count = max(index_of.values(), default=-1) + 1
         ends = np.cumsum(np.bincount(images[rows], minlength=count))
-        return cls(rows, ends, boxes[rows], labels[rows], *(column[rows] for column in others))
+        return cls(
+            rows,
+            ends,
+            boxes[rows],
+            labels[rows].astype(np.int64),
+            *(column[rows] for column in others),
+        )
 
 
 def _columns(
@@ -118,9 +124,9 @@ def _look_up(table: Mapping[Id, int], keys: Sequence[Any]) -> np.ndarray:
     if set(map(type, keys)) <= {int}:
         found = [table.get(key) for key in keys]
         if None not in found:
-            return np.array(found, np.int64)
+            return np.array(found, np.int32)
     found = [_entry(table, key) for key in keys]
-    return np.array([-1 if one is None else one for one in found], np.int64)
+    return np.array([-1 if one is None else one for one in found], np.int32)
 
 
 def _boxes(annotations: Sequence[CocoAnnotation]) -> np.ndarray:

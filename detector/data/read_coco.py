@@ -48,7 +48,7 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
     label_of, classes = _classes(path, file.categories, findings)
     raw = msgspec.json.decode(data) if details else {}
     index_of = {found: -1 for one in file.images if (found := as_id(one.id)) is not None}
-    index_of |= {image_id: index for index, image_id in enumerate(usable)}
+    index_of.update(zip(usable, range(len(usable)), strict=True))
     file.images.clear()  # of train2017, all that is not kept is five times as large as what is
     del data
     objects = CocoObjects.collect(path, file, index_of, label_of, findings)
