@@ -8,7 +8,7 @@ from detector.ssdlite import build_ssdlite
 from training.batches.loader import Batch
 from training.batches.targets import assign_targets
 from training.model.losses import DetectionLoss
-from training.model.schedule import WarmupCosine, make_optimizer, scaled_rate, without_decay
+from training.model.schedule import make_optimizer, scaled_rate, warmup_cosine, without_decay
 from training.model.trainer import Trainer, as_fit_data
 
 CONFIG = Config.model_validate({"model": {"input_size": 96, "width_multiplier": 0.35}})
@@ -93,16 +93,45 @@ def test_without_momentum_there_is_no_average():
 
 
 def test_the_learning_rate_rises_and_falls():
-    schedule = WarmupCosine(0.2, 4, 24)
-    rates = [float(schedule(step)) for step in range(25)]
-    np.testing.assert_allclose(rates[:5], [0.05, 0.1, 0.15, 0.2, 0.2], rtol=1e-6)
-    assert rates[14] == pytest.approx(0.1)  # half of the way down
-    assert rates[24] == pytest.approx(0, abs=1e-9)
-    assert rates[4:] == sorted(rates[4:], reverse=True)
+    schedule = warmup_cosine(0.2, 4, 24)
+    rates = [float(schedule(step)) for step in range(26)]
+    np.testing.assert_allclose(rates[:4], [0.05, 0.1, 0.15, 0.2], rtol=1e-6)
+    assert rates[13] > 0.1 > rates[14]  # half of the way down
+    assert rates[13] + rates[14] == pytest.approx(0.2)
+    assert rates[24:] == pytest.approx([0, 0], abs=1e-9)
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+
+
+def by_formula(peak, warmup_steps, total_steps):
+    """As every run up to version 0.1 was trained: the decay begins one step later."""
+    steps = np.arange(total_steps + 1)
+    done = np.clip((steps - warmup_steps) / max(total_steps - warmup_steps, 1), 0, 1)
+    falling = 0.5 * (1 + np.cos(np.pi * done))
+    return peak * np.where(steps < warmup_steps, (steps + 1) / max(warmup_steps, 1), falling)
+
+
+@pytest.mark.parametrize(
+    ("share", "batches", "accumulate"),
+    [(0.05, 2000, 1), (0.1, 2000, 4), (0.05, 40_000, 1), (0.0, 500, 1), (0.02, 60, 1), (0.5, 9, 1)],
+)
+def test_the_rate_is_the_former_one_but_for_a_cosine_one_step_longer(share, batches, accumulate):
+    config = TrainConfig(
+        warmup_share=share, accumulate=accumulate, optimizer="sgd", learning_rate=1e-3
+    )
+    steps = batches // accumulate
+    warmup = round(share * steps)
+    peak = scaled_rate(config, 16)
+    schedule = make_optimizer(config, 16, batches)._learning_rate
+    rates = np.asarray(keras.ops.vectorized_map(schedule, np.arange(steps + 1, dtype=np.float32)))
+    expected = by_formula(peak, warmup, steps)
+    np.testing.assert_allclose(rates[:warmup], expected[:warmup], rtol=1e-5)
+    bound = 0.92 * peak / (steps - warmup) if warmup else 0
+    np.testing.assert_allclose(rates[:-1], expected[:-1], rtol=0, atol=bound + 1e-6 * peak)
+    assert rates[-1] == pytest.approx(0, abs=1e-6 * peak)
 
 
 def test_no_warm_up_begins_at_the_peak():
-    assert float(WarmupCosine(0.2, 0, 10)(0)) == pytest.approx(0.2)
+    assert float(warmup_cosine(0.2, 0, 10)(0)) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.04), ("adamw", 0.02), ("rmsprop", 0.02)])
