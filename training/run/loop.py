@@ -15,7 +15,7 @@ from configs.schema import Config
 from detector.artefact import DetectorSpec
 from detector.hardware import describe_machine
 from training.batches.loader import Loader, make_loader
-from training.model.anchors_fit import fitted_shapes
+from training.model.anchors_fit import fit_finest_anchors
 from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
 from training.model.networks import (
     Networks,
@@ -141,7 +141,7 @@ def _with_fitted_anchors(request: Request, tell: Tell) -> Request:
     anchors = request.config.model.anchors
     if not request.config.train.fit_anchors or anchors.finest is not None:
         return request
-    fitted = fitted_shapes(request.task.training, anchors, request.config.seed)
+    fitted = fit_finest_anchors(request.task.training, anchors, request.config.seed)
     if fitted is None:
         return request
     finest, before, after = fitted

@@ -6,8 +6,7 @@ from PIL import Image
 
 from configs.errors import UserError
 from training.classifier.class_data import load_images
-from training.classifier.class_folders import open_class_folders
-from training.classifier.class_open import open_class_data
+from training.classifier.class_folders import open_class_data, open_class_folders
 
 
 @pytest.fixture
