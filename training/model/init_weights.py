@@ -106,7 +106,7 @@ def load_initial_weights(
 
 
 def find_initial_weights(config: ModelConfig, source: str) -> str:
-    """What `load_initial_weights` would take, in words; nothing is loaded or fetched.
+    """Describe the source that `load_initial_weights` would take; nothing is loaded or fetched.
 
     Args:
         config: of the network to train.
