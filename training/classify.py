@@ -110,7 +110,7 @@ def _fit(
 def _open(args: argparse.Namespace) -> ClassData:
     """The data; where no resolution was asked for, it is chosen by them."""
     from training.classifier.class_data import usual_side
-    from training.classifier.class_open import open_class_data
+    from training.classifier.class_folders import open_class_data
 
     data = open_class_data(args.data)
     _say(data.notes)
@@ -163,8 +163,8 @@ def _name_failed(failed: list[str]) -> None:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from training.classifier.class_data import load_images
+    from training.classifier.class_folders import open_class_data
     from training.classifier.class_metrics import measure
-    from training.classifier.class_open import open_class_data
 
     classifier = _open_model(str(args.model))
     spec = classifier.spec

@@ -114,8 +114,8 @@ def _steps(variant: str) -> Any:
     from configs.load import load_config
     from detector.blocks import STOCK_NORM
     from detector.ssdlite import build_ssdlite
-    from training.model.freezing import freeze
     from training.model.fused_norm import FusedBatchNormalization
+    from training.model.networks import freeze
     from training.model.schedule import make_optimizer
     from training.model.trainer import Trainer
 

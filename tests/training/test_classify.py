@@ -76,7 +76,7 @@ def test_a_run_holds_the_model_and_what_it_is(trained):
     spec = json.loads((trained / "classifier.json").read_text())
     assert spec["classes"] == ["blue", "red"]
     assert (spec["network"], spec["width"], spec["resolution"]) == ("mobilenet_v1", 0.25, 32)
-    assert spec["recipe"]["mirror"] and spec["recipe"]["training_images"] == 128
+    assert spec["recipe"]["mirror"] and spec["recipe"]["training_pictures"] == 128
     assert spec["metrics"]["accuracy"] >= 0.9
 
 
@@ -85,7 +85,10 @@ def test_evaluate_repeats_the_figures_of_the_run(trained, colours, command, tmp_
     code, text, _ = command("evaluate", "--data", colours, "--model", trained, "--json", target)
     assert code == 0
     spec = json.loads((trained / "classifier.json").read_text())
-    assert json.loads(target.read_text()) == spec["metrics"]
+    figures = json.loads(target.read_text())
+    for one in (figures, *figures["classes"]):  # the former key stands beside the new one
+        assert one.pop("images") == one["pictures"]
+    assert figures == spec["metrics"]
     assert f"accuracy {spec['metrics']['accuracy']:.4f} on 32 images" in text
 
 

@@ -30,7 +30,7 @@ Augmented = tuple[np.ndarray, np.ndarray]  # image, objects
 
 
 class Augmenter:
-    """The changes that a configuration asks for. Several threads may use one at once.
+    """The transforms that a configuration asks for. Several threads may use one at once.
 
     Args:
         config: probabilities and ranges.
@@ -38,14 +38,9 @@ class Augmenter:
     """
 
     def __init__(self, config: AugmentConfig, input_size: int) -> None:
-        self._config = config
+        self.config = config
         self.input_size = input_size
         self._local = threading.local()  # a pipeline holds a random state
-
-    @property
-    def mosaic_probability(self) -> float:
-        """How often an image is to go through `mosaic` first."""
-        return self._config.mosaic_probability
 
     def augment(self, image: np.ndarray, objects: np.ndarray, seed: int) -> Augmented:
         """Change one image; a pure function of the arguments and the configuration.
@@ -104,12 +99,12 @@ class Augmenter:
         return canvas, seen
 
     def _filter(self, objects: np.ndarray) -> np.ndarray:
-        min_area = self._config.min_area / self.input_size**2
-        return filter_boxes(objects, min_area, self._config.min_visibility)
+        min_area = self.config.min_area / self.input_size**2
+        return filter_boxes(objects, min_area, self.config.min_visibility)
 
     def _pipeline(self) -> Any:
         if not hasattr(self._local, "pipeline"):
-            self._local.pipeline = _make_pipeline(self._config, self.input_size)
+            self._local.pipeline = _make_pipeline(self.config, self.input_size)
         return self._local.pipeline
 
 

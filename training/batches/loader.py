@@ -147,7 +147,7 @@ class Loader:
         index_read, (image, objects) = self._read_next(index)
         if self._augment:
             generator = self._generator(_IMAGE, epoch, index)
-            if generator.random() < self._augmenter.mosaic_probability:
+            if generator.random() < self._augmenter.config.mosaic_probability:
                 others = generator.integers(len(self._samples), size=MOSAIC_IMAGES - 1).tolist()
                 parts = [(image, objects), *(self._read_next(other)[1] for other in others)]
                 image, objects = self._augmenter.mosaic(parts, generator)

@@ -1,4 +1,4 @@
-"""Which anchor is to find which object, and what each is to say."""
+"""SSD's matcher (anchors to ground-truth boxes) and the training targets of each anchor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ThresholdMatch = Callable[[Array], Array]
 
 
 class Targets(NamedTuple):
-    """What each anchor is to say.
+    """Class and box targets of each anchor.
 
     Attributes:
         class_targets: int `(B, A)`: 0 for background, label + 1 for an object, `IGNORED`.

@@ -1,4 +1,4 @@
-"""CIFAR-10 as its authors serve it: the Python version and the binary one, unpacked or not.
+"""Reader of CIFAR-10 in the form its authors serve: Python or binary version, archive or folder.
 
 The Python version is a set of pickles, and a pickle can run any code. Here it runs none: the
 three names that NumPy's arrays need become objects that only keep what they are given, and any

@@ -1,11 +1,11 @@
-"""Images with one class each: what a classifier learns from, whatever they are stored in."""
+"""Image classification data sets: labelled images by split, and loading them into memory."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -33,11 +33,6 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def select(self, indices: np.ndarray) -> Images:
-        """Some of them, by index."""
-        chosen = indices.tolist()
-        return Images(self.labels[indices], lambda i: self.read(chosen[i]))
-
 
 @dataclass(frozen=True, eq=False)
 class ClassData:
@@ -55,7 +50,7 @@ class ClassData:
     form: str
     classes: tuple[str, ...]
     splits: Mapping[str, Images]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def held_out(self) -> str:

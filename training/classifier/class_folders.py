@@ -1,4 +1,4 @@
-"""A folder of class folders: the images of each class in a folder that bears its name.
+"""Classification data sets: class folders (one folder of images per class), or CIFAR-10.
 
 With `train/` and `val/` or `test/` above the class folders, those are the splits. Without, about a
 fifth of each class is held out by a hash of the files' content: the same images wherever they
@@ -17,6 +17,7 @@ from configs.errors import UserError
 from detector.data.image_files import images_below
 from detector.files import reason
 from detector.images import SUFFIXES, read_image
+from training.classifier.cifar10 import is_cifar10, open_cifar10
 from training.classifier.class_data import ClassData, Images
 
 HELD_OUT_SHARE = 0.2
@@ -25,6 +26,21 @@ _SPLITS = {
     "val": "val", "valid": "val", "validation": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
+
+
+def open_class_data(path: Path) -> ClassData:
+    """Open CIFAR-10, or a folder of class folders.
+
+    Raises:
+        UserError: there is no such thing, or it is neither.
+    """
+    if not path.exists():
+        raise UserError(f"no such data: {path}; name a folder of class folders, or CIFAR-10")
+    if is_cifar10(path):
+        return open_cifar10(path)
+    if not path.is_dir():
+        raise UserError(f"{path} is neither a folder of class folders nor CIFAR-10's archive")
+    return open_class_folders(path)
 
 
 def open_class_folders(root: Path) -> ClassData:

@@ -1,4 +1,4 @@
-"""How good a classifier is: accuracy, recall and AUC."""
+"""Metrics of a classifier: accuracy, recall and AUC, per class and macro-averaged."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Figures(BaseModel):
 
 
 def measure(labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str]) -> Figures:
-    """Compare what a classifier says with what is so.
+    """Compare predicted probabilities with the true labels.
 
     Args:
         labels: int64 `(N,)`, 0 ... C-1, at least one.

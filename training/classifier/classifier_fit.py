@@ -1,4 +1,6 @@
-"""How a MobileNet classifier is trained: a small network hardly overfits, so little is held back.
+"""Training of a MobileNet classifier: batches, light augmentation, AdamW with cosine decay.
+
+A small network hardly overfits, so that it is regularised little.
 
 Source: Howard et al. 2017, section 3.2: less augmentation and regularisation than large networks
 want, only slightly cut images, and little or no weight decay on depthwise kernels.

@@ -1,4 +1,4 @@
-"""A classifier on disk: a folder with `classifier.keras` and `classifier.json`, or ImageNet's.
+"""Saved classifiers: a folder with `classifier.keras` and `classifier.json`, or ImageNet's.
 
 The layers bear the names of `detector.backbones`, so that a detector can start from the backbone.
 """

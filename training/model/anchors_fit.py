@@ -1,4 +1,4 @@
-"""Anchors of the finest feature map that have the shapes of the user's own small objects.
+"""Fit the anchors of the finest feature map to the small objects of a data set, by k-means.
 
 The official ones are a square of a tenth of the image, and 2:1 and 1:2 twice as large. Objects
 of another size are then matched badly: their one anchor, forced, overlaps them by less than half.
@@ -29,7 +29,7 @@ _WORTH = 0.03  # what the mean IoU must gain
 Shapes = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
 
-def fitted_shapes(
+def fit_finest_anchors(
     samples: Sequence[Sample], config: AnchorConfig, seed: int
 ) -> tuple[Shapes, float, float] | None:
     """Shapes for the finest map, by k-means over the objects that no coarser map serves.

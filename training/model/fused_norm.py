@@ -1,4 +1,4 @@
-"""Batch norm as TensorFlow's one fused operation while training: the same numbers, sooner.
+"""Fused batch normalization: TensorFlow's one operation in training steps, same numbers, faster.
 
 Keras 3 composes training-mode batch norm of elementary operations; on a CPU that was measured to
 be half of a training step.

@@ -106,7 +106,7 @@ def load_initial_weights(
 
 
 def find_initial_weights(config: ModelConfig, source: str) -> str:
-    """What `load_initial_weights` would take, in words; nothing is loaded or fetched.
+    """Describe the source that `load_initial_weights` would take; nothing is loaded or fetched.
 
     Args:
         config: of the network to train.
@@ -203,12 +203,11 @@ def _from_imagenet(
     network: keras.Model, config: ModelConfig, path: Path, report: InitReport
 ) -> InitReport:
     from detector.weights.keras_imagenet import load_imagenet
-    from training.model.freezing import layers_up_to
 
     load_imagenet(network, path, config.backbone, config.width_multiplier)
-    loaded = tuple(layer.name for layer in layers_up_to(network, "backbone") if layer.weights)
-    fresh = tuple(name for name in _weights_by_layer(network) if name not in loaded)
-    return replace(report, loaded=loaded, fresh=fresh)
+    layers = _weights_by_layer(network)
+    fresh = tuple(name for name in layers if name.startswith(("extra_", "head_")))
+    return replace(report, loaded=tuple(name for name in layers if name not in fresh), fresh=fresh)
 
 
 def _require_equal_backbones(

@@ -1,16 +1,18 @@
-"""The network that trains, and the one of stock layers that is kept."""
+"""The network that trains, the one of stock layers that is saved, and which layers are frozen."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
 
 from configs.errors import UserError
 from configs.schema import Config, TrainConfig
+from detector.backbones import TAP_NAMES
 from detector.blocks import Norm
 from detector.data.orientation import read_sample
 from detector.fold import Folding
@@ -18,7 +20,6 @@ from detector.preprocess import resize
 from detector.ssdlite import build_ssdlite
 from detector.types import Sample
 from training.model.devices import has_gpu
-from training.model.freezing import freeze
 from training.model.fused_norm import FusedBatchNormalization
 from training.model.init_weights import load_initial_weights
 from training.model.unfold import is_folded, unfold
@@ -26,6 +27,8 @@ from training.model.unfold import is_folded, unfold
 _FEW_IMAGES = 1000  # under which batch norm keeps its statistics
 _FEW_STEPS = 5000  # under which its statistics must move faster
 _UNFOLD_IMAGES = 256
+
+Upto = Literal["none", "backbone", "tap"]
 
 
 class Networks(NamedTuple):
@@ -92,6 +95,50 @@ def make_networks(
         trained.set_weights(stock.get_weights())
     tell(freeze(trained, config.train.freeze))
     return Networks(trained, stock, folding)
+
+
+def freeze(network: keras.Model, upto: Upto) -> str:
+    """Choose what trains; whatever was chosen before is forgotten.
+
+    A frozen batch norm runs in inference mode also while training (`keras.layers.
+    BatchNormalization`), so that nothing in a frozen part changes. Compile the model after this.
+
+    Args:
+        network: a detector or classifier of this project.
+        upto: "none"; "backbone", all that comes before the heads and extras; "tap", all up to the
+            first feature map that a head is fed from.
+
+    Returns:
+        in words, what trains and what does not, with counts of parameters.
+
+    Raises:
+        ValueError: the network has no backbone that is known here.
+    """
+    for layer in network.layers:
+        layer.trainable = True
+    everything = _parameters(network)
+    for layer in _layers_up_to(network, upto):
+        layer.trainable = False
+    frozen = {"backbone": "the backbone", "tap": "all up to the first tap"}.get(upto)
+    frozen = f"{frozen} ({everything - _parameters(network):,})" if frozen else "nothing"
+    return f"{_parameters(network):,} of {everything:,} parameters train; frozen: {frozen}"
+
+
+def _layers_up_to(network: keras.Model, upto: Upto) -> list[keras.Layer]:
+    """The layers that `freeze` means, input to output."""
+    if upto == "none":
+        return []
+    names = {layer.name for layer in network.layers}
+    taps = next((taps for taps in TAP_NAMES.values() if names.issuperset(taps)), None)
+    if taps is None:
+        raise ValueError(f"{network.name} has none of the backbones {', '.join(TAP_NAMES)}")
+    last = taps[0] if upto == "tap" else taps[-1]
+    return keras.Model(network.input, network.get_layer(last).output).layers
+
+
+def _parameters(network: keras.Model) -> int:
+    """Those that train; statistics of batch norm are none."""
+    return sum(math.prod(weight.shape) for weight in network.trainable_weights)
 
 
 def keeps_statistics(config: TrainConfig, images: int, start: str) -> bool:

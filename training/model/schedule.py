@@ -1,4 +1,4 @@
-"""The learning rate over a run."""
+"""The optimizer: AdamW, SGD or RMSprop, with linear warm-up and cosine decay."""
 
 from __future__ import annotations
 
@@ -9,43 +9,31 @@ import keras
 
 from configs.schema import TrainConfig
 
-ops: Any = keras.ops  # Keras declares no return types
-
 _REFERENCE_BATCH = 16  # that `TrainConfig.learning_rate` is meant for
 
 
-@keras.saving.register_keras_serializable("ssdlite")
-class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Up in a line from near 0, then down in half a cosine to 0.
+def warmup_cosine(
+    peak: float, warmup_steps: int, total_steps: int
+) -> keras.optimizers.schedules.CosineDecay:
+    """Up in a line from peak / `warmup_steps` at step 0, then down in half a cosine to 0.
+
+    The peak is reached at step `warmup_steps` - 1, and 0 at `total_steps`.
 
     Args:
         peak: the highest learning rate.
-        warmup_steps: in which it is reached; 0 to begin with it.
-        total_steps: after which it is 0.
+        warmup_steps: 0 to `total_steps`; with 0 or 1 it begins with the peak.
+        total_steps: at least 1.
 
     Source: Loshchilov and Hutter 2017 (SGDR), equation 5, without restarts; warm-up as in Goyal
         et al. 2017, section 2.2.
     """
-
-    def __init__(self, peak: float, warmup_steps: int, total_steps: int) -> None:
-        self.peak, self.warmup_steps, self.total_steps = peak, warmup_steps, total_steps
-
-    def __call__(self, step: Any) -> Any:
-        """The learning rate of a step; 0 is the first."""
-        step = ops.cast(step, "float32")
-        rising = (step + 1) / max(self.warmup_steps, 1)
-        left = max(self.total_steps - self.warmup_steps, 1)
-        done = ops.clip((step - self.warmup_steps) / left, 0.0, 1.0)
-        falling = 0.5 * (1 + ops.cos(math.pi * done))
-        return self.peak * ops.where(step < self.warmup_steps, rising, falling)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments."""
-        return {
-            "peak": self.peak,
-            "warmup_steps": self.warmup_steps,
-            "total_steps": self.total_steps,
-        }
+    rising = max(warmup_steps - 1, 0)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=peak / (rising + 1),
+        decay_steps=total_steps - rising,
+        warmup_target=peak if rising else None,
+        warmup_steps=rising,
+    )
 
 
 def scaled_rate(config: TrainConfig, batch_size: int) -> float:
@@ -65,7 +53,7 @@ def make_optimizer(
         batches: of the whole run.
     """
     steps = max(batches // config.accumulate, 1)
-    schedule: Any = WarmupCosine(
+    schedule: Any = warmup_cosine(
         scaled_rate(config, batch_size), round(config.warmup_share * steps), steps
     )
     shared: dict[str, Any] = {

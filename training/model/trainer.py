@@ -1,7 +1,10 @@
-"""The training step: a network, its targets, its loss and its average, on any Keras backend."""
+"""The training step: network, matcher, loss and moving average, on any Keras backend."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,12 +13,13 @@ import numpy as np
 from configs.schema import Config
 from detector.anchors import model_anchors
 from training.batches.loader import Batch
-from training.batches.targets import assign_targets
-from training.model import keras_cv_parts
+from training.batches.targets import BACKGROUND, ThresholdMatch, assign_targets
 from training.model.devices import replica_count, replica_sum, split_by_replica
 from training.model.losses import DetectionLoss
 
+Tensor = Any
 ops: Any = keras.ops  # Keras declares no return types
+_POSITIVE = 1
 
 
 class Trainer(keras.Model):
@@ -37,16 +41,14 @@ class Trainer(keras.Model):
         self._anchors = ops.convert_to_tensor(anchors, "float32")
         self._variances = config.model.anchors.variances
         self._iou_threshold = config.loss.iou_threshold
-        has_keras_cv = keras_cv_parts.is_usable()
-        self._threshold_match = (
-            keras_cv_parts.make_threshold_match(self._iou_threshold) if has_keras_cv else None
-        )
+        by_keras_cv = has_keras_cv()
+        self._threshold_match = make_threshold_match(self._iou_threshold) if by_keras_cv else None
         self._loss = DetectionLoss(
             config.loss,
             anchors,
             self._variances,
             config.model.score_activation,
-            keras_cv_parts.make_smooth_l1() if has_keras_cv else None,
+            make_smooth_l1() if by_keras_cv else None,
         )
         self._parts = [
             keras.metrics.Mean(name="classification_loss"),
@@ -145,3 +147,43 @@ def as_tensors(batch: Batch) -> tuple[Any, dict[str, Any]]:
         "is_ignored": batch.is_ignored.astype("int32"),
     }
     return batch.images, truth
+
+
+def has_keras_cv() -> bool:
+    """Whether keras-cv does matching and smooth L1: it is installed, and Keras runs on TensorFlow.
+
+    Elsewhere our own stand in. Its forced matching is left switched off: a padded row would force
+    anchor 0, and of two objects that want one anchor the lower IoU may win.
+    """
+    found = importlib.util.find_spec("keras_cv") is not None
+    return found and keras.backend.backend() == "tensorflow"
+
+
+def make_threshold_match(iou_threshold: float) -> ThresholdMatch:
+    """Rule 2 of `training.batches.targets.match` by `keras_cv.layers.BoxMatcher`."""
+    matcher = _keras_cv().layers.BoxMatcher(
+        thresholds=[iou_threshold],
+        match_values=[BACKGROUND, _POSITIVE],
+        force_match_for_each_col=False,
+    )
+
+    def threshold_match(iou: Tensor) -> Tensor:
+        rows, values = matcher(ops.transpose(iou, (0, 2, 1)))
+        return ops.where(values == _POSITIVE, rows, BACKGROUND)
+
+    return threshold_match
+
+
+def make_smooth_l1() -> Callable[[Tensor, Tensor], Tensor]:
+    """`training.model.losses.summed_smooth_l1` by `keras_cv.losses.SmoothL1Loss`."""
+    loss = _keras_cv().losses.SmoothL1Loss(l1_cutoff=1.0, reduction=None)
+
+    def summed_smooth_l1(wanted: Tensor, found: Tensor) -> Tensor:
+        return loss.call(wanted, found) * wanted.shape[-1]  # its mean over the last axis
+
+    return summed_smooth_l1
+
+
+def _keras_cv() -> Any:
+    """Imported late: it takes half a second, and is made for no type checker."""
+    return importlib.import_module("keras_cv")

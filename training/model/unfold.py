@@ -1,4 +1,4 @@
-"""Batch norm that was folded into its convolution, made fit to train again.
+"""Unfold batch norm: give layers that were folded into convolutions statistics to train with.
 
 Weights files often hold convolutions into which batch norm is folded; the layer behind is left
 with mean 0, variance 1 - epsilon, a bias and perhaps a factor. As its outputs are right, inference

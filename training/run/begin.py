@@ -14,7 +14,7 @@ from configs.errors import UserError
 from configs.schema import Config
 from detector.hardware import describe_machine
 from training.batches.loader import Loader, make_loader
-from training.model.anchors_fit import fitted_shapes
+from training.model.anchors_fit import fit_finest_anchors
 from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
 from training.model.networks import (
     Networks,
@@ -97,7 +97,7 @@ def _with_fitted_anchors(run: Run, tell: Tell) -> Run:
     anchors = run.config.model.anchors
     if not run.config.train.fit_anchors or anchors.finest is not None:
         return run
-    fitted = fitted_shapes(run.training, anchors, run.config.seed)
+    fitted = fit_finest_anchors(run.training, anchors, run.config.seed)
     if fitted is None:
         return run
     finest, before, after = fitted

@@ -9,7 +9,7 @@ import pytest
 
 from configs.errors import UserError
 from training.classifier.cifar10 import is_cifar10, open_cifar10
-from training.classifier.class_open import open_class_data
+from training.classifier.class_folders import open_class_data
 
 FILES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 PER_FILE = 4

@@ -5,9 +5,8 @@ import pytest
 from PIL import Image
 
 from configs.errors import UserError
-from training.classifier.class_data import load_images
-from training.classifier.class_folders import open_class_folders
-from training.classifier.class_open import open_class_data
+from training.classifier.class_data import Images, load_images
+from training.classifier.class_folders import open_class_data, open_class_folders
 
 
 @pytest.fixture
@@ -186,4 +185,4 @@ def test_images_that_cannot_fit_into_memory_are_refused_before_they_are_read(put
     put("dog", 2)
     part = open_class_folders(put.root).splits["train"]
     with pytest.raises(UserError, match="use a smaller --resolution"):
-        load_images(part.select(np.zeros(10**6, int)), 2048, "train")
+        load_images(Images(np.zeros(10**6, int), part.read), 2048, "train")

@@ -5,7 +5,7 @@ from configs.schema import AnchorConfig, Config, ModelConfig
 from detector.anchors import cell_shapes, model_anchors
 from detector.box_coder import decode
 from detector.ssdlite import build_ssdlite
-from training.model.anchors_fit import fitted_shapes, move_finest_anchors
+from training.model.anchors_fit import fit_finest_anchors, move_finest_anchors
 from training.run.run_folder import with_finest
 
 DROPS, COINS = (0.03, 0.06), (0.12, 0.12)  # width and height of two kinds, in fractions
@@ -23,7 +23,7 @@ def images(sample_of, *kinds, count=40):
 
 
 def test_the_shapes_become_those_of_the_objects(sample_of):
-    found = fitted_shapes(images(sample_of, DROPS, COINS), AnchorConfig(), seed=0)
+    found = fit_finest_anchors(images(sample_of, DROPS, COINS), AnchorConfig(), seed=0)
     assert found is not None
     shapes, before, after = found
     assert before < 0.6 < 0.85 < after
@@ -34,7 +34,7 @@ def test_the_shapes_become_those_of_the_objects(sample_of):
 def test_a_rare_class_counts_as_much_as_a_common_one(sample_of):
     many = images(sample_of, COINS, count=400)
     few = images(sample_of, COINS, DROPS, count=20)
-    found = fitted_shapes([*many, *few], AnchorConfig(), seed=0)
+    found = fit_finest_anchors([*many, *few], AnchorConfig(), seed=0)
     assert found is not None
     assert min(np.abs(np.log(np.divide(shape, DROPS))).max() for shape in found[0]) < 0.15
 
@@ -48,7 +48,7 @@ def test_a_rare_class_counts_as_much_as_a_common_one(sample_of):
     ],
 )
 def test_shapes_stay_where_nothing_is_to_be_gained(sample_of, kind, count):
-    assert fitted_shapes(images(sample_of, kind, count=count), AnchorConfig(), seed=0) is None
+    assert fit_finest_anchors(images(sample_of, kind, count=count), AnchorConfig(), seed=0) is None
 
 
 def test_a_detector_finds_the_same_boxes_with_other_anchors():

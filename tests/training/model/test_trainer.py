@@ -6,10 +6,16 @@ from configs.schema import Config, TrainConfig
 from detector.anchors import model_anchors
 from detector.ssdlite import build_ssdlite
 from training.batches.loader import Batch
-from training.batches.targets import assign_targets
-from training.model.losses import DetectionLoss
-from training.model.schedule import WarmupCosine, make_optimizer, scaled_rate, without_decay
-from training.model.trainer import Trainer, as_fit_data
+from training.batches.targets import BACKGROUND, assign_targets
+from training.model.losses import DetectionLoss, summed_smooth_l1
+from training.model.schedule import make_optimizer, scaled_rate, warmup_cosine, without_decay
+from training.model.trainer import (
+    Trainer,
+    as_fit_data,
+    has_keras_cv,
+    make_smooth_l1,
+    make_threshold_match,
+)
 
 CONFIG = Config.model_validate({"model": {"input_size": 96, "width_multiplier": 0.35}})
 
@@ -93,16 +99,45 @@ def test_without_momentum_there_is_no_average():
 
 
 def test_the_learning_rate_rises_and_falls():
-    schedule = WarmupCosine(0.2, 4, 24)
-    rates = [float(schedule(step)) for step in range(25)]
-    np.testing.assert_allclose(rates[:5], [0.05, 0.1, 0.15, 0.2, 0.2], rtol=1e-6)
-    assert rates[14] == pytest.approx(0.1)  # half of the way down
-    assert rates[24] == pytest.approx(0, abs=1e-9)
-    assert rates[4:] == sorted(rates[4:], reverse=True)
+    schedule = warmup_cosine(0.2, 4, 24)
+    rates = [float(schedule(step)) for step in range(26)]
+    np.testing.assert_allclose(rates[:4], [0.05, 0.1, 0.15, 0.2], rtol=1e-6)
+    assert rates[13] > 0.1 > rates[14]  # half of the way down
+    assert rates[13] + rates[14] == pytest.approx(0.2)
+    assert rates[24:] == pytest.approx([0, 0], abs=1e-9)
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+
+
+def by_formula(peak, warmup_steps, total_steps):
+    """As every run up to version 0.1 was trained: the decay begins one step later."""
+    steps = np.arange(total_steps + 1)
+    done = np.clip((steps - warmup_steps) / max(total_steps - warmup_steps, 1), 0, 1)
+    falling = 0.5 * (1 + np.cos(np.pi * done))
+    return peak * np.where(steps < warmup_steps, (steps + 1) / max(warmup_steps, 1), falling)
+
+
+@pytest.mark.parametrize(
+    ("share", "batches", "accumulate"),
+    [(0.05, 2000, 1), (0.1, 2000, 4), (0.05, 40_000, 1), (0.0, 500, 1), (0.02, 60, 1), (0.5, 9, 1)],
+)
+def test_the_rate_is_the_former_one_but_for_a_cosine_one_step_longer(share, batches, accumulate):
+    config = TrainConfig(
+        warmup_share=share, accumulate=accumulate, optimizer="sgd", learning_rate=1e-3
+    )
+    steps = batches // accumulate
+    warmup = round(share * steps)
+    peak = scaled_rate(config, 16)
+    schedule = make_optimizer(config, 16, batches)._learning_rate
+    rates = np.asarray(keras.ops.vectorized_map(schedule, np.arange(steps + 1, dtype=np.float32)))
+    expected = by_formula(peak, warmup, steps)
+    np.testing.assert_allclose(rates[:warmup], expected[:warmup], rtol=1e-5)
+    bound = 0.92 * peak / (steps - warmup) if warmup else 0
+    np.testing.assert_allclose(rates[:-1], expected[:-1], rtol=0, atol=bound + 1e-6 * peak)
+    assert rates[-1] == pytest.approx(0, abs=1e-6 * peak)
 
 
 def test_no_warm_up_begins_at_the_peak():
-    assert float(WarmupCosine(0.2, 0, 10)(0)) == pytest.approx(0.2)
+    assert float(warmup_cosine(0.2, 0, 10)(0)) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.04), ("adamw", 0.02), ("rmsprop", 0.02)])
@@ -120,3 +155,57 @@ def test_weight_decay_spares_norms_biases_and_depthwise_kernels():
     assert not any("depthwise" in path for path in decayed)
     assert "head_0_class_conv/bias" in spared
     assert "Conv1/kernel" in decayed
+
+
+needs_keras_cv = pytest.mark.skipif(not has_keras_cv(), reason="keras-cv needs Keras on TensorFlow")
+
+
+def crowded_scenes(seed):
+    """Boxes of all sizes, copies of one another among them, padding and crowds."""
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, 0.8, (3, 20, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(0.02, 0.2, (3, 20, 2))], -1)
+    boxes[:, 7] = boxes[:, 3]  # two objects that want the same anchors
+    labels = rng.integers(0, 5, (3, 20))
+    labels[:, 15:], boxes[:, 15:] = -1, 0
+    labels[2] = -1  # an image without objects
+    return boxes.astype(np.float32), labels.astype(np.int32), rng.random((3, 20)) < 0.2
+
+
+@needs_keras_cv
+@pytest.mark.parametrize("seed", range(5))
+def test_matching_by_keras_cv_is_ours(seed):
+    boxes, labels, ignored = crowded_scenes(seed)
+    rng = np.random.default_rng(100 + seed)
+    centres = rng.uniform(0.1, 0.9, (300, 2))
+    sizes = rng.uniform(0.03, 0.15, (300, 2))
+    anchors = np.concatenate([centres - sizes, centres + sizes], -1).astype(np.float32)
+    variances = (0.1, 0.1, 0.2, 0.2)
+    ours = assign_targets(boxes, labels, ignored, anchors, variances, 0.5)
+    theirs = assign_targets(
+        boxes,
+        labels,
+        ignored,
+        keras.ops.convert_to_tensor(anchors),
+        variances,
+        0.5,
+        keras.ops,
+        make_threshold_match(0.5),
+    )
+    assert (ours.class_targets > 0).any()
+    np.testing.assert_array_equal(theirs.class_targets, ours.class_targets)
+    np.testing.assert_allclose(theirs.box_targets, ours.box_targets, rtol=1e-4, atol=1e-4)
+
+
+@needs_keras_cv
+def test_the_threshold_itself_is_a_match():
+    match = make_threshold_match(0.5)
+    iou = np.array([[[0.5, 0.4999, 0.0], [0.2, 0.1, 0.9]]], np.float32)  # (B, N, A)
+    np.testing.assert_array_equal(match(iou), [[0, BACKGROUND, 1]])
+
+
+@needs_keras_cv
+def test_smooth_l1_by_keras_cv_is_ours():
+    wanted, found = np.random.default_rng(0).normal(0, 2, (2, 3, 50, 4)).astype(np.float32)
+    theirs = make_smooth_l1()(wanted, found)
+    np.testing.assert_allclose(theirs, summed_smooth_l1(wanted, found), rtol=1e-5)

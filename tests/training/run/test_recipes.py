@@ -58,4 +58,4 @@ def test_the_classifier_recipe_starts(tmp_path, capsys):
     made = json.loads((tmp_path / "run/classifier.json").read_text())
     assert made["resolution"] == 64
     assert made["width"] == (1.0 if PROOFS else 0.25)
-    assert made["recipe"]["training_images"] == 65
+    assert made["recipe"]["training_pictures"] == 65

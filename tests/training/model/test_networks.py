@@ -6,7 +6,7 @@ import pytest
 
 from configs.schema import ModelConfig
 from detector.ssdlite import build_ssdlite
-from training.model.freezing import freeze
+from training.model.networks import freeze
 
 
 @pytest.fixture(scope="module", params=["mobilenet_v1", "mobilenet_v2"])
