@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from configs.errors import UserError
 from configs.load import config_names, load_config
 from detector.backend import start_keras
-from detector.command import make_parser, path, positive, run
+from detector.command import CommandParser, positive, run
 from detector.files import check_outputs, write_text
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _separable_lines(pairs: list[SeparableCost]) -> list[str]:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("detector.summary", "Print what a network costs.", _EXAMPLES)
+    parser = CommandParser("detector.summary", "Print what a network costs.", _EXAMPLES)
     known = ", ".join([*config_names(), *_CLASSIFIERS])
     parser.add_argument("name", help=f"configuration, YAML file or classifier: {known}")
     parser.add_argument(
@@ -140,7 +140,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--resolution", type=positive(int, 2048), metavar="PX", help="height and width of the input"
     )
     parser.add_argument("--layers", action="store_true", help="also list every layer")
-    parser.add_argument("--json", type=path, metavar="FILE", help="write layers and pairs as JSON")
+    parser.add_outputs(json="write layers and pairs as JSON")
     return parser.parse_args(argv)
 
 

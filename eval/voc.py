@@ -23,8 +23,6 @@ _EXAMPLES = """examples:
 
 The development kit of VOC2007 takes the mean of 11 points of the precision-recall curve, those of
 2010 and later the area under it; both are printed. A class without objects is not averaged in.
-
-exit code: 0; 2 on bad input
 """
 
 
