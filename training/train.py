@@ -181,7 +181,8 @@ def _config(
     from training.run.splits import by_heart
 
     source = args.config or default
-    asked = [*args.set, *([f"train.freeze={args.freeze}"] if args.freeze else [])]
+    # A run trains a detector, whatever its recipe is of, and its config.yaml says so.
+    asked = [*args.set, *([f"train.freeze={args.freeze}"] if args.freeze else []), "kind=detector"]
     config = load_config(source, asked)
     return load_config(source, [*by_heart(config, overfit), *asked]) if overfit else config
 
