@@ -1,4 +1,4 @@
-"""The arguments of the live demo, and its help."""
+"""Arguments and help of the live demo."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ VERBS = {
     "webcam": ("demo.webcam", "live detection on a camera, a video or images"),
     "doctor": ("demo.doctor", "what works on this machine, and fixes for the rest"),
     "detect": ("detector.detect", "detect objects in images"),
-    "shapes": ("training.shapes", "draw a data set of six forms, to try everything out"),
+    "shapes": ("training.shapes", "draw a data set of six shapes, to try everything out"),
     "check": ("training.check", "find what is wrong with a data set"),
     "preview": ("training.preview", "show what training will see"),
     "classify": ("training.classify", "name what images show; train that on yours"),

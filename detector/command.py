@@ -1,4 +1,4 @@
-"""What every command shares: its arguments, and how it ends."""
+"""What every command shares: argument parser, exit codes, signals, and child processes."""
 
 import argparse
 import contextlib
@@ -114,6 +114,7 @@ def between(kind: type[Number], least: Number, most: Number) -> Callable[[str], 
 
 
 fraction = between(float, 0, 1)
+"""An argparse type: a number in [0, 1]."""
 
 
 def name_list(text: str) -> list[str]:
@@ -159,14 +160,18 @@ class CommandParser(argparse.ArgumentParser):
         exits: str = "0",
         prog: str | None = None,
     ) -> None:
-        ends = textwrap.fill(f"exit code: {exits}; 2 on bad input", 100)
+        self._ends = textwrap.fill(f"exit code: {exits}; 2 on bad input", 100)
         typed = re.sub(r"python -m ([\w.]+\w)", lambda found: command_name(found[1]), examples)
         super().__init__(
             prog or command_name(module),
             description=description,
-            epilog=f"{typed}\n{ends}\n",
+            epilog=typed,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+
+    def format_help(self) -> str:
+        """What `--help` prints; exit codes come last."""
+        return f"{super().format_help()}\n{self._ends}\n"
 
     def add_data(self, name: str = "data", about: str = "a data set, as below") -> None:
         """`DATA` and `--images`; help says what forms a data set has.

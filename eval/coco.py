@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from detector.command import EXIT_OK, path, run
 from detector.files import check_folder, check_outputs, write_json, write_text
 from eval.eval_arguments import (
-    add_scoring_arguments,
     input_files,
     make_scored,
     make_scoring_parser,
@@ -40,7 +39,6 @@ JSON: {"AP": 0 ... 1, "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_scoring_parser("eval.coco", "Measure COCO's mAP.", _EXAMPLES)
-    add_scoring_arguments(parser)
     parser.add_outputs(csv="write a line per class", save_detections="write them as COCO results")
     parser.add_argument("--report", type=path, metavar="DIR", help="write the page of reasons")
     parser.add_argument(

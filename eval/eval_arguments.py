@@ -1,4 +1,4 @@
-"""What every command that scores detections shares."""
+"""Arguments of the commands that score detections, and what they ask for."""
 
 from __future__ import annotations
 
@@ -16,15 +16,10 @@ if TYPE_CHECKING:
 
 
 def make_scoring_parser(module: str, description: str, examples: str) -> CommandParser:
-    """A parser with `MODEL` and `DATA`; MODEL is left out where `--detections` takes its place."""
+    """A parser of which detections on which data set are scored, and of `--json`."""
     parser = CommandParser(module, description, examples)
     parser.add_argument("model", nargs="?", metavar="MODEL", help="preset, model folder or file")
     parser.add_data()
-    return parser
-
-
-def add_scoring_arguments(parser: CommandParser) -> None:
-    """Which detections of which classes are scored, and `--json`."""
     parser.add_argument(
         "--detections", type=path, metavar="FILE", help="score this COCO results file instead"
     )
@@ -32,6 +27,7 @@ def add_scoring_arguments(parser: CommandParser) -> None:
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
     parser.add_outputs(json="write figures and settings")
     parser.add_dry_run()
+    return parser
 
 
 def input_files(args: argparse.Namespace) -> list[Path]:

@@ -1,4 +1,4 @@
-"""A data set in another form: COCO JSON, VOC or YOLO."""
+"""Convert a data set to COCO JSON, VOC or YOLO."""
 
 from __future__ import annotations
 

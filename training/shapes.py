@@ -1,4 +1,4 @@
-"""The project's own data set: drawn circles, triangles, squares, stars, crosses and hearts."""
+"""Generate a synthetic data set: circles, triangles, squares, stars, crosses and hearts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ each of two data sets that must not overlap a seed of its own.
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = CommandParser("training.shapes", "Draw a data set of six forms.", _EXAMPLES)
+    parser = CommandParser(
+        "training.shapes", "Draw six shapes, with boxes, to train on.", _EXAMPLES
+    )
     add = parser.add_argument
     add("target", type=path, metavar="DST", help="folder to write")
     add("--count", type=positive(int), default=1000, metavar="N", help="images (1000)")

@@ -1,4 +1,4 @@
-"""What `python -m training.classify` understands, and its help."""
+"""Arguments and help of the image classifier: train, evaluate, predict."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ JSON: [{"file": str, "top": [{"class": str, "probability": 0...1}]}]
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The arguments; `action` is "train", "evaluate" or "predict"."""
-    parser = CommandParser(
-        "training.classify", "Train, measure and use image classifiers.", _EXAMPLES
-    )
+    about = "Train, measure and use image classifiers."
+    parser = CommandParser("training.classify", about, _EXAMPLES, SKIPS)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, about: str, notes: str, exits: str = "0") -> CommandParser:
