@@ -79,16 +79,8 @@ def _steps(folder: Path) -> list[Step]:
     sets += ["train.learning_rate=1e-4", "train.freeze_norm=true"]  # it has learnt already
     settings = ["--config", "shapes", *(part for one in sets for part in ("--set", one))]
     return [
-        Step(
-            "draw pictures with boxes",
-            ["training.shapes", data, "--count", str(_PICTURES)],
-            "",
-        ),
-        Step(
-            "look for mistakes in them",
-            ["training.check", data],
-            "my_data",
-        ),
+        Step("draw pictures with boxes", ["training.shapes", data, "--count", str(_PICTURES)], ""),
+        Step("look for mistakes in them", ["training.check", data], "my_data"),
         Step(
             "measure the model to begin with",
             ["eval.coco", "shapes", test, "--json", str(folder / "before.json")],

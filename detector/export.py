@@ -49,16 +49,14 @@ For float16 and int8 mAP decides, where it is 0.05 or more. Detections match wit
 class and scores within 0.02. An int8 model that loses too much is fixed first, and each remedy
 measured.
 """
+_EXITS = "0; 1 where an export was refused"
 _IMAGES, _SEED = 20, 0
 _MOST_MEASURED = 1000  # images, unless --data asks for more
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = CommandParser(
-        "detector.export",
-        "Export a detector to fast runtimes.",
-        _EXAMPLES,
-        "0; 1 where an export was refused",
+        "detector.export", "Export a detector to fast runtimes.", _EXAMPLES, _EXITS
     )
     parser.add_argument("model", metavar="MODEL", help="preset, model folder or .npz")
     parser.add_argument(

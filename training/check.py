@@ -39,14 +39,12 @@ JSON: {"data": str, "format": str, "verdict": str, "counts": COUNTS, "splits": {
   COUNTS: {"images": int, "objects": int, "negatives": int, "crowd": int, "difficult": int,
            "per_class": {NAME: int}}
 """
+_EXITS = "0, perhaps with warnings; 1 if something would spoil training"
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = CommandParser(
-        "training.check",
-        "Find what is wrong with a data set.",
-        _EXAMPLES,
-        "0, perhaps with warnings; 1 if something would spoil training",
+        "training.check", "Find what is wrong with a data set.", _EXAMPLES, _EXITS
     )
     parser.add_data()
     parser.add_recipe()

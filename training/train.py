@@ -30,15 +30,13 @@ Learns from the split `train`, and chooses the best model by `val`; a data set w
 both. The run's folder then holds config.yaml, log.csv, report.html, and best/ and last/: models
 to give to the other commands. However a run was stopped, --resume goes on where it was.
 """
+_EXITS = "0, also where Ctrl-C or SIGTERM stopped the run, whose state is saved then"
 _DEFAULT_CONFIG, _DEFAULT_START = "finetune", "coco"
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = CommandParser(
-        "training.train",
-        "Train a detector on your own images.",
-        _EXAMPLES,
-        "0, also where Ctrl-C or SIGTERM stopped the run, whose state is saved then",
+        "training.train", "Train a detector on your own images.", _EXAMPLES, _EXITS
     )
     parser.add_data("--data")
     parser.add_argument("--output", type=path, required=True, metavar="RUN", help="a new folder")
