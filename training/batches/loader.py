@@ -26,6 +26,7 @@ from configs.errors import UserError
 from configs.schema import Config
 from detector.boxes import area
 from detector.data.findings import KINDS
+from detector.data.samples import object_columns
 from detector.data.usable import usable
 from detector.types import Sample
 from training.batches.augment import MOSAIC_IMAGES, Augmented, Augmenter, objects_of
@@ -278,7 +279,7 @@ def cache_bytes(images: int, config: Config) -> int:
 def _needed_rows(samples: Sequence[Sample], config: Config) -> int:
     """Rows for objects in a batch: no more than there can be, as each costs time in matching."""
     images = MOSAIC_IMAGES if config.augment.mosaic_probability else 1
-    most = max((len(sample) for sample in samples), default=0)
+    most = int(object_columns(samples).lengths.max(initial=0))
     return max(1, min(images * most, config.loader.max_objects))
 
 

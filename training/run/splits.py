@@ -12,6 +12,7 @@ import numpy as np
 
 from configs.errors import UserError
 from configs.schema import Config
+from configs.typed_form import command_name
 from detector.data.dataset import Dataset
 
 _OVERFIT_STEPS = 400
@@ -25,12 +26,11 @@ def train_val(training: Dataset, validation: Dataset) -> tuple[Dataset, Dataset]
             training has not.
     """
     counts, there = training.object_counts(), validation.object_counts()
+    check = command_name("training.check")
     if not sum(counts.values()):
-        raise UserError(f"{training.name} holds no object to learn; see python -m training.check")
+        raise UserError(f"{training.name} holds no object to learn; see {check}")
     if not sum(count for name, count in there.items() if name in counts):
-        raise UserError(
-            f"{validation.name} holds no object to measure by; see python -m training.check"
-        )
+        raise UserError(f"{validation.name} holds no object to measure by; see {check}")
     strange = sorted(there.keys() - counts.keys())
     strange += [name for name in counts if there.get(name) and not counts[name]]
     if strange:

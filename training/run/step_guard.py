@@ -9,16 +9,12 @@ from typing import Any
 import numpy as np
 
 from configs.errors import UserError
+from configs.typed_form import command_name
 from detector.files import write_json
 from training.batches.loader import Loader
 from training.model.trainer import Trainer
 from training.run.run import Run
 from training.run.state import State
-
-_CAUSES = (
-    "the learning rate is too high for this batch size, the start weights hold numbers that are "
-    "none, or boxes are damaged (python -m training.check)"
-)
 
 
 def require_finite(
@@ -51,8 +47,9 @@ def require_finite(
     raise UserError(
         f"the loss became {loss} in epoch {state.epoch + 1}, step {state.step + 1}, at a "
         f"learning rate of {rate:.2g}; the images are in {run.folder.failure}. Likely "
-        f"{_CAUSES}. Models and state from before are kept: begin anew with a lower "
-        "train.learning_rate, or --start from this run"
+        "the learning rate is too high for this batch size, the start weights hold numbers that "
+        f"are none, or boxes are damaged ({command_name('training.check')}). Models and state from "
+        "before are kept: begin anew with a lower train.learning_rate, or --start from this run"
     )
 
 

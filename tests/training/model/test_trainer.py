@@ -11,7 +11,7 @@ from training.model.losses import DetectionLoss, summed_smooth_l1
 from training.model.schedule import make_optimizer, scaled_rate, warmup_cosine, without_decay
 from training.model.trainer import (
     Trainer,
-    as_fit_data,
+    as_tensors,
     has_keras_cv,
     make_smooth_l1,
     make_threshold_match,
@@ -52,7 +52,7 @@ def test_the_reported_loss_is_that_of_targets_and_outputs():
     loss = DetectionLoss(CONFIG.loss, anchors, variances, "sigmoid")(
         outputs["box_deltas"], outputs["class_logits"], targets
     )
-    measured = trainer.evaluate(*as_fit_data(batch), batch_size=4, verbose=0, return_dict=True)
+    measured = trainer.evaluate(*as_tensors(batch), batch_size=4, verbose=0, return_dict=True)
     assert measured["loss"] == pytest.approx(float(loss.total), rel=1e-4)
     assert measured["classification_loss"] == pytest.approx(float(loss.classification), rel=1e-4)
     assert measured["box_loss"] == pytest.approx(float(loss.box), rel=1e-4)
@@ -60,7 +60,7 @@ def test_the_reported_loss_is_that_of_targets_and_outputs():
 
 def test_fit_learns():
     trainer, batch = make_trainer(), small_batch()
-    losses = [trainer.train_on_batch(*as_fit_data(batch), return_dict=True) for _ in range(8)]
+    losses = [trainer.train_on_batch(*as_tensors(batch), return_dict=True) for _ in range(8)]
     assert losses[-1]["loss"] < 0.9 * losses[0]["loss"]
 
 
@@ -69,7 +69,7 @@ def test_two_runs_are_the_same():
     for _ in range(2):
         keras.utils.set_random_seed(1)
         trainer = make_trainer()
-        data = (as_fit_data(small_batch(seed)) for seed in range(3))
+        data = (as_tensors(small_batch(seed)) for seed in range(3))
         trainer.fit(data, steps_per_epoch=3, epochs=1, shuffle=False, verbose=0)
         losses.append(trainer.network.get_weights())
     for one, other in zip(*losses, strict=True):
@@ -84,7 +84,7 @@ def test_the_average_follows_the_weights_ever_more_slowly():
     for step in (1, 2, 3):
         decay = min(0.25, (1 + step) / (10 + step))  # 2/11, 3/12, then the momentum
         expected = [decay * a + (1 - decay) * w for a, w in zip(expected, weights[-1], strict=True)]
-        trainer.train_on_batch(*as_fit_data(small_batch(step)))
+        trainer.train_on_batch(*as_tensors(small_batch(step)))
         weights.append(trainer.network.get_weights())
     found = trainer.averaged_weights
     assert any(np.any(a != b) for a, b in zip(found, weights[0], strict=True))
