@@ -22,7 +22,7 @@ from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, join
 from detector.data.findings import KINDS, FileFindings, Finding
 from detector.data.image_files import images_below
-from detector.data.parse import number
+from detector.data.values import number
 from detector.images import Header, read_header
 from detector.types import Sample
 

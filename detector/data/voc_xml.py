@@ -19,7 +19,7 @@ from defusedxml.ElementTree import fromstring
 
 from configs.errors import UserError
 from detector.data.findings import KINDS, Finding
-from detector.data.parse import flag, number, side
+from detector.data.values import flag, number, side
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _OFFSET = np.array([1.0, 1.0, 0.0, 0.0])

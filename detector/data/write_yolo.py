@@ -12,7 +12,7 @@ import yaml
 from detector.boxes import cxcywh_to_xyxy, scale, xyxy_to_cxcywh
 from detector.data.conversion_loss import about_areas, has_outline, has_own_ids
 from detector.data.dataset import Dataset, find_split
-from detector.data.parse import number
+from detector.data.values import number
 from detector.data.rounding import plain, shortest
 from detector.files import write_text
 from detector.types import Sample
