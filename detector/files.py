@@ -55,13 +55,17 @@ def check_folder(folder: Path) -> None:
         UserError: it cannot.
     """
     try:
-        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        existing = _existing(folder)
         if not existing.is_dir():
             raise UserError(f"cannot write to folder {folder}: {existing} is not a folder")
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         raise UserError(f"cannot write to folder {folder}: {reason(error)}") from error
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 @contextlib.contextmanager
@@ -94,18 +98,21 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     """An empty folder that takes the place of `folder` on success, all or nothing.
 
     On an exception it is removed, and whatever stood at `folder` stays. A process that is killed
-    leaves `.NAME.*/` beside it, with what is `new` and what was `old`.
+    leaves `.NAME.*/` beside it (or in the nearest folder that exists), with what is `new` and
+    what was `old`.
 
     Raises:
         UserError: the folder cannot be written.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(explained(folder))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent)
+        place = _existing(folder.parent)
+        place.mkdir(exist_ok=True)  # refuses a file
+        scratch = tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=place)
         new, old = (Path(stack.enter_context(scratch)) / name for name in ("new", "old"))
         new.mkdir()
         yield new
+        folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             folder.rename(old)
         try:

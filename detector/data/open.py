@@ -11,10 +11,10 @@ import yaml
 
 from configs.errors import UserError
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
-from detector.data.image_files import images_below
 from detector.data.read_coco import read_coco
 from detector.data.read_voc import read_voc, voc_folders
 from detector.data.read_yolo import label_file, read_yolo_folder, read_yolo_yaml
+from detector.images import images_below
 
 _SEE = "`python -m training.check --help` for the forms that are"
 

@@ -21,9 +21,8 @@ from detector.boxes import cxcywh_to_xyxy, scale
 from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, join
 from detector.data.findings import KINDS, FileFindings, Finding
-from detector.data.image_files import images_below
 from detector.data.values import number
-from detector.images import Header, read_header
+from detector.images import Header, images_below, read_header
 from detector.types import Sample
 
 _SLACK = 0.1  # a fraction may lie this far outside 0 ... 1; further out it is no fraction

@@ -1,13 +1,18 @@
-"""Numbers and flags as annotation files really write them."""
+"""Numbers, flags and ids as annotation files hold them, read leniently and written shortest."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+_DECIMALS = (0, 1, 2, 3, 4, 6, 8, 10)
 _TRUE = frozenset({"1", "true", "yes"})
 
 Id = int | str
+Convert = Callable[[np.ndarray], np.ndarray]
 
 
 def number(value: Any) -> float | None:
@@ -35,3 +40,30 @@ def side(value: Any) -> int:
     """An image's height or width in px; 0 if the text says none."""
     parsed = number(value)
     return round(parsed) if parsed is not None and 0 < parsed < 1e9 else 0
+
+
+def shortest(boxes: np.ndarray, to_file: Convert, from_file: Convert) -> np.ndarray:
+    """Boxes in a file's own form, each rounded to the fewest decimals that lose nothing.
+
+    Args:
+        boxes: float32 `(N, 4)`, xyxy in pixels.
+        to_file: from float64 boxes like these to the numbers of the file.
+        from_file: the way back, as the reader goes it.
+
+    Returns:
+        float64 `(N, 4)`, numbers of the file.
+    """
+    exact = to_file(boxes.astype(np.float64))
+    best = exact.copy()
+    open_rows = np.arange(len(boxes))
+    for decimals in _DECIMALS:
+        rounded = np.round(exact[open_rows], decimals)
+        equal = np.all(from_file(rounded).astype(np.float32) == boxes[open_rows], axis=1)
+        best[open_rows[equal]] = rounded[equal]
+        open_rows = open_rows[~equal]
+    return best
+
+
+def plain(value: float) -> int | float:
+    """A number without a needless ".0"."""
+    return int(value) if value == int(value) else value

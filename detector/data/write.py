@@ -1,9 +1,8 @@
-"""A data set written anew: its images copied, its annotations in another form."""
+"""Converts a data set: its images are copied, its annotations written in another format."""
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +13,7 @@ from detector.data.orientation import settle_on_disk
 from detector.data.write_coco import write_coco
 from detector.data.write_voc import write_voc
 from detector.data.write_yolo import write_yolo
-from detector.files import check_folder, reason
+from detector.files import atomic_folder, check_folder
 from detector.types import Sample
 
 Form = Literal["coco", "voc", "yolo"]
@@ -40,21 +39,10 @@ def write_dataset(dataset: Dataset, folder: Path, form: Form) -> list[str]:
         UserError: the folder holds something or cannot be written to, or an image cannot be read.
     """
     check_new_folder(folder)
-    try:
-        with tempfile.TemporaryDirectory(
-            dir=_existing(folder.absolute().parent), prefix=".part."
-        ) as made:
-            work = Path(made) / "dataset"
-            samples = _copy_images(dataset, work / _IMAGES[form])
-            splits, about_splits = _splits_for(dataset, form)
-            notes = about_splits + _WRITERS[form](work, dataset, samples, splits)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            if folder.exists():
-                folder.rmdir()
-            work.rename(folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {reason(error)}") from error
-    return notes
+    with atomic_folder(folder) as new:
+        samples = _copy_images(dataset, new / _IMAGES[form])
+        splits, about_splits = _splits_for(dataset, form)
+        return about_splits + _WRITERS[form](new, dataset, samples, splits)
 
 
 def check_new_folder(folder: Path) -> None:
@@ -66,10 +54,6 @@ def check_new_folder(folder: Path) -> None:
     check_folder(folder)
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty; name a new folder")
-
-
-def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _copy_images(dataset: Dataset, folder: Path) -> list[Sample]:

@@ -1,4 +1,4 @@
-"""A data set as COCO JSON: one file per split, category ids and everything else as they came."""
+"""Writes COCO JSON: one file per split, category ids and everything else as they came."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from detector.data.dataset import Dataset
-from detector.data.rounding import plain, shortest
+from detector.data.values import plain, shortest
 from detector.files import write_text
 from detector.types import Sample
 
@@ -23,12 +23,10 @@ def write_coco(
     Returns:
         nothing to tell: COCO holds everything.
     """
-    image_ids, next_id = _image_ids(samples), _annotation_ids(samples)
-    images = [_image(sample, image_id) for sample, image_id in zip(samples, image_ids, strict=True)]
-    annotations = [
-        _annotations(sample, image_id, dataset, next_id)
-        for sample, image_id in zip(samples, image_ids, strict=True)
-    ]
+    numbered = list(zip(samples, _image_ids(samples), strict=True))
+    next_id = _annotation_ids(samples)
+    images = [_image(*one) for one in numbered]
+    annotations = [_annotations(*one, dataset, next_id) for one in numbered]
     for split, indices in (splits or {"": range(len(samples))}).items():
         content = {
             **{key: value for key, value in dataset.about.items() if key != "categories"},

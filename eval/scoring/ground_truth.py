@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from detector.data.rounding import shortest
+from detector.data.values import shortest
 from detector.data.write_coco import from_xywh, to_xywh
 from detector.results import coco_results
 from eval.scoring.detections_file import result_ids

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.data.rounding import shortest
+from detector.data.values import shortest
 from detector.data.write_coco import from_xywh, to_xywh
 from eval.scoring.eval_set import Scored
 

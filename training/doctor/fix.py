@@ -13,8 +13,8 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.boxes import area
-from detector.data.conversion_loss import has_own_area
 from detector.data.dataset import Dataset, find_split
+from detector.data.format_limits import has_own_area
 from detector.data.usable import box_faults, usable
 from detector.data.write import Form, check_new_folder, write_dataset
 from detector.files import reason

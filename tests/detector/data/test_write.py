@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from configs.errors import UserError
 from detector.boxes import cxcywh_to_xyxy, scale, xyxy_to_cxcywh
 from detector.data.open import open_dataset
-from detector.data.rounding import shortest
+from detector.data.values import shortest
 from detector.data.voc_xml import from_voc_corners, to_voc_corners
 from detector.data.write import write_dataset
 
@@ -243,7 +243,7 @@ def test_a_failure_leaves_nothing_behind(make, tmp_path):
     with pytest.raises(UserError, match=r"b\.jpg"):
         write_dataset(dataset, tmp_path / "new/deep", "coco")
     assert not (tmp_path / "new").exists()
-    assert not list(tmp_path.glob(".part*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_the_command(make, tmp_path):
