@@ -1,4 +1,4 @@
-"""Splits for a data set that comes without: by hash, and honest.
+"""Train and validation splits for a data set that comes without: by hash, without leaks.
 
 Images that belong together go to one side: near-duplicates, what was augmented from one source,
 and numbered sequences such as the frames of a video. Where that cannot be (sequences are too long

@@ -1,6 +1,6 @@
-"""Findings, which are problems of a data set: the table of kinds, with what is done about each.
+"""Problems of a data set: `Finding`, and the table of their kinds with what is done about each.
 
-Readers and the data doctor (`training.check`) report through the same `Finding`.
+Readers and `training.check` report through the same `Finding`.
 """
 
 from __future__ import annotations

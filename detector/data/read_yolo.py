@@ -1,4 +1,4 @@
-"""YOLO's text files: per object a class index and cx, cy, width, height in fractions.
+"""Reads YOLO's text files: per object a class index and cx, cy, width, height in fractions.
 
 A line with more numbers is an outline, whose bounds are the box. `data.yaml` names the classes and
 the folders; `images` in an image's path becomes `labels` in that of its text file.
@@ -20,7 +20,7 @@ from configs.errors import UserError
 from detector.boxes import cxcywh_to_xyxy, scale
 from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, join
-from detector.data.findings import KINDS, FileFindings, Finding
+from detector.data.findings import FileFindings
 from detector.data.values import number
 from detector.images import Header, images_below, read_header
 from detector.types import Sample
@@ -141,39 +141,31 @@ def _in_list(path: Path) -> list[Path]:
 
 
 def _read(name: str, source: Path, images: Sequence[Path], classes: ClassMap) -> Dataset:
-    findings: list[Finding] = []
-    samples = []
-    for image in images:
-        sample, found = _sample(image, classes)
-        samples += [sample] if sample else []
-        findings += found
+    findings = FileFindings(source)
+    samples = list(filter(None, (_sample(image, classes, findings) for image in images)))
     if not samples:
         raise UserError(f"{source}: none of the {len(images)} images of {name} can be read")
-    return Dataset(name, source, classes, samples, {}, tuple(findings))
+    return Dataset(name, source, classes, samples, {}, tuple(findings.found))
 
 
-def _sample(image: Path, classes: ClassMap) -> tuple[Sample | None, list[Finding]]:
+def _sample(image: Path, classes: ClassMap, findings: FileFindings) -> Sample | None:
     labels = label_file(image)
-    report = FileFindings(labels)
     try:
         header = read_header(image)  # fractions mean nothing without the size
     except UserError as error:
         kind = "unreadable-picture" if image.exists() else "missing-picture"
-        return None, [Finding(KINDS[kind], image, "", str(error))]
-    rows: list[_Row] = []
-    if labels.is_file():
-        try:
-            lines = _text(labels).splitlines()
-        except UserError as error:
-            report.add("unreadable-annotation", "", str(error))
-            return None, report.found
-        parsed = (_row(f"line {i}", line, len(classes), report) for i, line in enumerate(lines, 1))
-        rows = [row for row in parsed if row]
-    else:
-        bare = FileFindings(image)
-        bare.add("missing-label-file", "", f"there is no {labels}")
-        report.found += bare.found
-    return _of_rows(image, header, labels if labels.is_file() else None, rows), report.found
+        return findings.add(kind, "", str(error), image)
+    if not labels.is_file():
+        findings.add("missing-label-file", "", f"there is no {labels}", image)
+        return _of_rows(image, header, None, [])
+    try:
+        lines = _text(labels).splitlines()
+    except UserError as error:
+        return findings.add("unreadable-annotation", "", str(error), labels)
+    report = FileFindings(labels)
+    rows = [_row(f"line {i}", line, len(classes), report) for i, line in enumerate(lines, start=1)]
+    findings.found += report.found
+    return _of_rows(image, header, labels, [row for row in rows if row])
 
 
 @dataclass(frozen=True)
