@@ -1,6 +1,6 @@
-"""The outlines of the six forms, as a hand or a printer draws them.
+"""The outlines of the six shapes, as a hand or a printer draws them.
 
-A form lies in a unit frame: centred on 0, y down, its longest side about 1.
+A shape lies in a unit frame: centred on 0, y down, its longest side about 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _UPRIGHT = {"heart": 0.6, "star": 0.5, "triangle": 0.4, "cross": 0.6, "square": 
 
 
 class Outline(NamedTuple):
-    """A form as lines.
+    """A shape as lines.
 
     Attributes:
         sides: float `(P, 2)` each, xy: the strokes of a pen, in order.
@@ -32,12 +32,12 @@ class Outline(NamedTuple):
 
 
 def draw_outline(label: int, rng: np.random.Generator, wobble: float, is_loose: bool) -> Outline:
-    """One form of a class, no two alike.
+    """One shape of a class, no two alike.
 
     Args:
         label: index into `SHAPES`.
         rng: decides on everything that is left open.
-        wobble: how far a hand strays, share of the form's size; 0 for a ruler.
+        wobble: how far a hand strays, share of the shape's size; 0 for a ruler.
         is_loose: whether sides may miss their corners, or overshoot.
     """
     name = SHAPES[label]

@@ -1,4 +1,4 @@
-"""Images of drawn forms as a VOC data set on disk."""
+"""Images of drawn shapes as a VOC data set on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people draw on, and rooms to hold it up in: images without any form, made of noise."""
+"""What people draw on, and rooms to hold it up in: images without any shape, made of noise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import NormalDist
 import cv2
 import numpy as np
 
-from detector.shapes.ink import Colour
+from detector.shapes.render import Colour
 
 SizeHW = tuple[int, int]
 

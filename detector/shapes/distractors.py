@@ -1,4 +1,4 @@
-"""What also stands on drawings and is none of the six forms: words, arrows, scribbles, bars."""
+"""What also stands on drawings and is none of the six shapes: words, arrows, scribbles, bars."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from detector.shapes.ink import Stamp
 from detector.shapes.outlines import Outline, straight
+from detector.shapes.render import Sprite
 
 _LETTERS = "ABCEFGHJKLMNPRSUVWYZabcdefghjkmnprsuvwyz1234567"  # no O, Q, T, X, t, x, 0, 8, 9
 _FONTS = (
@@ -22,9 +22,9 @@ _FONTS = (
 )
 
 
-def draw_distraction(rng: np.random.Generator) -> Outline:
-    """Lines that are none of the six forms, in the unit frame."""
-    draw = _DISTRACTIONS[int(rng.integers(len(_DISTRACTIONS)))]
+def draw_distractor(rng: np.random.Generator) -> Outline:
+    """Lines that are none of the six shapes, in the unit frame."""
+    draw = _DISTRACTORS[int(rng.integers(len(_DISTRACTORS)))]
     turn = rng.uniform(0, 2 * math.pi)
     cos, sin = math.cos(turn), math.sin(turn)
     outline = draw(rng)
@@ -33,7 +33,7 @@ def draw_distraction(rng: np.random.Generator) -> Outline:
     return Outline(sides, polygon)
 
 
-def draw_word(rng: np.random.Generator, size: float) -> Stamp:
+def draw_word(rng: np.random.Generator, size: float) -> Sprite:
     """A few letters or digits; `size` is about their length, px."""
     text = "".join(rng.choice(list(_LETTERS), int(rng.integers(1, 9))))
     font = int(rng.choice(_FONTS))
@@ -48,7 +48,7 @@ def draw_word(rng: np.random.Generator, size: float) -> Stamp:
     if rng.random() < 0.5:
         turn = cv2.getRotationMatrix2D((side / 2, side / 2), rng.normal(0, 15), 1.0)
         mask = cv2.warpAffine(mask, turn, (side, side))
-    return Stamp(mask[..., None], unit)
+    return Sprite(mask[..., None], unit)
 
 
 def _arrow(rng: np.random.Generator) -> Outline:
@@ -149,7 +149,7 @@ def _closed(corners: np.ndarray) -> Outline:
     return Outline(sides, np.concatenate([side[:-1] for side in sides]))
 
 
-_DISTRACTIONS: tuple[Callable[[np.random.Generator], Outline], ...] = (
+_DISTRACTORS: tuple[Callable[[np.random.Generator], Outline], ...] = (
     _arrow,
     _scribble,
     _zigzag,
