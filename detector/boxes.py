@@ -1,4 +1,4 @@
-"""Box geometry: the one place where a box changes its form.
+"""Box geometry: conversion between formats, area, clipping, IoU.
 
 Every box array in this project is float32 `(..., 4)` as `x1, y1, x2, y2`, unless its name
 says otherwise (`boxes_cxcywh`). A box is a continuous rectangle: its width is `x2 - x1`,

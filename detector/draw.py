@@ -1,4 +1,4 @@
-"""Boxes drawn on an image: a stable colour per class, legible on light and on dark."""
+"""Drawing boxes and captions on an image: a stable colour per class, legible on any background."""
 
 import colorsys
 import functools
@@ -148,13 +148,16 @@ def _reach(image: np.ndarray) -> int:
     return max(1, round(min(image.shape[:2]) / 480))
 
 
-def text_patch(text: str, size: int, ink: Colour, paper: Colour) -> np.ndarray:
-    """Text on a filled background as an RGB image; `size` is the height of the font in px."""
-    return _text_patch(text, size, ink, paper).copy()
-
-
 @functools.lru_cache(maxsize=512)
-def _text_patch(text: str, size: int, ink: Colour, paper: Colour) -> np.ndarray:
+def text_patch(text: str, size: int, ink: Colour, paper: Colour) -> np.ndarray:
+    """Text on a filled background: uint8 `(H, W, 3)`, RGB, read-only.
+
+    Args:
+        text: on one line.
+        size: height of the font, px.
+        ink: colour of the text.
+        paper: colour of the background.
+    """
     font, text = _font(size), _UNDRAWABLE.sub(" ", text)
     margin = max(2, size // 4)
     left, _, right, _ = font.getbbox(text)
@@ -216,7 +219,7 @@ def _draw_caption(
     canvas: np.ndarray, box: np.ndarray, text: str, colour: Colour, reach: int
 ) -> None:
     ink = ink_on(colour)
-    patch = _text_patch(text, font_size(canvas), ink, colour)
+    patch = text_patch(text, font_size(canvas), ink, colour)
     patch = cv2.copyMakeBorder(patch, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=ink)
     x, y = (round(float(edge)) - reach - 1 for edge in box[:2])  # the box's outermost pixel
     above = y + 1 - patch.shape[0]  # the rims of caption and box fall together

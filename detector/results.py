@@ -1,4 +1,4 @@
-"""Detections as JSON: the readable form, and the COCO results form.
+"""Detections as JSON: the readable form of `detect --json`, and COCO's results format.
 
 The readable form is a contract of the command line (`detect --json`, `webcam --json`):
 

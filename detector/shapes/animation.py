@@ -1,4 +1,4 @@
-"""A moving image of drawn shapes, for a demonstration without a camera."""
+"""A synthetic clip of moving shapes, for a demonstration without a camera."""
 
 from __future__ import annotations
 
@@ -45,8 +45,12 @@ class _Mover(NamedTuple):
         y = height * (0.5 + 0.22 * math.sin(2 * along) + 0.012 * math.sin(2 * angle))
         scale = self.size * (1 + 0.13 * math.sin(angle + 2 * self.start))
         turn = angle * self.spin if self.spin else 0.3 * math.sin(angle + self.start)
-        cos, sin = scale * math.cos(turn), scale * math.sin(turn)
-        return np.array([[cos, -sin, x], [sin, cos, y], [0, 0, 1]])
+        return _similarity(scale, turn, x, y)
+
+
+def _similarity(scale: float, turn: float, x: float, y: float) -> np.ndarray:
+    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    return np.array([[cos, -sin, x], [sin, cos, y], [0, 0, 1]])
 
 
 def moving_scene(seed: int, count: int, size_hw: SizeHW = (480, 640)) -> Iterator[np.ndarray]:
@@ -128,18 +132,11 @@ def _camera(time: float, size_hw: SizeHW) -> np.ndarray:
     """A hand that sways a little: px of the table to px of the image, `(3, 3)`."""
     height, width = size_hw
     angle = 2 * math.pi * time
-    turn = 0.02 * math.sin(angle)
-    scale = 1.01 + 0.015 * math.cos(angle)
-    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    x = width * (0.5 + 0.012 * math.sin(2 * angle))
+    y = height * (0.5 + 0.012 * math.cos(angle))
     middle = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1]])
     tilt = 0.06 * math.sin(angle + 1) / width
-    sway = np.array(
-        [
-            [cos, -sin, width * (0.5 + 0.012 * math.sin(2 * angle))],
-            [sin, cos, height * (0.5 + 0.012 * math.cos(angle))],
-            [0, 0, 1],
-        ]
-    )
+    sway = _similarity(1.01 + 0.015 * math.cos(angle), 0.02 * math.sin(angle), x, y)
     return sway @ np.array([[1, 0, 0], [0, 1, 0], [tilt, tilt, 1]]) @ middle
 
 

@@ -1,4 +1,4 @@
-"""The background of a scene: a background, and on it the plane that shapes are drawn on."""
+"""The background of a synthetic image, and in it the plane that shapes are drawn on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from detector.shapes.outlines import rotated
 from detector.shapes.surfaces import SizeHW, any_colour, draw_room, draw_surface
 
 _SHEETS = ("paper", "lined", "squared", "coloured paper", "screen", "whiteboard", "blackboard")
@@ -15,7 +16,7 @@ _SHEET_SHARES = (0.5, 0.1, 0.08, 0.06, 0.14, 0.06, 0.06)
 
 
 class Background(NamedTuple):
-    """Where shapes are drawn.
+    """What shapes are drawn on: a sheet of paper, a board or a screen, perhaps tilted.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
@@ -109,8 +110,7 @@ def _lean(corners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     turn = rng.normal(0, 0.18)
     tilt, swing = rng.normal(0, 0.3, 2)
     far = np.abs(corners).max() * rng.uniform(3.0, 6.0)
-    cos, sin = math.cos(turn), math.sin(turn)
-    x, y = (corners @ np.array([[cos, sin], [-sin, cos]])).T
+    x, y = rotated(corners, turn).T
     depth = far + x * math.sin(swing) + y * math.sin(tilt)
     return np.stack([x * math.cos(swing), y * math.cos(tilt)], axis=1) * (far / depth)[:, None]
 
@@ -121,14 +121,12 @@ def _drop_shadow(room: np.ndarray, quad: np.ndarray, rng: np.random.Generator) -
     shade = np.full(room.shape[:2], 255, np.uint8)
     moved = quad + rng.normal(0, 4, 2)
     cv2.fillPoly(shade, [np.rint(moved).astype(np.int32)], int(rng.integers(110, 210)))
-    shade = cv2.blur(shade, (9, 9))
-    room[:] = cv2.multiply(room, cv2.merge([shade] * 3), scale=1 / 255)
+    room[:] = cv2.multiply(room, cv2.merge([cv2.blur(shade, (9, 9))] * 3), scale=1 / 255)
 
 
 def _lay_sheet(room: np.ndarray, sheet: np.ndarray, plane: np.ndarray) -> None:
-    cover = np.full(sheet.shape[:2], 255, np.uint8)
     size_wh = room.shape[1::-1]
-    cover = cv2.warpPerspective(cover, plane, size_wh)
+    cover = cv2.warpPerspective(np.full(sheet.shape[:2], 255, np.uint8), plane, size_wh)
     laid = cv2.warpPerspective(sheet, plane, size_wh, borderMode=cv2.BORDER_REPLICATE)
     cv2.copyTo(laid, (cover > 127).astype(np.uint8), room)
 

@@ -1,4 +1,4 @@
-"""A drawing in the making: finds room for each shape, and knows what can still be seen of it."""
+"""A canvas that finds room for each shape, and knows its box and how much of it can be seen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Canvas:
         self.image = background.image
         self._background, self._rng, self._most_covered = background, rng, most_covered
         self._size_hw = (background.image.shape[0], background.image.shape[1])
-        self._owner = np.full(self._size_hw, -1, np.int16)  # whose ink lies on top
+        self._owner = np.full(self._size_hw, -1, np.int16)  # row of what lies on top
         # Of everything drawn, distractors too: box and ink in full, and px that can be seen.
         self._boxes = np.zeros((0, 4), np.float32)
         self._labels = np.zeros(0, np.int64)
@@ -174,8 +174,7 @@ def legible(colour: Colour | None, under: np.ndarray, rng: np.random.Generator) 
         tries[0] = colour
     contrasts = _contrasts(tries, some)
     good = np.flatnonzero(contrasts > _CONTRAST)
-    red, green, blue = tries[good[0] if len(good) else contrasts.argmax()].tolist()
-    return red, green, blue
+    return tuple(tries[good[0] if len(good) else contrasts.argmax()].tolist())
 
 
 def _contrasts(colours: np.ndarray, under: np.ndarray) -> np.ndarray:

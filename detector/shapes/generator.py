@@ -1,4 +1,4 @@
-"""Endless images of circles, triangles, squares, stars, crosses and hearts, with exact boxes.
+"""Synthetic images of circles, triangles, squares, stars, crosses and hearts, with exact boxes.
 
 Every image is a pure function of its seed and number: drawings on paper, boards and screens,
 flat or held up in a room, lit, blurred and compressed as a camera would.
@@ -20,8 +20,6 @@ from detector.shapes.distractors import draw_distractor, draw_word
 from detector.shapes.outlines import SHAPES, Outline, draw_outline
 from detector.shapes.render import Colour, Pen, Sprite, make_sprite
 from detector.shapes.surfaces import SizeHW, any_colour, skin_colour
-
-__all__ = ["SHAPES", "Scene", "draw_scene"]
 
 _COUNTS = (0.04, 0.2, 0.2, 0.18, 0.14, 0.1, 0.05, 0.04, 0.02, 0.02, 0.01)  # of 0 ... 10 shapes
 _SMALLEST, _LARGEST = 0.06, 0.85  # of the image's short side
@@ -46,7 +44,7 @@ class Scene(NamedTuple):
 
 
 def draw_scene(seed: int, index: int, size_hw: SizeHW = (320, 320), photo: bool = False) -> Scene:
-    """Draw one image of the endless set.
+    """Draw one image of an endless set.
 
     Args:
         seed: of the set.

@@ -1,4 +1,7 @@
-"""Ink: a shape as filled, outlined, hatched or scribbled, and how it gets onto an image."""
+"""Rendering: outlines to masks, filled, hatched or as lines, and masks onto an image.
+
+*Ink* is what a pen leaves: a mask of 0 ... 255, in which a pixel of `_INK` or more is drawn.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.shapes.outlines import Outline
+from detector.shapes.outlines import Outline, rotated
 
-Colour = tuple[float, float, float]  # RGB, 0 ... 255
+Colour = tuple[float, ...]  # RGB, 0 ... 255
 
 _SHIFT = 4  # binary digits of the fractions of a pixel that OpenCV draws with
 _INK = 64  # of 255: a pixel with this much ink counts as drawn
@@ -205,9 +208,7 @@ def _hatching(rng: np.random.Generator, count: int, is_loose: bool) -> list[np.n
     along = np.tile([-0.8, 0.8, 0.8, -0.8], count)[: 2 * count]
     if is_loose:
         across = across + rng.normal(0, 0.015, 2 * count)
-    turn = rng.uniform(0, math.pi)
-    cos, sin = math.cos(turn), math.sin(turn)
-    points = np.stack([across, along], axis=1) @ np.array([[cos, sin], [-sin, cos]])
+    points = rotated(np.stack([across, along], axis=1), rng.uniform(0, math.pi))
     return [points] if is_loose else list(points.reshape(count, 2, 2))
 
 

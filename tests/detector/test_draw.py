@@ -89,8 +89,8 @@ def test_the_id_of_a_track_stands_behind_the_name_and_minus_one_does_not(monkeyp
     from detector import draw
 
     texts = []
-    patch = draw._text_patch
-    monkeypatch.setattr(draw, "_text_patch", lambda text, *a: texts.append(text) or patch(text, *a))
+    patch = draw.text_patch
+    monkeypatch.setattr(draw, "text_patch", lambda text, *a: texts.append(text) or patch(text, *a))
     boxes = np.array([[20, 40, 60, 80], [80, 40, 120, 80]], np.float32)
     found = Detections(boxes, np.array([0.9, 0.5], np.float32), np.array([0, 0]))
     draw_detections(np.zeros((120, 160, 3), np.uint8), found, ["cat"], np.array([7, -1]))
