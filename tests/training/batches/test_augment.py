@@ -287,8 +287,9 @@ from configs.schema import AugmentConfig
 from detector.types import Sample
 from training.batches.augment import Augmenter
 assert "albumentations" not in sys.modules
-none = np.zeros(0)
-sample = Sample(0, Path("a"), 9, 9, np.zeros((0, 4)), none, none.astype(bool), none.astype(bool))
+none = np.zeros(0, np.int64)
+boxes, flags = np.zeros((0, 4), np.float32), none.astype(bool)
+sample = Sample(0, Path("a"), 9, 9, boxes, none, flags, flags)
 Augmenter(AugmentConfig(), 32).augment(np.zeros((9, 9, 3), np.uint8), sample, 0)
 import albumentations.check_version
 assert "albumentations" in sys.modules
