@@ -41,6 +41,19 @@ def cxcywh_to_xyxy(boxes_cxcywh: Array, xp: Any = np) -> Array:
     return xp.concatenate([centre - half_size, centre + half_size], axis=-1)
 
 
+def xyxy_to_xywh(boxes: Array, xp: Any = np) -> Array:
+    """Corners to top left corner and size, as COCO writes boxes."""
+    _require_boxes(boxes)
+    return xp.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
+
+
+def xywh_to_xyxy(boxes_xywh: Array, xp: Any = np) -> Array:
+    """Top left corner and size to corners; the inverse of `xyxy_to_xywh`."""
+    _require_boxes(boxes_xywh)
+    top_left = boxes_xywh[..., :2]
+    return xp.concatenate([top_left, top_left + boxes_xywh[..., 2:]], axis=-1)
+
+
 def area(boxes: Array) -> Array:
     """Area of each box, `(...,)`, in squared units of `boxes`.
 

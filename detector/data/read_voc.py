@@ -14,6 +14,7 @@ from detector.classes import ClassMap
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings
 from detector.data.orientation import settle_on_disk
+from detector.data.values import read_lines
 from detector.data.voc_xml import VocAnnotation, read_voc_annotation
 from detector.images import SUFFIXES
 from detector.types import Sample
@@ -162,7 +163,7 @@ def _image_sets(
     index_of = {str(sample.image_id): index for index, sample in enumerate(samples)}
     splits: dict[str, np.ndarray] = {}
     for path in sorted(folder.glob("*.txt")) if folder.is_dir() else []:
-        lines = _lines(path)
+        lines = list(filter(None, read_lines(path, errors="replace")))
         if _is_of_class(lines, index_of):
             continue
         stems = [line if line in index_of else Path(line).stem for line in lines]
@@ -183,11 +184,3 @@ def _is_of_class(lines: Sequence[str], known: Collection[str]) -> bool:
         return found is not None and (found[1] in known or len(found[1].split()) == 1)
 
     return bool(lines) and all(map(is_mark, lines))
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -21,7 +21,7 @@ from detector.boxes import cxcywh_to_xyxy, scale
 from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, join
 from detector.data.findings import FileFindings
-from detector.data.values import number
+from detector.data.values import number, read_lines
 from detector.images import Header, images_below, read_header
 from detector.types import Sample
 
@@ -69,7 +69,7 @@ def read_yolo_folder(root: Path, images: Path) -> Dataset:
     lists = (root / "classes.txt", root / "labels" / "classes.txt", images / "classes.txt")
     listed = next((path for path in lists if path.is_file()), None)
     if listed:
-        names = [line.strip() for line in _text(listed).splitlines() if line.strip()]
+        names = list(filter(None, read_lines(listed)))
         return _in_parts(images, root, paths, ClassMap(_class_names(listed, names)))
     highest = max((_highest_index(label_file(path)) for path in paths), default=0)
     classes = ClassMap(tuple(f"class_{index}" for index in range(highest + 1)))
@@ -134,7 +134,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def _in_list(path: Path) -> list[Path]:
-    lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    lines = list(filter(None, read_lines(path)))
     if not lines:
         raise UserError(f"{path}: lists no images")
     return [path.parent / line for line in lines]
@@ -159,7 +159,7 @@ def _sample(image: Path, classes: ClassMap, findings: FileFindings) -> Sample | 
         findings.add("missing-label-file", "", f"there is no {labels}", image)
         return _of_rows(image, header, None, [])
     try:
-        lines = _text(labels).splitlines()
+        lines = read_lines(labels)
     except UserError as error:
         return findings.add("unreadable-annotation", "", str(error), labels)
     report = FileFindings(labels)
@@ -223,14 +223,6 @@ def _of_rows(image: Path, header: Header, source: Path | None, rows: Sequence[_R
 
 
 def _highest_index(labels: Path) -> int:
-    lines = _text(labels).splitlines() if labels.is_file() else []
-    indices = [number(line.split()[0]) for line in lines if line.split()]
+    lines = read_lines(labels) if labels.is_file() else []
+    indices = [number(line.split()[0]) for line in lines if line]
     return int(max((index for index in indices if index and index < 10_000), default=0))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(f"cannot read {path}: {said}") from error

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from configs.errors import UserError
 
 _DECIMALS = (0, 1, 2, 3, 4, 6, 8, 10)
 _TRUE = frozenset({"1", "true", "yes"})
@@ -40,6 +43,24 @@ def side(value: Any) -> int:
     """An image's height or width in px; 0 if the text says none."""
     parsed = number(value)
     return round(parsed) if parsed is not None and 0 < parsed < 1e9 else 0
+
+
+def read_lines(path: Path, errors: str = "strict") -> list[str]:
+    """The lines of a UTF-8 text file, stripped; those without text are empty, not left out.
+
+    Args:
+        path: of the file.
+        errors: "replace" reads what is not UTF-8, too.
+
+    Raises:
+        UserError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors=errors)
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UserError(f"cannot read {path}: {said}") from error
+    return [line.strip() for line in text.splitlines()]
 
 
 def shortest(boxes: np.ndarray, to_file: Convert, from_file: Convert) -> np.ndarray:

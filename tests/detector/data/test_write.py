@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from configs.errors import UserError
-from detector.boxes import cxcywh_to_xyxy, scale, xyxy_to_cxcywh
+from detector.boxes import cxcywh_to_xyxy, scale, xywh_to_xyxy, xyxy_to_cxcywh, xyxy_to_xywh
 from detector.data.open import open_dataset
 from detector.data.values import shortest
 from detector.data.voc_xml import from_voc_corners, to_voc_corners
@@ -98,10 +98,7 @@ def test_yolo_outlines_come_back(make, tmp_path):
 
 @given(BOXES)
 def test_numbers_in_a_coco_file_read_back_equal(boxes):
-    def to_file(b):
-        return np.concatenate([b[:, :2], b[:, 2:] - b[:, :2]], axis=1)
-
-    numbers = shortest(boxes, to_file, lambda n: np.c_[n[:, :2], n[:, :2] + n[:, 2:]])
+    numbers = shortest(boxes, xyxy_to_xywh, xywh_to_xyxy)
     back = np.c_[numbers[:, :2], numbers[:, :2] + numbers[:, 2:]]
     np.testing.assert_allclose(back.astype(np.float32), boxes, rtol=0, atol=1e-12)
 
