@@ -103,7 +103,7 @@ split-overlap          error    image in more than one split
     it stays in each of them, so figures on the other split come out too good
 missing-from-split     error    split that lists an image without annotation
     the entry is skipped
-wrong-extension        warning  extension that lies
+wrong-extension        warning  extension that does not match the content
     the content decides, not the name
 size-mismatch          warning  size in the annotation is not the image's
     the image's own size counts; boxes are taken as its pixels

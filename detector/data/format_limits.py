@@ -30,11 +30,11 @@ def has_own_area(sample: Sample) -> np.ndarray:
     return ~np.isclose(sample.areas, of_boxes, rtol=_ROUNDING, atol=0)
 
 
-def lost_areas(form: str, samples: Sequence[Sample]) -> tuple[int, str]:
-    """How many objects have an area that a form without areas loses, and a line that says so."""
+def lost_areas(target: str, samples: Sequence[Sample]) -> tuple[int, str]:
+    """How many objects have an area that a format without areas loses, and a line that says so."""
     count = int(sum(has_own_area(sample).sum() for sample in samples))
     lost = f"those of {count:,} objects are left out, the box's count instead"
-    return count, f"{form} knows no areas: {lost}"
+    return count, f"{target} knows no areas: {lost}"
 
 
 def has_outline(details: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from detector.images import images_below
 Reader = Callable[[], Dataset]
 
 _YAML = (".yaml", ".yml")
-_SEE = "`python -m training.check --help` for the forms that are"
+_SEE = "`python -m training.check --help` for the formats that are"
 
 
 class _How(NamedTuple):

@@ -64,7 +64,7 @@ def read_lines(path: Path, errors: str = "strict") -> list[str]:
 
 
 def shortest(boxes: np.ndarray, to_file: Convert, from_file: Convert) -> np.ndarray:
-    """Boxes in a file's own form, each rounded to the fewest decimals that lose nothing.
+    """Boxes in a file's own format, each rounded to the fewest decimals that lose nothing.
 
     Args:
         boxes: float32 `(N, 4)`, xyxy in pixels.

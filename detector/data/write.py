@@ -16,33 +16,33 @@ from detector.data.write_yolo import write_yolo
 from detector.files import atomic_folder, check_folder
 from detector.types import Sample
 
-Form = Literal["coco", "voc", "yolo"]
+Format = Literal["coco", "voc", "yolo"]
 
 _WRITERS = {"coco": write_coco, "voc": write_voc, "yolo": write_yolo}
 _IMAGES = {"coco": "images", "voc": "JPEGImages", "yolo": "images"}
 
 
-def write_dataset(dataset: Dataset, folder: Path, form: Form) -> list[str]:
+def write_dataset(dataset: Dataset, folder: Path, target: Format) -> list[str]:
     """Write a data set into a new folder; it appears whole or not at all.
 
     Images are copied byte by byte. Images of one name get their folder's name in front.
 
     Args:
-        dataset: opened with `details=True`, or what the form could hold is lost.
+        dataset: opened with `details=True`, or what the format could hold is lost.
         folder: does not exist, or is empty.
-        form: of the annotations.
+        target: of the annotations.
 
     Returns:
-        what the form cannot hold, a line each.
+        what the format cannot hold, a line each.
 
     Raises:
         UserError: the folder holds something or cannot be written to, or an image cannot be read.
     """
     check_new_folder(folder)
     with atomic_folder(folder) as new:
-        samples = _copy_images(dataset, new / _IMAGES[form])
-        splits, about_splits = _splits_for(dataset, form)
-        return about_splits + _WRITERS[form](new, dataset, samples, splits)
+        samples = _copy_images(dataset, new / _IMAGES[target])
+        splits, about_splits = _splits_for(dataset, target)
+        return about_splits + _WRITERS[target](new, dataset, samples, splits)
 
 
 def check_new_folder(folder: Path) -> None:
@@ -83,7 +83,7 @@ def _free_name(path: Path, taken: set[str]) -> str:
     return f"{stem}{path.suffix}"
 
 
-def _splits_for(dataset: Dataset, form: Form) -> tuple[dict[str, list[int]], list[str]]:
+def _splits_for(dataset: Dataset, target: Format) -> tuple[dict[str, list[int]], list[str]]:
     """The splits to be written, and what is to be told about them.
 
     What no split lists becomes `rest`. A union of others (VOC's trainval) is a list more in VOC,
@@ -93,6 +93,6 @@ def _splits_for(dataset: Dataset, form: Form) -> tuple[dict[str, list[int]], lis
     rest = set(range(len(dataset))).difference(*splits.values())
     if splits and rest:
         splits["rest"] = sorted(rest)
-    unions = [] if form == "voc" else [name for name in splits if is_union(name, splits)]
+    unions = [] if target == "voc" else [name for name in splits if is_union(name, splits)]
     notes = [f"split {name} is the union of others, and left out" for name in unions]
     return {name: rows for name, rows in splits.items() if name not in unions}, notes

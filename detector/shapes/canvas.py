@@ -8,7 +8,7 @@ import numpy as np
 
 from detector.boxes import area, clip, pairwise_intersection, pairwise_iou
 from detector.shapes.background import Background
-from detector.shapes.render import Colour, Patch, Pen, Sprite, lay, make_patch, print_patch
+from detector.shapes.render import Colour, Patch, Pen, Sprite, make_patch, print_patch, project
 from detector.shapes.surfaces import any_colour
 
 _MOST_IOU = 0.3  # of two boxes
@@ -69,7 +69,8 @@ class Canvas:
             return False
         sprite = make()
         for x, y in places[:4]:
-            patch = lay(sprite, self._background.at(x, y, size), self._size_hw)
+            placed = project(sprite, self._background.at(x, y, size), self._size_hw)
+            patch = make_patch(*placed)
             if patch is not None and self._has_room(patch):
                 self._draw(patch, pen, label, colour)
                 return True

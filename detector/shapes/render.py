@@ -88,6 +88,8 @@ class Patch(NamedTuple):
 
 def make_patch(x: int, y: int, masks: np.ndarray) -> Patch | None:
     """The smallest patch with all the ink of masks `(h, w, L)` at (x, y); None without any."""
+    if not masks.size:
+        return None
     ink = functools.reduce(cv2.max, cv2.split(masks)) >= _INK
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not len(rows):
@@ -118,25 +120,19 @@ def make_sprite(outlines: list[Outline], pen: Pen, size: float, rng: np.random.G
     return Sprite(np.stack(layers, axis=2), unit)
 
 
-def lay(sprite: Sprite, matrix: np.ndarray, size_hw: tuple[int, int]) -> Patch | None:
+def project(
+    sprite: Sprite, matrix: np.ndarray, size_hw: tuple[int, int]
+) -> tuple[int, int, np.ndarray]:
     """Put a sprite in its place.
 
     Args:
         sprite: what.
         matrix: float `(3, 3)`, the shape's unit frame to pixels of the image, perspective too.
-        size_hw: of the image; a patch reaches at most half of it beyond its edges.
+        size_hw: of the image; masks reach at most half of it beyond its edges.
 
     Returns:
-        the smallest patch with all the ink; None where there is none.
+        left and top edge, px of the image; masks `(h, w, L)`, perhaps empty.
     """
-    x, y, masks = project(sprite, matrix, size_hw)
-    return make_patch(x, y, masks) if masks.size else None
-
-
-def project(
-    sprite: Sprite, matrix: np.ndarray, size_hw: tuple[int, int]
-) -> tuple[int, int, np.ndarray]:
-    """As `lay`, but all of the sprite: its left and top edge, and its masks `(h, w, L)`."""
     side = sprite.masks.shape[0]
     to_unit = np.array([[1, 0, 0.5 - side / 2], [0, 1, 0.5 - side / 2], [0, 0, sprite.unit]])
     corners = np.array([[[-1, -1], [1, -1], [1, 1], [-1, 1]]]) * (side / 2 / sprite.unit)

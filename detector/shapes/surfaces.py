@@ -109,7 +109,10 @@ def _wood(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
     plank = height / rng.integers(2, 7)
     joints = np.arange(plank, height - 1, plank).astype(int)
     wood[joints] *= 0.6
-    return _turned(wood.astype(np.uint8), rng, size_hw)
+    image = wood.astype(np.uint8)
+    if rng.random() < 0.5:
+        return image
+    return cv2.resize(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), size_hw[::-1])
 
 
 def _cloth(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
@@ -194,12 +197,6 @@ def _wiped(board: np.ndarray, rng: np.random.Generator, amount: float) -> np.nda
     return np.clip(board + smear[..., None], 0, 255).astype(np.uint8)
 
 
-def _turned(image: np.ndarray, rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
-    if rng.random() < 0.5:
-        return image
-    return cv2.resize(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), size_hw[::-1])
-
-
 def _furnish(room: np.ndarray, rng: np.random.Generator) -> None:
     """A piece of furniture, a curtain, an image on the wall: long in one direction."""
     height, width = room.shape[:2]
@@ -218,17 +215,13 @@ def _seat(room: np.ndarray, rng: np.random.Generator) -> None:
     head = rng.uniform(0.08, 0.22) * height
     skin, shirt, hair = skin_colour(rng), any_colour(rng), any_colour(rng, 10, 120)
     centre = (x, y + round(3.1 * head))
-    cv2.ellipse(
-        room, centre, (round(2.1 * head), round(2 * head)), 0, 0, 360, shirt, -1, cv2.LINE_AA
-    )
-    cv2.line(room, (x, y), (x, y + round(1.5 * head)), skin, max(1, round(0.8 * head)), cv2.LINE_AA)
-    cv2.ellipse(
-        room, (x, y), (round(0.8 * head), round(1.1 * head)), 0, 0, 360, skin, -1, cv2.LINE_AA
-    )
+    body, face = (round(2.1 * head), round(2 * head)), (round(0.8 * head), round(1.1 * head))
+    cv2.ellipse(room, centre, body, 0, 0, 360, shirt, -1, cv2.LINE_AA)
+    cv2.line(room, (x, y), (x, y + round(1.5 * head)), skin, max(1, face[0]), cv2.LINE_AA)
+    cv2.ellipse(room, (x, y), face, 0, 0, 360, skin, -1, cv2.LINE_AA)
     top = (x, y - round(0.25 * head))
     cv2.ellipse(room, top, (round(0.9 * head), round(head)), 0, 180, 360, hair, -1, cv2.LINE_AA)
-    for side in (-1, 1):
-        eye = (x + side * round(0.32 * head), y)
-        cv2.ellipse(room, eye, (round(0.12 * head), round(0.06 * head)), 0, 0, 360, hair, -1)
+    for eye in (x - round(0.32 * head), x + round(0.32 * head)):
+        cv2.ellipse(room, (eye, y), (round(0.12 * head), round(0.06 * head)), 0, 0, 360, hair, -1)
     mouth = (x, y + round(0.45 * head))
     cv2.ellipse(room, mouth, (round(0.3 * head), round(0.1 * head)), 0, 0, 180, (120, 50, 50), 1)
