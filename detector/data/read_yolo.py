@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -168,8 +168,7 @@ def _sample(image: Path, classes: ClassMap, findings: FileFindings) -> Sample | 
     return _of_rows(image, header, labels, [row for row in rows if row])
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     element: str
     label: int
     cxcywh: tuple[float, ...]
