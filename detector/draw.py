@@ -92,7 +92,7 @@ def draw_annotations(
     for i in largest_first[ignored[largest_first]]:
         _draw_dashes(canvas, boxes[i], _reach(image))
     kept = largest_first[~ignored[largest_first]]
-    chosen = labels[kept].tolist()
+    chosen = [int(label) for label in labels[kept]]
     texts = [names[label] for label in chosen]
     return _drawn(canvas, boxes[kept], [class_colour(label) for label in chosen], texts)
 
