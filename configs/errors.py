@@ -1,4 +1,4 @@
-"""The one exception that is the user's to fix."""
+"""`UserError`, the exception for mistakes of the user: printed as one line, exit code 2."""
 
 
 class UserError(Exception):

@@ -1,4 +1,4 @@
-"""YAML to schema. An unknown key or a value out of range is an error that names its place."""
+"""Reads a YAML configuration into its schema; errors name the key, its place and the nearest."""
 
 import difflib
 from collections.abc import Mapping, Sequence

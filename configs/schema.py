@@ -1,4 +1,4 @@
-"""The schema of a configuration: frozen pydantic models, the only home of a default.
+"""Schema of a configuration: frozen pydantic models, and nowhere else are there defaults.
 
 A number with a paper or a reference file behind it says so beside the number.
 """
@@ -69,7 +69,7 @@ class AugmentConfig(_Section):
 
     flip_probability: float = Field(default=0.5, ge=0, le=1)
     # Upside down: for images without an up, of a microscope or from the air, and for so few
-    # that they are learnt by heart.
+    # that a network overfits to them.
     flip_vertical_probability: float = Field(default=0.0, ge=0, le=1)
     # A patch of the image. With the whole image and a patch without a condition, the IoUs
     # make the paper's seven choices, each as likely as the others.

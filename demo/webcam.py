@@ -113,7 +113,7 @@ def _clip(args: argparse.Namespace) -> Clip:
     """One in which the model finds something."""
     from demo.sources.clip import PHOTO_CLIP, SHAPES_CLIP
     from detector.models import find_model
-    from detector.shapes.generator import SHAPES
+    from detector.shapes.outlines import SHAPES
 
     spec = None if args.source else find_model(args.model, args.runtime).spec
     return SHAPES_CLIP if spec and set(spec.class_names) <= set(SHAPES) else PHOTO_CLIP

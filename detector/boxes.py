@@ -1,4 +1,4 @@
-"""Box geometry: the one place where a box changes its form.
+"""Box geometry: conversion between formats, area, clipping, IoU.
 
 Every box array in this project is float32 `(..., 4)` as `x1, y1, x2, y2`, unless its name
 says otherwise (`boxes_cxcywh`). A box is a continuous rectangle: its width is `x2 - x1`,
@@ -39,6 +39,19 @@ def cxcywh_to_xyxy(boxes_cxcywh: Array, xp: Any = np) -> Array:
     _require_boxes(boxes_cxcywh)
     centre, half_size = boxes_cxcywh[..., :2], boxes_cxcywh[..., 2:] / 2
     return xp.concatenate([centre - half_size, centre + half_size], axis=-1)
+
+
+def xyxy_to_xywh(boxes: Array, xp: Any = np) -> Array:
+    """Corners to top left corner and size, as COCO writes boxes."""
+    _require_boxes(boxes)
+    return xp.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
+
+
+def xywh_to_xyxy(boxes_xywh: Array, xp: Any = np) -> Array:
+    """Top left corner and size to corners; the inverse of `xyxy_to_xywh`."""
+    _require_boxes(boxes_xywh)
+    top_left = boxes_xywh[..., :2]
+    return xp.concatenate([top_left, top_left + boxes_xywh[..., 2:]], axis=-1)
 
 
 def area(boxes: Array) -> Array:

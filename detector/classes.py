@@ -1,4 +1,4 @@
-"""Labels, names and category ids: the only table that relates the three.
+"""`ClassMap`, the table of labels, class names and category ids; COCO's 80 classes.
 
 A *label* is 0 ... C-1, an index into `ClassMap.names`. A *category id* is the data set's own
 number, with gaps in COCO's case. The background has neither.

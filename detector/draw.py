@@ -1,4 +1,4 @@
-"""Boxes drawn on an image: a stable colour per class, legible on light and on dark."""
+"""Drawing boxes and captions on an image: a stable colour per class, legible on any background."""
 
 import colorsys
 import functools
@@ -58,30 +58,13 @@ def draw_detections(
     Returns:
         uint8 `(H, W, 3)`, RGB; `image` is left alone.
     """
-    canvas = draw_boxes(image, detections)
-    for i in _worst_first(detections):
-        number = f" #{ids[i]}" if ids is not None and ids[i] > 0 else ""
-        text = f"{names[detections.labels[i]]}{number} {detections.scores[i]:.0%}"
-        colour = class_colour(int(detections.labels[i]))
-        _draw_caption(canvas, detections.boxes[i], text, colour, _reach(image))
-    return canvas
-
-
-def draw_boxes(image: np.ndarray, detections: Detections) -> np.ndarray:
-    """Draw boxes alone on a copy of an image.
-
-    Args:
-        image: uint8 `(H, W, 3)`, RGB.
-        detections: boxes in pixels of `image`.
-
-    Returns:
-        uint8 `(H, W, 3)`, RGB.
-    """
-    canvas = np.array(image, order="C")
-    for i in _worst_first(detections):
-        colour = class_colour(int(detections.labels[i]))
-        _draw_box(canvas, detections.boxes[i], colour, _reach(image))
-    return canvas
+    texts = []
+    for row, (score, label) in enumerate(zip(detections.scores, detections.labels, strict=True)):
+        number = f" #{ids[row]}" if ids is not None and ids[row] > 0 else ""
+        texts.append(f"{names[label]}{number} {score:.0%}")
+    colours = [class_colour(label) for label in detections.labels.tolist()]
+    # The best comes last, on top.
+    return _drawn(np.array(image, order="C"), detections.boxes[::-1], colours[::-1], texts[::-1])
 
 
 def draw_annotations(
@@ -109,12 +92,9 @@ def draw_annotations(
     for i in largest_first[ignored[largest_first]]:
         _draw_dashes(canvas, boxes[i], _reach(image))
     kept = largest_first[~ignored[largest_first]]
-    for i in kept:
-        _draw_box(canvas, boxes[i], class_colour(int(labels[i])), _reach(image))
-    for i in kept:
-        colour = class_colour(int(labels[i]))
-        _draw_caption(canvas, boxes[i], names[int(labels[i])], colour, _reach(image))
-    return canvas
+    chosen = [int(label) for label in labels[kept]]
+    texts = [names[label] for label in chosen]
+    return _drawn(canvas, boxes[kept], [class_colour(label) for label in chosen], texts)
 
 
 def draw_marked(
@@ -131,16 +111,18 @@ def draw_marked(
     Returns:
         uint8 `(H, W, 3)`, RGB.
     """
-    canvas = np.array(image, order="C")
-    for box in boxes:
-        _draw_box(canvas, box, colour, _reach(image))
-    for box, text in zip(boxes, texts, strict=False):
-        _draw_caption(canvas, box, text, colour, _reach(image))
+    return _drawn(np.array(image, order="C"), boxes, [colour] * len(boxes), texts)
+
+
+def _drawn(
+    canvas: np.ndarray, boxes: np.ndarray, colours: Sequence[Colour], texts: Sequence[str]
+) -> np.ndarray:
+    """The canvas with all boxes, and then their captions if any, the last ones on top."""
+    for box, colour in zip(boxes, colours, strict=True):
+        _draw_box(canvas, box, colour, _reach(canvas))
+    for box, colour, text in zip(boxes, colours, texts, strict=False):
+        _draw_caption(canvas, box, text, colour, _reach(canvas))
     return canvas
-
-
-def _worst_first(detections: Detections) -> range:
-    return range(len(detections) - 1, -1, -1)  # the best is drawn last, on top
 
 
 def _reach(image: np.ndarray) -> int:

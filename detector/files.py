@@ -1,4 +1,4 @@
-"""Writing files so that a half-written one never bears the real name."""
+"""Atomic writing of files and folders: a half-written one never bears the real name."""
 
 import contextlib
 import json
@@ -17,12 +17,10 @@ def make_folder(folder: Path) -> Path:
     Raises:
         UserError: it cannot be made or written to.
     """
-    try:
+    with explained(folder, "write to folder"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise UserError(f"cannot write to folder {folder}: {reason(error)}") from error
     return folder
 
 
@@ -54,14 +52,15 @@ def check_folder(folder: Path) -> None:
     Raises:
         UserError: it cannot.
     """
-    try:
-        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        if not existing.is_dir():
-            raise UserError(f"cannot write to folder {folder}: {existing} is not a folder")
+    with explained(folder, "write to folder"):
+        existing = _existing(folder)
+        existing.mkdir(exist_ok=True)  # refuses a file
         with tempfile.TemporaryFile(dir=existing):
             pass
-    except OSError as error:
-        raise UserError(f"cannot write to folder {folder}: {reason(error)}") from error
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 @contextlib.contextmanager
@@ -77,13 +76,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     _require_file(path)
     temporary = path.parent / f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except BrokenPipeError:  # of stdout, while the block ran; a file never raises it
-        raise
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {reason(error)}") from error
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):  # the error in flight says more
             temporary.unlink()
@@ -94,18 +90,21 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     """An empty folder that takes the place of `folder` on success, all or nothing.
 
     On an exception it is removed, and whatever stood at `folder` stays. A process that is killed
-    leaves `.NAME.*/` beside it, with what is `new` and what was `old`.
+    leaves `.NAME.*/` beside it (or in the nearest folder that exists), with what is `new` and
+    what was `old`.
 
     Raises:
         UserError: the folder cannot be written.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(explained(folder))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent)
+        place = _existing(folder.parent)
+        place.mkdir(exist_ok=True)  # refuses a file
+        scratch = tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=place)
         new, old = (Path(stack.enter_context(scratch)) / name for name in ("new", "old"))
         new.mkdir()
         yield new
+        folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             folder.rename(old)
         try:
@@ -117,16 +116,18 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Where the file system refuses to write `path`, say so.
+def explained(path: Path, act: str = "write") -> Iterator[None]:
+    """Where the file system refuses to `act` on `path`, say so.
 
     Raises:
         UserError: it did.
     """
     try:
         yield
+    except BrokenPipeError:  # of stdout, while the block ran; a file never raises it
+        raise
     except OSError as error:
-        raise UserError(f"cannot write {path}: {reason(error)}") from error
+        raise UserError(f"cannot {act} {path}: {reason(error)}") from error
 
 
 def opencv_path(path: Path) -> str:
@@ -145,10 +146,8 @@ def opencv_path(path: Path) -> str:
 
 
 def _require_file(path: Path) -> None:
-    try:
+    with explained(path):
         is_other = path.exists() and not path.is_file()
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {reason(error)}") from error
     if is_other:  # to replace /dev/null by a file would break the machine
         raise UserError(f"cannot write {path}: it is a folder or a device; name a file")
 

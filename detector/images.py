@@ -1,24 +1,22 @@
-"""From a file to pixels: the one place where images are found, decoded and encoded.
+"""Image files: found, decoded and encoded, here and nowhere else.
 
 Every image becomes RGB uint8 `(H, W, 3)`, upright (EXIF orientation applied), whatever it was
 stored as. Pillow decodes: its JPEG pixels equal OpenCV's, and unlike OpenCV it refuses a
 truncated file instead of filling the rest with grey.
 """
 
+import contextlib
 import glob
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from configs.errors import UserError
 from detector.files import atomic_path
-
-Read = TypeVar("Read")
 
 SUFFIXES = frozenset(".bmp .gif .jfif .jpe .jpeg .jpg .png .ppm .tif .tiff .webp".split())
 
@@ -38,7 +36,11 @@ def read_image(path: Path) -> np.ndarray:
         UserError: the file is missing, truncated, too large to decode safely, not an image, or
             a wide grey has pixels below black or above white.
     """
-    return _explained(_decode, path)
+    with _opened(path) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode == "F" or image.mode.startswith("I"):
+            return np.repeat(_narrow(image)[..., None], 3, axis=2)
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,12 @@ def read_header(path: Path) -> Header:
     Raises:
         UserError: as `read_image`, as far as the first bytes tell.
     """
-    return _explained(_decode_header, path)
+    with _opened(path) as image:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if orientation not in range(1, 9):  # what exif_transpose ignores
+            orientation = 1
+        width, height = image.size if orientation < 5 else image.size[::-1]
+        return Header(height, width, orientation, image.format or "")
 
 
 def read_thumbnail(path: Path, side: int) -> Image.Image:
@@ -80,20 +87,20 @@ def read_thumbnail(path: Path, side: int) -> Image.Image:
     Raises:
         UserError: as `read_image`.
     """
-    return _explained(lambda file: _decode_thumbnail(file, side), path)
+    with _opened(path) as image:
+        image.draft("L", (side, side))
+        return ImageOps.exif_transpose(image.convert("L"))
 
 
-def _decode_thumbnail(path: Path, side: int) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        with Image.open(path) as image:
-            image.draft("L", (side, side))
-            return ImageOps.exif_transpose(image.convert("L"))
-
-
-def _explained(decode: Callable[[Path], Read], path: Path) -> Read:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """A Pillow image while it is decoded; whatever is wrong with its file is a `UserError`."""
     try:
-        return decode(path)
+        with warnings.catch_warnings():
+            # Damaged EXIF, or 89 to 178 megapixels: Pillow warns, and reads the image.
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            with Image.open(path) as image:
+                yield image
     except FileNotFoundError as error:
         raise UserError(f"no such image: {path}") from error
     except IsADirectoryError as error:
@@ -103,28 +110,6 @@ def _explained(decode: Callable[[Path], Read], path: Path) -> Read:
     # On damaged files Pillow's decoders raise almost anything, struct.error and RuntimeError too.
     except Exception as error:
         raise UserError(f"cannot read {path}: {_reason(error)}") from error
-
-
-def _decode_header(path: Path) -> Header:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        with Image.open(path) as image:
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-            if orientation not in range(1, 9):  # what exif_transpose ignores
-                orientation = 1
-            width, height = image.size if orientation < 5 else image.size[::-1]
-            return Header(height, width, orientation, image.format or "")
-
-
-def _decode(path: Path) -> np.ndarray:
-    with warnings.catch_warnings():
-        # Damaged EXIF, or 89 to 178 megapixels: Pillow warns, and reads the image all the same.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        with Image.open(path) as image:
-            ImageOps.exif_transpose(image, in_place=True)
-            if image.mode == "F" or image.mode.startswith("I"):
-                return np.repeat(_narrow(image)[..., None], 3, axis=2)
-            return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _narrow(image: Image.Image) -> np.ndarray:
@@ -171,6 +156,29 @@ def find_images(patterns: Iterable[str]) -> list[Path]:
     except OSError as error:
         raise UserError(f"cannot look for {error.filename}: {error.strerror}") from error
     return list(dict.fromkeys(found))
+
+
+def images_below(folder: Path) -> Iterator[Path]:
+    """The images in a folder and in those below it, by their suffix, in no order.
+
+    What is hidden is none of them: `.ipynb_checkpoints/` holds copies that Jupyter makes,
+    `.thumbnails/` small ones, and a Mac leaves a `._name.jpg` beside each file that it copies.
+    """
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES and not hidden:
+            yield path
+
+
+def sample_photo() -> np.ndarray:
+    """The portrait that matplotlib's wheel carries, a real photo on every installation.
+
+    Returns:
+        uint8 `(600, 512, 3)`, RGB: a person in uniform before a flag.
+    """
+    from matplotlib import cbook
+
+    return read_image(Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))
 
 
 def _matches(pattern: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Detections as JSON: the readable form, and the COCO results form.
+"""Detections as JSON: the readable form of `detect --json`, and COCO's results format.
 
 The readable form is a contract of the command line (`detect --json`, `webcam --json`):
 
@@ -82,7 +82,7 @@ def readable(detections: Detections, classes: ClassMap) -> list[dict[str, Any]]:
 def coco_results(
     image_id: int | str, detections: Detections, classes: ClassMap
 ) -> list[dict[str, Any]]:
-    """The COCO results form: `bbox` is x, y, width, height in pixels.
+    """COCO's results format: `bbox` is x, y, width, height in pixels.
 
     Source: cocodataset.org, "Results Format", object detection.
     """

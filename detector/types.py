@@ -1,4 +1,4 @@
-"""The two objects that travel between rooms: an annotated image, and what was detected in one."""
+"""`Sample`, an annotated image, and `Detections`, what was found in one: arrays in pixels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from typing import Any
 import numpy as np
 
 from detector.boxes import area
+
+_OF_OBJECTS = {
+    "labels": np.int64,
+    "is_crowd": np.bool_,
+    "is_difficult": np.bool_,
+    "areas": np.float64,
+}  # the columns of a `Sample` beside its boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +42,7 @@ class Sample:
         about: what else `source` says of the image.
 
     Raises:
-        ValueError: an array has the wrong shape, or lengths differ.
+        ValueError: an array has the wrong shape or dtype, or lengths differ.
     """
 
     image_id: int | str
@@ -53,11 +60,11 @@ class Sample:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require_boxes(self.boxes)
+        _require_boxes("Sample", self.boxes, np.float32)
         if not len(self.areas):
             object.__setattr__(self, "areas", area(self.boxes.astype(np.float64)))
-        for name in ("labels", "is_crowd", "is_difficult", "areas"):
-            _require_length(name, getattr(self, name), len(self.boxes))
+        for name, dtype in _OF_OBJECTS.items():
+            _require_column("Sample", name, getattr(self, name), len(self.boxes), dtype)
         for name in ("elements", "details"):
             if len(getattr(self, name)) not in (0, len(self.boxes)):
                 raise ValueError(f"{name} must have one entry per box, or none")
@@ -71,10 +78,9 @@ class Sample:
     def objects(self, keep: np.ndarray) -> Sample:
         """The same image with the objects that a boolean mask or an index array picks."""
         rows = np.arange(len(self))[keep].tolist()
-        arrays = ("boxes", "labels", "is_crowd", "is_difficult", "areas")
         return replace(
             self,
-            **{name: getattr(self, name)[rows] for name in arrays},
+            **{name: getattr(self, name)[rows] for name in ("boxes", *_OF_OBJECTS)},
             elements=tuple(self.elements[row] for row in rows if self.elements),
             details=tuple(self.details[row] for row in rows if self.details),
         )
@@ -84,13 +90,17 @@ class Sample:
 class Detections:
     """What was found in one image, best first.
 
+    Boxes and scores are float32 as a model gives them; those of a results file are float64, both,
+    as the file's own digits decide ties.
+
     Attributes:
-        boxes: float32 `(N, 4)`, xyxy in pixels of the source image.
-        scores: float32 `(N,)` in [0, 1], descending.
+        boxes: float32 or float64 `(N, 4)`, xyxy in pixels of the source image.
+        scores: `(N,)`, of the dtype of `boxes`, in [0, 1], descending.
         labels: int64 `(N,)`, 0 ... C-1.
 
     Raises:
-        ValueError: an array has the wrong shape, lengths differ, or a number is not finite.
+        ValueError: an array has the wrong shape or dtype, lengths differ, or a number is not
+            finite.
     """
 
     boxes: np.ndarray
@@ -98,9 +108,9 @@ class Detections:
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        _require_boxes(self.boxes)
-        _require_length("scores", self.scores, len(self.boxes))
-        _require_length("labels", self.labels, len(self.boxes))
+        _require_boxes("Detections", self.boxes, np.float32, np.float64)
+        _require_column("Detections", "scores", self.scores, len(self), self.boxes.dtype.type)
+        _require_column("Detections", "labels", self.labels, len(self), np.int64)
         if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
             raise ValueError("boxes and scores must be finite numbers")
 
@@ -116,11 +126,21 @@ class Detections:
         return self if labels is None else self[np.isin(self.labels, labels)]
 
 
-def _require_boxes(boxes: np.ndarray) -> None:
+def _require_boxes(owner: str, boxes: np.ndarray, *dtypes: type[np.generic]) -> None:
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes must have shape (N, 4), got {boxes.shape}")
+    _require_dtype(owner, "boxes", boxes, *dtypes)
 
 
-def _require_length(name: str, values: np.ndarray, length: int) -> None:
+def _require_column(
+    owner: str, name: str, values: np.ndarray, length: int, dtype: type[np.generic]
+) -> None:
     if values.shape != (length,):
         raise ValueError(f"{name} must have shape ({length},), one per box, got {values.shape}")
+    _require_dtype(owner, name, values, dtype)
+
+
+def _require_dtype(owner: str, name: str, values: np.ndarray, *dtypes: type[np.generic]) -> None:
+    if values.dtype.type not in dtypes:
+        wanted = " or ".join(np.dtype(dtype).name for dtype in dtypes)
+        raise ValueError(f"{owner}.{name} must be {wanted}, got {values.dtype.name}")

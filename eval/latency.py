@@ -203,8 +203,7 @@ def _images(data: str | None, images: Path | None) -> Iterator[tuple[str, list[P
         return
     import cv2
 
-    from detector.images import write_image
-    from detector.photo import sample_photo
+    from detector.images import sample_photo, write_image
 
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.jpg"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from detector.photo import sample_photo
+from detector.images import sample_photo
 
 _FRAMES = 180
 _HEIGHT, _WIDTH = 480, 640

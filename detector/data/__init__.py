@@ -1,1 +1,1 @@
-"""Readers of annotated data sets. No pixels are decoded here."""
+"""Readers and writers of annotated data sets: COCO, Pascal VOC and YOLO."""

@@ -1,4 +1,4 @@
-"""Splits for a data set that comes without: by hash, and honest.
+"""Train and validation splits for a data set that comes without: by hash, without leaks.
 
 Images that belong together go to one side: near-duplicates, what was augmented from one source,
 and numbered sequences such as the frames of a video. Where that cannot be (sequences are too long
@@ -43,18 +43,16 @@ def automatic_splits(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
     tries = (_choose(_groups(samples, looks, whole), wanted) for whole in (True, False))
 
     def fault(val: Sequence[int]) -> tuple[int, bool]:
-        lacking = _classes_of(samples) - _classes_of(samples, without=val)
-        return len(lacking), len(val) > wanted * _SLACK
+        kept = (samples[i] for i in set(range(len(samples))).difference(val))
+        return -len(_classes_of(kept)), len(val) > wanted * _SLACK
 
     val = min(tries, key=fault)  # of equals the first, in which sequences are whole
     train = sorted(set(range(len(samples))) - set(val))
     return {"train": np.array(train, int), "val": np.array(val, int)}
 
 
-def _classes_of(samples: Sequence[Sample], without: Sequence[int] = ()) -> set[int]:
-    left_out = set(without)
-    kept = (samples[i].labels.tolist() for i in range(len(samples)) if i not in left_out)
-    return set(itertools.chain.from_iterable(kept))
+def _classes_of(samples: Iterable[Sample]) -> set[int]:
+    return set(itertools.chain.from_iterable(sample.labels.tolist() for sample in samples))
 
 
 def _look_alikes(paths: Sequence[Path]) -> list[list[int]]:

@@ -16,8 +16,8 @@ import numpy as np
 from detector.boxes import area
 from detector.data.coco_file import CocoAnnotation, CocoFile
 from detector.data.findings import FileFindings
-from detector.data.parse import Id, as_id, flag, number
 from detector.data.samples import LazySamples, ObjectColumns
+from detector.data.values import Id, as_id, flag, number
 from detector.types import Sample
 
 Image = tuple[int, str, int, int]  # position in the file, path in the folder, height, width

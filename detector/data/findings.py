@@ -1,14 +1,14 @@
-"""What can be wrong with a data set: one table of kinds, with what the loader does about each.
+"""Problems of a data set: `Finding`, and the table of their kinds with what is done about each.
 
-Readers and the data doctor (`training.check`) report through the same `Finding`.
+Readers and `training.check` report through the same `Finding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 Severity = Literal["error", "warning"]
 
@@ -55,14 +55,14 @@ class Finding:
 
 @dataclass
 class FileFindings:
-    """The findings about one file, as they come."""
+    """The findings about one data set, as they come; most are about one file."""
 
     path: Path
     found: list[Finding] = field(default_factory=list)
 
-    def add(self, kind: str, element: str, message: str) -> None:
-        """Note one finding of a kind of `KINDS`."""
-        self.found.append(Finding(KINDS[kind], self.path, element, message))
+    def add(self, kind: str, element: str, message: str, path: Path | None = None) -> None:
+        """Note one finding of a kind of `KINDS`; `path` is that of another file."""
+        self.found.append(Finding(KINDS[kind], path or self.path, element, message))
 
 
 def is_error(finding: Finding) -> bool:
@@ -78,204 +78,79 @@ def count_by_kind(findings: Iterable[Finding]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _kind(name: str, severity: Severity, title: str, action: str) -> Kind:
-    return Kind(name, severity, title, action)
+_TABLE = """
+unreadable-annotation  error    annotation file that cannot be read
+    its image is left out
+unreadable-picture     error    image that cannot be decoded
+    training puts another image in its place and counts it
+missing-picture        error    annotation without an image
+    the annotation is left out
+missing-annotation     warning  image without an annotation
+    the image is left out; give it an annotation without objects to train it as empty
+missing-label-file     warning  image without a label file
+    the image counts as empty, as YOLO has it
+bad-object             error    object that cannot be read
+    the object is left out
+unknown-class          error    object of an unknown class
+    the object is left out
+suspect-class-name     warning  class name that looks misspelt
+    it counts as a class of its own
+id-collision           error    id that stands twice
+    the first one counts
+dangling-id            error    annotation of an image that is not listed
+    the annotation is left out
+split-overlap          error    image in more than one split
+    it stays in each of them, so figures on the other split come out too good
+missing-from-split     error    split that lists an image without annotation
+    the entry is skipped
+wrong-extension        warning  extension that does not match the content
+    the content decides, not the name
+size-mismatch          warning  size in the annotation is not the image's
+    the image's own size counts; boxes are taken as its pixels
+filename-mismatch      warning  file name in the annotation is not the image's
+    the image with the annotation's own name is taken
+exif-rotation          warning  boxes drawn on an image that EXIF turns
+    the boxes are turned with the image
+exif-ambiguous         warning  image that EXIF turns or mirrors without changing its size
+    the image is turned, its boxes are taken as drawn on the turned one
+inverted-box           error    box whose corners are the wrong way round
+    the object is left out
+zero-area-box          error    box without area (a side of 1 px or less)
+    the object is left out
+outside-box            error    box wholly outside the image
+    the object is left out
+clipped-box            warning  box that reaches outside the image
+    the box is clipped
+tiny-box               warning  box too small to be found
+    it is trained on, but will hardly be found: use a larger input size
+duplicate-box          warning  object annotated twice
+    both are trained on
+conflicting-box        warning  box with two classes
+    both are trained on
+duplicate-picture      warning  the same image twice in one split
+    both are trained on
+near-duplicate         warning  images that look alike in one split
+    all are trained on
+leak                   error    the same or a similar image in two splits
+    both stay, so figures on the other split come out too good
+class-imbalance        warning  class with few objects
+    it is trained on as it is; expect a low AP
+class-without-objects  warning  class without objects
+    it keeps its label, and its AP is not averaged in
+class-missing-in-split warning  class that one split lacks
+    it cannot be learnt, or not be measured, there
+unreached-box          warning  boxes that no anchor reaches at IoU 0.5
+    each is trained on through its best anchor alone
+small-after-resize     warning  many boxes under 16 px at the input size
+    they are trained on, but hardly found: use a larger input size
+"""  # name, severity and title; what the reader or the loader does about it
 
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        _kind(
-            "unreadable-annotation",
-            "error",
-            "annotation file that cannot be read",
-            "its image is left out",
-        ),
-        _kind(
-            "unreadable-picture",
-            "error",
-            "image that cannot be decoded",
-            "training puts another image in its place and counts it",
-        ),
-        _kind(
-            "missing-picture",
-            "error",
-            "annotation without an image",
-            "the annotation is left out",
-        ),
-        _kind(
-            "missing-annotation",
-            "warning",
-            "image without an annotation",
-            "the image is left out; give it an annotation without objects to train it as empty",
-        ),
-        _kind(
-            "missing-label-file",
-            "warning",
-            "image without a label file",
-            "the image counts as empty, as YOLO has it",
-        ),
-        _kind(
-            "bad-object",
-            "error",
-            "object that cannot be read",
-            "the object is left out",
-        ),
-        _kind(
-            "unknown-class",
-            "error",
-            "object of an unknown class",
-            "the object is left out",
-        ),
-        _kind(
-            "suspect-class-name",
-            "warning",
-            "class name that looks misspelt",
-            "it counts as a class of its own",
-        ),
-        _kind(
-            "id-collision",
-            "error",
-            "id that stands twice",
-            "the first one counts",
-        ),
-        _kind(
-            "dangling-id",
-            "error",
-            "annotation of an image that is not listed",
-            "the annotation is left out",
-        ),
-        _kind(
-            "split-overlap",
-            "error",
-            "image in more than one split",
-            "it stays in each of them, so figures on the other split come out too good",
-        ),
-        _kind(
-            "missing-from-split",
-            "error",
-            "split that lists an image without annotation",
-            "the entry is skipped",
-        ),
-        _kind(
-            "wrong-extension",
-            "warning",
-            "extension that lies",
-            "the content decides, not the name",
-        ),
-        _kind(
-            "size-mismatch",
-            "warning",
-            "size in the annotation is not the image's",
-            "the image's own size counts; boxes are taken as its pixels",
-        ),
-        _kind(
-            "filename-mismatch",
-            "warning",
-            "file name in the annotation is not the image's",
-            "the image with the annotation's own name is taken",
-        ),
-        _kind(
-            "exif-rotation",
-            "warning",
-            "boxes drawn on an image that EXIF turns",
-            "the boxes are turned with the image",
-        ),
-        _kind(
-            "exif-ambiguous",
-            "warning",
-            "image that EXIF turns or mirrors without changing its size",
-            "the image is turned, its boxes are taken as drawn on the turned one",
-        ),
-        _kind(
-            "inverted-box",
-            "error",
-            "box whose corners are the wrong way round",
-            "the object is left out",
-        ),
-        _kind(
-            "zero-area-box",
-            "error",
-            "box without area (a side of 1 px or less)",
-            "the object is left out",
-        ),
-        _kind(
-            "outside-box",
-            "error",
-            "box wholly outside the image",
-            "the object is left out",
-        ),
-        _kind(
-            "clipped-box",
-            "warning",
-            "box that reaches outside the image",
-            "the box is clipped",
-        ),
-        _kind(
-            "tiny-box",
-            "warning",
-            "box too small to be found",
-            "it is trained on, but will hardly be found: use a larger input size",
-        ),
-        _kind(
-            "duplicate-box",
-            "warning",
-            "object annotated twice",
-            "both are trained on",
-        ),
-        _kind(
-            "conflicting-box",
-            "warning",
-            "box with two classes",
-            "both are trained on",
-        ),
-        _kind(
-            "duplicate-picture",
-            "warning",
-            "the same image twice in one split",
-            "both are trained on",
-        ),
-        _kind(
-            "near-duplicate",
-            "warning",
-            "images that look alike in one split",
-            "all are trained on",
-        ),
-        _kind(
-            "leak",
-            "error",
-            "the same or a similar image in two splits",
-            "both stay, so figures on the other split come out too good",
-        ),
-        _kind(
-            "class-imbalance",
-            "warning",
-            "class with few objects",
-            "it is trained on as it is; expect a low AP",
-        ),
-        _kind(
-            "class-without-objects",
-            "warning",
-            "class without objects",
-            "it keeps its label, and its AP is not averaged in",
-        ),
-        _kind(
-            "class-missing-in-split",
-            "warning",
-            "class that one split lacks",
-            "it cannot be learnt, or not be measured, there",
-        ),
-        _kind(
-            "unreached-box",
-            "warning",
-            "boxes that no anchor reaches at IoU 0.5",
-            "each is trained on through its best anchor alone",
-        ),
-        _kind(
-            "small-after-resize",
-            "warning",
-            "many boxes under 16 px at the input size",
-            "they are trained on, but hardly found: use a larger input size",
-        ),
-    )
-}
+def _read_table() -> Iterator[Kind]:
+    lines = _TABLE.strip().splitlines()
+    for heading, action in zip(lines[::2], lines[1::2], strict=True):
+        name, severity, title = heading.split(maxsplit=2)
+        yield Kind(name, cast(Severity, severity), title, action.strip())
+
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _read_table()}

@@ -1,25 +1,29 @@
-"""`open_dataset`: whatever a person points at, recognised and read."""
+"""`open_dataset`: the format of a data set is recognised, and its reader called."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from configs.errors import UserError
 from configs.typed_form import command_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
-from detector.data.image_files import images_below
 from detector.data.read_coco import read_coco
 from detector.data.read_voc import read_voc, voc_folders
 from detector.data.read_yolo import label_file, read_yolo_folder, read_yolo_yaml
+from detector.images import images_below
+
+Reader = Callable[[], Dataset]
+
+_YAML = (".yaml", ".yml")
 
 
-@dataclass(frozen=True)
-class _How:
+class _How(NamedTuple):
     images: Path | None
     classes: Sequence[str] | None
     details: bool
@@ -71,59 +75,53 @@ def _split_off(data: str) -> tuple[Path, str]:
 
 
 def _open(path: Path, split: str, how: _How) -> Dataset:
-    parts = _parts(path)
-    if not parts:
+    jsons = _jsons(path) if path.is_dir() else []
+    parts = _json_parts(jsons, how) if len(jsons) > 1 else _parts(path, how)
+    found = find_split(split, parts) if split and len(jsons) > 1 else None
+    if found:  # a JSON lists all categories, and the other parts may be large
+        return parts[found]()
+    if parts:
+        dataset = join(path.name, path, {name: read() for name, read in parts.items()})
+    else:
         dataset = _open_one(path, how)
-        return dataset.split(split) if split else dataset
-    if split and (found := find_split(split, parts)) and parts[found].is_alone:
-        return parts[found].read(how)  # its classes do not depend on the other parts
-    datasets = {name: part.read(how) for name, part in parts.items()}
-    joined = join(path.name, path, datasets)
-    return joined.split(split) if split else joined
+    return dataset.split(split) if split else dataset
 
 
-@dataclass(frozen=True)
-class _Part:
-    read: Callable[[_How], Dataset]
-    is_alone: bool  # a COCO JSON lists all categories, and the other parts may be large
+def _json_parts(jsons: Sequence[Path], how: _How) -> dict[str, Reader]:
+    return {
+        file.stem.removeprefix("instances_"): partial(read_coco, file, how.images, how.details)
+        for file in jsons
+    }
 
 
-def _parts(path: Path) -> dict[str, _Part]:
-    """The named parts of a data set that consists of several; empty if it is one."""
+def _parts(path: Path, how: _How) -> dict[str, Reader]:
+    """The parts, by split, that a YAML file or the folders in a folder make; empty for neither."""
     if path.is_file():
-        return _yaml_parts(path) if path.suffix.lower() in (".yaml", ".yml") else {}
-    jsons = _jsons(path)
-    if len(jsons) > 1:
-        return {_json_split(file): _json_part(file) for file in jsons}
-    if jsons or voc_folders(path) or _yolo_yaml(path):
+        return _yaml_parts(path, how) if path.suffix.lower() in _YAML else {}
+    if _jsons(path) or voc_folders(path) or _yolo_yaml(path):
         return {}
     folders = {p.name.lower(): p for p in sorted(path.iterdir()) if p.is_dir()}
     return {
-        name: _Part(lambda how, folder=folders[name]: _open_one(folder, how), is_alone=False)
+        name: partial(_open_one, folders[name], how)
         for name in SPLIT_FOLDERS
         if name in folders and _is_dataset(folders[name])
     }
 
 
-def _json_part(file: Path) -> _Part:
-    return _Part(lambda how: read_coco(file, how.images, how.details), is_alone=True)
-
-
-def _yaml_parts(path: Path) -> dict[str, _Part]:
+def _yaml_parts(path: Path, how: _How) -> dict[str, Reader]:
     values = read_yaml(path)
     if "names" in values:
         return {}
-    named = {key: values[key] for key in SPLIT_FOLDERS if isinstance(values.get(key), str)}
-    if not named:
+    parts: dict[str, Reader] = {}
+    for name in SPLIT_FOLDERS:
+        if isinstance(values.get(name), str):
+            where, split = _split_off(str(path.parent / values[name]))
+            if where.resolve() == path.resolve():
+                raise UserError(f"{path}: names itself as a part")
+            parts[name] = partial(_open, where, split, how)
+    if not parts:
         raise UserError(f"{path}: names neither classes (names:) nor parts (train:, val:)")
-
-    def part(data: str) -> _Part:
-        where, split = _split_off(str(path.parent / data))
-        if where.resolve() == path.resolve():
-            raise UserError(f"{path}: names itself as a part")
-        return _Part(lambda how: _open(where, split, how), is_alone=False)
-
-    return {name: part(data) for name, data in named.items()}
+    return parts
 
 
 def _open_one(path: Path, how: _How) -> Dataset:
@@ -133,7 +131,7 @@ def _open_one(path: Path, how: _How) -> Dataset:
         return _open_folder(path, how)
     if suffix == ".json":
         return read_coco(path, how.images, how.details)
-    if suffix in (".yaml", ".yml"):
+    if suffix in _YAML:
         return read_yolo_yaml(path, read_yaml(path))
     raise UserError(f"{path}: a {suffix or 'nameless'} file is no data set; name its folder")
 
@@ -169,10 +167,6 @@ def _jsons(folder: Path) -> list[Path]:
         if named or (found and not voc_folders(folder) and not _yolo_yaml(folder)):
             return named or found
     return []
-
-
-def _json_split(path: Path) -> str:
-    return path.stem.removeprefix("instances_")
 
 
 def _yolo_yaml(folder: Path) -> Path | None:

@@ -1,10 +1,8 @@
-"""Annotations brought into the frame of the upright image, which is the only one we know."""
+"""EXIF orientation: boxes brought into the frame of the upright image, the only one we know."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +33,10 @@ def settle(sample: Sample, header: Header) -> tuple[Sample, list[Finding]]:
             height=header.height,
             width=header.width,
             boxes=turn_boxes(sample.boxes, header.orientation, *claimed),
-            details=tuple(map(_without_outline, sample.details)),
+            details=tuple(
+                {key: value for key, value in details.items() if key != "segmentation"}
+                for details in sample.details
+            ),
         )
         message = f"EXIF orientation {header.orientation}, annotated at {_size(claimed)} as stored"
         return turned, [_finding("exif-rotation", sample, message)] if len(sample) else []
@@ -103,10 +104,6 @@ def _ambiguous(sample: Sample, header: Header) -> list[Finding]:
         return []  # the annotation claims the upright size
     message = f"EXIF orientation {header.orientation} at {header.width}x{header.height}"
     return [_finding("exif-ambiguous", sample, message)]
-
-
-def _without_outline(details: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in details.items() if key != "segmentation"}
 
 
 def _finding(kind: str, sample: Sample, message: str) -> Finding:

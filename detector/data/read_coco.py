@@ -19,7 +19,7 @@ from detector.data.coco_file import CocoCategory, CocoImage, decode, read_bytes
 from detector.data.coco_objects import CocoObjects, CocoSamples, Image
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings
-from detector.data.parse import Id, as_id, side
+from detector.data.values import Id, as_id, side
 
 
 def read_coco(path: Path, images: Path | None = None, details: bool = False) -> Dataset:

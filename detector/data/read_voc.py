@@ -1,4 +1,4 @@
-"""Folders of VOC annotations: the standard layout, and the loose ones that tools write."""
+"""Reads folders of VOC annotations: the standard layout, and the loose ones that tools write."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy as np
 from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
-from detector.data.findings import FileFindings, Finding
+from detector.data.findings import FileFindings
 from detector.data.orientation import settle_on_disk
-from detector.data.voc_xml import VocAnnotation, VocObject, read_voc_annotation
+from detector.data.values import read_lines
+from detector.data.voc_xml import VocAnnotation, read_voc_annotation
 from detector.images import SUFFIXES
 from detector.types import Sample
 
@@ -49,7 +50,7 @@ def read_voc(root: Path, classes: Sequence[str] | None = None) -> Dataset:
     if found is None:
         raise UserError(f"{root}: no VOC annotations (XML files) found")
     annotations, images = found[0], _by_stem(found[1])
-    findings: list[Finding] = []
+    findings = FileFindings(root)
     read = list(_read_all(sorted(_xml_files(annotations)), findings))
     pairs = list(_pair(read, images, findings))
     if not pairs:
@@ -58,7 +59,7 @@ def read_voc(root: Path, classes: Sequence[str] | None = None) -> Dataset:
     class_map = ClassMap(tuple(classes or _names_in(root, read)))
     samples = [_sample(one, image, class_map, findings) for one, image in pairs]
     splits = _image_sets(root, samples, findings)
-    return Dataset(root.name, root, class_map, samples, splits, tuple(findings))
+    return Dataset(root.name, root, class_map, samples, splits, tuple(findings.found))
 
 
 def _xml_files(folder: Path) -> Iterator[Path]:
@@ -74,48 +75,45 @@ def _by_stem(folder: Path) -> dict[str, list[Path]]:
     return dict(found)
 
 
-def _read_all(paths: Sequence[Path], findings: list[Finding]) -> Iterator[VocAnnotation]:
+def _read_all(paths: Sequence[Path], findings: FileFindings) -> Iterator[VocAnnotation]:
     for path in paths:
-        report = FileFindings(path)
         try:
             annotation = read_voc_annotation(path)
-            report.found += annotation.findings
-            yield annotation
         except UserError as error:
             message = str(error).removeprefix(f"{path}: ")
-            report.add("unreadable-annotation", "", message)
-        findings += report.found
+            findings.add("unreadable-annotation", "", message, path)
+        else:
+            findings.found += annotation.findings
+            yield annotation
 
 
 def _pair(
-    read: Sequence[VocAnnotation], images: Mapping[str, list[Path]], findings: list[Finding]
+    read: Sequence[VocAnnotation], images: Mapping[str, list[Path]], findings: FileFindings
 ) -> Iterator[tuple[VocAnnotation, Path]]:
     """Annotations with their images: by the file's own name, else by what it says."""
     for one in read:
-        report = FileFindings(one.path)
         said = Path(one.filename.replace("\\", "/")).name
         of_name = images.get(one.path.stem) or []
         exact = [path for path in of_name if path.name == said]
         elsewhere = [path for path in images.get(Path(said).stem, []) if path.name == said]
         image = next(iter(exact or of_name or elsewhere), None)
         if image is None:
-            report.add("missing-picture", "", f"no image is named {one.path.stem} or {said!r}")
-        else:
-            if said and said != image.name:
-                report.add("filename-mismatch", "filename", f"says {said}, it is {image.name}")
-            yield one, image
-        findings += report.found
+            message = f"no image is named {one.path.stem} or {said!r}"
+            findings.add("missing-picture", "", message, one.path)
+            continue
+        if said and said != image.name:
+            message = f"says {said}, it is {image.name}"
+            findings.add("filename-mismatch", "filename", message, one.path)
+        yield one, image
 
 
 def _report_bare(
-    annotations: Path, images: Mapping[str, list[Path]], findings: list[Finding]
+    annotations: Path, images: Mapping[str, list[Path]], findings: FileFindings
 ) -> None:
     annotated = {path.stem for path in _xml_files(annotations)}
     for stem, paths in images.items():
         if stem not in annotated:
-            report = FileFindings(paths[0])
-            report.add("missing-annotation", "", f"there is no {stem}.xml")
-            findings += report.found
+            findings.add("missing-annotation", "", f"there is no {stem}.xml", paths[0])
 
 
 def _names_in(root: Path, read: Sequence[VocAnnotation]) -> list[str]:
@@ -126,17 +124,21 @@ def _names_in(root: Path, read: Sequence[VocAnnotation]) -> list[str]:
 
 
 def _sample(
-    annotation: VocAnnotation, image: Path, classes: ClassMap, findings: list[Finding]
+    annotation: VocAnnotation, image: Path, classes: ClassMap, findings: FileFindings
 ) -> Sample:
-    report = FileFindings(annotation.path)
-    objects = [one for one in annotation.objects if _is_known(one, classes, report)]
-    boxes = [one.box for one in objects]
+    objects = []
+    for one in annotation.objects:
+        try:
+            classes.labels_of([one.name])
+            objects.append(one)
+        except UserError as error:
+            findings.add("unknown-class", one.element, str(error), annotation.path)
     sample = Sample(
         annotation.path.stem,
         image,
         annotation.height,
         annotation.width,
-        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array([one.box for one in objects], np.float32).reshape(-1, 4),
         np.array(classes.labels_of(one.name for one in objects), np.int64),
         np.zeros(len(objects), bool),
         np.array([one.is_difficult for one in objects], bool),
@@ -147,39 +149,28 @@ def _sample(
     )
     try:
         sample, settled = settle_on_disk(sample)
-        report.found += settled
+        findings.found += settled
     except UserError:  # the doctor decodes images and reports it; training replaces it
         pass
-    findings += report.found
     return sample
 
 
-def _is_known(one: VocObject, classes: ClassMap, report: FileFindings) -> bool:
-    try:
-        classes.labels_of([one.name])
-    except UserError as error:
-        report.add("unknown-class", one.element, str(error))
-        return False
-    return True
-
-
 def _image_sets(
-    root: Path, samples: Sequence[Sample], findings: list[Finding]
+    root: Path, samples: Sequence[Sample], findings: FileFindings
 ) -> dict[str, np.ndarray]:
     """Indices by split from `ImageSets/Main/*.txt`; the lists of single classes are no splits."""
     folder = root / "ImageSets" / "Main"
     index_of = {str(sample.image_id): index for index, sample in enumerate(samples)}
     splits: dict[str, np.ndarray] = {}
     for path in sorted(folder.glob("*.txt")) if folder.is_dir() else []:
-        lines = _lines(path)
+        lines = list(filter(None, read_lines(path, errors="replace")))
         if _is_of_class(lines, index_of):
             continue
-        report = FileFindings(path)
         stems = [line if line in index_of else Path(line).stem for line in lines]
         for number, stem in enumerate(stems, start=1):
             if stem not in index_of:
-                report.add("missing-from-split", f"line {number}", f"{stem} has no annotation")
-        findings += report.found
+                message = f"{stem} has no annotation"
+                findings.add("missing-from-split", f"line {number}", message, path)
         splits[path.stem] = np.array([index_of[s] for s in stems if s in index_of], int)
     everything = len(splits) == 1 and len(next(iter(splits.values()))) == len(samples)
     return {} if everything else splits  # one list of all images splits nothing
@@ -193,11 +184,3 @@ def _is_of_class(lines: Sequence[str], known: Collection[str]) -> bool:
         return found is not None and (found[1] in known or len(found[1].split()) == 1)
 
     return bool(lines) and all(map(is_mark, lines))
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""YOLO's text files: per object a class index and cx, cy, width, height in fractions.
+"""Reads YOLO's text files: per object a class index and cx, cy, width, height in fractions.
 
 A line with more numbers is an outline, whose bounds are the box. `data.yaml` names the classes and
 the folders; `images` in an image's path becomes `labels` in that of its text file.
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,10 +20,9 @@ from configs.errors import UserError
 from detector.boxes import cxcywh_to_xyxy, scale
 from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, join
-from detector.data.findings import KINDS, FileFindings, Finding
-from detector.data.image_files import images_below
-from detector.data.parse import number
-from detector.images import Header, read_header
+from detector.data.findings import FileFindings
+from detector.data.values import number, read_lines
+from detector.images import Header, images_below, read_header
 from detector.types import Sample
 
 _SLACK = 0.1  # a fraction may lie this far outside 0 ... 1; further out it is no fraction
@@ -70,7 +69,7 @@ def read_yolo_folder(root: Path, images: Path) -> Dataset:
     lists = (root / "classes.txt", root / "labels" / "classes.txt", images / "classes.txt")
     listed = next((path for path in lists if path.is_file()), None)
     if listed:
-        names = [line.strip() for line in _text(listed).splitlines() if line.strip()]
+        names = list(filter(None, read_lines(listed)))
         return _in_parts(images, root, paths, ClassMap(_class_names(listed, names)))
     highest = max((_highest_index(label_file(path)) for path in paths), default=0)
     classes = ClassMap(tuple(f"class_{index}" for index in range(highest + 1)))
@@ -135,50 +134,41 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def _in_list(path: Path) -> list[Path]:
-    lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    lines = list(filter(None, read_lines(path)))
     if not lines:
         raise UserError(f"{path}: lists no images")
     return [path.parent / line for line in lines]
 
 
 def _read(name: str, source: Path, images: Sequence[Path], classes: ClassMap) -> Dataset:
-    findings: list[Finding] = []
-    samples = []
-    for image in images:
-        sample, found = _sample(image, classes)
-        samples += [sample] if sample else []
-        findings += found
+    findings = FileFindings(source)
+    samples = list(filter(None, (_sample(image, classes, findings) for image in images)))
     if not samples:
         raise UserError(f"{source}: none of the {len(images)} images of {name} can be read")
-    return Dataset(name, source, classes, samples, {}, tuple(findings))
+    return Dataset(name, source, classes, samples, {}, tuple(findings.found))
 
 
-def _sample(image: Path, classes: ClassMap) -> tuple[Sample | None, list[Finding]]:
+def _sample(image: Path, classes: ClassMap, findings: FileFindings) -> Sample | None:
     labels = label_file(image)
-    report = FileFindings(labels)
     try:
         header = read_header(image)  # fractions mean nothing without the size
     except UserError as error:
         kind = "unreadable-picture" if image.exists() else "missing-picture"
-        return None, [Finding(KINDS[kind], image, "", str(error))]
-    rows: list[_Row] = []
-    if labels.is_file():
-        try:
-            lines = _text(labels).splitlines()
-        except UserError as error:
-            report.add("unreadable-annotation", "", str(error))
-            return None, report.found
-        parsed = (_row(f"line {i}", line, len(classes), report) for i, line in enumerate(lines, 1))
-        rows = [row for row in parsed if row]
-    else:
-        bare = FileFindings(image)
-        bare.add("missing-label-file", "", f"there is no {labels}")
-        report.found += bare.found
-    return _of_rows(image, header, labels if labels.is_file() else None, rows), report.found
+        return findings.add(kind, "", str(error), image)
+    if not labels.is_file():
+        findings.add("missing-label-file", "", f"there is no {labels}", image)
+        return _of_rows(image, header, None, [])
+    try:
+        lines = read_lines(labels)
+    except UserError as error:
+        return findings.add("unreadable-annotation", "", str(error), labels)
+    report = FileFindings(labels)
+    rows = [_row(f"line {i}", line, len(classes), report) for i, line in enumerate(lines, start=1)]
+    findings.found += report.found
+    return _of_rows(image, header, labels, [row for row in rows if row])
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     element: str
     label: int
     cxcywh: tuple[float, ...]
@@ -232,14 +222,6 @@ def _of_rows(image: Path, header: Header, source: Path | None, rows: Sequence[_R
 
 
 def _highest_index(labels: Path) -> int:
-    lines = _text(labels).splitlines() if labels.is_file() else []
-    indices = [number(line.split()[0]) for line in lines if line.split()]
+    lines = read_lines(labels) if labels.is_file() else []
+    indices = [number(line.split()[0]) for line in lines if line]
     return int(max((index for index in indices if index and index < 10_000), default=0))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(f"cannot read {path}: {said}") from error

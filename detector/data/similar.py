@@ -1,4 +1,4 @@
-"""Images that look alike, by perceptual hash.
+"""Near-duplicate images, by perceptual hash.
 
 The hash is pHash: 64 bits, the signs of the low frequencies of the image's cosine transform
 (the ImageHash library). Copies that were resized, recompressed or brightened differ in few bits.
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from configs.errors import UserError
+from detector.images import read_thumbnail
 
 NEAR = 6
 """Bits of 64 that two images may differ in and still count as one."""
@@ -29,23 +30,14 @@ def fingerprints(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
     from tqdm import tqdm
 
     with ThreadPoolExecutor() as pool:
-        found = list(
-            tqdm(
-                pool.map(_fingerprint, paths),
-                total=len(paths),
-                desc="comparing images",
-                unit="image",
-                delay=2,
-            )
-        )
+        done = pool.map(_fingerprint, paths)
+        found = [*tqdm(done, "comparing images", len(paths), unit="image", delay=2)]
     readable = np.array([one is not None for one in found], bool)
     return np.array([one or 0 for one in found], np.uint64), readable
 
 
 def _fingerprint(path: Path) -> int | None:
     import imagehash
-
-    from detector.images import read_thumbnail
 
     try:
         return int(str(imagehash.phash(read_thumbnail(path, 64))), 16)

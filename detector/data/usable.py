@@ -1,4 +1,4 @@
-"""Which annotated boxes are boxes: one rule for the loader and for the data doctor."""
+"""Which annotated boxes can be trained on: one rule for the loader and `training.check`."""
 
 from __future__ import annotations
 

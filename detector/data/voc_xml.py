@@ -1,4 +1,4 @@
-"""Pascal VOC's XML: corners are 1-based and inclusive, and files are often less than the standard.
+"""Reads Pascal VOC's XML, whose corners are 1-based and inclusive, and which is often incomplete.
 
 A VOC pixel has whole numbers at its centre, so the box from pixel `xmin` to pixel `xmax` covers
 `xmin - 1 ... xmax` in ours. Here and only here that becomes our convention and back.
@@ -19,7 +19,7 @@ from defusedxml.ElementTree import fromstring
 
 from configs.errors import UserError
 from detector.data.findings import KINDS, Finding
-from detector.data.parse import flag, number, side
+from detector.data.values import flag, number, side
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _OFFSET = np.array([1.0, 1.0, 0.0, 0.0])

@@ -1,9 +1,8 @@
-"""A data set written anew: its images copied, its annotations in another form."""
+"""Converts a data set: its images are copied, its annotations written in another format."""
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,47 +13,36 @@ from detector.data.orientation import settle_on_disk
 from detector.data.write_coco import write_coco
 from detector.data.write_voc import write_voc
 from detector.data.write_yolo import write_yolo
-from detector.files import check_folder, reason
+from detector.files import atomic_folder, check_folder
 from detector.types import Sample
 
-Form = Literal["coco", "voc", "yolo"]
+Format = Literal["coco", "voc", "yolo"]
 
 _WRITERS = {"coco": write_coco, "voc": write_voc, "yolo": write_yolo}
 _IMAGES = {"coco": "images", "voc": "JPEGImages", "yolo": "images"}
 
 
-def write_dataset(dataset: Dataset, folder: Path, form: Form) -> list[str]:
+def write_dataset(dataset: Dataset, folder: Path, target: Format) -> list[str]:
     """Write a data set into a new folder; it appears whole or not at all.
 
     Images are copied byte by byte. Images of one name get their folder's name in front.
 
     Args:
-        dataset: opened with `details=True`, or what the form could hold is lost.
+        dataset: opened with `details=True`, or what the format could hold is lost.
         folder: does not exist, or is empty.
-        form: of the annotations.
+        target: of the annotations.
 
     Returns:
-        what the form cannot hold, a line each.
+        what the format cannot hold, a line each.
 
     Raises:
         UserError: the folder holds something or cannot be written to, or an image cannot be read.
     """
     check_new_folder(folder)
-    try:
-        with tempfile.TemporaryDirectory(
-            dir=_existing(folder.absolute().parent), prefix=".part."
-        ) as made:
-            work = Path(made) / "dataset"
-            samples = _copy_images(dataset, work / _IMAGES[form])
-            splits, about_splits = _splits_for(dataset, form)
-            notes = about_splits + _WRITERS[form](work, dataset, samples, splits)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            if folder.exists():
-                folder.rmdir()
-            work.rename(folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {reason(error)}") from error
-    return notes
+    with atomic_folder(folder) as new:
+        samples = _copy_images(dataset, new / _IMAGES[target])
+        splits, about_splits = _splits_for(dataset, target)
+        return about_splits + _WRITERS[target](new, dataset, samples, splits)
 
 
 def check_new_folder(folder: Path) -> None:
@@ -66,10 +54,6 @@ def check_new_folder(folder: Path) -> None:
     check_folder(folder)
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty; name a new folder")
-
-
-def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _copy_images(dataset: Dataset, folder: Path) -> list[Sample]:
@@ -99,7 +83,7 @@ def _free_name(path: Path, taken: set[str]) -> str:
     return f"{stem}{path.suffix}"
 
 
-def _splits_for(dataset: Dataset, form: Form) -> tuple[dict[str, list[int]], list[str]]:
+def _splits_for(dataset: Dataset, target: Format) -> tuple[dict[str, list[int]], list[str]]:
     """The splits to be written, and what is to be told about them.
 
     What no split lists becomes `rest`. A union of others (VOC's trainval) is a list more in VOC,
@@ -109,6 +93,6 @@ def _splits_for(dataset: Dataset, form: Form) -> tuple[dict[str, list[int]], lis
     rest = set(range(len(dataset))).difference(*splits.values())
     if splits and rest:
         splits["rest"] = sorted(rest)
-    unions = [] if form == "voc" else [name for name in splits if is_union(name, splits)]
+    unions = [] if target == "voc" else [name for name in splits if is_union(name, splits)]
     notes = [f"split {name} is the union of others, and left out" for name in unions]
     return {name: rows for name, rows in splits.items() if name not in unions}, notes

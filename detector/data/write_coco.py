@@ -1,4 +1,4 @@
-"""A data set as COCO JSON: one file per split, category ids and everything else as they came."""
+"""Writes COCO JSON: one file per split, category ids and everything else as they came."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from detector.boxes import xywh_to_xyxy, xyxy_to_xywh
 from detector.data.dataset import Dataset
-from detector.data.rounding import plain, shortest
+from detector.data.values import plain, shortest
 from detector.files import write_text
 from detector.types import Sample
 
@@ -23,12 +22,10 @@ def write_coco(
     Returns:
         nothing to tell: COCO holds everything.
     """
-    image_ids, next_id = _image_ids(samples), _annotation_ids(samples)
-    images = [_image(sample, image_id) for sample, image_id in zip(samples, image_ids, strict=True)]
-    annotations = [
-        _annotations(sample, image_id, dataset, next_id)
-        for sample, image_id in zip(samples, image_ids, strict=True)
-    ]
+    numbered = list(zip(samples, _image_ids(samples), strict=True))
+    next_id = _annotation_ids(samples)
+    images = [_image(*one) for one in numbered]
+    annotations = [_annotations(*one, dataset, next_id) for one in numbered]
     for split, indices in (splits or {"": range(len(samples))}).items():
         content = {
             **{key: value for key, value in dataset.about.items() if key != "categories"},
@@ -66,7 +63,7 @@ def _image(sample: Sample, image_id: int) -> dict[str, Any]:
 def _annotations(
     sample: Sample, image_id: int, dataset: Dataset, next_id: Callable[[Mapping[str, Any]], int]
 ) -> list[dict[str, Any]]:
-    boxes_xywh = shortest(sample.boxes, to_xywh, from_xywh)
+    boxes_xywh = shortest(sample.boxes, xyxy_to_xywh, xywh_to_xyxy)
     found = []
     for row in range(len(sample)):
         details = sample.details[row] if sample.details else {}
@@ -82,16 +79,6 @@ def _annotations(
         rest = {key: value for key, value in _numbers(details).items() if key != "id"}
         found.append(annotation | difficult | rest)
     return found
-
-
-def to_xywh(boxes: np.ndarray) -> np.ndarray:
-    """Our xyxy `(N, 4)` to COCO's x, y, width, height."""
-    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-
-
-def from_xywh(boxes_xywh: np.ndarray) -> np.ndarray:
-    """COCO's x, y, width, height `(N, 4)` to our xyxy."""
-    return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
 
 
 def _numbers(details: Mapping[str, Any]) -> dict[str, Any]:

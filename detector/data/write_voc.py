@@ -1,4 +1,4 @@
-"""A data set as VOC: one XML per image, and a list per split."""
+"""Writes Pascal VOC: one XML per image, and a list of images per split."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-import numpy as np
-
-from detector.data.conversion_loss import about_areas, has_outline, has_own_ids
 from detector.data.dataset import Dataset
-from detector.data.rounding import plain, shortest
+from detector.data.format_limits import (
+    count_flagged,
+    has_outline,
+    has_own_ids,
+    lost_areas,
+)
+from detector.data.values import plain, shortest
 from detector.data.voc_xml import CORNERS, from_voc_corners, to_voc_corners
 from detector.files import atomic_path, write_text
 from detector.types import Sample
 
 _TAG = re.compile(r"[A-Za-z_][\w.-]*")
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, 2.2
-_NOT_HELD = frozenset({"segmentation", "id", "bndbox", "name", "difficult", "object"})
+_ELSEWHERE = frozenset(
+    "segmentation id bndbox name difficult object filename size".split()
+)  # written by themselves, or not at all
 
 
 def write_voc(
@@ -40,7 +45,7 @@ def write_voc(
     for split, indices in splits.items():
         lines = "".join(f"{samples[index].path.stem}\n" for index in indices)
         write_text(folder / "ImageSets" / "Main" / f"{split}.txt", lines)
-    return _losses(dataset, samples)
+    return _not_held(dataset, samples)
 
 
 def _annotation(sample: Sample, names: Sequence[str]) -> Element:
@@ -53,8 +58,7 @@ def _annotation(sample: Sample, names: Sequence[str]) -> Element:
         node = SubElement(root, "object")
         _add(node, "name", names[sample.labels[row]])
         _add_all(node, sample.details[row] if sample.details else {})
-        ignored = sample.is_difficult[row] | sample.is_crowd[row]
-        _add(node, "difficult", int(ignored))
+        _add(node, "difficult", int(sample.is_difficult[row] | sample.is_crowd[row]))
         edges = map(plain, corners[row].tolist())
         _add(node, "bndbox", dict(zip(CORNERS, edges, strict=True)))
     return root
@@ -62,7 +66,7 @@ def _annotation(sample: Sample, names: Sequence[str]) -> Element:
 
 def _add_all(node: Element, values: Mapping[str, Any]) -> None:
     for tag, value in values.items():
-        if tag not in _NOT_HELD and tag not in ("filename", "size"):
+        if tag not in _ELSEWHERE:
             _add(node, tag, value)
 
 
@@ -79,14 +83,13 @@ def _add(node: Element, tag: str, value: Any) -> None:
             child.text = _NO_TEXT.sub(" ", str(one))
 
 
-def _losses(dataset: Dataset, samples: Sequence[Sample]) -> list[str]:
-    notes = []
-    crowds = int(sum(np.sum(sample.is_crowd) for sample in samples))
-    if crowds:
-        notes.append(f"VOC knows no crowds: {crowds} are written as difficult objects")
-    if has_own_ids(dataset.classes):
-        notes.append("VOC knows no category ids: only the names are written")
+def _not_held(dataset: Dataset, samples: Sequence[Sample]) -> list[str]:
+    crowds = count_flagged(samples, "is_crowd")
     outlines = sum(has_outline(details) for sample in samples for details in sample.details)
-    if outlines:
-        notes.append(f"VOC knows no outlines: those of {outlines:,} objects are left out")
-    return notes + about_areas("VOC", samples)
+    limits = (
+        (crowds, f"VOC knows no crowds: {crowds} are written as difficult objects"),
+        (has_own_ids(dataset.classes), "VOC knows no category ids: only the names are written"),
+        (outlines, f"VOC knows no outlines: those of {outlines:,} objects are left out"),
+        lost_areas("VOC", samples),
+    )
+    return [text for count, text in limits if count]

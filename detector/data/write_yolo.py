@@ -1,4 +1,4 @@
-"""A data set as YOLO's text files, with `data.yaml` and a list of images per split."""
+"""Writes YOLO: a text file per image, `data.yaml`, and a list of images per split."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import numpy as np
 import yaml
 
 from detector.boxes import cxcywh_to_xyxy, scale, xyxy_to_cxcywh
-from detector.data.conversion_loss import about_areas, has_outline, has_own_ids
 from detector.data.dataset import Dataset, find_split
-from detector.data.parse import number
-from detector.data.rounding import plain, shortest
+from detector.data.format_limits import (
+    count_flagged,
+    has_outline,
+    has_own_ids,
+    lost_areas,
+)
+from detector.data.values import number, plain, shortest
 from detector.files import write_text
 from detector.types import Sample
 
@@ -39,7 +43,7 @@ def write_yolo(
     named = {part: f"{part}.txt" for part in parts} or {"train": "images", "val": "images"}
     content = {**named, "names": dict(enumerate(dataset.classes.names))}
     write_text(folder / "data.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-    return _losses(dataset, samples, set(splits) - set(parts.values()))
+    return _not_held(dataset, samples, set(splits) - set(parts.values()))
 
 
 def _lines(sample: Sample) -> list[str]:
@@ -85,25 +89,23 @@ def _text(value: float) -> str:
     return str(plain(value)) if abs(value) >= 1e-4 or not value else f"{value:.12f}"
 
 
-def _losses(dataset: Dataset, samples: Sequence[Sample], splits: set[str]) -> list[str]:
-    notes = []
-    crowds = int(sum(np.sum(sample.is_crowd) for sample in samples))
-    difficult = int(sum(np.sum(sample.is_difficult) for sample in samples))
-    if crowds:
-        notes.append(f"YOLO knows no crowds: {crowds} are left out")
-    if difficult:
-        notes.append(f"YOLO knows no difficult objects: {difficult} are written as ordinary ones")
-    if splits:
-        notes.append(f"YOLO knows train, val and test: {', '.join(sorted(splits))} is left out")
-    if has_own_ids(dataset.classes):
-        notes.append("YOLO knows no category ids: classes are numbered from 0")
+def _not_held(dataset: Dataset, samples: Sequence[Sample], splits: set[str]) -> list[str]:
+    crowds, difficult = (count_flagged(samples, flag) for flag in ("is_crowd", "is_difficult"))
     written = [sample.objects(~sample.is_crowd) for sample in samples]
-    if outlines := sum(_lost_outlines(sample) for sample in written):
-        notes.append(
+    outlines = sum(map(_lost_outlines, written))
+    limits = (
+        (crowds, f"YOLO knows no crowds: {crowds} are left out"),
+        (difficult, f"YOLO knows no difficult objects: {difficult} are written as ordinary ones"),
+        (splits, f"YOLO knows train, val and test: {', '.join(sorted(splits))} is left out"),
+        (has_own_ids(dataset.classes), "YOLO knows no category ids: classes are numbered from 0"),
+        (
+            outlines,
             "YOLO knows outlines of one piece alone that fit their box: "
-            f"those of {outlines:,} objects are left out"
-        )
-    return notes + about_areas("YOLO", written)
+            f"those of {outlines:,} objects are left out",
+        ),
+        lost_areas("YOLO", written),
+    )
+    return [text for count, text in limits if count]
 
 
 def _lost_outlines(sample: Sample) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.data.dataset import Dataset
 from detector.data.orientation import read_sample
-from detector.photo import sample_photo
+from detector.images import sample_photo
 from detector.preprocess import resize
 
 CALIBRATION_IMAGES = 150

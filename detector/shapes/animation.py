@@ -1,4 +1,4 @@
-"""A moving image of drawn forms, for a demonstration without a camera."""
+"""A synthetic clip of moving shapes, for a demonstration without a camera."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.shapes.ink import Colour, Patch, Pen, Stamp, make_stamp, print_patch, project
 from detector.shapes.outlines import SHAPES, Outline, draw_outline
+from detector.shapes.render import Colour, Patch, Pen, Sprite, make_sprite, print_patch, project
 from detector.shapes.surfaces import SizeHW, draw_surface
 
-_FORMS: tuple[tuple[str, Pen, Colour], ...] = (
+_SHAPES: tuple[tuple[str, Pen, Colour], ...] = (
     ("heart", Pen("full", False, 0.04), (226, 58, 86)),
     ("star", Pen("none", True, 0.07), (240, 140, 24)),
     ("circle", Pen("full", False, 0.04), (32, 150, 136)),
@@ -28,10 +28,10 @@ _LIGHT = 200.0  # what the map of light has where it changes nothing
 
 
 class _Mover(NamedTuple):
-    """A form on its way along a lying eight, which closes after one turn of time."""
+    """A shape on its way along a lying eight, which closes after one turn of time."""
 
-    stamp: Stamp
-    colours: list[Colour]  # of the layers of the stamp
+    sprite: Sprite
+    colours: list[Colour]  # of the layers of the sprite
     size: float  # px
     start: float  # radians along the eight
     spin: int  # whole turns about itself; 0: it rocks
@@ -45,15 +45,19 @@ class _Mover(NamedTuple):
         y = height * (0.5 + 0.22 * math.sin(2 * along) + 0.012 * math.sin(2 * angle))
         scale = self.size * (1 + 0.13 * math.sin(angle + 2 * self.start))
         turn = angle * self.spin if self.spin else 0.3 * math.sin(angle + self.start)
-        cos, sin = scale * math.cos(turn), scale * math.sin(turn)
-        return np.array([[cos, -sin, x], [sin, cos, y], [0, 0, 1]])
+        return _similarity(scale, turn, x, y)
+
+
+def _similarity(scale: float, turn: float, x: float, y: float) -> np.ndarray:
+    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    return np.array([[cos, -sin, x], [sin, cos, y], [0, 0, 1]])
 
 
 def moving_scene(seed: int, count: int, size_hw: SizeHW = (480, 640)) -> Iterator[np.ndarray]:
-    """Frames of forms that drift over a sheet on a table, while camera and light move.
+    """Frames of shapes that drift over a sheet on a table, while camera and light move.
 
     Args:
-        seed: of forms and paths.
+        seed: of shapes and paths.
         count: of frames; the last flows into the first.
         size_hw: px.
 
@@ -90,10 +94,10 @@ def _lay_table(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
 
 
 def _movers(rng: np.random.Generator, size_hw: SizeHW) -> list[_Mover]:
-    """The forms, one behind the other; an odd number, so that they weave where the way crosses."""
-    places = rng.permutation(len(_FORMS)) * (2 * math.pi / len(_FORMS))
+    """The shapes, one behind the other; an odd number, so that they weave where the way crosses."""
+    places = rng.permutation(len(_SHAPES)) * (2 * math.pi / len(_SHAPES))
     size = 0.2 * min(size_hw)
-    return [_mover(rng, *form, size, start) for form, start in zip(_FORMS, places, strict=True)]
+    return [_mover(rng, *shape, size, start) for shape, start in zip(_SHAPES, places, strict=True)]
 
 
 def _mover(
@@ -101,12 +105,12 @@ def _mover(
 ) -> _Mover:
     size *= rng.uniform(0.9, 1.15)
     drafts = [draw_outline(SHAPES.index(name), rng, 0.008, is_loose=False) for _ in range(4)]
-    stamp = make_stamp([max(drafts, key=_fullness)], pen, 1.3 * size, rng)
-    colours = [colour] * stamp.masks.shape[2]
+    sprite = make_sprite([max(drafts, key=_fullness)], pen, 1.3 * size, rng)
+    colours = [colour] * sprite.masks.shape[2]
     if not pen.has_outline:  # cut out of paper
-        stamp, colours = _with_shadow(stamp), [(0.0, 0.0, 0.0), *colours]
+        sprite, colours = _with_shadow(sprite), [(0.0, 0.0, 0.0), *colours]
     spin = 0 if name == "heart" else int(rng.choice([-1, 0, 1]))
-    return _Mover(stamp, colours, size, start, spin)
+    return _Mover(sprite, colours, size, start, spin)
 
 
 def _fullness(outline: Outline) -> float:
@@ -116,30 +120,23 @@ def _fullness(outline: Outline) -> float:
     return cv2.contourArea(outline.polygon.astype(np.float32))
 
 
-def _with_shadow(stamp: Stamp) -> Stamp:
-    """A soft shadow as the lowest layer; it turns with the form."""
-    reach = max(2, round(0.03 * stamp.unit))
-    masks = np.pad(stamp.masks, ((3 * reach,) * 2, (3 * reach,) * 2, (0, 0)))
+def _with_shadow(sprite: Sprite) -> Sprite:
+    """A soft shadow as the lowest layer; it turns with the shape."""
+    reach = max(2, round(0.03 * sprite.unit))
+    masks = np.pad(sprite.masks, ((3 * reach,) * 2, (3 * reach,) * 2, (0, 0)))
     shadow = cv2.GaussianBlur(masks[..., 0], (0, 0), reach) * (_SHADE / 255)
-    return Stamp(np.dstack([shadow.astype(np.uint8), masks]), stamp.unit)
+    return Sprite(np.dstack([shadow.astype(np.uint8), masks]), sprite.unit)
 
 
 def _camera(time: float, size_hw: SizeHW) -> np.ndarray:
     """A hand that sways a little: px of the table to px of the image, `(3, 3)`."""
     height, width = size_hw
     angle = 2 * math.pi * time
-    turn = 0.02 * math.sin(angle)
-    scale = 1.01 + 0.015 * math.cos(angle)
-    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    x = width * (0.5 + 0.012 * math.sin(2 * angle))
+    y = height * (0.5 + 0.012 * math.cos(angle))
     middle = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1]])
     tilt = 0.06 * math.sin(angle + 1) / width
-    sway = np.array(
-        [
-            [cos, -sin, width * (0.5 + 0.012 * math.sin(2 * angle))],
-            [sin, cos, height * (0.5 + 0.012 * math.cos(angle))],
-            [0, 0, 1],
-        ]
-    )
+    sway = _similarity(1.01 + 0.015 * math.cos(angle), 0.02 * math.sin(angle), x, y)
     return sway @ np.array([[1, 0, 0], [0, 1, 0], [tilt, tilt, 1]]) @ middle
 
 
@@ -151,7 +148,7 @@ def _seen(table: np.ndarray, camera: np.ndarray, size_hw: SizeHW) -> np.ndarray:
 
 def _put(frame: np.ndarray, mover: _Mover, matrix: np.ndarray) -> None:
     size_hw = (frame.shape[0], frame.shape[1])
-    x, y, masks = project(mover.stamp, matrix, size_hw)
+    x, y, masks = project(mover.sprite, matrix, size_hw)
     patch = Patch(x, y, masks, masks[..., 0]).inside(size_hw)
     print_patch(frame, patch, mover.colours, Pen("full", False, 0.0), np.random.default_rng(0))
 

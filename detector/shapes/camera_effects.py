@@ -1,4 +1,4 @@
-"""What a camera makes of a scene: light, colour casts, blur, noise, compression."""
+"""Camera effects on a synthetic image: light, colour casts, blur, noise, JPEG compression."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GRID = 24  # cells of the map of light, which is smooth
 def photograph(
     image: np.ndarray, rng: np.random.Generator, strength: float, smallest: float
 ) -> np.ndarray:
-    """Take an image of an image.
+    """An image as a camera would take it.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB.

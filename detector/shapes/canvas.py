@@ -1,4 +1,4 @@
-"""A drawing in the making: finds room for each form, and knows what can still be seen of it."""
+"""A canvas that finds room for each shape, and knows its box and how much of it can be seen."""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ from collections.abc import Callable
 import numpy as np
 
 from detector.boxes import area, clip, pairwise_intersection, pairwise_iou
-from detector.shapes.ink import Colour, Patch, Pen, Stamp, lay, make_patch, print_patch
-from detector.shapes.scene import Stage
+from detector.shapes.background import Background
+from detector.shapes.render import Colour, Patch, Pen, Sprite, make_patch, print_patch, project
 from detector.shapes.surfaces import any_colour
 
 _MOST_IOU = 0.3  # of two boxes
 _LEAST_INSIDE = 0.6  # of the ink and the box of anything
-_LEAST_VISIBLE = 0.35  # of the ink of any form
-_CLEARLY_VISIBLE = 0.5  # of the ink; below it a form counts as difficult
+_LEAST_VISIBLE = 0.35  # of the ink of any shape
+_CLEARLY_VISIBLE = 0.5  # of the ink; below it a shape counts as difficult
 _MIN_SIDE = 10.0  # px of a box; below it likewise
 _LEAST_SIDE = 6.0  # px of a box; nothing smaller is drawn
 _CONTRAST = 80.0  # between ink and what lies under it, 0 ... 255
 _TRIES = 16
-_NO_FORM = -1
+_DISTRACTOR = -1
 
 
-class Easel:
-    """A stage with what has been drawn on it.
+class Canvas:
+    """A background with what has been drawn on it.
 
     Args:
-        stage: its image is drawn on.
+        background: its image is drawn on.
         rng: decides on everything that is left open.
         most_covered: share of the smaller of two boxes that both may cover.
     """
 
-    def __init__(self, stage: Stage, rng: np.random.Generator, most_covered: float) -> None:
-        self.image = stage.image
-        self._stage, self._rng, self._most_covered = stage, rng, most_covered
-        self._size_hw = (stage.image.shape[0], stage.image.shape[1])
-        self._owner = np.full(self._size_hw, -1, np.int16)  # whose ink lies on top
-        # Of everything drawn, distractions too: box and ink in full, and px that can be seen.
+    def __init__(
+        self, background: Background, rng: np.random.Generator, most_covered: float
+    ) -> None:
+        self.image = background.image
+        self._background, self._rng, self._most_covered = background, rng, most_covered
+        self._size_hw = (background.image.shape[0], background.image.shape[1])
+        self._owner = np.full(self._size_hw, -1, np.int16)  # row of what lies on top
+        # Of everything drawn, distractors too: box and ink in full, and px that can be seen.
         self._boxes = np.zeros((0, 4), np.float32)
         self._labels = np.zeros(0, np.int64)
         self._ink = np.zeros(0, np.int64)
@@ -44,10 +46,10 @@ class Easel:
 
     def add(
         self,
-        make: Callable[[], Stamp],
+        make: Callable[[], Sprite],
         size: float,
         pen: Pen,
-        label: int = _NO_FORM,
+        label: int = _DISTRACTOR,
         colour: Colour | None = None,
     ) -> bool:
         """Draw something where there is room for it.
@@ -56,7 +58,7 @@ class Easel:
             make: draws it; not called where there is no room.
             size: about how large it appears, px of the image.
             pen: what `make` draws with.
-            label: of the form; by default it is none of them.
+            label: of the shape; by default it is none of them.
             colour: another one is taken where it would not stand out; None for any.
 
         Returns:
@@ -65,34 +67,35 @@ class Easel:
         places = self._free_places(size)
         if not len(places):
             return False
-        stamp = make()
+        sprite = make()
         for x, y in places[:4]:
-            patch = lay(stamp, self._stage.at(x, y, size), self._size_hw)
+            placed = project(sprite, self._background.at(x, y, size), self._size_hw)
+            patch = make_patch(*placed)
             if patch is not None and self._has_room(patch):
                 self._draw(patch, pen, label, colour)
                 return True
         return False
 
     def cover(self, mask: np.ndarray, colour: Colour, least: float = 0.6) -> None:
-        """Lay something over the drawing, unless it would hide a form.
+        """Lay something over the drawing, unless it would hide a shape.
 
         Args:
             mask: uint8 `(H, W)`, where it lies.
             colour: of it.
-            least: share of every form that must still be seen.
+            least: share of every shape that must still be seen.
         """
         patch = make_patch(0, 0, mask[..., None])
         if patch is not None and self._leaves(patch, least):
             print_patch(self.image, patch, [colour], Pen("full", False, 0.0), self._rng)
-            self._take(patch, _NO_FORM)
+            self._take(patch, _DISTRACTOR)
 
     def smallest(self) -> float:
-        """The shorter side of the smallest form, px; that of the image without any."""
-        boxes = self._boxes[self._labels != _NO_FORM]
+        """The shorter side of the smallest shape, px; that of the image without any."""
+        boxes = self._boxes[self._labels != _DISTRACTOR]
         return float((boxes[:, 2:] - boxes[:, :2]).min(initial=min(self._size_hw)))
 
-    def forms(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The forms on the image.
+    def shapes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The shapes on the image.
 
         Returns:
             boxes, float32 `(N, 4)` as xyxy, clipped to the image; labels, int64 `(N,)`; and
@@ -101,21 +104,21 @@ class Easel:
         boxes = clip(self._boxes, *self._size_hw)
         is_tiny = (boxes[:, 2:] - boxes[:, :2] < _MIN_SIDE).any(axis=1)
         is_hidden = self._visible < _CLEARLY_VISIBLE * self._ink
-        is_form = self._labels != _NO_FORM
-        return boxes[is_form], self._labels[is_form], (is_tiny | is_hidden)[is_form]
+        is_shape = self._labels != _DISTRACTOR
+        return boxes[is_shape], self._labels[is_shape], (is_tiny | is_hidden)[is_shape]
 
     def _free_places(self, size: float) -> np.ndarray:
         """Points of the sheet `(N, 2)` around which there seems to be room."""
-        sheet = np.array(self._stage.plane_hw[::-1])
-        margin = np.minimum(0.42 * size / self._stage.scale(*(sheet / 2)), 0.48 * sheet)
+        sheet = np.array(self._background.plane_hw[::-1])
+        margin = np.minimum(0.42 * size / self._background.scale(*(sheet / 2)), 0.48 * sheet)
         places = margin + self._rng.uniform(0, 1, (_TRIES, 2)) * (sheet - 2 * margin)
-        centres = self._stage.seen(places)
+        centres = self._background.seen(places)
         return places[self._fit(np.concatenate([centres - 0.45 * size, centres + 0.45 * size], 1))]
 
     def _fit(self, boxes: np.ndarray) -> np.ndarray:
         """Whether each of some boxes `(N, 4)` lies on the sheet, in the image and by itself."""
         inside = clip(boxes, *self._size_hw)
-        fits = self._stage.are_on_sheet(boxes)
+        fits = self._background.are_on_sheet(boxes)
         fits &= area(inside) >= _LEAST_INSIDE * area(boxes)
         fits &= (inside[:, 2:] - inside[:, :2]).min(axis=1) >= _LEAST_SIDE
         if len(self._boxes):
@@ -172,8 +175,7 @@ def legible(colour: Colour | None, under: np.ndarray, rng: np.random.Generator) 
         tries[0] = colour
     contrasts = _contrasts(tries, some)
     good = np.flatnonzero(contrasts > _CONTRAST)
-    red, green, blue = tries[good[0] if len(good) else contrasts.argmax()].tolist()
-    return red, green, blue
+    return tuple(tries[good[0] if len(good) else contrasts.argmax()].tolist())
 
 
 def _contrasts(colours: np.ndarray, under: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Endless images of circles, triangles, squares, stars, crosses and hearts, with exact boxes.
+"""Synthetic images of circles, triangles, squares, stars, crosses and hearts, with exact boxes.
 
 Every image is a pure function of its seed and number: drawings on paper, boards and screens,
 flat or held up in a room, lit, blurred and compressed as a camera would.
@@ -13,19 +13,17 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from detector.shapes.background import Background, draw_background
 from detector.shapes.camera_effects import photograph
-from detector.shapes.canvas import Easel
-from detector.shapes.clutter import draw_distraction, draw_word
-from detector.shapes.ink import Colour, Pen, Stamp, make_stamp
+from detector.shapes.canvas import Canvas
+from detector.shapes.distractors import draw_distractor, draw_word
 from detector.shapes.outlines import SHAPES, Outline, draw_outline
-from detector.shapes.scene import Stage, set_stage
+from detector.shapes.render import Colour, Pen, Sprite, make_sprite
 from detector.shapes.surfaces import SizeHW, any_colour, skin_colour
 
-__all__ = ["SHAPES", "Scene", "draw_scene"]
-
-_COUNTS = (0.04, 0.2, 0.2, 0.18, 0.14, 0.1, 0.05, 0.04, 0.02, 0.02, 0.01)  # of 0 ... 10 forms
+_COUNTS = (0.04, 0.2, 0.2, 0.18, 0.14, 0.1, 0.05, 0.04, 0.02, 0.02, 0.01)  # of 0 ... 10 shapes
 _SMALLEST, _LARGEST = 0.06, 0.85  # of the image's short side
-_FINE = 40.0  # px; hatching, grain and thin lines of smaller forms would not be seen
+_FINE = 40.0  # px; hatching, grain and thin lines of smaller shapes would not be seen
 
 
 class Scene(NamedTuple):
@@ -33,7 +31,7 @@ class Scene(NamedTuple):
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
-        boxes: float32 `(N, 4)`, xyxy in pixels: around all the ink of a form, also where something
+        boxes: float32 `(N, 4)`, xyxy in pixels: around all the ink of a shape, also where something
             lies over it, as far as it lies in the image.
         labels: int64 `(N,)`, indices into `SHAPES`.
         is_difficult: bool `(N,)`: less than half of the ink can be seen, or a side is under 10 px.
@@ -46,7 +44,7 @@ class Scene(NamedTuple):
 
 
 def draw_scene(seed: int, index: int, size_hw: SizeHW = (320, 320), photo: bool = False) -> Scene:
-    """Draw one image of the endless set.
+    """Draw one image of an endless set.
 
     Args:
         seed: of the set.
@@ -56,24 +54,24 @@ def draw_scene(seed: int, index: int, size_hw: SizeHW = (320, 320), photo: bool 
             blurred, noisy and compressed, in every image; else all looks are mixed.
     """
     rng = np.random.default_rng([seed, index, photo])
-    stage = set_stage(rng, size_hw, is_held=photo or rng.random() < 0.45)
-    # Mostly forms keep apart, now and then they overlap, or lie within each other.
-    easel = Easel(stage, rng, float(rng.choice([0.0, 0.3, 1.0], p=[0.6, 0.28, 0.12])))
+    background = draw_background(rng, size_hw, is_held=photo or rng.random() < 0.45)
+    # Mostly shapes keep apart, now and then they overlap, or lie within each other.
+    canvas = Canvas(background, rng, float(rng.choice([0.0, 0.3, 1.0], p=[0.6, 0.28, 0.12])))
     count = int(rng.choice(len(_COUNTS), p=_COUNTS))
     habits = _draw_habits(rng, is_printed=photo)
     if not count or rng.random() < 0.45:
-        _distract(easel, rng, least=1 if count else 3)
+        _distract(canvas, rng, least=1 if count else 3)
     for size in _sizes(rng, count, min(size_hw)):
-        _add_form(easel, rng, habits, size)
+        _add_shape(canvas, rng, habits, size)
     if rng.random() < 0.3:
-        _hold(easel, stage, rng)
+        _hold(canvas, background, rng)
     strength = rng.uniform(0.6, 1.0) if photo else rng.uniform(-0.1, 1.0)
-    return Scene(photograph(easel.image, rng, strength, easel.smallest()), *easel.forms())
+    return Scene(photograph(canvas.image, rng, strength, canvas.smallest()), *canvas.shapes())
 
 
 @dataclass(frozen=True)
 class _Habits:
-    """What the forms of one drawing share; None for what each has of its own."""
+    """What the shapes of one drawing share; None for what each has of its own."""
 
     is_printed: bool
     wobble: float
@@ -103,14 +101,14 @@ def _draw_pen(rng: np.random.Generator, is_printed: bool) -> Pen:
 
 
 def _sizes(rng: np.random.Generator, count: int, short: int) -> list[float]:
-    """Of forms, px, largest first."""
+    """Of shapes, px, largest first."""
     most = min(_LARGEST, 1.3 / math.sqrt(max(count, 1)))
     large = rng.random(count) ** 0.75
     return sorted((short * _SMALLEST * (most / _SMALLEST) ** large).tolist(), reverse=True)
 
 
-def _add_form(easel: Easel, rng: np.random.Generator, habits: _Habits, size: float) -> None:
-    """Draw a form where there is room for it, smaller if need be, or not at all."""
+def _add_shape(canvas: Canvas, rng: np.random.Generator, habits: _Habits, size: float) -> None:
+    """Draw a shape where there is room for it, smaller if need be, or not at all."""
     label = int(rng.integers(len(SHAPES)))
     for fitting in (size, 0.6 * size, 0.4 * size):
         pen = habits.pen or _draw_pen(rng, habits.is_printed)
@@ -118,13 +116,13 @@ def _add_form(easel: Easel, rng: np.random.Generator, habits: _Habits, size: flo
             fill = "none" if pen.fill == "none" else "full"
             pen = replace(pen, fill=fill, width=max(pen.width, 0.07), grain=0.0)
 
-        def make(size: float = fitting, pen: Pen = pen) -> Stamp:
+        def make(size: float = fitting, pen: Pen = pen) -> Sprite:
             outline = draw_outline(label, rng, habits.wobble, habits.is_loose)
             is_traced = not habits.is_printed and rng.random() < 0.12
             outlines = [outline, _traced_again(outline, rng)] if is_traced else [outline]
-            return make_stamp(outlines, pen, size, rng)
+            return make_sprite(outlines, pen, size, rng)
 
-        if easel.add(make, fitting, pen, label, habits.colour):
+        if canvas.add(make, fitting, pen, label, habits.colour):
             return
 
 
@@ -133,49 +131,49 @@ def _traced_again(outline: Outline, rng: np.random.Generator) -> Outline:
     return Outline(moved, None)
 
 
-def _distract(easel: Easel, rng: np.random.Generator, least: int) -> None:
-    """Words, and lines that are no forms."""
-    short = min(easel.image.shape[:2])
+def _distract(canvas: Canvas, rng: np.random.Generator, least: int) -> None:
+    """Words, and lines that are no shapes."""
+    short = min(canvas.image.shape[:2])
     for _ in range(int(rng.integers(least, 8))):
         size = short * math.exp(rng.uniform(math.log(0.06), math.log(0.6)))
         pen = _draw_pen(rng, is_printed=False)
         if rng.random() < 0.35:
-            easel.add(lambda size=size: draw_word(rng, size), size, pen)
+            canvas.add(lambda size=size: draw_word(rng, size), size, pen)
             continue
         # A thick spiral would be a disc.
         pen = replace(pen, fill=str(rng.choice(["none", "full"])), width=min(pen.width, 0.06))
-        easel.add(
-            lambda size=size, pen=pen: make_stamp([draw_distraction(rng)], pen, size, rng),
+        canvas.add(
+            lambda size=size, pen=pen: make_sprite([draw_distractor(rng)], pen, size, rng),
             size,
             pen,
         )
 
 
-def _hold(easel: Easel, stage: Stage, rng: np.random.Generator) -> None:
+def _hold(canvas: Canvas, background: Background, rng: np.random.Generator) -> None:
     """Fingers that hold the sheet, and a pen that lies on it."""
-    thick = float(rng.uniform(0.03, 0.09)) * min(easel.image.shape[:2])
+    thick = float(rng.uniform(0.03, 0.09)) * min(canvas.image.shape[:2])
     skin = skin_colour(rng)
     for _ in range(int(rng.integers(1, 4))):
-        edge, inwards = _edge_of(stage, rng)
+        edge, inwards = _edge_of(background, rng)
         aside = inwards[::-1] * (1, -1) * thick * 1.1
         fingers = [
             np.stack([edge - 5 * thick * inwards, edge + inwards * rng.uniform(0.5, 3.5) * thick])
             + aside * number
             for number in range(int(rng.integers(1, 5)))
         ]
-        easel.cover(_capsules(easel.image, fingers, thick), skin)
+        canvas.cover(_capsules(canvas.image, fingers, thick), skin)
     if rng.random() < 0.4:
-        edge, inwards = _edge_of(stage, rng)
+        edge, inwards = _edge_of(background, rng)
         pen = np.stack([edge, edge + inwards * rng.uniform(4, 20) * thick])
-        easel.cover(_capsules(easel.image, [pen], 0.6 * thick), any_colour(rng))
+        canvas.cover(_capsules(canvas.image, [pen], 0.6 * thick), any_colour(rng))
 
 
-def _edge_of(stage: Stage, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _edge_of(background: Background, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A point on an edge of the sheet, px of the image, and the way inwards from there."""
     along = rng.uniform(0, 1)
     edges = [[along, 0.0], [along, 1.0], [0.0, along], [1.0, along]]
     places = np.array([edges[rng.integers(4)], rng.uniform(0.3, 0.7, 2)])
-    edge, middle = stage.seen(places * stage.plane_hw[::-1])
+    edge, middle = background.seen(places * background.plane_hw[::-1])
     return edge, (middle - edge) / (np.linalg.norm(middle - edge) + 1e-6)
 
 

@@ -1,6 +1,6 @@
-"""The outlines of the six forms, as a hand or a printer draws them.
+"""Outlines of the six shapes, random as drawn by hand, or exact as printed.
 
-A form lies in a unit frame: centred on 0, y down, its longest side about 1.
+A shape lies in a unit frame: centred on 0, y down, its longest side about 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _UPRIGHT = {"heart": 0.6, "star": 0.5, "triangle": 0.4, "cross": 0.6, "square": 
 
 
 class Outline(NamedTuple):
-    """A form as lines.
+    """A shape as lines.
 
     Attributes:
         sides: float `(P, 2)` each, xy: the strokes of a pen, in order.
@@ -28,16 +28,21 @@ class Outline(NamedTuple):
     """
 
     sides: list[np.ndarray]
-    polygon: np.ndarray | None
+    polygon: np.ndarray | None = None
+
+    @classmethod
+    def closed(cls, sides: list[np.ndarray]) -> Outline:
+        """One whose sides, each from the end of the last, enclose its polygon."""
+        return cls(sides, np.concatenate([side[:-1] for side in sides]))
 
 
 def draw_outline(label: int, rng: np.random.Generator, wobble: float, is_loose: bool) -> Outline:
-    """One form of a class, no two alike.
+    """One shape of a class, no two alike.
 
     Args:
         label: index into `SHAPES`.
         rng: decides on everything that is left open.
-        wobble: how far a hand strays, share of the form's size; 0 for a ruler.
+        wobble: how far a hand strays, share of the shape's size; 0 for a ruler.
         is_loose: whether sides may miss their corners, or overshoot.
     """
     name = SHAPES[label]
@@ -49,8 +54,10 @@ def draw_outline(label: int, rng: np.random.Generator, wobble: float, is_loose: 
         sides, is_closed = _in_one_go(sides), False
     bend = _bend(rng, wobble)
     sides = [bend(side) for side in _fit_unit(sides, _turn(name, rng))]
-    polygon = np.concatenate([side[:-1] for side in sides]) if is_closed else None
-    return Outline([_loosened(side, rng) for side in sides] if is_loose else sides, polygon)
+    outline = Outline.closed(sides) if is_closed else Outline(sides)
+    if is_loose:
+        return outline._replace(sides=[_loosened(side, rng) for side in sides])
+    return outline
 
 
 def straight(corners: np.ndarray) -> list[np.ndarray]:
@@ -60,20 +67,27 @@ def straight(corners: np.ndarray) -> list[np.ndarray]:
     return [a + (b - a) * steps for a, b in zip(corners, following, strict=True)]
 
 
-def _around(angles: np.ndarray, radii: np.ndarray | float) -> np.ndarray:
+def rotated(points: np.ndarray, angle: float) -> np.ndarray:
+    """Points `(P, 2)` turned about 0, from x towards y; the angle is in radians."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    return points @ np.array([[cos, sin], [-sin, cos]])
+
+
+def around(angles: np.ndarray, radii: np.ndarray | float) -> np.ndarray:
+    """Points `(P, 2)` around 0 from angles `(P,)`, in radians."""
     return np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.reshape(radii, (-1, 1))
 
 
 def _circle(rng: np.random.Generator) -> list[np.ndarray]:
     angles = np.linspace(0, 2 * math.pi, _CURVE) + rng.uniform(0, 2 * math.pi)
-    return [_around(angles, 1.0) * (1.0, 1 - 0.2 * rng.random() ** 2)]
+    return [around(angles, 1.0) * (1.0, 1 - 0.2 * rng.random() ** 2)]
 
 
 def _triangle(rng: np.random.Generator) -> list[np.ndarray]:
     least = math.radians(56)  # twice the smallest angle of the triangle
     slack = rng.dirichlet((1.0, 1.0, 1.0) if rng.random() < 0.6 else (40.0, 40.0, 40.0))
     gaps = least + slack * (2 * math.pi - 3 * least)
-    return straight(_around(-math.pi / 2 + np.cumsum(gaps), 1.0))
+    return straight(around(-math.pi / 2 + np.cumsum(gaps), 1.0))
 
 
 def _square(rng: np.random.Generator) -> list[np.ndarray]:
@@ -86,7 +100,7 @@ def _star(rng: np.random.Generator) -> list[np.ndarray]:
     points = int(rng.choice([4, 5, 6], p=[0.08, 0.8, 0.12]))
     inner = rng.uniform(*{4: (0.28, 0.42), 5: (0.34, 0.56), 6: (0.42, 0.62)}[points])
     angles = -math.pi / 2 + np.arange(2 * points) * math.pi / points
-    return straight(_around(angles, np.tile([1.0, inner], points)))
+    return straight(around(angles, np.tile([1.0, inner], points)))
 
 
 def _cross(rng: np.random.Generator) -> list[np.ndarray]:
@@ -141,8 +155,7 @@ def _turn(name: str, rng: np.random.Generator) -> float:
 
 
 def _fit_unit(sides: list[np.ndarray], turn: float) -> list[np.ndarray]:
-    cos, sin = math.cos(turn), math.sin(turn)
-    turned = [side @ np.array([[cos, sin], [-sin, cos]]) for side in sides]
+    turned = [rotated(side, turn) for side in sides]
     every = np.concatenate(turned)
     low, high = every.min(axis=0), every.max(axis=0)
     return [(side - (low + high) / 2) / (high - low).max() for side in turned]

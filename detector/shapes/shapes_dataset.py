@@ -1,4 +1,4 @@
-"""Images of drawn forms as a VOC data set on disk."""
+"""Synthetic images of shapes, written as a VOC data set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from detector.data.write import check_new_folder
 from detector.data.write_voc import write_voc
 from detector.files import atomic_folder
 from detector.images import write_image
-from detector.shapes.generator import SHAPES, Scene, draw_scene
+from detector.shapes.generator import Scene, draw_scene
+from detector.shapes.outlines import SHAPES
 from detector.types import Sample
 
 _SIZES_HW = ((240, 320), (320, 320), (320, 240), (300, 400))

@@ -1,4 +1,4 @@
-"""What people draw on, and rooms to hold it up in: images without any form, made of noise."""
+"""Surfaces that people draw on, and rooms to hold them up in: images without any shape."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import NormalDist
 import cv2
 import numpy as np
 
-from detector.shapes.ink import Colour
+from detector.shapes.render import Colour
 
 SizeHW = tuple[int, int]
 
@@ -30,8 +30,8 @@ def draw_surface(rng: np.random.Generator, size_hw: SizeHW, kind: str | None = N
         uint8 `(H, W, 3)`, RGB.
     """
     if kind is None:
-        kind = str(rng.choice(list(SURFACES), p=_SHARES))
-    return SURFACES[kind](rng, size_hw)
+        kind = str(rng.choice(SURFACES, p=[share for share, _ in _SURFACES.values()]))
+    return _SURFACES[kind][1](rng, size_hw)
 
 
 def draw_room(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
@@ -62,16 +62,14 @@ def specks(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 def any_colour(rng: np.random.Generator, least: float = 0.0, most: float = 255.0) -> Colour:
     """Any colour whose parts lie in a range."""
-    red, green, blue = rng.uniform(least, most, 3).tolist()
-    return red, green, blue
+    return tuple(rng.uniform(least, most, 3).tolist())
 
 
 def skin_colour(rng: np.random.Generator) -> Colour:
     """A colour of people's skin, light or dark."""
     tone = rng.uniform(0, 1)
     light, dark = np.array([240, 200, 175]), np.array([90, 60, 45])
-    red, green, blue = (dark + (light - dark) * tone + rng.normal(0, 8, 3)).tolist()
-    return red, green, blue
+    return tuple((dark + (light - dark) * tone + rng.normal(0, 8, 3)).tolist())
 
 
 def _paper(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
@@ -83,21 +81,9 @@ def _paper(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
     return _plain(size_hw, base, rng, rough=3.0)
 
 
-def _coloured_paper(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
-    return _plain(size_hw, np.array(any_colour(rng, 20)), rng, rough=4.0)
-
-
 def _screen(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
     grey = rng.choice([rng.uniform(0, 40), rng.uniform(235, 255), rng.uniform(0, 255)])
     return _plain(size_hw, np.clip(grey + rng.normal(0, 6, 3), 0, 255), rng, rough=0.0)
-
-
-def _squared(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
-    return _ruled(_paper(rng, size_hw), rng, is_squared=True)
-
-
-def _lined(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
-    return _ruled(_paper(rng, size_hw), rng, is_squared=False)
 
 
 def _whiteboard(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
@@ -123,7 +109,10 @@ def _wood(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
     plank = height / rng.integers(2, 7)
     joints = np.arange(plank, height - 1, plank).astype(int)
     wood[joints] *= 0.6
-    return _turned(wood.astype(np.uint8), rng, size_hw)
+    image = wood.astype(np.uint8)
+    if rng.random() < 0.5:
+        return image
+    return cv2.resize(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), size_hw[::-1])
 
 
 def _cloth(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
@@ -149,21 +138,25 @@ def _colourful(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
     return np.clip(base, 0, 255).astype(np.uint8)
 
 
-SURFACES: dict[str, Callable[[np.random.Generator, SizeHW], np.ndarray]] = {
-    "paper": _paper,
-    "coloured paper": _coloured_paper,
-    "screen": _screen,
-    "squared": _squared,
-    "lined": _lined,
-    "whiteboard": _whiteboard,
-    "blackboard": _blackboard,
-    "wood": _wood,
-    "cloth": _cloth,
-    "gradient": _gradient,
-    "colourful": _colourful,
-    "room": draw_room,
-}
-_SHARES = (0.25, 0.07, 0.07, 0.1, 0.08, 0.11, 0.08, 0.05, 0.05, 0.05, 0.05, 0.04)
+def _coloured_paper(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
+    return _plain(size_hw, np.array(any_colour(rng, 20)), rng, rough=4.0)
+
+
+_SURFACES: dict[str, tuple[float, Callable[[np.random.Generator, SizeHW], np.ndarray]]] = {
+    "paper": (0.25, _paper),
+    "coloured paper": (0.07, _coloured_paper),
+    "screen": (0.07, _screen),
+    "squared": (0.1, lambda *given: _ruled(_paper(*given), given[0], is_squared=True)),
+    "lined": (0.08, lambda *given: _ruled(_paper(*given), given[0], is_squared=False)),
+    "whiteboard": (0.11, _whiteboard),
+    "blackboard": (0.08, _blackboard),
+    "wood": (0.05, _wood),
+    "cloth": (0.05, _cloth),
+    "gradient": (0.05, _gradient),
+    "colourful": (0.05, _colourful),
+    "room": (0.04, draw_room),
+}  # how often each is drawn, and by what
+SURFACES = tuple(_SURFACES)
 
 
 def _plain(size_hw: SizeHW, base: np.ndarray, rng: np.random.Generator, rough: float) -> np.ndarray:
@@ -204,12 +197,6 @@ def _wiped(board: np.ndarray, rng: np.random.Generator, amount: float) -> np.nda
     return np.clip(board + smear[..., None], 0, 255).astype(np.uint8)
 
 
-def _turned(image: np.ndarray, rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
-    if rng.random() < 0.5:
-        return image
-    return cv2.resize(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), size_hw[::-1])
-
-
 def _furnish(room: np.ndarray, rng: np.random.Generator) -> None:
     """A piece of furniture, a curtain, an image on the wall: long in one direction."""
     height, width = room.shape[:2]
@@ -228,17 +215,13 @@ def _seat(room: np.ndarray, rng: np.random.Generator) -> None:
     head = rng.uniform(0.08, 0.22) * height
     skin, shirt, hair = skin_colour(rng), any_colour(rng), any_colour(rng, 10, 120)
     centre = (x, y + round(3.1 * head))
-    cv2.ellipse(
-        room, centre, (round(2.1 * head), round(2 * head)), 0, 0, 360, shirt, -1, cv2.LINE_AA
-    )
-    cv2.line(room, (x, y), (x, y + round(1.5 * head)), skin, max(1, round(0.8 * head)), cv2.LINE_AA)
-    cv2.ellipse(
-        room, (x, y), (round(0.8 * head), round(1.1 * head)), 0, 0, 360, skin, -1, cv2.LINE_AA
-    )
+    body, face = (round(2.1 * head), round(2 * head)), (round(0.8 * head), round(1.1 * head))
+    cv2.ellipse(room, centre, body, 0, 0, 360, shirt, -1, cv2.LINE_AA)
+    cv2.line(room, (x, y), (x, y + round(1.5 * head)), skin, max(1, face[0]), cv2.LINE_AA)
+    cv2.ellipse(room, (x, y), face, 0, 0, 360, skin, -1, cv2.LINE_AA)
     top = (x, y - round(0.25 * head))
     cv2.ellipse(room, top, (round(0.9 * head), round(head)), 0, 180, 360, hair, -1, cv2.LINE_AA)
-    for side in (-1, 1):
-        eye = (x + side * round(0.32 * head), y)
-        cv2.ellipse(room, eye, (round(0.12 * head), round(0.06 * head)), 0, 0, 360, hair, -1)
+    for eye in (x - round(0.32 * head), x + round(0.32 * head)):
+        cv2.ellipse(room, (eye, y), (round(0.12 * head), round(0.06 * head)), 0, 0, 360, hair, -1)
     mouth = (x, y + round(0.45 * head))
     cv2.ellipse(room, mouth, (round(0.3 * head), round(0.1 * head)), 0, 0, 180, (120, 50, 50), 1)

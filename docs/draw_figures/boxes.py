@@ -11,7 +11,7 @@ from detector.anchors import anchors_per_cell, feature_sizes, model_anchors
 from detector.box_coder import encode
 from detector.boxes import pairwise_iou, xyxy_to_cxcywh
 from detector.preprocess import resize
-from detector.shapes.generator import SHAPES
+from detector.shapes.outlines import SHAPES
 from docs.draw_figures import style as page
 from docs.draw_figures.style import BLUE, COLOURS, GREY, INK, ORANGE
 from training.batches.targets import BACKGROUND, match

@@ -11,7 +11,7 @@ from configs.load import load_config
 from detector.anchors import anchors_per_cell, feature_sizes
 from detector.backbones import TAP_NAMES
 from detector.preprocess import resize
-from detector.shapes.generator import SHAPES
+from detector.shapes.outlines import SHAPES
 from detector.ssdlite import EXTRA_FILTERS, build_ssdlite
 from docs.draw_figures import style as page
 from docs.draw_figures.style import BLUE, COLOURS, GREEN, GREY, INK, ORANGE, PALE, PURPLE

@@ -8,7 +8,7 @@ import numpy as np
 
 from configs.load import load_config
 from detector.postprocess import nms
-from detector.shapes.generator import SHAPES
+from detector.shapes.outlines import SHAPES
 from docs.draw_figures import style as page
 from docs.draw_figures.style import BLUE, COLOURS, GREEN, GREY, INK, ORANGE, RED
 from eval.scoring.curves import RECALLS, Curve

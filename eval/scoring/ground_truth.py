@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from detector.data.rounding import shortest
-from detector.data.write_coco import from_xywh, to_xywh
+from detector.boxes import xywh_to_xyxy, xyxy_to_xywh
+from detector.data.values import shortest
 from detector.results import coco_results
 from eval.scoring.detections_file import result_ids
 from eval.scoring.eval_set import ScoredSet
@@ -31,7 +31,7 @@ def ground_truth(scored: ScoredSet) -> dict[str, Any]:
     for image_id, image in zip(image_ids(scored), scored.images, strict=True):
         sample = image.sample
         images.append({"id": image_id, "height": sample.height, "width": sample.width})
-        boxes_xywh = shortest(sample.boxes, to_xywh, from_xywh).tolist()
+        boxes_xywh = shortest(sample.boxes, xyxy_to_xywh, xywh_to_xyxy).tolist()
         for row, bbox in enumerate(boxes_xywh):
             annotations.append(
                 {

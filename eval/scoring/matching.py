@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from detector.data.rounding import shortest
-from detector.data.write_coco import from_xywh, to_xywh
+from detector.boxes import xywh_to_xyxy, xyxy_to_xywh
+from detector.data.values import shortest
 from eval.scoring.eval_set import Scored
 
 MAX_PER_CLASS = 100
@@ -51,8 +51,8 @@ def overlaps(image: Scored) -> Overlaps:
     iou = np.zeros((len(rows), len(sample)))
     if iou.size:
         # The numbers that COCO files hold, so that no IoU differs in its last bit.
-        truth = shortest(sample.boxes, to_xywh, from_xywh)
-        detected = to_xywh(found.boxes[rows]).astype(np.float64)
+        truth = shortest(sample.boxes, xyxy_to_xywh, xywh_to_xyxy)
+        detected = xyxy_to_xywh(found.boxes[rows]).astype(np.float64)
         compare: Any = mask.iou  # its stubs do not know that it takes arrays
         iou = compare(detected, truth, ignored.astype(np.uint8).tolist())
     same_class = found.labels[rows][:, None] == sample.labels[None, :]

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from detector.data.write_coco import to_xywh
+from detector.boxes import xyxy_to_xywh
 from detector.types import Sample
 from eval.scoring.eval_set import Scored, ScoredSet
 from eval.scoring.ground_truth import image_ids
@@ -107,7 +107,7 @@ def find_outcomes(
 
 def ratios(boxes: np.ndarray) -> np.ndarray:
     """Width over height of boxes `(N, 4)`: float64 `(N,)`; of a box without height infinity."""
-    width, height = to_xywh(boxes).astype(np.float64)[:, 2:].T
+    width, height = xyxy_to_xywh(boxes).astype(np.float64)[:, 2:].T
     return np.divide(width, height, out=np.full(len(boxes), np.inf), where=height != 0)
 
 
@@ -125,7 +125,7 @@ def _of_image(
     compared = overlaps(image)
     ignored = left_out(image.sample, slices)
     matched = match(compared, iou_thresholds, ignored)  # (S, T, D)
-    boxes = to_xywh(image.detections.boxes[compared.rows]).astype(np.float64)
+    boxes = xyxy_to_xywh(image.detections.boxes[compared.rows]).astype(np.float64)
     measures = {"area": boxes[:, 2] * boxes[:, 3], "ratio": ratios(image.detections.boxes)}
     measures["ratio"] = measures["ratio"][compared.rows]
     outside = np.array([part.leaves_out(measures[part.measure]) for part in slices])

@@ -1,7 +1,11 @@
+import itertools
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs import load
 from configs.errors import UserError
 from configs.load import config_names, dump_config, load_config
 from configs.schema import AnchorConfig, AugmentConfig, Config, LoaderConfig, ModelConfig
@@ -238,3 +242,12 @@ def test_what_is_dumped_loads_equal(tmp_path_factory, config):
 def test_a_dump_names_every_default():
     text = dump_config(Config())
     assert "min_scale: 0.2" in text and "score_activation: sigmoid" in text
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_a_recipe_begins_with_its_command_and_what_was_measured(name):
+    lines = (Path(load.__file__).parent / f"{name}.yaml").read_text().splitlines()
+    header = "\n".join(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    assert "  python -m training." in header
+    measured = all(word in header for word in ("Measured on", " minutes", " AP "))
+    assert measured or "not measured" in header

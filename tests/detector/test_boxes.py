@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from detector.boxes import area, clip, cxcywh_to_xyxy, pairwise_iou, scale, xyxy_to_cxcywh
+from detector.boxes import (
+    area,
+    clip,
+    cxcywh_to_xyxy,
+    pairwise_iou,
+    scale,
+    xywh_to_xyxy,
+    xyxy_to_cxcywh,
+    xyxy_to_xywh,
+)
 
 
 @st.composite
@@ -24,6 +33,16 @@ def test_corners_to_centre_by_hand(xp):
 def test_centre_form_is_undone_exactly_by_corner_form(xp):
     boxes = np.array([[0, 0, 1, 1], [0.25, 0.5, 0.75, 1.0]], np.float32)
     np.testing.assert_allclose(cxcywh_to_xyxy(xyxy_to_cxcywh(boxes, xp), xp), boxes, atol=1e-7)
+
+
+def test_corners_to_corner_and_size_by_hand(xp):
+    boxes = np.array([[10, 20, 30, 60]], np.float32)
+    np.testing.assert_array_equal(xyxy_to_xywh(boxes, xp), [[10, 20, 20, 40]])
+
+
+def test_corner_and_size_are_undone_by_corner_form(xp):
+    boxes = np.array([[0, 0, 1, 1], [0.25, 0.5, 0.75, 1.0]], np.float32)
+    np.testing.assert_allclose(xywh_to_xyxy(xyxy_to_xywh(boxes, xp), xp), boxes, atol=1e-7)
 
 
 @pytest.mark.parametrize(

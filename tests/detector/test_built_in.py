@@ -8,7 +8,7 @@ import pytest
 from detector.models import BUILT_IN, find_model
 from detector.predictor import Predictor
 from detector.shapes.animation import moving_scene
-from detector.shapes.generator import SHAPES
+from detector.shapes.outlines import SHAPES
 
 
 def test_it_is_small_enough_to_ship():

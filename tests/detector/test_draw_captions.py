@@ -3,7 +3,6 @@ import pytest
 
 from detector.draw import (
     class_colour,
-    draw_boxes,
     draw_detections,
     draw_marked,
     font_size,
@@ -51,7 +50,7 @@ def test_a_caption_without_room_above_stands_in_its_box(grey, found, is_colour):
 
 def test_boxes_alone_bear_no_caption(grey, found):
     detections = found([50, 100, 150, 180])
-    plain = draw_boxes(grey(200, 200), detections)
+    plain = draw_marked(grey(200, 200), detections.boxes, class_colour(0))
     named = draw_detections(grey(200, 200), detections, ["cat"])
     assert (plain[:95] == 128).all() and not (named[:95] == 128).all()
 

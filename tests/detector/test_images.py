@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from configs.errors import UserError
-from detector.images import read_image
+from detector.images import read_image, sample_photo
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -252,3 +252,10 @@ def test_damaged_exif_does_not_cost_the_image(tmp_path, corners, assert_shows_co
     exif = b"Exif\0\0II*\0\x08\0\0\0\x40\0" + b"\x12\x01\x03\0"  # 64 entries announced, cut off
     Image.fromarray(corners).save(tmp_path / "a.jpg", exif=exif, quality=95)
     assert_shows_corners(read_image(tmp_path / "a.jpg"), tolerance=6)
+
+
+def test_the_sample_photo_is_the_portrait_in_rgb():
+    photo = sample_photo()
+    assert (photo.shape, photo.dtype) == ((600, 512, 3), np.uint8)
+    red, _, blue = photo[66, 474].astype(int)  # right of the hat
+    assert blue > red + 50

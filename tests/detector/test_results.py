@@ -79,7 +79,7 @@ def test_no_image_is_an_empty_list(tmp_path):
 )
 def test_any_name_survives(tmp_path, text):
     path = tmp_path / "out.json"
-    one = Detections(np.zeros((1, 4)), np.ones(1), np.zeros(1, int))
+    one = Detections(np.zeros((1, 4)), np.ones(1), np.zeros(1, np.int64))
     with open_results(path, text, ClassMap((text,))) as results:
         results.add(text, 48, 64, one)
         results.finish(**{text: text})

@@ -11,7 +11,7 @@ def three() -> Detections:
     return Detections(
         boxes=np.arange(12, dtype=np.float32).reshape(3, 4),
         scores=np.array([0.9, 0.5, 0.1], np.float32),
-        labels=np.array([7, 8, 9]),
+        labels=np.array([7, 8, 9], np.int64),
     )
 
 
@@ -49,6 +49,30 @@ def test_a_single_index_picks_no_detections(three):
 def test_boxes_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"boxes must have shape \(N, 4\), got"):
         Detections(np.zeros(shape), np.zeros(shape[0]), np.zeros(shape[0], int))
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "said"),
+    [
+        pytest.param("boxes", np.int64, "boxes must be float32 or float64, got int64", id="boxes"),
+        pytest.param("boxes", np.float16, "boxes must be float32 or float64", id="half boxes"),
+        pytest.param("scores", np.float64, "scores must be float32, got float64", id="scores"),
+        pytest.param("labels", np.int32, "labels must be int64, got int32", id="labels"),
+        pytest.param("labels", np.float32, "labels must be int64, got float32", id="float labels"),
+    ],
+)
+def test_detections_of_another_dtype_are_refused(name, dtype, said):
+    arrays = {"boxes": np.zeros((2, 4), np.float32), "scores": np.zeros(2, np.float32)}
+    arrays["labels"] = np.zeros(2, np.int64)
+    arrays[name] = arrays[name].astype(dtype)
+    with pytest.raises(ValueError, match=rf"Detections\.{said}"):
+        Detections(**arrays)
+
+
+def test_detections_of_a_results_file_keep_its_digits():
+    scores = np.array([0.9 + 1e-12, 0.9])
+    kept = Detections(np.zeros((2, 4)), scores, np.zeros(2, np.int64))
+    assert kept.scores.tolist() == scores.tolist()
 
 
 @pytest.mark.parametrize("name", ["scores", "labels"])
@@ -91,6 +115,27 @@ def sample(**changed) -> Sample:
 def test_a_sample_has_one_of_each_per_box(name):
     with pytest.raises(ValueError, match=rf"{name} must have shape \(2,\)"):
         sample(**{name: np.zeros(3)})
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "wanted"),
+    [
+        pytest.param("boxes", np.float64, "float32", id="boxes"),
+        pytest.param("labels", np.int32, "int64", id="labels"),
+        pytest.param("is_crowd", np.int64, "bool", id="crowds"),
+        pytest.param("is_difficult", np.uint8, "bool", id="difficult ones"),
+    ],
+)
+def test_a_sample_of_another_dtype_is_refused(name, dtype, wanted):
+    wrong = getattr(sample(), name).astype(dtype)
+    said = rf"Sample\.{name} must be {wanted}, got {np.dtype(dtype).name}"
+    with pytest.raises(ValueError, match=said):
+        sample(**{name: wrong})
+
+
+def test_a_sample_with_areas_of_another_dtype_is_refused():
+    with pytest.raises(ValueError, match=r"Sample\.areas must be float64, got float32"):
+        sample(areas=np.ones(2, np.float32))
 
 
 def test_a_sample_has_boxes_of_four():

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from configs.errors import UserError
-from detector.data.image_files import images_below
 from detector.files import reason
-from detector.images import SUFFIXES, read_image
+from detector.images import SUFFIXES, images_below, read_image
 from training.classifier.cifar10 import is_cifar10, open_cifar10
 from training.classifier.class_data import ClassData, Images
 

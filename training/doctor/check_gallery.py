@@ -12,9 +12,9 @@ import numpy as np
 from configs.errors import UserError
 from detector.data.findings import Finding
 from detector.data.orientation import read_sample
-from detector.draw import draw_annotations, draw_boxes
+from detector.draw import class_colour, draw_annotations, draw_marked
 from detector.report.page import Gallery, thumbnail
-from detector.types import Detections, Sample
+from detector.types import Sample
 from training.doctor.box_checks import element_of, same_boxes
 from training.doctor.examine import Examination, by_kind
 from training.doctor.words import counted
@@ -118,10 +118,9 @@ class _Finder:
             image = _scaled(read_sample(sample)[0], _SIDE)
             size = np.tile(image.shape[1::-1], 2)
             boxes = fit.boxes[chosen & (fit.owners == owner)] * size
-            found = Detections(boxes, np.ones(len(boxes)), np.zeros(len(boxes), int))
             items.append(
                 (
-                    thumbnail(draw_boxes(image, found)),
+                    thumbnail(draw_marked(image, boxes, class_colour(0))),
                     f"{sample.path.name}: {counted(int(counts[owner]), 'object')}",
                 )
             )

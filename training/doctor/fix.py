@@ -13,10 +13,10 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.boxes import area
-from detector.data.conversion_loss import has_own_area
 from detector.data.dataset import Dataset, find_split
+from detector.data.format_limits import has_own_area
 from detector.data.usable import box_faults, usable
-from detector.data.write import Form, check_new_folder, write_dataset
+from detector.data.write import Format, check_new_folder, write_dataset
 from detector.files import reason
 from detector.images import read_image, write_image
 from detector.types import Sample
@@ -26,7 +26,7 @@ from training.doctor.image_checks import Image, lying_suffix
 from training.doctor.set_checks import duplicate_groups, parts
 from training.doctor.words import counted
 
-_FORMS: dict[str, Form] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
+_FORMS: dict[str, Format] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
 # Where an image stands in two splits, the earlier of these keeps it: training can spare it best,
 # and a figure on images that were trained on is worth nothing.
 _KEEPERS = ("test", "val")

@@ -33,6 +33,6 @@ def test_nobody_else_draws_on_a_frame(frames):
     assert not any(np.shares_memory(a, b) for a, b in itertools.pairwise(frames))
 
 
-def test_forms_move_over_all_of_the_sheet(frames):
+def test_shapes_move_over_all_of_the_sheet(frames):
     moved = np.max(frames, axis=0).astype(int) - np.min(frames, axis=0)
     assert np.mean(moved.max(axis=2) > 60) > 0.3

@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.shapes.canvas import Easel, legible
-from detector.shapes.ink import Pen, make_stamp
+from detector.shapes.background import Background
+from detector.shapes.canvas import Canvas, legible
 from detector.shapes.outlines import SHAPES, draw_outline
-from detector.shapes.scene import Stage
+from detector.shapes.render import Pen, make_sprite
 
 SIZE_HW = (240, 320)
 TILTED = cv2.getPerspectiveTransform(
@@ -14,15 +14,15 @@ TILTED = cv2.getPerspectiveTransform(
 )
 
 
-def easel_of(plane, seed=0, most_covered=0.0):
+def canvas_of(plane, seed=0, most_covered=0.0):
     paper = np.full((*SIZE_HW, 3), 235, np.uint8)
-    return Easel(Stage(paper, plane, SIZE_HW), np.random.default_rng(seed), most_covered)
+    return Canvas(Background(paper, plane, SIZE_HW), np.random.default_rng(seed), most_covered)
 
 
-def add(easel, label, size, pen, seed=0, wobble=0.02, colour=(20.0, 20.0, 20.0)):
+def add(canvas, label, size, pen, seed=0, wobble=0.02, colour=(20.0, 20.0, 20.0)):
     rng = np.random.default_rng(seed)
     outline = draw_outline(label, rng, wobble, is_loose=wobble > 0)
-    return easel.add(lambda: make_stamp([outline], pen, size, rng), size, pen, label, colour)
+    return canvas.add(lambda: make_sprite([outline], pen, size, rng), size, pen, label, colour)
 
 
 @pytest.mark.parametrize("size", [20, 60, 120])
@@ -30,63 +30,63 @@ def add(easel, label, size, pen, seed=0, wobble=0.02, colour=(20.0, 20.0, 20.0))
 @pytest.mark.parametrize("label", range(len(SHAPES)), ids=SHAPES)
 @pytest.mark.parametrize("plane", [np.eye(3), TILTED], ids=["flat", "tilted"])
 def test_the_box_is_that_of_the_pixels_that_changed(plane, label, fill, size):
-    easel = easel_of(plane)
-    before = easel.image.copy()
-    assert add(easel, label, size, Pen(fill, has_outline=fill != "full", width=0.08), seed=label)
-    rows, columns = np.nonzero(np.any(easel.image != before, axis=2))
+    canvas = canvas_of(plane)
+    before = canvas.image.copy()
+    assert add(canvas, label, size, Pen(fill, has_outline=fill != "full", width=0.08), seed=label)
+    rows, columns = np.nonzero(np.any(canvas.image != before, axis=2))
     changed = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-    boxes, labels, _ = easel.forms()
+    boxes, labels, _ = canvas.shapes()
     np.testing.assert_array_equal(labels, [label])
     np.testing.assert_allclose(boxes, [changed], atol=1.5)
 
 
-def test_an_outlined_form_is_larger_by_its_stroke():
-    thin, thick = easel_of(np.eye(3)), easel_of(np.eye(3))
+def test_an_outlined_shape_is_larger_by_its_stroke():
+    thin, thick = canvas_of(np.eye(3)), canvas_of(np.eye(3))
     add(thin, 2, 100, Pen("none", True, 0.02), wobble=0)
     add(thick, 2, 100, Pen("none", True, 0.12), wobble=0)
-    (box_thin,), (box_thick,) = thin.forms()[0], thick.forms()[0]
+    (box_thin,), (box_thick,) = thin.shapes()[0], thick.shapes()[0]
     wider = (box_thick[2] - box_thick[0]) - (box_thin[2] - box_thin[0])
     assert wider == pytest.approx(10, abs=2)
 
 
-def test_forms_keep_apart_unless_they_may_overlap():
-    easel = easel_of(np.eye(3))
+def test_shapes_keep_apart_unless_they_may_overlap():
+    canvas = canvas_of(np.eye(3))
     for label in range(6):
-        add(easel, label, 70, Pen("full", False, 0.05), seed=label)
-    boxes = easel.forms()[0]
-    canvas = np.zeros(SIZE_HW, int)
+        add(canvas, label, 70, Pen("full", False, 0.05), seed=label)
+    boxes = canvas.shapes()[0]
+    covered = np.zeros(SIZE_HW, int)
     for x1, y1, x2, y2 in boxes.astype(int):
-        canvas[y1:y2, x1:x2] += 1
+        covered[y1:y2, x1:x2] += 1
     assert len(boxes) >= 3
-    assert canvas.max() == 1
+    assert covered.max() == 1
 
 
 def test_where_there_is_no_room_nothing_is_drawn():
-    easel = easel_of(np.eye(3))
-    add(easel, 0, 200, Pen("full", False, 0.05))
-    before = easel.image.copy()
-    assert not add(easel, 1, 200, Pen("full", False, 0.05))
-    np.testing.assert_array_equal(easel.image, before)
-    assert len(easel.forms()[0]) == 1
+    canvas = canvas_of(np.eye(3))
+    add(canvas, 0, 200, Pen("full", False, 0.05))
+    before = canvas.image.copy()
+    assert not add(canvas, 1, 200, Pen("full", False, 0.05))
+    np.testing.assert_array_equal(canvas.image, before)
+    assert len(canvas.shapes()[0]) == 1
 
 
-def test_what_would_hide_a_form_is_not_laid_over_it():
-    easel = easel_of(np.eye(3))
-    add(easel, 0, 100, Pen("full", False, 0.05))
-    before = easel.image.copy()
-    easel.cover(np.full(SIZE_HW, 255, np.uint8), (0, 0, 0))
-    np.testing.assert_array_equal(easel.image, before)
+def test_what_would_hide_a_shape_is_not_laid_over_it():
+    canvas = canvas_of(np.eye(3))
+    add(canvas, 0, 100, Pen("full", False, 0.05))
+    before = canvas.image.copy()
+    canvas.cover(np.full(SIZE_HW, 255, np.uint8), (0, 0, 0))
+    np.testing.assert_array_equal(canvas.image, before)
 
 
-def test_a_half_hidden_form_keeps_its_box_and_counts_as_difficult():
-    easel = easel_of(np.eye(3))
-    add(easel, 0, 100, Pen("full", False, 0.05))
-    ((x1, y1, x2, y2),), _, is_difficult = easel.forms()
+def test_a_half_hidden_shape_keeps_its_box_and_counts_as_difficult():
+    canvas = canvas_of(np.eye(3))
+    add(canvas, 0, 100, Pen("full", False, 0.05))
+    ((x1, y1, x2, y2),), _, is_difficult = canvas.shapes()
     assert not is_difficult.any()
     mask = np.zeros(SIZE_HW, np.uint8)
     mask[int(y1) : int(y2), int(x1 + 0.45 * (x2 - x1)) :] = 255
-    easel.cover(mask, (200, 150, 120), least=0.3)
-    boxes, _, is_difficult = easel.forms()
+    canvas.cover(mask, (200, 150, 120), least=0.3)
+    boxes, _, is_difficult = canvas.shapes()
     np.testing.assert_array_equal(boxes, [[x1, y1, x2, y2]])
     assert is_difficult.all()
 

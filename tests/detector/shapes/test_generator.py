@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.shapes.generator import SHAPES, draw_scene
+from detector.shapes.generator import draw_scene
+from detector.shapes.outlines import SHAPES
 
 SMALL = (120, 160)
 

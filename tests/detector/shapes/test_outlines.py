@@ -9,7 +9,7 @@ def drawn(name, seed, wobble=0.0, is_loose=False):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_form_lies_in_the_unit_frame(name):
+def test_a_shape_lies_in_the_unit_frame(name):
     for seed in range(30):
         points = np.concatenate(drawn(name, seed).sides)
         low, high = points.min(axis=0), points.max(axis=0)

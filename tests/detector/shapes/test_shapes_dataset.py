@@ -5,7 +5,7 @@ from configs.errors import UserError
 from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.shapes import shapes_dataset as shapes_folder
-from detector.shapes.generator import SHAPES
+from detector.shapes.outlines import SHAPES
 from detector.shapes.shapes_dataset import write_shapes
 
 

@@ -46,7 +46,7 @@ def test_the_threshold_itself_is_kept(image):
 def test_the_threshold_itself_is_kept_of_scores_in_float64(image):
     """As a file has them: 0.6 in float32 is a little more than 0.6."""
     sample, found = image([CAT, DOG], (A, 0.6, CAT))
-    exact = replace(found, scores=np.array([0.6]))
+    exact = replace(found, boxes=found.boxes.astype(float), scores=np.array([0.6]))
     assert len(judge(Scored(sample, exact), 0.6).found) == 1
 
 

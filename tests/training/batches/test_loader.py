@@ -243,11 +243,15 @@ def test_objects_that_are_no_boxes_are_left_out(photos):
 def test_of_too_many_objects_the_largest_are_kept_in_their_order(photos):
     (sample,) = photos(1)
     sides = np.array([10, 30, 20, 40, 15], np.float32)
-    boxes = np.stack([np.zeros(5), np.zeros(5), sides, sides], axis=1)
+    boxes = np.stack([0 * sides, 0 * sides, sides, sides], axis=1)
     none = np.zeros(5, bool)
-    many = replace(
-        sample, boxes=boxes, labels=np.arange(5), is_crowd=none, is_difficult=none, areas=sides
-    )
+    given = {
+        "labels": np.arange(5),
+        "is_crowd": none,
+        "is_difficult": none,
+        "areas": sides.astype(float),
+    }
+    many = replace(sample, boxes=boxes, **given)
     loader = load([many], augment=False, max_objects=3)
     assert labels_of(loader, 0) == [1, 2, 3]
 

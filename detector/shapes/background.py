@@ -1,4 +1,4 @@
-"""The stage of a scene: a background, and on it the plane that forms are drawn on."""
+"""The background of a synthetic image, and in it the plane that shapes are drawn on."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from detector.shapes.outlines import rotated
 from detector.shapes.surfaces import SizeHW, any_colour, draw_room, draw_surface
 
 _SHEETS = ("paper", "lined", "squared", "coloured paper", "screen", "whiteboard", "blackboard")
 _SHEET_SHARES = (0.5, 0.1, 0.08, 0.06, 0.14, 0.06, 0.06)
 
 
-class Stage(NamedTuple):
-    """Where forms are drawn.
+class Background(NamedTuple):
+    """What shapes are drawn on: a sheet of paper, a board or a screen, perhaps tilted.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
@@ -28,7 +29,7 @@ class Stage(NamedTuple):
     plane_hw: SizeHW
 
     def at(self, x: float, y: float, size: float) -> np.ndarray:
-        """Where a form goes: float `(3, 3)`, its unit frame to px of `image`.
+        """Where a shape goes: float `(3, 3)`, its unit frame to px of `image`.
 
         Args:
             x: of its centre, px of the sheet.
@@ -55,8 +56,8 @@ class Stage(NamedTuple):
         return np.all((flat > 0) & (flat < self.plane_hw[::-1] * 4), axis=1)
 
 
-def set_stage(rng: np.random.Generator, size_hw: SizeHW, is_held: bool) -> Stage:
-    """A stage of a kind that chance picks.
+def draw_background(rng: np.random.Generator, size_hw: SizeHW, is_held: bool) -> Background:
+    """A background of a kind that chance picks.
 
     Args:
         rng: decides on everything that is left open.
@@ -66,11 +67,11 @@ def set_stage(rng: np.random.Generator, size_hw: SizeHW, is_held: bool) -> Stage
     return _held_sheet(rng, size_hw) if is_held else _whole_surface(rng, size_hw)
 
 
-def _whole_surface(rng: np.random.Generator, size_hw: SizeHW) -> Stage:
+def _whole_surface(rng: np.random.Generator, size_hw: SizeHW) -> Background:
     height, width = size_hw
     surface = draw_surface(rng, size_hw)
     if rng.random() < 0.3:
-        return Stage(surface, np.eye(3), size_hw)
+        return Background(surface, np.eye(3), size_hw)
     lean = rng.uniform(0.01, 0.14)
     flat = _corners(0, 0, width, height)
     # Only outwards, or the image would show what lies beyond the surface.
@@ -79,10 +80,10 @@ def _whole_surface(rng: np.random.Generator, size_hw: SizeHW) -> Stage:
         flat, (flat + outwards * (width, height)).astype(np.float32)
     )
     image = cv2.warpPerspective(surface, plane, (width, height), borderMode=cv2.BORDER_REFLECT)
-    return Stage(image, plane, size_hw)
+    return Background(image, plane, size_hw)
 
 
-def _held_sheet(rng: np.random.Generator, size_hw: SizeHW) -> Stage:
+def _held_sheet(rng: np.random.Generator, size_hw: SizeHW) -> Background:
     height, width = size_hw
     room = draw_room(rng, size_hw) if rng.random() < 0.7 else draw_surface(rng, size_hw)
     ratio = rng.uniform(1.25, 1.75) ** rng.choice([-1, 1])  # of width to height; no square
@@ -101,7 +102,7 @@ def _held_sheet(rng: np.random.Generator, size_hw: SizeHW) -> Stage:
         cv2.rectangle(sheet, (0, 0), plane_hw[::-1], any_colour(rng, 0, 60), 2 * frame)
     _drop_shadow(room, quad, rng)
     _lay_sheet(room, sheet, plane)
-    return Stage(room, plane, plane_hw)
+    return Background(room, plane, plane_hw)
 
 
 def _lean(corners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -109,8 +110,7 @@ def _lean(corners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     turn = rng.normal(0, 0.18)
     tilt, swing = rng.normal(0, 0.3, 2)
     far = np.abs(corners).max() * rng.uniform(3.0, 6.0)
-    cos, sin = math.cos(turn), math.sin(turn)
-    x, y = (corners @ np.array([[cos, sin], [-sin, cos]])).T
+    x, y = rotated(corners, turn).T
     depth = far + x * math.sin(swing) + y * math.sin(tilt)
     return np.stack([x * math.cos(swing), y * math.cos(tilt)], axis=1) * (far / depth)[:, None]
 
@@ -121,14 +121,12 @@ def _drop_shadow(room: np.ndarray, quad: np.ndarray, rng: np.random.Generator) -
     shade = np.full(room.shape[:2], 255, np.uint8)
     moved = quad + rng.normal(0, 4, 2)
     cv2.fillPoly(shade, [np.rint(moved).astype(np.int32)], int(rng.integers(110, 210)))
-    shade = cv2.blur(shade, (9, 9))
-    room[:] = cv2.multiply(room, cv2.merge([shade] * 3), scale=1 / 255)
+    room[:] = cv2.multiply(room, cv2.merge([cv2.blur(shade, (9, 9))] * 3), scale=1 / 255)
 
 
 def _lay_sheet(room: np.ndarray, sheet: np.ndarray, plane: np.ndarray) -> None:
-    cover = np.full(sheet.shape[:2], 255, np.uint8)
     size_wh = room.shape[1::-1]
-    cover = cv2.warpPerspective(cover, plane, size_wh)
+    cover = cv2.warpPerspective(np.full(sheet.shape[:2], 255, np.uint8), plane, size_wh)
     laid = cv2.warpPerspective(sheet, plane, size_wh, borderMode=cv2.BORDER_REPLICATE)
     cv2.copyTo(laid, (cover > 127).astype(np.uint8), room)
 

@@ -1,4 +1,7 @@
-"""Ink: a form as filled, outlined, hatched or scribbled, and how it gets onto an image."""
+"""Rendering: outlines to masks, filled, hatched or as lines, and masks onto an image.
+
+*Ink* is what a pen leaves: a mask of 0 ... 255, in which a pixel of `_INK` or more is drawn.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.shapes.outlines import Outline
+from detector.shapes.outlines import Outline, rotated
 
-Colour = tuple[float, float, float]  # RGB, 0 ... 255
+Colour = tuple[float, ...]  # RGB, 0 ... 255
 
 _SHIFT = 4  # binary digits of the fractions of a pixel that OpenCV draws with
 _INK = 64  # of 255: a pixel with this much ink counts as drawn
@@ -20,12 +23,12 @@ _INK = 64  # of 255: a pixel with this much ink counts as drawn
 
 @dataclass(frozen=True)
 class Pen:
-    """How a form is drawn.
+    """How a shape is drawn.
 
     Attributes:
         fill: "none", "full", "hatched" or "scribbled".
         has_outline: whether its sides are drawn.
-        width: of the outline, share of the form's size.
+        width: of the outline, share of the shape's size.
         grain: 0 ... 1, how much the paper shows through, as with chalk or pencil.
         opacity: 0 ... 1.
     """
@@ -37,12 +40,12 @@ class Pen:
     opacity: float = 1.0
 
 
-class Stamp(NamedTuple):
-    """A drawn form, still without colour and place.
+class Sprite(NamedTuple):
+    """A drawn shape, still without colour and place.
 
     Attributes:
         masks: uint8 `(T, T, L)`, ink of each layer, of which later ones lie on top.
-        unit: px of `masks` per unit of the form's frame; its centre is that of the masks.
+        unit: px of `masks` per unit of the shape's frame; its centre is that of the masks.
     """
 
     masks: np.ndarray
@@ -50,7 +53,7 @@ class Stamp(NamedTuple):
 
 
 class Patch(NamedTuple):
-    """A form in its place, of which parts may lie outside the image.
+    """A shape in its place, of which parts may lie outside the image.
 
     Attributes:
         x: left edge, px of the image.
@@ -85,6 +88,8 @@ class Patch(NamedTuple):
 
 def make_patch(x: int, y: int, masks: np.ndarray) -> Patch | None:
     """The smallest patch with all the ink of masks `(h, w, L)` at (x, y); None without any."""
+    if not masks.size:
+        return None
     ink = functools.reduce(cv2.max, cv2.split(masks)) >= _INK
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not len(rows):
@@ -93,11 +98,11 @@ def make_patch(x: int, y: int, masks: np.ndarray) -> Patch | None:
     return Patch(x + int(columns[0]), y + int(rows[0]), masks[part], ink[part])
 
 
-def make_stamp(outlines: list[Outline], pen: Pen, size: float, rng: np.random.Generator) -> Stamp:
-    """Draw a form.
+def make_sprite(outlines: list[Outline], pen: Pen, size: float, rng: np.random.Generator) -> Sprite:
+    """Draw a shape.
 
     Args:
-        outlines: the form, and once more for each time that its sides are traced anew.
+        outlines: the shape, and once more for each time that its sides are traced anew.
         pen: how.
         size: about how large it will be in the image, px.
         rng: for hatching.
@@ -112,31 +117,25 @@ def make_stamp(outlines: list[Outline], pen: Pen, size: float, rng: np.random.Ge
     if pen.has_outline or not layers:
         sides = [one for outline in outlines for one in outline.sides]
         layers.append(_lines(sides, unit, side, stroke))
-    return Stamp(np.stack(layers, axis=2), unit)
-
-
-def lay(stamp: Stamp, matrix: np.ndarray, size_hw: tuple[int, int]) -> Patch | None:
-    """Put a stamp in its place.
-
-    Args:
-        stamp: what.
-        matrix: float `(3, 3)`, the form's unit frame to pixels of the image, perspective too.
-        size_hw: of the image; a patch reaches at most half of it beyond its edges.
-
-    Returns:
-        the smallest patch with all the ink; None where there is none.
-    """
-    x, y, masks = project(stamp, matrix, size_hw)
-    return make_patch(x, y, masks) if masks.size else None
+    return Sprite(np.stack(layers, axis=2), unit)
 
 
 def project(
-    stamp: Stamp, matrix: np.ndarray, size_hw: tuple[int, int]
+    sprite: Sprite, matrix: np.ndarray, size_hw: tuple[int, int]
 ) -> tuple[int, int, np.ndarray]:
-    """As `lay`, but all of the stamp: its left and top edge, and its masks `(h, w, L)`."""
-    side = stamp.masks.shape[0]
-    to_unit = np.array([[1, 0, 0.5 - side / 2], [0, 1, 0.5 - side / 2], [0, 0, stamp.unit]])
-    corners = np.array([[[-1, -1], [1, -1], [1, 1], [-1, 1]]]) * (side / 2 / stamp.unit)
+    """Put a sprite in its place.
+
+    Args:
+        sprite: what.
+        matrix: float `(3, 3)`, the shape's unit frame to pixels of the image, perspective too.
+        size_hw: of the image; masks reach at most half of it beyond its edges.
+
+    Returns:
+        left and top edge, px of the image; masks `(h, w, L)`, perhaps empty.
+    """
+    side = sprite.masks.shape[0]
+    to_unit = np.array([[1, 0, 0.5 - side / 2], [0, 1, 0.5 - side / 2], [0, 0, sprite.unit]])
+    corners = np.array([[[-1, -1], [1, -1], [1, 1], [-1, 1]]]) * (side / 2 / sprite.unit)
     placed = cv2.perspectiveTransform(corners, matrix)[0]
     limits = np.array(size_hw[::-1])
     low = np.clip(np.floor(placed.min(axis=0)), -limits // 2, limits * 3 // 2).astype(int)
@@ -147,7 +146,7 @@ def project(
         return x, y, np.zeros((0, 0, 1), np.uint8)
     # Continuous coordinates have the centre of the first pixel at 0.5, OpenCV's at 0.
     to_patch = np.array([[1, 0, -x - 0.5], [0, 1, -y - 0.5], [0, 0, 1]])
-    masks = cv2.warpPerspective(stamp.masks, to_patch @ matrix @ to_unit, (width, height))
+    masks = cv2.warpPerspective(sprite.masks, to_patch @ matrix @ to_unit, (width, height))
     return x, y, masks.reshape(height, width, -1)
 
 
@@ -205,9 +204,7 @@ def _hatching(rng: np.random.Generator, count: int, is_loose: bool) -> list[np.n
     along = np.tile([-0.8, 0.8, 0.8, -0.8], count)[: 2 * count]
     if is_loose:
         across = across + rng.normal(0, 0.015, 2 * count)
-    turn = rng.uniform(0, math.pi)
-    cos, sin = math.cos(turn), math.sin(turn)
-    points = np.stack([across, along], axis=1) @ np.array([[cos, sin], [-sin, cos]])
+    points = rotated(np.stack([across, along], axis=1), rng.uniform(0, math.pi))
     return [points] if is_loose else list(points.reshape(count, 2, 2))
 
 

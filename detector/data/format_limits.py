@@ -1,4 +1,4 @@
-"""What is lost where a form holds less than the source: counted, to be told to the user."""
+"""What a target format cannot hold: counted while a data set is converted, for the user's notes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from detector.types import Sample
 _ROUNDING = 1e-3  # share of an area: files round, and boxes are float32
 
 
+def count_flagged(samples: Sequence[Sample], flag: str) -> int:
+    """How many objects have `is_crowd` or `is_difficult` set."""
+    return int(sum(getattr(sample, flag).sum() for sample in samples))
+
+
 def has_own_ids(classes: ClassMap) -> bool:
     """Whether category ids say more than the order of the classes."""
     return classes.category_ids != tuple(range(1, len(classes) + 1))
@@ -25,19 +30,14 @@ def has_own_area(sample: Sample) -> np.ndarray:
     return ~np.isclose(sample.areas, of_boxes, rtol=_ROUNDING, atol=0)
 
 
+def lost_areas(target: str, samples: Sequence[Sample]) -> tuple[int, str]:
+    """How many objects have an area that a format without areas loses, and a line that says so."""
+    count = int(sum(has_own_area(sample).sum() for sample in samples))
+    lost = f"those of {count:,} objects are left out, the box's count instead"
+    return count, f"{target} knows no areas: {lost}"
+
+
 def has_outline(details: Mapping[str, Any]) -> bool:
     """Whether the source says more of an object's shape than its box."""
     segmentation = details.get("segmentation")
     return any(segmentation) if isinstance(segmentation, list) else bool(segmentation)
-
-
-def about_areas(form: str, samples: Sequence[Sample]) -> list[str]:
-    """A line on the areas that a form without areas loses; nothing where it loses none.
-
-    Args:
-        form: its name.
-        samples: with the objects that are written.
-    """
-    count = int(sum(np.sum(has_own_area(sample)) for sample in samples))
-    lost = f"those of {count:,} objects are left out, the box's count instead"
-    return [f"{form} knows no areas: {lost}"] if count else []

@@ -1,0 +1,90 @@
+"""Numbers, flags and ids as annotation files hold them, read leniently and written shortest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs.errors import UserError
+
+_DECIMALS = (0, 1, 2, 3, 4, 6, 8, 10)
+_TRUE = frozenset({"1", "true", "yes"})
+
+Id = int | str
+Convert = Callable[[np.ndarray], np.ndarray]
+
+
+def number(value: Any) -> float | None:
+    """A finite number from a number or its text; None if it is none."""
+    try:
+        parsed = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return parsed if math.isfinite(parsed) else None
+
+
+def flag(value: Any) -> bool:
+    """Whether a flag is set: 1, true or yes, as a number or as text; anything else is not."""
+    return str(value).strip().lower() in _TRUE
+
+
+def as_id(value: Any) -> Id | None:
+    """An id: a whole number, also one written as 1.0 (by pandas), or a text; None if it is none."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return value if type(value) is int or type(value) is str else None
+
+
+def side(value: Any) -> int:
+    """An image's height or width in px; 0 if the text says none."""
+    parsed = number(value)
+    return round(parsed) if parsed is not None and 0 < parsed < 1e9 else 0
+
+
+def read_lines(path: Path, errors: str = "strict") -> list[str]:
+    """The lines of a UTF-8 text file, stripped; those without text are empty, not left out.
+
+    Args:
+        path: of the file.
+        errors: "replace" reads what is not UTF-8, too.
+
+    Raises:
+        UserError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors=errors)
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UserError(f"cannot read {path}: {said}") from error
+    return [line.strip() for line in text.splitlines()]
+
+
+def shortest(boxes: np.ndarray, to_file: Convert, from_file: Convert) -> np.ndarray:
+    """Boxes in a file's own format, each rounded to the fewest decimals that lose nothing.
+
+    Args:
+        boxes: float32 `(N, 4)`, xyxy in pixels.
+        to_file: from float64 boxes like these to the numbers of the file.
+        from_file: the way back, as the reader goes it.
+
+    Returns:
+        float64 `(N, 4)`, numbers of the file.
+    """
+    exact = to_file(boxes.astype(np.float64))
+    best = exact.copy()
+    open_rows = np.arange(len(boxes))
+    for decimals in _DECIMALS:
+        rounded = np.round(exact[open_rows], decimals)
+        equal = np.all(from_file(rounded).astype(np.float32) == boxes[open_rows], axis=1)
+        best[open_rows[equal]] = rounded[equal]
+        open_rows = open_rows[~equal]
+    return best
+
+
+def plain(value: float) -> int | float:
+    """A number without a needless ".0"."""
+    return int(value) if value == int(value) else value
