@@ -16,8 +16,7 @@ from detector.exporting.metadata import with_metadata
 from detector.exporting.nms_onnx import add_nms
 from detector.exporting.nms_tflite import complete, with_nms
 from detector.exporting.parity import count_partners
-from detector.postprocess import FractionDetections
-from detector.predictor import make_postprocessor
+from detector.postprocess import FractionDetections, Postprocessor
 from detector.runtimes import Runtime, open_graph
 from detector.runtimes.graph import Output
 
@@ -80,7 +79,7 @@ def matched_share(
     """
     graph, read = open_graph(file), _READERS[file.suffix]
     thresholds = spec.postprocess.model_copy(update={"voting_iou": None})
-    postprocess = make_postprocessor(spec, thresholds)
+    postprocess = Postprocessor(spec.model, thresholds)
     partners = found = 0
     for image in images:
         deltas, logits = raw.run(image[None])
