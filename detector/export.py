@@ -88,15 +88,15 @@ def main(argv: list[str] | None = None) -> int:
     from detector.models import load_model
 
     network, spec = load_model(args.model)
-    from detector.exporting.exporter import Exporter, Source
+    from detector.exporting.exporter import Exporter, ExportJob
     from detector.exporting.install import check_place
 
     check_place(args.output, spec)
     calibration, images = _images(args, spec.model.input_size)
     batch = None if args.any_batch else 1
     measured = args.data or args.calibrate, args.images
-    source = Source(args.model, network, spec, calibration, images, *measured, batch)
-    exporter = Exporter(source, args.with_nms, print)
+    job = ExportJob(args.model, network, spec, calibration, images, *measured, batch)
+    exporter = Exporter(job, args.with_nms, print)
     refused = [name for name in args.to if not _export(exporter, name, args, spec)]
     if refused:
         print(f"refused: {', '.join(refused)}; --accept-loss keeps them", file=sys.stderr)
