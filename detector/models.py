@@ -243,7 +243,7 @@ def _place(model: str) -> tuple[Path, Literal["preset", "folder", "file"] | None
 
 
 def _load_npz(path: Path) -> LoadedModel:
-    from detector.weights.npz import load_npz
+    from detector.weights.tf_od_files import load_npz
 
     network, classes = load_npz(path)
     return LoadedModel(network, official_spec(path.stem, classes, source=path.name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,6 @@ from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector.artefact import DetectorSpec, LoadedModel
 from detector.backend import start_keras
-from detector.weights.archive import extract_files
 from detector.weights.download import RemoteFile, cache_folder, fetch
 
 if TYPE_CHECKING:
@@ -105,21 +103,18 @@ def _fetch(remote: RemoteFile, preset: Preset, folder: Path) -> None:
 
 
 def _load_tfjs(folder: Path) -> tuple[keras.Model, ClassMap]:
-    from detector.weights.tfjs_graph import load_tfjs_graph
+    from detector.weights.tf_od_files import load_tfjs_graph
 
     return load_tfjs_graph(folder / "model.json")
 
 
 def _load_checkpoint(folder: Path) -> tuple[keras.Model, ClassMap]:
-    from detector.weights.tf_checkpoint import load_checkpoint
+    from detector.weights.tf_od_files import load_checkpoint_archive
 
-    with tempfile.TemporaryDirectory() as scratch:  # the cache may be shared and read-only
-        extract_files(folder / _CHECKPOINT_ARCHIVE, _CHECKPOINT_FILES, Path(scratch))
-        return load_checkpoint(Path(scratch) / "model.ckpt")
+    return load_checkpoint_archive(folder / _CHECKPOINT_ARCHIVE)
 
 
 _CHECKPOINT_ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
-_CHECKPOINT_FILES = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
 _TFJS = "https://storage.googleapis.com/tfjs-models/savedmodel/ssdlite_mobilenet_v2/"
 _ZOO = (
     "https://github.com/tensorflow/models/blob/master/research/object_detection/"

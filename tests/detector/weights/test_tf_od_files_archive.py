@@ -6,9 +6,11 @@ import tarfile
 import pytest
 
 from configs.errors import UserError
-from detector.weights.archive import extract_files
+from detector.weights.tf_od_files import extract_checkpoint
 
 CONTENT = random.Random(0).randbytes(300_000)
+INDEX, DATA = "model.ckpt.index", "model.ckpt.data-00000-of-00001"
+MEMBERS = ((f"./net/{INDEX}", b"index"), ("net/notes.txt", b"unasked"), (f"net/{DATA}", CONTENT))
 
 
 def visible(folder):
@@ -38,33 +40,29 @@ def link_member(name, kind):
 
 @pytest.fixture
 def archive(tmp_path):
-    return make_archive(
-        tmp_path / "model.tar.gz",
-        ("./net/model.ckpt.index", b"index"),
-        ("net/notes.txt", b"unasked"),
-        ("net/model.ckpt.data-00000-of-00001", CONTENT),
-    )
+    return make_archive(tmp_path / "model.tar.gz", *MEMBERS)
 
 
-def test_wanted_members_are_written_flat_in_the_order_asked(archive, tmp_path):
-    names = ["model.ckpt.data-00000-of-00001", "net/model.ckpt.index"]
-    data, index = extract_files(archive, names, tmp_path / "out")
-    assert (data.read_bytes(), index.read_bytes()) == (CONTENT, b"index")
-    assert data == tmp_path / "out/model.ckpt.data-00000-of-00001"
-    assert visible(tmp_path / "out") == ["model.ckpt.data-00000-of-00001", "model.ckpt.index"]
+@pytest.fixture
+def out(tmp_path):
+    folder = tmp_path / "a/b"
+    folder.mkdir(parents=True)
+    return folder
 
 
-def test_name_is_matched_by_whole_segments(archive, tmp_path):
-    with pytest.raises(UserError, match=r"model.tar.gz holds no ckpt.index"):
-        extract_files(archive, ["ckpt.index"], tmp_path / "out")
+def test_the_two_files_are_written_flat_and_nothing_else(archive, out):
+    extract_checkpoint(archive, out)
+    assert (out / DATA).read_bytes() == CONTENT
+    assert (out / INDEX).read_bytes() == b"index"
+    assert visible(out) == [DATA, INDEX]
 
 
-@pytest.mark.parametrize("name", ["../../evil.txt", "/evil.txt", "a/../../../evil.txt"])
-def test_member_cannot_leave_the_folder(name, tmp_path):
-    archive = make_archive(tmp_path / "evil.tar.gz", (name, b"x"))
-    assert extract_files(archive, ["evil.txt"], tmp_path / "a/b") == [tmp_path / "a/b/evil.txt"]
-    written = [path for path in tmp_path.rglob("evil.txt") if path.is_file()]
-    assert written == [tmp_path / "a/b/evil.txt"]
+@pytest.mark.parametrize("folder", ["../../", "/", "a/../../../"])
+def test_member_cannot_leave_the_folder(folder, tmp_path, out):
+    evil = (f"{folder}{INDEX}", b"x")
+    extract_checkpoint(make_archive(tmp_path / "evil.tar.gz", evil, *MEMBERS[1:]), out)
+    written = [path for path in tmp_path.rglob(INDEX) if path.is_file()]
+    assert written == [out / INDEX]
 
 
 @pytest.mark.parametrize(
@@ -76,26 +74,22 @@ def test_member_cannot_leave_the_folder(name, tmp_path):
         pytest.param(tarfile.DIRTYPE, id="folder"),
     ],
 )
-def test_wanted_name_must_be_a_regular_file(kind, tmp_path):
-    archive = make_archive(tmp_path / "links.tar.gz", link_member("net/model.index", kind))
-    with pytest.raises(
-        UserError, match=r"links.tar.gz: 'net/model.index' is .* not a regular file"
-    ):
-        extract_files(archive, ["model.index"], tmp_path / "out")
-    assert visible(tmp_path / "out") == []
+def test_a_wanted_name_must_be_a_regular_file(kind, tmp_path, out):
+    archive = make_archive(tmp_path / "links.tar.gz", link_member(f"net/{INDEX}", kind))
+    with pytest.raises(UserError, match=f"links.tar.gz: 'net/{INDEX}' is not a regular file"):
+        extract_checkpoint(archive, out)
+    assert visible(out) == []
 
 
-def test_missing_name_takes_the_others_back(archive, tmp_path):
-    with pytest.raises(UserError, match=r"holds no absent.txt$"):
-        extract_files(archive, ["model.ckpt.index", "absent.txt"], tmp_path / "out")
-    assert visible(tmp_path / "out") == []
+def test_a_missing_file_is_named(tmp_path, out):
+    with pytest.raises(UserError, match=f"holds no {DATA}$"):
+        extract_checkpoint(make_archive(tmp_path / "half.tar.gz", *MEMBERS[:2]), out)
 
 
-def test_name_found_twice_is_refused(tmp_path):
-    archive = make_archive(tmp_path / "two.tar.gz", ("a/x.txt", b"1"), ("b/x.txt", b"2"))
-    with pytest.raises(UserError, match=r"holds more than one x.txt"):
-        extract_files(archive, ["x.txt"], tmp_path / "out")
-    assert visible(tmp_path / "out") == []
+def test_a_file_found_twice_is_refused(tmp_path, out):
+    archive = make_archive(tmp_path / "two.tar.gz", *MEMBERS, (f"b/{INDEX}", b"2"))
+    with pytest.raises(UserError, match=f"holds more than one {INDEX}"):
+        extract_checkpoint(archive, out)
 
 
 @pytest.mark.parametrize(
@@ -111,18 +105,17 @@ def test_name_found_twice_is_refused(tmp_path):
         pytest.param(gzip.decompress, id="tar, but not compressed"),
     ],
 )
-def test_damaged_archive_gives_nothing(damage, archive, tmp_path):
+def test_damaged_archive_is_refused(damage, archive, out):
     archive.write_bytes(damage(archive.read_bytes()))
     with pytest.raises(UserError, match=r"model.tar.gz is damaged or no .tar.gz archive"):
-        extract_files(archive, ["model.ckpt.index"], tmp_path / "out")
-    assert not (tmp_path / "out/model.ckpt.index").exists()
+        extract_checkpoint(archive, out)
 
 
-def test_absent_archive_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"absent.tar.gz: No such file"):
-        extract_files(tmp_path / "absent.tar.gz", ["a"], tmp_path)
+def test_absent_archive_is_named(out):
+    with pytest.raises(UserError, match=r"absent.tar.gz to .*: No such file"):
+        extract_checkpoint(out / "absent.tar.gz", out)
 
 
-def test_folder_that_cannot_be_written_to_is_named(archive, tmp_path):
-    with pytest.raises(UserError, match="cannot write"):
-        extract_files(archive, ["model.ckpt.index"], archive)
+def test_folder_that_cannot_be_written_to_is_named(archive):
+    with pytest.raises(UserError, match=r"cannot unpack .* Not a directory"):
+        extract_checkpoint(archive, archive)

@@ -8,8 +8,8 @@ from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.preprocess import resize
 from detector.weights.keras_imagenet import load_imagenet
-from detector.weights.npz import load_npz
 from detector.weights.tf_od_api import folded_norm
+from detector.weights.tf_od_files import load_npz
 from training.model.unfold import is_folded, unfold
 
 
