@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from configs.errors import UserError
-from detector.artefact import DESCRIPTION, FILES, SAVED_MODEL, DetectorSpec, Export
+from detector.artefact import DESCRIPTION, FILES, NMS_FILES, SAVED_MODEL, DetectorSpec, Export
 from detector.exporting import converters, nms_check
-from detector.exporting.frozen_graph import OUTPUTS, folded_network, raw_function, write_saved_model
+from detector.exporting.frozen_graph import (
+    OUTPUTS,
+    SavedModelRuntime,
+    folded_network,
+    raw_function,
+    write_saved_model,
+)
 from detector.exporting.int8 import LayerError, Quantizer, correct_biases
 from detector.exporting.metadata import with_metadata
-from detector.exporting.operations import count_operations
 from detector.exporting.parity import LIMITS, Parity, compare, objections
-from detector.exporting.saved_model import SavedModelRuntime
 from detector.files import explained
 from detector.runtimes import Runtime, open_runtime
 from detector.runtimes.keras_model import KerasRuntime
@@ -88,15 +92,8 @@ class Outcome:
 
     def as_record(self) -> Export:
         """For `detector.json`."""
-        return Export(
-            operations=self.operations,
-            images=self.parity.images,
-            box_deltas=self.parity.box_deltas,
-            class_logits=self.parity.class_logits,
-            matched=self.parity.matched,
-            ap=self.parity.ap,
-            accepted_loss=bool(self.objections),
-        )
+        known = {name: one for name, one in vars(self.parity).items() if name != "detections"}
+        return Export(operations=self.operations, accepted_loss=bool(self.objections), **known)
 
 
 class _Attempt(NamedTuple):
@@ -172,7 +169,7 @@ class Exporter:
             parity = replace(parity, ap=(self._original_ap, self._ap(str(file))))
         (folder / DESCRIPTION).unlink()
         over = objections(parity, LIMITS[name])
-        return Outcome(name, tuple(written), parity, count_operations(file), tuple(over))
+        return Outcome(name, tuple(written), parity, converters.count_operations(file), tuple(over))
 
     @cached_property
     def _original_ap(self) -> float:
@@ -204,7 +201,7 @@ class Exporter:
             network: from which that was made; None where no network alone makes it.
         """
         name, job = outcome.format, self._job
-        file = nms_check.nms_file(name)
+        file = NMS_FILES.get(name)
         if not (self._with_nms and file):
             return outcome
         if network is None:

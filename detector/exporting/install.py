@@ -9,6 +9,7 @@ from pathlib import Path
 from configs.errors import UserError
 from detector.artefact import (
     DESCRIPTION,
+    NMS_FILES,
     SAVED_MODEL,
     DetectorSpec,
     Export,
@@ -55,8 +56,6 @@ def place(
     Raises:
         UserError: the folder cannot be written to.
     """
-    from detector.exporting.nms_check import nms_file  # loads Keras
-
     known = read_spec(folder).exports if is_artefact(folder) else {}
     described = spec.model_copy(update={"exports": {**known, **exports}})
     # The description first: what was accepted in spite of a loss never stands there without it.
@@ -68,7 +67,7 @@ def place(
         else:
             with atomic_path(folder / name) as temporary:
                 shutil.copyfile(made / name, temporary)
-    for stale in {nms_file(name) for name in exports} - {None, *files}:
+    for stale in {NMS_FILES.get(name) for name in exports} - {None, *files}:
         (folder / str(stale)).unlink(missing_ok=True)  # of an earlier network
 
 

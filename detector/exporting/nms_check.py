@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detector.artefact import FILES, DetectorSpec
+from detector.artefact import NMS_FILES, DetectorSpec
 from detector.boxes import clip
 from detector.exporting import converters
 from detector.exporting.frozen_graph import raw_function
@@ -23,15 +23,8 @@ from detector.runtimes.graph import Output
 if TYPE_CHECKING:
     import keras
 
-
 LEAST_SHARE = 0.9
 """Of detections that match: LiteRT's operation clips no boxes before it suppresses others."""
-
-
-def nms_file(format_name: str) -> str | None:
-    """The file of a format's form with post-processing, such as `model_nms.onnx`; None for none."""
-    path = Path(FILES.get(format_name, ""))
-    return f"{path.stem}_nms{path.suffix}" if path.suffix in _READERS else None
 
 
 def write_nms_form(
@@ -41,16 +34,16 @@ def write_nms_form(
     spec: DetectorSpec,
     calibration: Sequence[np.ndarray],
 ) -> None:
-    """Write `nms_file(format_name)`.
+    """Write the file of `artefact.NMS_FILES`.
 
     Args:
-        format_name: of `artefact.FILES`, with such a form.
+        format_name: one that has such a form.
         folder: gets it.
         network: of `folded_network`.
         spec: describes it.
         calibration: images, uint8 `(S, S, 3)`, for eight bits.
     """
-    target = folder / str(nms_file(format_name))
+    target = folder / NMS_FILES[format_name]
     if target.suffix == ".onnx":
         raw_model = converters.to_onnx(raw_function(network))  # of one image, whatever was asked
         converters.save_onnx(add_nms(raw_model, spec), target)
