@@ -1,4 +1,4 @@
-"""What stands behind `--model`: a preset's name, a folder, or a file; and what runs it."""
+"""Loads detectors by name or path (`--model`): presets, model folders and files, any runtime."""
 
 from __future__ import annotations
 

@@ -73,15 +73,8 @@ def to_onnx(function: Any) -> Any:
     return model
 
 
-def save_onnx(model: Any, path: Path) -> None:
-    """Write what `to_onnx` gives."""
-    import onnx
-
-    onnx.save(model, str(path))
-
-
-def to_openvino(function: Any) -> Any:
-    """An `openvino.Model`.
+def write_openvino(function: Any, path: Path) -> None:
+    """Write an OpenVINO model: the `.xml` and the `.bin` beside it, in float32.
 
     Raises:
         UserError: openvino is not installed.
@@ -89,12 +82,7 @@ def to_openvino(function: Any) -> Any:
     openvino = import_engine("openvino", "openvino")
     with tempfile.TemporaryDirectory() as scratch, quiet():
         write_saved_model(function, Path(scratch))
-        return openvino.convert_model(scratch)
-
-
-def save_openvino(model: Any, path: Path) -> None:
-    """Write what `to_openvino` gives: the `.xml` and the `.bin` beside it, in float32."""
-    openvino = import_engine("openvino", "openvino")
+        model = openvino.convert_model(scratch)
     openvino.save_model(model, str(path), compress_to_fp16=False)
 
 

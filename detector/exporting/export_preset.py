@@ -1,4 +1,4 @@
-"""A preset in a faster format, made once for this machine and kept in the cache."""
+"""Exports a preset to LiteRT once, into the cache, so that it starts and runs faster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from configs.errors import UserError
 from detector.exporting.calibration import photo_views
 from detector.exporting.exporter import Exporter, ExportJob
-from detector.exporting.install import place
+from detector.exporting.install import install
 from detector.weights.presets import PRESETS, load_preset
 
 _FORMAT = "tflite"  # exact, and its engine is always installed
@@ -36,4 +36,4 @@ def export_preset(preset: str, folder: Path) -> None:
                 f"{preset} as {_FORMAT} differs from the original on this machine: "
                 f"{'; '.join(outcome.objections)}; use --runtime keras"
             )
-        place(Path(scratch), outcome.files, {_FORMAT: outcome.as_record()}, folder, spec)
+        install(Path(scratch), outcome.files, {_FORMAT: outcome.as_record()}, folder, spec)

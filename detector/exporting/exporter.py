@@ -1,4 +1,4 @@
-"""Makes one export after the other, and compares each with what it was made of."""
+"""Exports a detector to each format, and checks the parity of each with the Keras network."""
 
 from __future__ import annotations
 
@@ -149,9 +149,9 @@ class Exporter:
             with converters.quiet():
                 write_saved_model(function, folder / SAVED_MODEL)
         elif name == "onnx":
-            converters.save_onnx(converters.to_onnx(function), folder / FILES[name])
+            (folder / FILES[name]).write_bytes(converters.to_onnx(function).SerializeToString())
         elif name == "openvino":
-            converters.save_openvino(converters.to_openvino(function), folder / FILES[name])
+            converters.write_openvino(function, folder / FILES[name])
         else:
             model = converters.to_tflite(function, half=name == "tflite-f16")
             (folder / FILES[name]).write_bytes(with_metadata(model, self._job.spec))

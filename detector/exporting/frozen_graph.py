@@ -1,4 +1,4 @@
-"""Exports begin here: batch norm folded, weights frozen to constants, and TensorFlow's SavedModel.
+"""The graph that is exported: batch norm folded, weights frozen to constants; SavedModels of it.
 
 Source for the freezing: without it, Keras 3's variables become variables of the exported graph,
 which LiteRT can neither initialise nor quantise.

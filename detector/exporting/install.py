@@ -1,4 +1,4 @@
-"""Where exports go: into a model folder, whole or not at all."""
+"""Installs exports in a model folder, whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from detector.artefact import (
 from detector.files import atomic_folder, atomic_path, check_folder, write_text
 
 
-def check_place(folder: Path, spec: DetectorSpec) -> None:
+def check_target(folder: Path, spec: DetectorSpec) -> None:
     """Show, before any work is done, that exports of a model may go into a folder.
 
     Args:
@@ -37,7 +37,7 @@ def check_place(folder: Path, spec: DetectorSpec) -> None:
         raise UserError(f"{folder} holds other files; name a new folder for the exports")
 
 
-def place(
+def install(
     made: Path,
     files: Sequence[str],
     exports: Mapping[str, Export],
@@ -50,7 +50,7 @@ def place(
         made: folder that holds the files.
         files: their names; `saved_model` is a folder.
         exports: what is known of them, by format.
-        folder: of `check_place`.
+        folder: of `check_target`.
         spec: of the model.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The form of an export with post-processing inside: written, and compared with our own."""
+"""Exports with NMS inside the graph: written, and compared with `detector.postprocess`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write_nms_form(
     target = folder / NMS_FILES[format_name]
     if target.suffix == ".onnx":
         raw_model = converters.to_onnx(raw_function(network))  # of one image, whatever was asked
-        converters.save_onnx(add_nms(raw_model, spec), target)
+        target.write_bytes(add_nms(raw_model, spec).SerializeToString())
         return
     is_int8 = format_name == "tflite-int8"
     raw = raw_function(network, "float32" if is_int8 else "uint8")

@@ -1,4 +1,4 @@
-"""How far an exported network is from the one it was made of, and how far it may be."""
+"""Parity of an export with the original: differences of the heads, matched detections, mAP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs a network: one small adapter per engine behind one protocol."""
+"""Inference runtimes: one adapter per engine (LiteRT, ONNX Runtime, OpenVINO) and one protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models by name: where each comes from, under which licence, and what it is known to do."""
+"""Presets: published models by name, with their files, licence and metrics."""
 
 from __future__ import annotations
 
