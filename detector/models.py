@@ -24,12 +24,10 @@ from detector.weights.presets import (
 AUTO = "auto"
 """As a runtime: the fastest on this machine."""
 
-
 BUILT_IN = {"shapes": Path(__file__).parent / "built_in" / "shapes"}
 """Model folders that come with the program, by name."""
 
-KERAS_ALONE = "there is no other format; python -m detector.export makes faster ones"
-"""Why Keras, where the fastest was asked for."""
+_KERAS_ALONE = "there is no other format; python -m detector.export makes faster ones"
 
 
 class FoundModel(NamedTuple):
@@ -100,7 +98,7 @@ def open_model(
 
         format_name, why = choose(found.path, found.spec, options)
     if format_name == "keras":
-        return _open_keras(found, options)._replace(why=KERAS_ALONE if runtime == AUTO else "")
+        return _open_keras(found, options)._replace(why=_KERAS_ALONE if runtime == AUTO else "")
     return _open_graph(found, format_name, options)._replace(why=why)
 
 
@@ -116,7 +114,7 @@ def find_model(model: str, runtime: str | None = None) -> FoundModel:
     """
     if runtime not in (None, AUTO, *artefact.FILES):
         raise UserError(f"unknown runtime {runtime!r}; use {AUTO} or {', '.join(artefact.FILES)}")
-    path, kind = _place(model)
+    path, kind = _locate(model)
     if kind == "file" and path.suffix.lower() in SUFFIXES:
         return _find_file(model, path, runtime)
     if kind == "folder":
@@ -132,7 +130,7 @@ def find_keras_model(model: str) -> FoundModel:
     Raises:
         UserError: there is no such model, it is none of Keras, or its description is damaged.
     """
-    path, kind = _place(model)
+    path, kind = _locate(model)
     if kind == "preset":
         return FoundModel(model, kind, path)
     if kind == "folder":
@@ -231,7 +229,7 @@ def _load(found: FoundModel, threads: int | None) -> LoadedModel:
     return artefact.load(found.path) if found.kind == "folder" else _load_npz(found.path)
 
 
-def _place(model: str) -> tuple[Path, Literal["preset", "folder", "file"] | None]:
+def _locate(model: str) -> tuple[Path, Literal["preset", "folder", "file"] | None]:
     """Where a model is, and what is there."""
     if model in PRESETS:
         return cache_folder() / model, "preset"

@@ -66,8 +66,17 @@ def fetch_preset(preset: Preset) -> None:
     Raises:
         UserError: a file cannot be fetched, or is not the one expected.
     """
+    folder = cache_folder() / preset.name
     for remote in preset.files:
-        _fetch(remote, preset, cache_folder() / preset.name)
+        try:
+            fetch(remote, folder)
+        except UserError as error:
+            others = [one.name for one in preset.files if one != remote]
+            missing = [name for name in others if not (folder / name).exists()]
+            if not missing:
+                raise
+            needed = f"the model also needs {', '.join(missing)}"
+            raise UserError(f"{error} ({needed})") from error
 
 
 def exported_folder(name: str) -> Path:
@@ -90,16 +99,6 @@ def official_spec(name: str, classes: ClassMap, **about: Any) -> DetectorSpec:
         category_ids=classes.category_ids,
         **about,
     )
-
-
-def _fetch(remote: RemoteFile, preset: Preset, folder: Path) -> None:
-    try:
-        fetch(remote, folder)
-    except UserError as error:
-        missing = [f.name for f in preset.files if f != remote and not (folder / f.name).exists()]
-        if not missing:
-            raise
-        raise UserError(f"{error} (the model also needs {', '.join(missing)})") from error
 
 
 def _load_tfjs(folder: Path) -> tuple[keras.Model, ClassMap]:
