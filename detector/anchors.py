@@ -14,8 +14,18 @@ _FIRST_STRIDE = 16
 
 
 def model_anchors(config: ModelConfig) -> np.ndarray:
-    """The anchors of a model: float32 `(A, 4)`, xyxy in fractions of the image."""
-    return make_anchors(feature_sizes(config.input_size), config.anchors)
+    """The anchors of a model, in the order of its outputs: feature map, y, x, shape.
+
+    Returns:
+        float32 `(A, 4)`, xyxy in fractions of the image; anchors at the border reach outside.
+
+    Source:
+        TF OD API `anchor_generators/multiple_grid_anchor_generator.py` (with
+        `reduce_boxes_in_lowest_layer`) and `grid_anchor_generator.py`.
+    """
+    sizes, shapes = feature_sizes(config.input_size), cell_shapes(config.anchors)
+    maps = [_grid(size, each) for size, each in zip(sizes, shapes, strict=True)]
+    return cxcywh_to_xyxy(np.concatenate(maps)).astype(np.float32)
 
 
 def feature_sizes(input_size: int) -> tuple[int, ...]:
@@ -32,29 +42,6 @@ def feature_sizes(input_size: int) -> tuple[int, ...]:
 def anchors_per_cell(config: AnchorConfig) -> tuple[int, ...]:
     """Anchors in each cell of the six feature maps: 3, then one per aspect ratio and one more."""
     return tuple(len(shapes) for shapes in cell_shapes(config))
-
-
-def make_anchors(sizes: Sequence[int], config: AnchorConfig) -> np.ndarray:
-    """All anchors of a model, in the order of its outputs: feature map, y, x, shape.
-
-    Args:
-        sizes: cells per side of each feature map, from fine to coarse (`feature_sizes`).
-        config: scales and aspect ratios.
-
-    Returns:
-        float32 `(A, 4)`, xyxy in fractions of the image; anchors at the border reach outside.
-
-    Raises:
-        ValueError: there are not six feature maps.
-
-    Source:
-        TF OD API `anchor_generators/multiple_grid_anchor_generator.py` (with
-        `reduce_boxes_in_lowest_layer`) and `grid_anchor_generator.py`.
-    """
-    if len(sizes) != NUM_FEATURE_MAPS:
-        raise ValueError(f"need {NUM_FEATURE_MAPS} feature map sizes, got {tuple(sizes)}")
-    maps = [_grid(size, shapes) for size, shapes in zip(sizes, cell_shapes(config), strict=True)]
-    return cxcywh_to_xyxy(np.concatenate(maps)).astype(np.float32)
 
 
 def cell_shapes(config: AnchorConfig) -> list[np.ndarray]:

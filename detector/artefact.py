@@ -32,6 +32,13 @@ FILES = {
 }
 """The network's file in each format that something here runs; the exact ones come first."""
 
+NMS_FILES = {
+    name: f"{Path(file).stem}_nms{Path(file).suffix}"
+    for name, file in FILES.items()
+    if file.endswith((".tflite", ".onnx"))
+}
+"""The file with post-processing inside, in each format that has one."""
+
 SAVED_MODEL = "saved_model"
 """TensorFlow's own format, and its folder: for servers; nothing here runs it."""
 
@@ -86,6 +93,12 @@ class DetectorSpec(BaseModel):
     def classes(self) -> ClassMap:
         """The class map."""
         return ClassMap(self.class_names, self.category_ids)
+
+    @property
+    def output_shapes(self) -> dict[str, tuple[int, int]]:
+        """The shapes of the network's outputs, without the batch, by name."""
+        anchors = len(model_anchors(self.model))
+        return {"box_deltas": (anchors, 4), "class_logits": (anchors, len(self.class_names) + 1)}
 
     @model_validator(mode="after")
     def _classes_make_a_map(self) -> DetectorSpec:
@@ -167,8 +180,7 @@ def read_spec(folder: Path) -> DetectorSpec:
 
 
 def _require_match(network: keras.Model, spec: DetectorSpec, folder: Path) -> None:
-    anchors = len(model_anchors(spec.model))
-    wanted = {"box_deltas": (anchors, 4), "class_logits": (anchors, len(spec.class_names) + 1)}
+    wanted = spec.output_shapes
     outputs = getattr(network, "output", None)  # a network that was never called has none
     named = outputs if isinstance(outputs, dict) else {}
     found = {name: tuple(output.shape[1:]) for name, output in named.items()}

@@ -119,17 +119,6 @@ TAP_NAMES = {
 BACKBONES = {"mobilenet_v1": mobilenet_v1, "mobilenet_v2": mobilenet_v2}
 
 
-def build_backbone(name: str, width_multiplier: float, resolution: int) -> keras.Model:
-    """A backbone by itself.
-
-    Returns:
-        a model from uint8 `(B, resolution, resolution, 3)` RGB to the list of its two taps.
-    """
-    image = image_input(resolution)
-    taps = BACKBONES[name](rescale(image), width_multiplier)
-    return keras.Model(image, list(taps), name=name)
-
-
 def build_classifier(
     name: str,
     num_classes: int,

@@ -1,4 +1,4 @@
-"""Boxes relative to anchors, and back.
+"""The box coder: boxes to deltas relative to anchors, and back.
 
 A delta is (dx, dy) = centre offset / anchor size and (dw, dh) = log of the size ratio, each
 divided by its variance (Liu et al. 2016, equation 2; TF OD API

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,11 +79,8 @@ def separable_costs(model: keras.Model) -> list[SeparableCost]:
     costs = []
     for layer in convolutions:
         if _is_depthwise(layer) and (pointwise := by_name.get(_pointwise_name(layer.name))):
-            kernel_area, channels = (
-                layer.kernel.shape[0] * layer.kernel.shape[1],
-                layer.kernel.shape[2],
-            )
-            filters = pointwise.kernel.shape[-1]
+            height, width, channels, _ = layer.kernel.shape
+            kernel_area, filters = height * width, pointwise.kernel.shape[-1]
             costs.append(
                 SeparableCost(
                     name=layer.name,
@@ -126,7 +124,4 @@ def _is_depthwise(layer: keras.layers.Layer) -> bool:
 
 
 def _size(weight: keras.Variable) -> int:
-    size = 1
-    for length in weight.shape:
-        size *= length
-    return size
+    return math.prod(weight.shape)

@@ -88,15 +88,15 @@ def main(argv: list[str] | None = None) -> int:
     from detector.models import load_model
 
     network, spec = load_model(args.model)
-    from detector.exporting.exporter import Exporter, Source
-    from detector.exporting.install import check_place
+    from detector.exporting.exporter import Exporter, ExportJob
+    from detector.exporting.install import check_target
 
-    check_place(args.output, spec)
+    check_target(args.output, spec)
     calibration, images = _images(args, spec.model.input_size)
     batch = None if args.any_batch else 1
     measured = args.data or args.calibrate, args.images
-    source = Source(args.model, network, spec, calibration, images, *measured, batch)
-    exporter = Exporter(source, args.with_nms, print)
+    job = ExportJob(args.model, network, spec, calibration, images, *measured, batch)
+    exporter = Exporter(job, args.with_nms, print)
     refused = [name for name in args.to if not _export(exporter, name, args, spec)]
     if refused:
         print(f"refused: {', '.join(refused)}; --accept-loss keeps them", file=sys.stderr)
@@ -107,7 +107,7 @@ def _check(args: argparse.Namespace) -> FoundModel:
     """What need not wait until Keras has started."""
     from detector.artefact import EXPORTS
     from detector.data.open import open_dataset
-    from detector.exporting.install import check_place
+    from detector.exporting.install import check_target
     from detector.models import find_keras_model
 
     for name in args.to:
@@ -126,7 +126,7 @@ def _check(args: argparse.Namespace) -> FoundModel:
     check_folder(args.output)
     found = find_keras_model(args.model)
     if found.spec:  # of a preset and of a .npz only the weights tell
-        check_place(args.output, found.spec)
+        check_target(args.output, found.spec)
     return found
 
 
@@ -160,7 +160,7 @@ def _images(
 
 def _export(exporter: Exporter, name: str, args: argparse.Namespace, spec: DetectorSpec) -> bool:
     """Make one export and put it in its place, unless it is refused; whether it was kept."""
-    from detector.exporting.install import place
+    from detector.exporting.install import install
 
     with tempfile.TemporaryDirectory() as scratch:
         outcome = exporter.export(name, Path(scratch))
@@ -168,7 +168,7 @@ def _export(exporter: Exporter, name: str, args: argparse.Namespace, spec: Detec
             print(line)
         if outcome.objections and not args.accept_loss:
             return False
-        place(Path(scratch), outcome.files, {name: outcome.as_record()}, args.output, spec)
+        install(Path(scratch), outcome.files, {name: outcome.as_record()}, args.output, spec)
     for file in outcome.files:
         print(f"  saved {args.output / file}: {_megabytes(args.output / file):.1f} MB")
     return True

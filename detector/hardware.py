@@ -1,4 +1,4 @@
-"""The machine that figures were measured on, in words that may be published."""
+"""The hardware and versions that figures were measured with, fit to be published."""
 
 from __future__ import annotations
 

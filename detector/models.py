@@ -1,4 +1,4 @@
-"""What stands behind `--model`: a preset's name, a folder, or a file; and what runs it."""
+"""Loads detectors by name or path (`--model`): presets, model folders and files, any runtime."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def find_model(model: str, runtime: str | None = None) -> FoundModel:
     """
     if runtime not in (None, AUTO, *artefact.FILES):
         raise UserError(f"unknown runtime {runtime!r}; use {AUTO} or {', '.join(artefact.FILES)}")
-    path, kind = _place(model)
+    path, kind = _locate(model)
     if kind == "file" and path.suffix.lower() in SUFFIXES:
         return _find_file(model, path, runtime)
     if kind == "folder":
@@ -129,7 +129,7 @@ def find_keras_model(model: str) -> FoundModel:
     Raises:
         UserError: there is no such model, it is none of Keras, or its description is damaged.
     """
-    path, kind = _place(model)
+    path, kind = _locate(model)
     if kind == "preset":
         return FoundModel(model, kind, path)
     if kind == "folder":
@@ -233,7 +233,7 @@ def _load(found: FoundModel, threads: int | None) -> LoadedModel:
     return artefact.load(found.path) if found.kind == "folder" else _load_npz(found.path)
 
 
-def _place(model: str) -> tuple[Path, Literal["preset", "folder", "file"] | None]:
+def _locate(model: str) -> tuple[Path, Literal["preset", "folder", "file"] | None]:
     """Where a model is, and what is there."""
     if model in PRESETS:
         return cache_folder() / model, "preset"
@@ -245,7 +245,7 @@ def _place(model: str) -> tuple[Path, Literal["preset", "folder", "file"] | None
 
 
 def _load_npz(path: Path) -> LoadedModel:
-    from detector.weights.npz import load_npz
+    from detector.weights.tf_od_files import load_npz
 
     network, classes = load_npz(path)
     return LoadedModel(network, official_spec(path.stem, classes, source=path.name))

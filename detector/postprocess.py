@@ -5,11 +5,12 @@ be returned: a box is suppressed only by better ones, so nothing later changes t
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from configs.schema import PostprocessConfig
+from configs.schema import ModelConfig, PostprocessConfig
+from detector.anchors import model_anchors
 from detector.box_coder import decode
 from detector.boxes import area, clip, pairwise_iou
 
@@ -35,23 +36,16 @@ class Postprocessor:
     """Turns the raw outputs for one image into detections.
 
     Args:
-        anchors: float32 `(A, 4)`, xyxy in fractions of the image.
-        variances: of the box coder.
-        score_activation: how logits become scores.
-        config: thresholds; a score equal to the threshold passes.
+        model: gives the anchors, the variances of the box coder, and how logits become scores.
+        thresholds: a score equal to its threshold passes.
     """
 
-    def __init__(
-        self,
-        anchors: np.ndarray,
-        variances: tuple[float, float, float, float],
-        score_activation: Literal["sigmoid", "softmax"],
-        config: PostprocessConfig,
-    ) -> None:
-        self._anchors = anchors
-        self._variances = variances
-        self._select = {"sigmoid": _select_sigmoid, "softmax": _select_softmax}[score_activation]
-        self._config = config
+    def __init__(self, model: ModelConfig, thresholds: PostprocessConfig) -> None:
+        self._anchors = model_anchors(model)
+        self._variances = model.anchors.variances
+        select = {"sigmoid": _select_sigmoid, "softmax": _select_softmax}
+        self._select = select[model.score_activation]
+        self._thresholds = thresholds
 
     def __call__(self, box_deltas: np.ndarray, class_logits: np.ndarray) -> FractionDetections:
         """Detections of one image: `decode`, then `suppress`.
@@ -82,7 +76,7 @@ class Postprocessor:
         """
         if not (np.isfinite(box_deltas).all() and np.isfinite(class_logits).all()):
             raise ValueError("the network's outputs are not finite: its weights are damaged")
-        anchor, label, scores = self._select(class_logits, self._config.score_threshold)
+        anchor, label, scores = self._select(class_logits, self._thresholds.score_threshold)
         boxes = decode(box_deltas[anchor], self._anchors[anchor], self._variances)
         boxes = clip(boxes, 1.0, 1.0)
         visible = np.flatnonzero(area(boxes) > 0)
@@ -96,12 +90,12 @@ class Postprocessor:
         Of equal scores the one that stands first comes first. With `voting_iou`, boxes are then
         moved to where those that they suppressed place them too.
         """
-        config = self._config
-        keep = nms(*candidates, config.iou_threshold, config.max_detections)
+        limits = self._thresholds
+        keep = nms(*candidates, limits.iou_threshold, limits.max_detections)
         kept = FractionDetections(*(values[keep] for values in candidates))
-        if config.voting_iou is None:
+        if limits.voting_iou is None:
             return kept
-        return kept._replace(boxes_fraction=voted(kept, candidates, config.voting_iou))
+        return kept._replace(boxes_fraction=voted(kept, candidates, limits.voting_iou))
 
 
 def nms(

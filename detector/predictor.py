@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from configs.schema import PostprocessConfig
-from detector.anchors import model_anchors
 from detector.artefact import DetectorSpec
 from detector.classes import ClassMap
+from detector.models import open_model
 from detector.postprocess import Postprocessor
 from detector.preprocess import resize, to_source_pixels
 from detector.runtimes import Runtime
@@ -63,7 +63,7 @@ class Predictor:
         self.thresholds = postprocess or spec.postprocess
         self.stage_ms: dict[str, float] = {}
         self._runtime = runtime
-        self._postprocess = make_postprocessor(spec, self.thresholds)
+        self._postprocess = Postprocessor(spec.model, self.thresholds)
 
     @classmethod
     def load(
@@ -87,8 +87,6 @@ class Predictor:
         Raises:
             UserError: the model cannot be loaded.
         """
-        from detector.models import open_model
-
         engine, spec, file, why = open_model(model, runtime, options)
         changes = {name: value for name, value in thresholds.items() if value is not None}
         postprocess = PostprocessConfig(**{**spec.postprocess.model_dump(), **changes})
@@ -121,16 +119,3 @@ class Predictor:
         milliseconds = (1000 * np.diff(times)).tolist()
         self.stage_ms = dict(zip(STAGES, milliseconds, strict=True))
         return Detections(boxes, found.scores, found.labels)
-
-
-def make_postprocessor(
-    spec: DetectorSpec, thresholds: PostprocessConfig | None = None
-) -> Postprocessor:
-    """What turns a model's raw outputs into detections; by default at its own thresholds."""
-    model = spec.model
-    return Postprocessor(
-        model_anchors(model),
-        model.anchors.variances,
-        model.score_activation,
-        thresholds or spec.postprocess,
-    )

@@ -1,4 +1,4 @@
-"""The one place where an image becomes a network's input, and the way back.
+"""Resizing of an image to the network's input, and of boxes back to its pixels; nowhere else.
 
 The image is stretched to the input size with bilinear interpolation and no antialiasing, as
 the official model was trained. Normalisation is the network's own first layer.

@@ -91,8 +91,8 @@ def exported(tmp_path_factory) -> Path:
     network, spec = artefact.load(folder)
     function = raw_function(folded_network(network, spec))
     (folder / "model.tflite").write_bytes(converters.to_tflite(function))
-    converters.save_onnx(converters.to_onnx(function), folder / "model.onnx")
-    converters.save_openvino(converters.to_openvino(function), folder / "model.xml")
+    (folder / "model.onnx").write_bytes(converters.to_onnx(function).SerializeToString())
+    converters.write_openvino(function, folder / "model.xml")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Images to set scales by, and to compare networks on."""
+"""Calibration images for int8 quantisation, and images to compare networks on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""From a TensorFlow function to the file of each format.
-
-The converters are libraries; what they are told is here.
-"""
+"""Converters from a TensorFlow function to LiteRT, ONNX and OpenVINO; the size of their graphs."""
 
 from __future__ import annotations
 
@@ -20,6 +17,12 @@ from detector.exporting.frozen_graph import write_saved_model
 from detector.runtimes.graph import import_engine
 
 _OPSET = 13  # old enough for OpenCV's DNN module and for onnxruntime-web
+_NO_WORK = frozenset(
+    {
+        *("Const", "Placeholder", "NoOp", "Identity"),  # of TensorFlow
+        *("Constant", "Parameter", "Result"),  # of ONNX and OpenVINO
+    }
+)
 
 
 def to_tflite(function: Any, calibration: Sequence[np.ndarray] = (), half: bool = False) -> bytes:
@@ -70,15 +73,8 @@ def to_onnx(function: Any) -> Any:
     return model
 
 
-def save_onnx(model: Any, path: Path) -> None:
-    """Write what `to_onnx` gives."""
-    import onnx
-
-    onnx.save(model, str(path))
-
-
-def to_openvino(function: Any) -> Any:
-    """An `openvino.Model`.
+def write_openvino(function: Any, path: Path) -> None:
+    """Write an OpenVINO model: the `.xml` and the `.bin` beside it, in float32.
 
     Raises:
         UserError: openvino is not installed.
@@ -86,12 +82,7 @@ def to_openvino(function: Any) -> Any:
     openvino = import_engine("openvino", "openvino")
     with tempfile.TemporaryDirectory() as scratch, quiet():
         write_saved_model(function, Path(scratch))
-        return openvino.convert_model(scratch)
-
-
-def save_openvino(model: Any, path: Path) -> None:
-    """Write what `to_openvino` gives: the `.xml` and the `.bin` beside it, in float32."""
-    openvino = import_engine("openvino", "openvino")
+        model = openvino.convert_model(scratch)
     openvino.save_model(model, str(path), compress_to_fp16=False)
 
 
@@ -106,3 +97,38 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+def count_operations(file: Path) -> int:
+    """What an engine has to run, constants aside, of a model file or of a SavedModel's folder."""
+    kinds = {".tflite": _tflite_operations, ".onnx": _onnx_operations, ".xml": _openvino_operations}
+    return kinds.get(file.suffix, _saved_model_operations)(file)
+
+
+def _tflite_operations(file: Path) -> int:
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model: Any = flatbuffer_utils.read_model(str(file))
+    return sum(len(graph.operators) for graph in model.subgraphs)
+
+
+def _onnx_operations(file: Path) -> int:
+    import onnx
+
+    nodes = onnx.load(str(file), load_external_data=False).graph.node
+    return sum(node.op_type not in _NO_WORK for node in nodes)
+
+
+def _openvino_operations(file: Path) -> int:
+    import openvino
+
+    operations = openvino.Core().read_model(file).get_ordered_ops()
+    return sum(one.get_type_name() not in _NO_WORK for one in operations)
+
+
+def _saved_model_operations(folder: Path) -> int:
+    from tensorflow.python.saved_model.loader_impl import parse_saved_model
+
+    graph = parse_saved_model(str(folder)).meta_graphs[0].graph_def
+    nodes = [node for function in graph.library.function for node in function.node_def]
+    return sum(node.op not in _NO_WORK and "Call" not in node.op for node in nodes)

@@ -1,4 +1,4 @@
-"""Makes one export after the other, and compares each with what it was made of."""
+"""Exports a detector to each format, and checks the parity of each with the Keras network."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from configs.errors import UserError
-from detector.artefact import DESCRIPTION, FILES, SAVED_MODEL, DetectorSpec, Export
+from detector.artefact import DESCRIPTION, FILES, NMS_FILES, SAVED_MODEL, DetectorSpec, Export
 from detector.command import child_command
 from detector.exporting import converters, nms_check
-from detector.exporting.frozen_graph import OUTPUTS, folded_network, raw_function, write_saved_model
+from detector.exporting.frozen_graph import (
+    OUTPUTS,
+    SavedModelRuntime,
+    folded_network,
+    raw_function,
+    write_saved_model,
+)
 from detector.exporting.int8 import LayerError, Quantizer, correct_biases
 from detector.exporting.metadata import with_metadata
-from detector.exporting.operations import count_operations
 from detector.exporting.parity import LIMITS, Parity, compare, objections
-from detector.exporting.saved_model import SavedModelRuntime
 from detector.files import explained
 from detector.runtimes import Runtime, open_runtime
 from detector.runtimes.keras_model import KerasRuntime
@@ -38,7 +42,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Source:
+class ExportJob:
     """A detector to export, and what it is compared on.
 
     Attributes:
@@ -88,15 +92,8 @@ class Outcome:
 
     def as_record(self) -> Export:
         """For `detector.json`."""
-        return Export(
-            operations=self.operations,
-            images=self.parity.images,
-            box_deltas=self.parity.box_deltas,
-            class_logits=self.parity.class_logits,
-            matched=self.parity.matched,
-            ap=self.parity.ap,
-            accepted_loss=bool(self.objections),
-        )
+        known = {name: one for name, one in vars(self.parity).items() if name != "detections"}
+        return Export(operations=self.operations, accepted_loss=bool(self.objections), **known)
 
 
 class _Attempt(NamedTuple):
@@ -119,15 +116,15 @@ class Exporter:
     """Exports one detector.
 
     Args:
-        source: the detector.
+        job: the detector, and what it is compared on.
         with_nms: also write the forms with post-processing inside.
         tell: takes a line for the user.
     """
 
-    def __init__(self, source: Source, with_nms: bool, tell: Tell) -> None:
-        self._source, self._with_nms, self._tell = source, with_nms, tell
-        self._original: Runtime = KerasRuntime(source.network)
-        self._folded = folded_network(source.network, source.spec)
+    def __init__(self, job: ExportJob, with_nms: bool, tell: Tell) -> None:
+        self._job, self._with_nms, self._tell = job, with_nms, tell
+        self._original: Runtime = KerasRuntime(job.network)
+        self._folded = folded_network(job.network, job.spec)
 
     def export(self, name: str, folder: Path) -> Outcome:
         """Write one format.
@@ -147,45 +144,45 @@ class Exporter:
             return self._with_post_processing(self._judge(name, folder), folder, self._folded)
 
     def _write(self, name: str, folder: Path) -> None:
-        function = raw_function(self._folded, batch=self._source.batch)
+        function = raw_function(self._folded, batch=self._job.batch)
         if name == SAVED_MODEL:
             with converters.quiet():
                 write_saved_model(function, folder / SAVED_MODEL)
         elif name == "onnx":
-            converters.save_onnx(converters.to_onnx(function), folder / FILES[name])
+            (folder / FILES[name]).write_bytes(converters.to_onnx(function).SerializeToString())
         elif name == "openvino":
-            converters.save_openvino(converters.to_openvino(function), folder / FILES[name])
+            converters.write_openvino(function, folder / FILES[name])
         else:
             model = converters.to_tflite(function, half=name == "tflite-f16")
-            (folder / FILES[name]).write_bytes(with_metadata(model, self._source.spec))
+            (folder / FILES[name]).write_bytes(with_metadata(model, self._job.spec))
 
     def _judge(self, name: str, folder: Path) -> Outcome:
         """Compare what was written with the original."""
-        source, written = self._source, sorted(one.name for one in folder.iterdir())
+        job, written = self._job, sorted(one.name for one in folder.iterdir())
         file = folder / FILES.get(name, SAVED_MODEL)
-        (folder / DESCRIPTION).write_text(source.spec.model_dump_json(), encoding="utf-8")
+        (folder / DESCRIPTION).write_text(job.spec.model_dump_json(), encoding="utf-8")
         runtime: Runtime = (
-            SavedModelRuntime(file) if name == SAVED_MODEL else open_runtime(file, source.spec)
+            SavedModelRuntime(file) if name == SAVED_MODEL else open_runtime(file, job.spec)
         )
-        parity = compare(self._original, runtime, source.spec, source.comparison)
-        if source.data and name != SAVED_MODEL:  # which nothing here runs over a data set
+        parity = compare(self._original, runtime, job.spec, job.comparison)
+        if job.data and name != SAVED_MODEL:  # which nothing here runs over a data set
             parity = replace(parity, ap=(self._original_ap, self._ap(str(file))))
         (folder / DESCRIPTION).unlink()
         over = objections(parity, LIMITS[name])
-        return Outcome(name, tuple(written), parity, count_operations(file), tuple(over))
+        return Outcome(name, tuple(written), parity, converters.count_operations(file), tuple(over))
 
     @cached_property
     def _original_ap(self) -> float:
-        self._tell(f"measuring mAP of the original on {self._source.data}")
-        folder = Path(self._source.model)
-        return self._ap(self._source.model, *(["--runtime", "keras"] if folder.is_dir() else []))
+        self._tell(f"measuring mAP of the original on {self._job.data}")
+        folder = Path(self._job.model)
+        return self._ap(self._job.model, *(["--runtime", "keras"] if folder.is_dir() else []))
 
     def _ap(self, model: str, *more: str) -> float:
         """By the command of another room, which this one does not import."""
-        images = ["--images", str(self._source.images)] if self._source.images else []
+        images = ["--images", str(self._job.images)] if self._job.images else []
         with tempfile.TemporaryDirectory() as scratch:
             figures = Path(scratch) / "figures.json"
-            command = child_command("eval.coco", model, str(self._source.data))
+            command = child_command("eval.coco", model, str(self._job.data))
             command += ["--backend", "fast", "--json", str(figures), *images, *more]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
@@ -203,15 +200,15 @@ class Exporter:
             folder: holds its file.
             network: from which that was made; None where no network alone makes it.
         """
-        name, source = outcome.format, self._source
-        file = nms_check.nms_file(name)
+        name, job = outcome.format, self._job
+        file = NMS_FILES.get(name)
         if not (self._with_nms and file):
             return outcome
         if network is None:
             return outcome.noting(f"no {file}: layers in float32 cannot be kept in it")
-        nms_check.write_nms_form(name, folder, network, source.spec, source.calibration)
-        raw = open_runtime(folder / FILES[name], source.spec)
-        share = nms_check.matched_share(folder / file, raw, source.spec, source.comparison)
+        nms_check.write_nms_form(name, folder, network, job.spec, job.calibration)
+        raw = open_runtime(folder / FILES[name], job.spec)
+        share = nms_check.matched_share(folder / file, raw, job.spec, job.comparison)
         if share is None:
             return replace(outcome, files=(*outcome.files, file))
         said = f"{share:.1%} of the detections match those of the graph without"
@@ -227,7 +224,7 @@ class Exporter:
         file = folder / FILES[INT8]
         made: list[tuple[_Attempt, Outcome, bytes]] = []
         for attempt in self._attempts(folder):
-            model = with_metadata(attempt.quantizer.model(attempt.in_float), self._source.spec)
+            model = with_metadata(attempt.quantizer.model(attempt.in_float), self._job.spec)
             file.write_bytes(model)
             made.append((attempt, self._judge(INT8, folder), model))
             if not made[-1][1].objections:
@@ -248,8 +245,8 @@ class Exporter:
         """
         plain = _Attempt("as it is", self._folded, self._quantizer(self._folded))
         yield plain
-        corrected = folded_network(self._source.network, self._source.spec)
-        correct_biases(corrected, self._source.spec, self._mean_errors(folder))
+        corrected = folded_network(self._job.network, self._job.spec)
+        correct_biases(corrected, self._job.spec, self._mean_errors(folder))
         yield _Attempt("biases of the heads corrected", corrected, self._quantizer(corrected))
         errors = plain.quantizer.errors()
         worst = errors[:_WORST_LAYERS]
@@ -262,14 +259,14 @@ class Exporter:
             yield plain._replace(what=what, in_float=tuple(one.tensor for one in layers))
 
     def _quantizer(self, network: keras.Model) -> Quantizer:
-        function = raw_function(network, "float32", self._source.batch)
-        return Quantizer(function, self._source.calibration, network)
+        function = raw_function(network, "float32", self._job.batch)
+        return Quantizer(function, self._job.calibration, network)
 
     def _mean_errors(self, folder: Path) -> dict[str, np.ndarray]:
         """Of what was just written, over the first calibration images, `(A, channels)`."""
-        exported = open_runtime(folder / FILES[INT8], self._source.spec)
+        exported = open_runtime(folder / FILES[INT8], self._job.spec)
         totals: list[Any] = [0.0, 0.0]
-        images = self._source.calibration[:_BIAS_IMAGES]
+        images = self._job.calibration[:_BIAS_IMAGES]
         for image in images:
             wanted, found = self._original.run(image[None]), exported.run(image[None])
             totals = [

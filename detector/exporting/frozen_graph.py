@@ -1,4 +1,4 @@
-"""The network as every export begins with it: batch norm folded, weights constants.
+"""The graph that is exported: batch norm folded, weights frozen to constants; SavedModels of it.
 
 Source for the freezing: without it, Keras 3's variables become variables of the exported graph,
 which LiteRT can neither initialise nor quantise.
@@ -9,7 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from configs.errors import UserError
+from detector.artefact import SAVED_MODEL
 from detector.fold import Folding
 from detector.ssdlite import build_ssdlite
 
@@ -78,3 +81,29 @@ def write_saved_model(function: Any, folder: Path) -> None:
     except tf.errors.OpError as error:
         said = (error.message or "").rpartition(";")[2].strip()
         raise UserError(f"cannot write {folder}: {said}") from error
+
+
+class SavedModelRuntime:
+    """Runs a SavedModel (`detector.runtimes.Runtime`), to compare it with what it was made of.
+
+    Args:
+        folder: of the SavedModel.
+    """
+
+    name = SAVED_MODEL
+
+    def __init__(self, folder: Path) -> None:
+        import tensorflow as tf
+
+        self._model: Any = tf.saved_model.load(str(folder))
+        self._call = self._model.signatures["serving_default"]
+
+    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `detector.runtimes.Runtime`."""
+        import tensorflow as tf
+
+        outputs = [self._call(tf.constant(image[None])) for image in images]
+        deltas, logits = (
+            np.concatenate([one[name].numpy() for one in outputs]) for name in OUTPUTS
+        )
+        return deltas, logits

@@ -1,4 +1,4 @@
-"""Where exports go: into a model folder, whole or not at all."""
+"""Installs exports in a model folder, whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from configs.errors import UserError
 from detector.artefact import (
     DESCRIPTION,
+    NMS_FILES,
     SAVED_MODEL,
     DetectorSpec,
     Export,
@@ -18,7 +19,7 @@ from detector.artefact import (
 from detector.files import atomic_folder, atomic_path, check_folder, write_text
 
 
-def check_place(folder: Path, spec: DetectorSpec) -> None:
+def check_target(folder: Path, spec: DetectorSpec) -> None:
     """Show, before any work is done, that exports of a model may go into a folder.
 
     Args:
@@ -36,7 +37,7 @@ def check_place(folder: Path, spec: DetectorSpec) -> None:
         raise UserError(f"{folder} holds other files; name a new folder for the exports")
 
 
-def place(
+def install(
     made: Path,
     files: Sequence[str],
     exports: Mapping[str, Export],
@@ -49,14 +50,12 @@ def place(
         made: folder that holds the files.
         files: their names; `saved_model` is a folder.
         exports: what is known of them, by format.
-        folder: of `check_place`.
+        folder: of `check_target`.
         spec: of the model.
 
     Raises:
         UserError: the folder cannot be written to.
     """
-    from detector.exporting.nms_check import nms_file  # loads Keras
-
     known = read_spec(folder).exports if is_artefact(folder) else {}
     described = spec.model_copy(update={"exports": {**known, **exports}})
     # The description first: what was accepted in spite of a loss never stands there without it.
@@ -68,7 +67,7 @@ def place(
         else:
             with atomic_path(folder / name) as temporary:
                 shutil.copyfile(made / name, temporary)
-    for stale in {nms_file(name) for name in exports} - {None, *files}:
+    for stale in {NMS_FILES.get(name) for name in exports} - {None, *files}:
         (folder / str(stale)).unlink(missing_ok=True)  # of an earlier network
 
 

@@ -1,4 +1,4 @@
-"""Eight-bit models: what each layer loses, and what fixes it."""
+"""Quantisation to int8: the error of each layer, and the correction of biases."""
 
 from __future__ import annotations
 

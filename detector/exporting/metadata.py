@@ -1,4 +1,4 @@
-"""A `.tflite` that explains itself: TFLite's standard metadata, labels and `detector.json`.
+"""TFLite's standard metadata, the label file and `detector.json` inside a `.tflite`.
 
 Sources: tflite-support `metadata/metadata_schema.fbs` (tables, field numbers, enumerations),
 `metadata/python/metadata.py` (where metadata and files stand in a model) and

@@ -1,4 +1,4 @@
-"""The form of an export with post-processing inside: written, and compared with our own."""
+"""Exports with NMS inside the graph: written, and compared with `detector.postprocess`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detector.artefact import FILES, DetectorSpec
+from detector.artefact import NMS_FILES, DetectorSpec
 from detector.boxes import clip
 from detector.exporting import converters
 from detector.exporting.frozen_graph import raw_function
@@ -16,23 +16,15 @@ from detector.exporting.metadata import with_metadata
 from detector.exporting.nms_onnx import add_nms
 from detector.exporting.nms_tflite import complete, with_nms
 from detector.exporting.parity import count_partners
-from detector.postprocess import FractionDetections
-from detector.predictor import make_postprocessor
+from detector.postprocess import FractionDetections, Postprocessor
 from detector.runtimes import Runtime, open_graph
 from detector.runtimes.graph import Output
 
 if TYPE_CHECKING:
     import keras
 
-
 LEAST_SHARE = 0.9
 """Of detections that match: LiteRT's operation clips no boxes before it suppresses others."""
-
-
-def nms_file(format_name: str) -> str | None:
-    """The file of a format's form with post-processing, such as `model_nms.onnx`; None for none."""
-    path = Path(FILES.get(format_name, ""))
-    return f"{path.stem}_nms{path.suffix}" if path.suffix in _READERS else None
 
 
 def write_nms_form(
@@ -42,19 +34,19 @@ def write_nms_form(
     spec: DetectorSpec,
     calibration: Sequence[np.ndarray],
 ) -> None:
-    """Write `nms_file(format_name)`.
+    """Write the file of `artefact.NMS_FILES`.
 
     Args:
-        format_name: of `artefact.FILES`, with such a form.
+        format_name: one that has such a form.
         folder: gets it.
         network: of `folded_network`.
         spec: describes it.
         calibration: images, uint8 `(S, S, 3)`, for eight bits.
     """
-    target = folder / str(nms_file(format_name))
+    target = folder / NMS_FILES[format_name]
     if target.suffix == ".onnx":
         raw_model = converters.to_onnx(raw_function(network))  # of one image, whatever was asked
-        converters.save_onnx(add_nms(raw_model, spec), target)
+        target.write_bytes(add_nms(raw_model, spec).SerializeToString())
         return
     is_int8 = format_name == "tflite-int8"
     raw = raw_function(network, "float32" if is_int8 else "uint8")
@@ -80,7 +72,7 @@ def matched_share(
     """
     graph, read = open_graph(file), _READERS[file.suffix]
     thresholds = spec.postprocess.model_copy(update={"voting_iou": None})
-    postprocess = make_postprocessor(spec, thresholds)
+    postprocess = Postprocessor(spec.model, thresholds)
     partners = found = 0
     for image in images:
         deltas, logits = raw.run(image[None])

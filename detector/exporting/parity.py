@@ -1,4 +1,4 @@
-"""How far an exported network is from the one it was made of, and how far it may be."""
+"""Parity of an export with the original: differences of the heads, matched detections, mAP."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 
 from detector.artefact import DetectorSpec
 from detector.boxes import pairwise_iou
-from detector.postprocess import FractionDetections
-from detector.predictor import make_postprocessor
+from detector.postprocess import FractionDetections, Postprocessor
 from detector.runtimes import Runtime
 
 _MATCH_IOU, _MATCH_SCORE = 0.9, 0.02
@@ -90,7 +89,7 @@ def compare(
         spec: of both.
         images: uint8 `(S, S, 3)`, RGB; at least one.
     """
-    postprocess = make_postprocessor(spec)
+    postprocess = Postprocessor(spec.model, spec.postprocess)
     gaps: list[list[np.ndarray]] = [[], []]
     partners = found = originals = 0
     for image in images:

@@ -1,4 +1,4 @@
-"""What runs a network: one small adapter per engine behind one protocol."""
+"""Inference runtimes: one adapter per engine (LiteRT, ONNX Runtime, OpenVINO) and one protocol."""
 
 from __future__ import annotations
 
@@ -53,13 +53,7 @@ def open_runtime(
         UserError: the file is damaged, the engine is not installed, or `spec` describes another
             network.
     """
-    from detector.anchors import model_anchors
-
-    shapes = {
-        "box_deltas": (len(model_anchors(spec.model)), 4),
-        "class_logits": (len(model_anchors(spec.model)), len(spec.class_names) + 1),
-    }
-    return GraphRuntime(open_graph(path, options), spec.model.input_size, shapes)
+    return GraphRuntime(open_graph(path, options), spec.model.input_size, spec.output_shapes)
 
 
 def open_graph(path: Path, options: EngineOptions | None = None) -> Graph:

@@ -1,4 +1,4 @@
-"""A model file as a function from one array to some, and a detector made of such a function.
+"""Model files as functions of one array (`Graph`), and the detector's runtime over such a graph.
 
 Engines differ in how a file is opened and called; which output is which, what the pixels become
 and whether file and description belong together is the same for all, and stands here.

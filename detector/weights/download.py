@@ -1,6 +1,6 @@
-"""Files from the network, which arrive whole or not at all.
+"""Downloads into the cache: resumed, verified by size and SHA-256, whole or not at all.
 
-A download grows as `NAME.part`, goes on from there after an interruption, and takes its real
+A file grows as `NAME.part`, goes on from there after an interruption, and takes its real
 name only once its size and SHA-256 are right. `NAME.sha256` beside it, as `sha256sum` writes
 it, is what the file is held to on its next use.
 """

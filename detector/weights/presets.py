@@ -1,9 +1,8 @@
-"""Models by name: where each comes from, under which licence, and what it is known to do."""
+"""Presets: published models by name, with their files, licence and metrics."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,6 @@ from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector.artefact import DetectorSpec, LoadedModel
 from detector.backend import start_keras
-from detector.weights.archive import extract_files
 from detector.weights.download import RemoteFile, cache_folder, fetch
 
 if TYPE_CHECKING:
@@ -68,8 +66,17 @@ def fetch_preset(preset: Preset) -> None:
     Raises:
         UserError: a file cannot be fetched, or is not the one expected.
     """
+    folder = cache_folder() / preset.name
     for remote in preset.files:
-        _fetch(remote, preset, cache_folder() / preset.name)
+        try:
+            fetch(remote, folder)
+        except UserError as error:
+            others = [one.name for one in preset.files if one != remote]
+            missing = [name for name in others if not (folder / name).exists()]
+            if not missing:
+                raise
+            needed = f"the model also needs {', '.join(missing)}"
+            raise UserError(f"{error} ({needed})") from error
 
 
 def exported_folder(name: str) -> Path:
@@ -94,32 +101,19 @@ def official_spec(name: str, classes: ClassMap, **about: Any) -> DetectorSpec:
     )
 
 
-def _fetch(remote: RemoteFile, preset: Preset, folder: Path) -> None:
-    try:
-        fetch(remote, folder)
-    except UserError as error:
-        missing = [f.name for f in preset.files if f != remote and not (folder / f.name).exists()]
-        if not missing:
-            raise
-        raise UserError(f"{error} (the model also needs {', '.join(missing)})") from error
-
-
 def _load_tfjs(folder: Path) -> tuple[keras.Model, ClassMap]:
-    from detector.weights.tfjs_graph import load_tfjs_graph
+    from detector.weights.tf_od_files import load_tfjs_graph
 
     return load_tfjs_graph(folder / "model.json")
 
 
 def _load_checkpoint(folder: Path) -> tuple[keras.Model, ClassMap]:
-    from detector.weights.tf_checkpoint import load_checkpoint
+    from detector.weights.tf_od_files import load_checkpoint_archive
 
-    with tempfile.TemporaryDirectory() as scratch:  # the cache may be shared and read-only
-        extract_files(folder / _CHECKPOINT_ARCHIVE, _CHECKPOINT_FILES, Path(scratch))
-        return load_checkpoint(Path(scratch) / "model.ckpt")
+    return load_checkpoint_archive(folder / _CHECKPOINT_ARCHIVE)
 
 
 _CHECKPOINT_ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
-_CHECKPOINT_FILES = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
 _TFJS = "https://storage.googleapis.com/tfjs-models/savedmodel/ssdlite_mobilenet_v2/"
 _ZOO = (
     "https://github.com/tensorflow/models/blob/master/research/object_detection/"

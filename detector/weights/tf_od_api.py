@@ -1,11 +1,8 @@
-"""The official SSDLite-MobileNetV2 of the TF Object Detection API, from any of its three forms.
+"""The official SSDLite-MobileNetV2 of the TF Object Detection API, built from its variables.
 
-A *dialect* knows how one form names and folds the arrays of a convolution unit; everything else
-(which unit is which layer, the order of box codes, the choice of class channels) is here, once.
-
-    checkpoint      weights, BatchNorm/{gamma,beta,moving_mean,moving_variance}, biases
-    TensorFlow.js   batch norm partly folded: merged_input, batchnorm/{mul,sub}
-    npz             batch norm folded: kernel, bias
+A *dialect* knows how one of its files names and folds the arrays of a convolution unit
+(`detector.weights.tf_od_files`); everything else (which unit is which layer, the order of box
+codes, the choice of class channels) is here, once.
 
 Source: TF OD API `models/ssd_mobilenet_v2_feature_extractor.py`,
 `models/feature_map_generators.py`, `predictors/convolutional_box_predictor.py`.
@@ -26,7 +23,6 @@ from detector.ssdlite import EXTRA_FILTERS, build_ssdlite
 from detector.weights.variables import Variables, set_layer_weights
 
 BACKGROUND_ID = 0  # the category id of class channel 0
-OFFICIAL_CHANNEL_IDS = tuple(range(91))  # background and COCO's 90 numbers
 
 _BACKBONE = "FeatureExtractor/MobilenetV2"
 # Official box codes are ty, tx, th, tw; ours dx, dy, dw, dh.
@@ -47,6 +43,10 @@ class TfUnit(NamedTuple):
     conv: str
     norm: str | None
     is_depthwise: bool
+
+    def channels(self, kernel_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of its bias, or of each array of its batch norm."""
+        return kernel_shape[-2:-1] if self.is_depthwise else kernel_shape[-1:]
 
 
 # (variables, unit, kernel shape in the file) -> kernel first, then bias or the four of the norm
@@ -161,17 +161,3 @@ def folded_norm(bias: np.ndarray, gamma: np.ndarray | None = None) -> list[np.nd
     """Batch norm weights that compute `gamma * x + bias`: mean 0, variance 1 - epsilon."""
     scale = np.ones_like(bias) if gamma is None else gamma
     return [scale, bias, np.zeros_like(bias), np.full_like(bias, 1 - BATCH_NORM_EPSILON)]
-
-
-def unfolded(variables: Variables, unit: TfUnit, kernel_shape: tuple[int, ...]) -> list[np.ndarray]:
-    """The dialect of the checkpoint: nothing is folded."""
-    kernel_name = "depthwise_weights" if unit.is_depthwise else "weights"
-    kernel = variables.take(f"{unit.scope}/{kernel_name}", kernel_shape)
-    channels = kernel_shape[-2:-1] if unit.is_depthwise else kernel_shape[-1:]
-    if unit.norm is None:
-        return [kernel, variables.take(f"{unit.scope}/biases", channels)]
-    parts = ("gamma", "beta", "moving_mean", "moving_variance")
-    return [
-        kernel,
-        *(variables.take(f"{unit.scope}/BatchNorm/{part}", channels) for part in parts),
-    ]

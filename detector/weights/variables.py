@@ -1,4 +1,4 @@
-"""Named arrays on their way into a network: each is used once, in its right shape, or refused."""
+"""The arrays of a weights file, checked by name, shape and dtype as a network takes them."""
 
 from collections.abc import Mapping, Sequence
 

@@ -4,13 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from configs.schema import AnchorConfig, PostprocessConfig
-from detector.anchors import feature_sizes, make_anchors
+from configs.schema import ModelConfig, PostprocessConfig
+from detector.anchors import model_anchors
 from detector.box_coder import decode
 from detector.boxes import area, pairwise_iou
 from detector.postprocess import FractionDetections, Postprocessor, nms, sigmoid, softmax, voted
 
-VARIANCES = (0.1, 0.1, 0.2, 0.2)
+MODEL = ModelConfig(input_size=96)
+ANCHORS = model_anchors(MODEL)
+VARIANCES = MODEL.anchors.variances
 
 
 def plain_nms(boxes, scores, labels, iou_threshold, max_detections):
@@ -65,9 +67,9 @@ def test_votes_leave_scores_and_labels_alone_and_boxes_inside(boxes_scores_label
     has_area = area(boxes_scores_labels[0]) > 0  # as `decode` gives them
     candidates = FractionDetections(*(values[has_area] for values in boxes_scores_labels))
     plain, votes = (
-        Postprocessor(
-            ANCHORS, VARIANCES, "sigmoid", PostprocessConfig(iou_threshold=0.5, voting_iou=iou)
-        ).suppress(candidates)
+        Postprocessor(MODEL, PostprocessConfig(iou_threshold=0.5, voting_iou=iou)).suppress(
+            candidates
+        )
         for iou in (None, 0.5)
     )
     np.testing.assert_array_equal(votes.scores, plain.scores)
@@ -104,9 +106,6 @@ def test_an_iou_equal_to_the_threshold_does_not_suppress():
     assert len(nms(boxes, np.array([0.9, 0.8]), np.zeros(2, int), 0.5, 100)) == 2
 
 
-ANCHORS = make_anchors(feature_sizes(96), AnchorConfig())
-
-
 def random_outputs(seed: int, classes: int = 4):
     rng = np.random.default_rng(seed)
     deltas = rng.normal(0, 2, (len(ANCHORS), 4)).astype(np.float32)
@@ -136,9 +135,10 @@ def plain_postprocess(deltas, logits, activation, config):
 @pytest.mark.parametrize("score_threshold", [0.0, 0.3, 0.9, 0.99999, 1 - 1e-8, 1.0])
 def test_postprocessing_equals_the_plain_loop(activation, score_threshold):
     config = PostprocessConfig(score_threshold=score_threshold, max_detections=30)
+    model = ModelConfig(input_size=96, score_activation=activation)
     deltas, logits = random_outputs(seed=1)
     logits[::3] *= 4  # scores close to 0 and to 1 too
-    found = Postprocessor(ANCHORS, VARIANCES, activation, config)(deltas, logits)
+    found = Postprocessor(model, config)(deltas, logits)
     boxes, scores, labels = plain_postprocess(deltas, logits, activation, config)
     np.testing.assert_array_equal(found.boxes_fraction, boxes)
     np.testing.assert_allclose(found.scores, scores, atol=1e-6)
@@ -147,7 +147,7 @@ def test_postprocessing_equals_the_plain_loop(activation, score_threshold):
 
 def test_nothing_above_the_threshold_gives_empty_arrays():
     deltas, logits = random_outputs(seed=2)
-    process = Postprocessor(ANCHORS, VARIANCES, "sigmoid", PostprocessConfig(score_threshold=1))
+    process = Postprocessor(MODEL, PostprocessConfig(score_threshold=1))
     found = process(deltas, logits)
     assert found.boxes_fraction.shape == (0, 4)
     assert found.scores.shape == found.labels.shape == (0,)
@@ -156,7 +156,7 @@ def test_nothing_above_the_threshold_gives_empty_arrays():
 def test_the_background_channel_is_never_a_detection():
     deltas, logits = random_outputs(seed=3)
     logits[:, 1:], logits[:, 0] = -9, 9
-    process = Postprocessor(ANCHORS, VARIANCES, "sigmoid", PostprocessConfig(score_threshold=0.5))
+    process = Postprocessor(MODEL, PostprocessConfig(score_threshold=0.5))
     assert len(process(deltas, logits).scores) == 0
 
 
@@ -166,7 +166,7 @@ def test_outputs_that_are_not_finite_are_refused(bad, which):
     outputs = random_outputs(seed=4)
     outputs[which][5, 2] = bad
     with pytest.raises(ValueError, match="not finite"):
-        Postprocessor(ANCHORS, VARIANCES, "sigmoid", PostprocessConfig())(*outputs)
+        Postprocessor(MODEL, PostprocessConfig())(*outputs)
 
 
 def test_extreme_logits_do_not_overflow():

@@ -1,7 +1,10 @@
 import pytest
 
+from configs.errors import UserError
 from detector import artefact, models
 from detector.exporting import export_preset as presets
+from detector.exporting import exporter
+from detector.exporting.parity import Limits
 from detector.models import open_model
 from detector.weights.presets import exported_folder
 
@@ -37,3 +40,11 @@ def test_where_the_cache_cannot_be_written_to_keras_runs(small_coco, monkeypatch
     monkeypatch.setattr(models, "_open_keras", lambda *_: in_keras)
     assert open_model("coco", "auto").runtime is in_keras.runtime
     assert small_coco == []
+
+
+def test_an_export_that_differs_from_the_preset_is_not_kept(small_coco, monkeypatch):
+    none = Limits(head_mean=0.0, matched=1.1, ap_loss=-1.0, ap_decides=False)
+    monkeypatch.setattr(exporter, "LIMITS", {"tflite": none})
+    with pytest.raises(UserError, match=r"coco as tflite differs .*; use --runtime keras"):
+        open_model("coco", "auto")
+    assert not exported_folder("coco").exists()

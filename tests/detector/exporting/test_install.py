@@ -3,7 +3,7 @@ import pytest
 from configs.errors import UserError
 from detector import artefact
 from detector.artefact import Export
-from detector.exporting.install import check_place, place
+from detector.exporting.install import check_target, install
 
 RECORD = Export(operations=9, images=1, box_deltas=(0, 0), class_logits=(0, 0), matched=1.0)
 
@@ -25,10 +25,10 @@ def made(tmp_path):
 
 def test_exports_make_a_model_folder(made, spec, tmp_path):
     target = tmp_path / "a/b"
-    check_place(target, spec)
+    check_target(target, spec)
     assert not target.exists()
-    place(made, ["model.onnx"], {"onnx": RECORD}, target, spec)
-    place(made, ["saved_model"], {"saved_model": RECORD}, target, spec)
+    install(made, ["model.onnx"], {"onnx": RECORD}, target, spec)
+    install(made, ["saved_model"], {"saved_model": RECORD}, target, spec)
     assert (target / "model.onnx").read_text() == "onnx"
     assert (target / "saved_model/saved_model.pb").read_text() == "graph"
     described = artefact.read_spec(target)
@@ -38,29 +38,29 @@ def test_exports_make_a_model_folder(made, spec, tmp_path):
 
 
 def test_exporting_again_replaces(made, spec, tmp_path):
-    place(made, ["model.onnx"], {"onnx": RECORD}, tmp_path / "t", spec)
+    install(made, ["model.onnx"], {"onnx": RECORD}, tmp_path / "t", spec)
     (made / "model.onnx").write_text("newer")
-    place(made, ["model.onnx"], {"onnx": RECORD}, tmp_path / "t", spec)
+    install(made, ["model.onnx"], {"onnx": RECORD}, tmp_path / "t", spec)
     assert (tmp_path / "t/model.onnx").read_text() == "newer"
 
 
 def test_the_models_own_folder_will_do(exported, spec):
-    check_place(exported, spec)
+    check_target(exported, spec)
 
 
 def test_a_folder_of_another_model_is_left_alone(exported, spec):
     other = spec.model_copy(update={"metrics": {"AP": 0.9}})
     with pytest.raises(UserError, match="holds another model; name a new folder"):
-        check_place(exported, other)
+        check_target(exported, other)
 
 
 def test_a_folder_of_other_files_is_left_alone(spec, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match="holds other files; name a new folder"):
-        check_place(tmp_path, spec)
+        check_target(tmp_path, spec)
 
 
 def test_a_file_is_no_folder(spec, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is not a folder"):
-        check_place(tmp_path / "file", spec)
+        check_target(tmp_path / "file", spec)

@@ -56,13 +56,7 @@ def detect(spec, deltas, logits, opset=13):
 
 
 def reference(spec, deltas, logits):
-    postprocessor = Postprocessor(
-        model_anchors(spec.model),
-        spec.model.anchors.variances,
-        spec.model.score_activation,
-        spec.postprocess,
-    )
-    return postprocessor(deltas, logits)
+    return Postprocessor(spec.model, spec.postprocess)(deltas, logits)
 
 
 def assert_same(found, wanted):

@@ -6,7 +6,6 @@ from ai_edge_litert.interpreter import Interpreter
 
 from configs.schema import AnchorConfig, PostprocessConfig
 from detector import artefact
-from detector.anchors import model_anchors
 from detector.exporting.frozen_graph import folded_network, raw_function
 from detector.exporting.nms_tflite import complete, with_nms
 from detector.postprocess import Postprocessor
@@ -68,13 +67,7 @@ def run(content, image):
 
 
 def reference(spec, raw_outputs):
-    postprocessor = Postprocessor(
-        model_anchors(spec.model),
-        spec.model.anchors.variances,
-        spec.model.score_activation,
-        spec.postprocess,
-    )
-    return postprocessor(*raw_outputs)
+    return Postprocessor(spec.model, spec.postprocess)(*raw_outputs)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import json
 import shutil
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,25 +26,25 @@ def spec(exported):
     return artefact.read_spec(exported)
 
 
-class Sleeper:
-    """A runtime that takes its time."""
+class Slow:
+    """A runtime whose calls take so many milliseconds of a clock that stands still otherwise."""
 
-    name = "sleeper"
+    name = "slow"
 
-    def __init__(self, seconds):
-        self.seconds, self.calls = seconds, []
+    def __init__(self, milliseconds, clock):
+        self.seconds, self.clock, self.calls = milliseconds / 1000, clock, []
 
     def run(self, images):
-        time.sleep(self.seconds)
+        self.clock.now += self.seconds
         self.calls.append(images.shape)
         return np.zeros((1, 1, 4)), np.zeros((1, 1, 2))
 
 
-def test_formats_take_turns_and_the_faster_one_has_the_lower_time():
-    runtimes = {"slow": Sleeper(0.02), "quick": Sleeper(0.0)}
-    times = measure(runtimes, 96, seconds=0.1)
-    assert times["quick"] < times["slow"]
-    assert times["slow"] >= 20
+def test_formats_take_turns_and_the_faster_one_has_the_lower_time(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(fastest, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    runtimes = {"slow": Slow(20, clock), "quick": Slow(1, clock)}
+    assert measure(runtimes, 96, seconds=0.1) == {"slow": 20, "quick": 1}
     assert len(runtimes["slow"].calls) == len(runtimes["quick"].calls) >= 3
     assert runtimes["slow"].calls[0] == (1, 96, 96, 3)
 

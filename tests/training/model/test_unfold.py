@@ -2,14 +2,14 @@ import keras
 import numpy as np
 import pytest
 
-from detector.backbones import build_backbone, image_input, rescale
+from detector.backbones import build_classifier, image_input, mobilenet_v2, rescale
 from detector.blocks import BATCH_NORM_EPSILON, Unit, conv, inverted_residual
 from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.preprocess import resize
 from detector.weights.keras_imagenet import load_imagenet
-from detector.weights.npz import load_npz
 from detector.weights.tf_od_api import folded_norm
+from detector.weights.tf_od_files import load_npz
 from training.model.unfold import is_folded, unfold
 
 
@@ -112,7 +112,7 @@ def test_what_is_not_folded_is_left_alone():
 
 
 def test_a_network_without_folded_norms_needs_no_images():
-    network = build_backbone("mobilenet_v2", 0.35, 32)
+    network = build_classifier("mobilenet_v2", 2, 0.35, 32)
     assert unfold(network, iter(())) == []
 
 
@@ -153,7 +153,8 @@ def test_real_weights_compute_the_same(test_data, photos, file):
     if file == "coco":
         network, _ = load_npz(weights / "ssdlite_mobilenet_v2_coco_20classes.npz")
     else:
-        network = build_backbone("mobilenet_v2", 1.0, 300)
+        image = image_input(300)
+        network = keras.Model(image, list(mobilenet_v2(rescale(image), 1.0)))
         path = weights / "mobilenet_v2_imagenet_notop.weights.h5"
         load_imagenet(network, path, "mobilenet_v2", 1.0)
     assert all(map(is_folded, norms(network)))

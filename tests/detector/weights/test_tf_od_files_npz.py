@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from configs.errors import UserError
 from detector.classes import COCO_CATEGORY_IDS
-from detector.weights.npz import load_npz
 from detector.weights.tf_od_api import official_units
+from detector.weights.tf_od_files import load_npz
 
 META = "meta/coco_category_ids_of_class_channels"
 

@@ -7,7 +7,7 @@ import pytest
 from configs.errors import UserError
 from detector.classes import COCO_CATEGORY_IDS
 from detector.weights.tf_od_api import official_units
-from detector.weights.tfjs_graph import load_tfjs_graph, read_graph_weights
+from detector.weights.tf_od_files import load_tfjs_graph
 
 SHARD_BYTES = 4_194_304
 
@@ -130,7 +130,7 @@ def test_bytes_left_over_are_noticed(graph):
 def test_another_json_is_refused(tmp_path, text):
     (tmp_path / "model.json").write_text(text)
     with pytest.raises(UserError, match=r"not a TensorFlow\.js graph model"):
-        read_graph_weights(tmp_path / "model.json")
+        load_tfjs_graph(tmp_path / "model.json")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 
 from configs.errors import UserError
 from detector.classes import COCO_CATEGORY_IDS
-from detector.weights.tf_checkpoint import load_checkpoint
+from detector.weights.tf_od_files import load_checkpoint
 
 
 def write(prefix, variables) -> None:
