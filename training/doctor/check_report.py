@@ -18,7 +18,7 @@ from detector.report.page import (
     plot,
     render_page,
 )
-from training.doctor.anchor_checks import SMALL, AnchorFit, fit_table
+from training.model.anchor_coverage import SMALL, AnchorFit, fit_table
 from training.doctor.check_gallery import problem_galleries, sample_gallery
 from training.doctor.check_summary import verdict
 from training.doctor.examine import Examination, by_kind

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from detector.data.findings import Finding, count_by_kind, is_error
-from training.doctor.anchor_checks import SMALL, fit_table
+from training.model.anchor_coverage import SMALL, fit_table
 from training.doctor.examine import Counts, Examination, by_kind
 from training.doctor.words import counted
 

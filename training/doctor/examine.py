@@ -11,7 +11,7 @@ from configs.schema import ModelConfig
 from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding, is_error
 from detector.types import Sample
-from training.doctor.anchor_checks import AnchorFit, check_anchors, fit_anchors
+from training.model.anchor_coverage import AnchorFit, check_anchors, fit_anchors
 from training.doctor.box_checks import check_boxes
 from training.doctor.image_checks import Image, look_at_images
 from training.doctor.name_checks import check_names, count_objects

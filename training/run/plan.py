@@ -14,7 +14,7 @@ import numpy as np
 from configs.schema import Config
 from detector.types import Sample
 from training.batches.loader import cache_bytes
-from training.doctor.anchor_checks import SMALL, AnchorFit, fit_anchors
+from training.model.anchor_coverage import SMALL, AnchorFit, fit_anchors
 from training.model.schedule import scaled_rate
 from training.model.trainer import Trainer
 from training.run.prefetch import Feed

@@ -6,7 +6,7 @@ from detector.anchors import model_anchors
 from detector.boxes import scale
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
-from training.doctor.anchor_checks import check_anchors, fit_anchors, fit_table
+from training.model.anchor_coverage import check_anchors, fit_anchors, fit_table
 
 CONFIG = ModelConfig()
 
