@@ -66,7 +66,7 @@ class _Finder:
 
     def __init__(self, examination: Examination) -> None:
         self._names = examination.dataset.classes.names
-        self._fit = examination.fit
+        self._coverage = examination.coverage
         self._readable = [p.sample for p in examination.images if p.header]
         self._by_path = {sample.path: sample for sample in self._readable}
         # Where each image has an annotation file of its own, that file leads to it, too.
@@ -107,9 +107,9 @@ class _Finder:
 
     def _out_of_reach(self, most: int, small: bool) -> list[tuple[str, str]]:
         """The images with the most objects of which the finding speaks."""
-        fit = self._fit
-        chosen = fit.side < 16 if small else fit.unreached
-        counts = np.bincount(fit.owners[chosen], minlength=len(self._readable))
+        coverage = self._coverage
+        chosen = coverage.side < 16 if small else coverage.unreached
+        counts = np.bincount(coverage.owners[chosen], minlength=len(self._readable))
         items = []
         for owner in np.argsort(-counts, kind="stable")[:most].tolist():
             if not counts[owner]:
@@ -117,7 +117,7 @@ class _Finder:
             sample = self._readable[owner]
             image = _scaled(read_sample(sample)[0], _SIDE)
             size = np.tile(image.shape[1::-1], 2)
-            boxes = fit.boxes[chosen & (fit.owners == owner)] * size
+            boxes = coverage.boxes[chosen & (coverage.owners == owner)] * size
             found = Detections(boxes, np.ones(len(boxes)), np.zeros(len(boxes), int))
             items.append(
                 (

@@ -1,4 +1,4 @@
-"""The set as a whole: images that stand twice, splits that share them, classes out of balance."""
+"""Checks of a whole data set: duplicates, leaks between splits, class balance, anchor coverage."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from detector.data.similar import fingerprints, near_pairs
 from training.doctor.image_checks import Image
 from training.doctor.name_checks import count_objects
 from training.doctor.words import counted
+from training.model.anchor_coverage import SMALL, AnchorCoverage
 
 _FEW = 10  # objects of a class
 _RARE = 100  # times fewer than the most frequent class
 _SHOWN = 4  # names in a message
+_MANY_SMALL = 0.1  # of the objects
 
 
 def check_splits(dataset: Dataset) -> list[Finding]:
@@ -153,3 +155,26 @@ def check_balance(dataset: Dataset) -> list[Finding]:
             element = f"class {names[label]!r}"
             findings.append(Finding(KINDS["class-missing-in-split"], path, element, message))
     return findings
+
+
+def check_anchors(dataset: Dataset, coverage: AnchorCoverage) -> list[Finding]:
+    """One finding for objects out of the anchors' reach, one for many small objects."""
+    count, element = len(coverage.best_iou), f"{coverage.config}, {coverage.input_size} px"
+    findings = []
+    unreached, small = int(coverage.unreached.sum()), int((coverage.side < SMALL).sum())
+    if unreached:
+        message = f"{unreached} of {count} objects ({unreached / count:.1%}): {_worst(coverage)}"
+        findings.append(Finding(KINDS["unreached-box"], dataset.path, element, message))
+    if small > _MANY_SMALL * count:
+        message = f"{small} of {count} objects ({small / count:.0%}) are under {SMALL:g} px"
+        findings.append(Finding(KINDS["small-after-resize"], dataset.path, element, message))
+    return findings
+
+
+def _worst(coverage: AnchorCoverage) -> str:
+    """What the unreached objects are like: too small, or of an odd shape."""
+    sides = coverage.sides[coverage.unreached]
+    ratio = sides.max(axis=1) / sides.min(axis=1)
+    small = int((np.sqrt(sides.prod(axis=1)) < SMALL).sum())
+    long = int((ratio > 3).sum())
+    return f"{small} are under {SMALL:g} px, {long} are over 3 times as long as wide"
