@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from detector.data.dataset import Dataset
     from eval.scoring.bootstrap import Interval
     from eval.scoring.comparison import Comparison
-    from eval.scoring.eval_set import ScoredSet
+    from eval.scoring.eval_set import EvalSet
 
 _EXAMPLES = """examples:
   python -m eval.compare coco my_run/best bccd:test
@@ -81,19 +81,19 @@ def _is_file_of_detections(name: str) -> bool:
 
 def _intent(args: argparse.Namespace) -> str:
     """What would be compared; models are looked for, not loaded."""
-    from eval.scoring.inference import find_scored, find_scored_file
+    from eval.scoring.inference import find_detections, find_inputs
 
     def find(name: str) -> tuple[Dataset, str]:
         if _is_file_of_detections(name):
-            return find_scored_file(Path(name), args.data, images=args.images)[0], name
-        dataset, model = find_scored(name, args.data, images=args.images)
+            return find_detections(Path(name), args.data, images=args.images)[0], name
+        dataset, model = find_inputs(name, args.data, images=args.images)
         return dataset, model.in_words()
 
     (dataset, a), (_, b) = find(args.a), find(args.b)
     return f"would compare {a} with {b} on {dataset.name}: {in_figures(dataset)}"
 
 
-def _score(name: str, data: str, images: Path | None) -> ScoredSet:
+def _score(name: str, data: str, images: Path | None) -> EvalSet:
     from eval.scoring.inference import score, score_file
 
     if _is_file_of_detections(name):
@@ -106,7 +106,7 @@ def to_lines(comparison: Comparison) -> Iterator[str]:
     from eval.scoring.comparison import about_left_out, in_words
 
     a, b, intervals = comparison.a, comparison.b, comparison.intervals
-    yield f"A {a.scored.name}, B {b.scored.name}, on {a.scored.data}"
+    yield f"A {a.eval_set.name}, B {b.eval_set.name}, on {a.eval_set.data}"
     yield f"  {'':20}{'A':>8}{'B':>8}{'B - A':>9}  95 % interval"
     known = {"AP": intervals.ap, "AP50": intervals.ap50}
     for name, value in a.report.figures.items():

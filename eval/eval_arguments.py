@@ -12,7 +12,7 @@ from detector.model_arguments import model_files
 
 if TYPE_CHECKING:
     from detector.data.dataset import Dataset
-    from eval.scoring.eval_set import ScoredSet
+    from eval.scoring.eval_set import EvalSet
 
 
 def make_scoring_parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -46,7 +46,7 @@ def data_files(data: str) -> list[Path]:
     return [Path(one) for one in (data, data.rpartition(":")[0]) if one]
 
 
-def make_scored(args: argparse.Namespace) -> ScoredSet:
+def load_eval_set(args: argparse.Namespace) -> EvalSet:
     """Run the model, or read the file, that the arguments name.
 
     Raises:
@@ -63,20 +63,20 @@ def make_scored(args: argparse.Namespace) -> ScoredSet:
 
 
 def scoring_intent(args: argparse.Namespace) -> str:
-    """What `make_scored` would do, in words.
+    """What `load_eval_set` would do, in words.
 
     Raises:
-        UserError: as `make_scored`, as far as that shows without loading a network.
+        UserError: as `load_eval_set`, as far as that shows without loading a network.
     """
-    from eval.scoring.inference import find_scored, find_scored_file
+    from eval.scoring.inference import find_detections, find_inputs
 
     _require_one(args)
     chosen = {"images": args.images, "classes": args.classes}
     if args.detections:
-        dataset, _ = find_scored_file(args.detections, args.data, **chosen)
+        dataset, _ = find_detections(args.detections, args.data, **chosen)
         what = str(args.detections)
     else:
-        dataset, model = find_scored(args.model, args.data, runtime=args.runtime, **chosen)
+        dataset, model = find_inputs(args.model, args.data, runtime=args.runtime, **chosen)
         what = model.in_words()
     return f"would score {what} on {dataset.name}: {in_figures(dataset)}"
 

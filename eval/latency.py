@@ -164,7 +164,7 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
 def _intent(args: argparse.Namespace, contenders: Sequence[Contender]) -> str:
     """What would be timed; of a data set, whether the models can be measured on it."""
     from detector.models import find_model
-    from eval.scoring.inference import find_scored
+    from eval.scoring.inference import find_inputs
 
     def in_words(one: Contender) -> str:
         name = one.model if one.is_peer else find_model(one.model, one.runtime).in_words()
@@ -174,7 +174,7 @@ def _intent(args: argparse.Namespace, contenders: Sequence[Contender]) -> str:
     if not args.data:
         return f"{intent} on one photo"
     for model, runtime in _engines(contenders):
-        find_scored(model, args.data, images=args.images, runtime=runtime)
+        find_inputs(model, args.data, images=args.images, runtime=runtime)
     return f"{intent} on images of {args.data}, and measure mAP there"
 
 

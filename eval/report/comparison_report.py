@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from eval.scoring.bootstrap import Interval
     from eval.scoring.confusion import Judgement
-    from eval.scoring.eval_set import Scored
+    from eval.scoring.eval_set import EvalImage
 
 _BARS = 40  # classes in a plot
 _IMAGES = 6  # in each direction
@@ -68,7 +68,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
 
 def to_html(comparison: Comparison) -> str:
     """The page. Its size does not grow with the data set."""
-    a, b = comparison.a.scored, comparison.b.scored
+    a, b = comparison.a.eval_set, comparison.b.eval_set
     sections = [
         Section("Figures", [_facts(comparison), _figure_table(comparison)]),
         Section("Classes", list(_class_blocks(comparison))),
@@ -95,7 +95,7 @@ def _facts(comparison: Comparison) -> Facts:
         for letter, side in (("A", a), ("B", b))
     ]
     objects = sum(one.objects for one in a.report.per_class.values())
-    counts = [(f"{len(a.scored.images):,}", "images"), (f"{objects:,}", "objects")]
+    counts = [(f"{len(a.eval_set.images):,}", "images"), (f"{objects:,}", "objects")]
     return Facts([*items, *counts])
 
 
@@ -189,21 +189,21 @@ def _galleries(comparison: Comparison) -> Iterator[Gallery]:
     for better, gained in (("B", gains), ("A", -gains)):
         order = np.argsort(-gained, kind="stable")
         chosen = [_pair(comparison, int(i)) for i in order[:_IMAGES] if gained[i] > 0]
-        if items := side_by_side(chosen, ("A", "B"), a.scored.classes.names):
+        if items := side_by_side(chosen, ("A", "B"), a.eval_set.classes.names):
             label = f"{better} makes fewer errors: the largest differences, each at its best F1"
             yield Gallery(items, label, is_wide=True)
 
 
-def _pair(comparison: Comparison, index: int) -> tuple[list[Scored], list[Judgement]]:
+def _pair(comparison: Comparison, index: int) -> tuple[list[EvalImage], list[Judgement]]:
     sides = (comparison.a, comparison.b)
-    images = [side.scored.images[index] for side in sides]
+    images = [side.eval_set.images[index] for side in sides]
     return images, [side.judgements[index] for side in sides]
 
 
 def _settings(comparison: Comparison) -> Table:
     def of(side: Side) -> dict[str, str]:
         values = {key: str(value) for key, value in side.report.settings.items()}
-        return {"name": side.scored.name, **values, "best-F1 threshold": f"{side.threshold:.3f}"}
+        return {"name": side.eval_set.name, **values, "best-F1 threshold": f"{side.threshold:.3f}"}
 
     a, b = of(comparison.a), of(comparison.b)
     rows = [(key, a.get(key, ""), b.get(key, "")) for key in {**a, **b}]

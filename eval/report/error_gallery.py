@@ -22,7 +22,7 @@ from detector.draw import (
 )
 from detector.report.page import thumbnail
 from eval.scoring.confusion import Judgement
-from eval.scoring.eval_set import Scored
+from eval.scoring.eval_set import EvalImage
 
 FOUND: Colour = (96, 190, 110)
 MISSED: Colour = (255, 165, 0)
@@ -48,7 +48,7 @@ def counted(judgement: Judgement) -> str:
 
 
 def missed_and_invented(
-    items: Iterable[tuple[Scored, Judgement]], names: Sequence[str]
+    items: Iterable[tuple[EvalImage, Judgement]], names: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Each image twice: with the objects missed, and with the detections invented.
 
@@ -56,20 +56,20 @@ def missed_and_invented(
         data URI and caption of each; an image that cannot be read is left out.
     """
     shown = []
-    for scored, judgement in items:
+    for one, judgement in items:
         with contextlib.suppress(UserError):
-            image, small = _read(scored)
+            image, small = _read(one)
             views = [
                 _labelled(_truth(image, small, judgement, names), "missed", MISSED),
                 _labelled(_detected(image, small, judgement, names), "invented", INVENTED),
             ]
-            caption = f"{scored.sample.path.name}: {counted(judgement)}"
+            caption = f"{one.sample.path.name}: {counted(judgement)}"
             shown.append((thumbnail(_together(views)), caption))
     return shown
 
 
 def all_in_one(
-    items: Iterable[tuple[Scored, Judgement]], names: Sequence[str]
+    items: Iterable[tuple[EvalImage, Judgement]], names: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Each image with all that was found, missed and invented; returns as above."""
     shown = []
@@ -81,7 +81,7 @@ def all_in_one(
 
 
 def side_by_side(
-    items: Iterable[tuple[Sequence[Scored], Sequence[Judgement]]],
+    items: Iterable[tuple[Sequence[EvalImage], Sequence[Judgement]]],
     models: Sequence[str],
     names: Sequence[str],
 ) -> list[tuple[str, str]]:
@@ -108,26 +108,26 @@ def side_by_side(
     return shown
 
 
-def _everything(scored: Scored, judgement: Judgement, names: Sequence[str]) -> np.ndarray:
-    image, small = _read(scored)
+def _everything(one: EvalImage, judgement: Judgement, names: Sequence[str]) -> np.ndarray:
+    image, small = _read(one)
     seen = _truth(image, small, judgement, names)
     return _draw_invented(seen, small, judgement, names)
 
 
-def _read(scored: Scored) -> tuple[np.ndarray, Scored]:
+def _read(one: EvalImage) -> tuple[np.ndarray, EvalImage]:
     """The image, small, with truth and detections in its pixels."""
-    image, sample = read_sample(scored.sample)
+    image, sample = read_sample(one.sample)
     zoom = _SIDE / max(image.shape[:2])
     size = (max(1, round(zoom * image.shape[1])), max(1, round(zoom * image.shape[0])))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
-    found = replace(scored.detections, boxes=scored.detections.boxes * np.float32(zoom))
-    return small, Scored(replace(sample, boxes=sample.boxes * np.float32(zoom)), found)
+    found = replace(one.detections, boxes=one.detections.boxes * np.float32(zoom))
+    return small, EvalImage(replace(sample, boxes=sample.boxes * np.float32(zoom)), found)
 
 
 def _truth(
-    image: np.ndarray, scored: Scored, judgement: Judgement, names: Sequence[str]
+    image: np.ndarray, one: EvalImage, judgement: Judgement, names: Sequence[str]
 ) -> np.ndarray:
-    sample = scored.sample
+    sample = one.sample
     ignored = np.flatnonzero(sample.is_crowd | sample.is_difficult)
     marks = np.ones(len(ignored), bool)
     seen = draw_annotations(image, sample.boxes[ignored], sample.labels[ignored], names, marks)
@@ -137,16 +137,16 @@ def _truth(
 
 
 def _detected(
-    image: np.ndarray, scored: Scored, judgement: Judgement, names: Sequence[str]
+    image: np.ndarray, one: EvalImage, judgement: Judgement, names: Sequence[str]
 ) -> np.ndarray:
-    seen = draw_marked(image, scored.detections.boxes[judgement.found[:, 1]], FOUND)
-    return _draw_invented(seen, scored, judgement, names)
+    seen = draw_marked(image, one.detections.boxes[judgement.found[:, 1]], FOUND)
+    return _draw_invented(seen, one, judgement, names)
 
 
 def _draw_invented(
-    image: np.ndarray, scored: Scored, judgement: Judgement, names: Sequence[str]
+    image: np.ndarray, one: EvalImage, judgement: Judgement, names: Sequence[str]
 ) -> np.ndarray:
-    found = scored.detections[judgement.invented]
+    found = one.detections[judgement.invented]
     texts = [
         f"{names[int(label)]} {score:.0%}"
         for label, score in zip(found.labels, found.scores, strict=True)

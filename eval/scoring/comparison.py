@@ -12,7 +12,7 @@ from eval.report.analysis import advise
 from eval.scoring.bootstrap import RESAMPLES, Interval, Intervals, difference_intervals
 from eval.scoring.confusion import Judgement, judge_all
 from eval.scoring.curves import joined_curve
-from eval.scoring.eval_set import Scored, ScoredSet, relabel, truth_of
+from eval.scoring.eval_set import EvalImage, EvalSet, relabel, truth_of
 from eval.scoring.evaluator import FIGURES, Report, evaluate
 from eval.scoring.outcomes import Outcomes, find_outcomes
 
@@ -25,13 +25,13 @@ class Side:
     """One of the two models.
 
     Attributes:
-        scored: its detections, of the classes that both know.
+        eval_set: its detections, of the classes that both know.
         report: its figures.
         threshold: the score threshold of its best F1 over all classes.
         judgements: of each image, at `threshold`.
     """
 
-    scored: ScoredSet
+    eval_set: EvalSet
     report: Report
     threshold: float
     judgements: Sequence[Judgement]
@@ -54,7 +54,7 @@ class Comparison:
     left_out: tuple[str, ...]
 
 
-def compare(a: ScoredSet, b: ScoredSet) -> Comparison:
+def compare(a: EvalSet, b: EvalSet) -> Comparison:
     """Compare two models on the classes that both know.
 
     Args:
@@ -77,24 +77,24 @@ def compare(a: ScoredSet, b: ScoredSet) -> Comparison:
     return Comparison(_side(first, outcomes_a), _side(second, outcomes_b), intervals, left_out)
 
 
-def _side(scored: ScoredSet, classes: Sequence[Outcomes]) -> Side:
+def _side(eval_set: EvalSet, classes: Sequence[Outcomes]) -> Side:
     threshold = advise(joined_curve(classes)).threshold
-    return Side(scored, evaluate(scored), threshold, judge_all(scored, threshold))
+    return Side(eval_set, evaluate(eval_set), threshold, judge_all(eval_set, threshold))
 
 
-def _restricted(scored: ScoredSet, names: set[str]) -> ScoredSet:
+def _restricted(eval_set: EvalSet, names: set[str]) -> EvalSet:
     """The set with some of its classes."""
-    old = scored.classes
+    old = eval_set.classes
     kept = [i for i, name in enumerate(old.names) if name in names]
     if len(kept) == len(old):
-        return scored
+        return eval_set
     new = ClassMap(tuple(old.names[i] for i in kept), tuple(old.category_ids[i] for i in kept))
     images = []
-    for image in scored.images:
+    for image in eval_set.images:
         labels = relabel(image.detections.labels, old, new)
         found = replace(image.detections, labels=labels)[labels >= 0]
-        images.append(Scored(truth_of(image.sample, old, new), found))
-    return replace(scored, classes=new, images=images)
+        images.append(EvalImage(truth_of(image.sample, old, new), found))
+    return replace(eval_set, classes=new, images=images)
 
 
 def difference(a: float, b: float) -> float | None:
@@ -155,9 +155,9 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
     }
     return {
         "verdict": in_words(comparison),
-        "data": a.scored.data,
-        "a": {"name": a.scored.name, "settings": dict(a.report.settings)},
-        "b": {"name": b.scored.name, "settings": dict(b.report.settings)},
+        "data": a.eval_set.data,
+        "a": {"name": a.eval_set.name, "settings": dict(a.report.settings)},
+        "b": {"name": b.eval_set.name, "settings": dict(b.report.settings)},
         "figures": figures,
         "per_class": per_class,
         "left_out": list(comparison.left_out),

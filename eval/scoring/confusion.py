@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.matching import match, overlaps
 
 IOU = 0.5
@@ -39,7 +39,7 @@ class Judgement:
         return len(self.missed) + len(self.invented)
 
 
-def judge(image: Scored, threshold: float) -> Judgement:
+def judge(image: EvalImage, threshold: float) -> Judgement:
     """Match the detections of a score at or above `threshold`, at IoU 0.5.
 
     Within a class the matching is COCO's. What it leaves is then paired across classes, the
@@ -59,28 +59,28 @@ def judge(image: Scored, threshold: float) -> Judgement:
     return Judgement(found, missed, compared.rows[invented], mistaken)
 
 
-def judge_all(scored: ScoredSet, threshold: float) -> list[Judgement]:
+def judge_all(eval_set: EvalSet, threshold: float) -> list[Judgement]:
     """`judge` every image of a set."""
     from tqdm import tqdm
 
-    images = tqdm(scored.images, desc="judging", unit="image", delay=2)
+    images = tqdm(eval_set.images, desc="judging", unit="image", delay=2)
     return [judge(image, threshold) for image in images]
 
 
-def confusion_matrix(scored: ScoredSet, judgements: Sequence[Judgement]) -> np.ndarray:
+def confusion_matrix(eval_set: EvalSet, judgements: Sequence[Judgement]) -> np.ndarray:
     """Objects by their class (rows) and by what they were taken for (columns).
 
     Args:
-        scored: C classes.
+        eval_set: C classes.
         judgements: of each image, all at one threshold.
 
     Returns:
         int64 `(C + 1, C + 1)`. The last row counts detections on no object, the last column
         objects without a detection.
     """
-    background = len(scored.classes)
+    background = len(eval_set.classes)
     rows, columns = [], []
-    for image, judgement in zip(scored.images, judgements, strict=True):
+    for image, judgement in zip(eval_set.images, judgements, strict=True):
         truth, named = image.sample.labels, image.detections.labels
         for pairs in (judgement.found, judgement.mistaken):
             rows.append(truth[pairs[:, 0]])

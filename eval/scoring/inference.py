@@ -20,11 +20,11 @@ from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
 from eval.scoring.detections_file import read_detections
 from eval.scoring.eval_set import (
-    Scored,
-    ScoredSet,
+    EvalImage,
+    EvalSet,
     relabel,
     require_objects,
-    scored_classes,
+    shared_classes,
     truth_of,
 )
 
@@ -45,7 +45,7 @@ def score(
     iou_threshold: float | None = None,
     max_detections: int = MAX_DETECTIONS,
     classes: Sequence[str] | None = None,
-) -> ScoredSet:
+) -> EvalSet:
     """Run a model over a data set.
 
     Args:
@@ -61,7 +61,7 @@ def score(
     Raises:
         UserError: either cannot be read, or they share no class.
     """
-    dataset, _ = find_scored(model, data, images=images, runtime=runtime, classes=classes)
+    dataset, _ = find_inputs(model, data, images=images, runtime=runtime, classes=classes)
 
     def load(threads: int | None = None) -> Predictor:
         return Predictor.load(
@@ -74,7 +74,7 @@ def score(
         )
 
     first = load()
-    scored = scored_classes(first.classes, dataset.classes, classes)
+    shared = shared_classes(first.classes, dataset.classes, classes)
     make = _per_thread(load) if first.runtime != "keras" else lambda: first
     found = predict_all(make, dataset)
     settings = {
@@ -84,19 +84,19 @@ def score(
         "score_threshold": score_threshold,
         "nms_iou_threshold": first.thresholds.iou_threshold,
         "max_detections": max_detections,
-        "classes": len(scored),
+        "classes": len(shared),
         "images": len(dataset),
     }
     evaluated = [
-        Scored(truth_of(sample, dataset.classes, scored), _known(one, first.classes, scored))
+        EvalImage(truth_of(sample, dataset.classes, shared), _known(one, first.classes, shared))
         for sample, one in found
     ]
-    require_objects(evaluated, dataset, scored)
+    require_objects(evaluated, dataset, shared)
     counts = first.spec.training_objects
-    return ScoredSet(first.name, dataset.name, scored, evaluated, settings, counts)
+    return EvalSet(first.name, dataset.name, shared, evaluated, settings, counts)
 
 
-def find_scored(
+def find_inputs(
     model: str,
     data: str,
     *,
@@ -112,13 +112,13 @@ def find_scored(
     if runtime == AUTO:
         raise UserError(f"figures must not depend on the machine: name a format, not {AUTO}")
     dataset, found = open_dataset(data, images), find_model(model, runtime)
-    scored_classes(found.spec.classes if found.spec else None, dataset.classes, classes)
+    shared_classes(found.spec.classes if found.spec else None, dataset.classes, classes)
     return dataset, found
 
 
 def score_file(
     file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
-) -> ScoredSet:
+) -> EvalSet:
     """Take detections from a COCO results file instead of running a model.
 
     Args:
@@ -130,23 +130,23 @@ def score_file(
     Raises:
         UserError: either cannot be read, or the file does not belong to the data set.
     """
-    dataset, found = find_scored_file(file, data, images=images, classes=classes)
-    scored = scored_classes(None, dataset.classes, classes)
+    dataset, found = find_detections(file, data, images=images, classes=classes)
+    shared = shared_classes(None, dataset.classes, classes)
     evaluated = [
-        Scored(
-            truth_of(_upright(sample), dataset.classes, scored),
-            _known(one, dataset.classes, scored),
+        EvalImage(
+            truth_of(_upright(sample), dataset.classes, shared),
+            _known(one, dataset.classes, shared),
         )
         for sample, one in zip(dataset, found, strict=True)
     ]
-    require_objects(evaluated, dataset, scored)
-    settings = {"detections": file.name, "classes": len(scored), "images": len(dataset)}
+    require_objects(evaluated, dataset, shared)
+    settings = {"detections": file.name, "classes": len(shared), "images": len(dataset)}
     if len({image.sample.image_id for image in evaluated}) < len(evaluated):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
-    return ScoredSet(file.stem, dataset.name, scored, evaluated, settings)
+    return EvalSet(file.stem, dataset.name, shared, evaluated, settings)
 
 
-def find_scored_file(
+def find_detections(
     file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
 ) -> tuple[Dataset, list[Detections]]:
     """Read what `score_file` would score.
@@ -155,7 +155,7 @@ def find_scored_file(
         UserError: as `score_file`.
     """
     dataset = open_dataset(data, images)
-    scored_classes(None, dataset.classes, classes)
+    shared_classes(None, dataset.classes, classes)
     return dataset, read_detections(file, dataset)
 
 
@@ -220,6 +220,6 @@ def _upright(sample: Sample) -> Sample:
         return sample
 
 
-def _known(detections: Detections, model: ClassMap, scored: ClassMap) -> Detections:
-    labels = relabel(detections.labels, model, scored)
+def _known(detections: Detections, old: ClassMap, new: ClassMap) -> Detections:
+    labels = relabel(detections.labels, old, new)
     return replace(detections, labels=labels)[labels >= 0]

@@ -16,7 +16,7 @@ import numpy as np
 
 from detector.data.rounding import shortest
 from detector.data.write_coco import from_xywh, to_xywh
-from eval.scoring.eval_set import Scored
+from eval.scoring.eval_set import EvalImage
 
 MAX_PER_CLASS = 100
 """Detections of a class in an image that count; COCO's own limit."""
@@ -41,7 +41,7 @@ class Overlaps:
     ignored: np.ndarray
 
 
-def overlaps(image: Scored) -> Overlaps:
+def overlaps(image: EvalImage) -> Overlaps:
     """Compare every detection of an image with every object."""
     from pycocotools import mask
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from detector.data.write_coco import to_xywh
 from detector.types import Sample
-from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.ground_truth import image_ids
 from eval.scoring.matching import match, overlaps
 
@@ -69,14 +69,14 @@ class Outcomes:
 
 
 def find_outcomes(
-    scored: ScoredSet,
+    eval_set: EvalSet,
     iou_thresholds: np.ndarray = COCO_THRESHOLDS,
     slices: Sequence[Slice] = (EVERYTHING,),
 ) -> list[Outcomes]:
     """Match a whole set, once for all thresholds and slices.
 
     Args:
-        scored: the set.
+        eval_set: the set.
         iou_thresholds: `(T,)`.
         slices: S of them.
 
@@ -85,13 +85,13 @@ def find_outcomes(
     """
     from tqdm import tqdm
 
-    order = np.argsort(image_ids(scored), kind="stable")  # by which pycocotools decides ties
+    order = np.argsort(image_ids(eval_set), kind="stable")  # by which pycocotools decides ties
     progress = tqdm(order.tolist(), desc="matching", unit="image", delay=2)
-    parts = [_of_image(scored.images[i], i, iou_thresholds, slices) for i in progress]
+    parts = [_of_image(eval_set.images[i], i, iou_thresholds, slices) for i in progress]
     joined = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
     ranked = np.lexsort((-joined["scores"], joined["labels"]))
-    ends = np.searchsorted(joined["labels"][ranked], np.arange(len(scored.classes) + 1))
-    objects = _count_objects(scored, slices)
+    ends = np.searchsorted(joined["labels"][ranked], np.arange(len(eval_set.classes) + 1))
+    objects = _count_objects(eval_set, slices)
     return [
         Outcomes(
             **{
@@ -119,7 +119,7 @@ def left_out(sample: Sample, slices: Sequence[Slice]) -> np.ndarray:
 
 
 def _of_image(
-    image: Scored, index: int, iou_thresholds: np.ndarray, slices: Sequence[Slice]
+    image: EvalImage, index: int, iou_thresholds: np.ndarray, slices: Sequence[Slice]
 ) -> dict[str, np.ndarray]:
     """One image's share of the outcomes of all classes."""
     compared = overlaps(image)
@@ -148,11 +148,11 @@ def _taken(ignored: np.ndarray, matched: np.ndarray) -> np.ndarray:
     return ignored[np.arange(len(ignored))[:, None, None], matched]
 
 
-def _count_objects(scored: ScoredSet, slices: Sequence[Slice]) -> np.ndarray:
+def _count_objects(eval_set: EvalSet, slices: Sequence[Slice]) -> np.ndarray:
     """Objects that count: int64 `(C, S, P)`."""
     counts = []
-    for image in scored.images:
+    for image in eval_set.images:
         kept = ~left_out(image.sample, slices)
         labels = image.sample.labels
-        counts.append([np.bincount(labels[row], minlength=len(scored.classes)) for row in kept])
+        counts.append([np.bincount(labels[row], minlength=len(eval_set.classes)) for row in kept])
     return np.array(counts).transpose(2, 1, 0)

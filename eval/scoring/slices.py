@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.scoring.curves import curve_of
-from eval.scoring.eval_set import ScoredSet
+from eval.scoring.eval_set import EvalSet
 from eval.scoring.outcomes import COCO_THRESHOLDS, Outcomes, Slice
 
 COCO_SIZES = (
@@ -48,13 +48,13 @@ class SliceFigures:
     ap50: float
 
 
-def size_bins(scored: ScoredSet) -> list[Slice]:
+def size_bins(eval_set: EvalSet) -> list[Slice]:
     """Up to five ranges of the square root of the area, with as many objects in each.
 
     Where many objects are of one size, there are fewer ranges, and their counts differ.
     """
-    counting = [~(p.sample.is_crowd | p.sample.is_difficult) for p in scored.images]
-    areas = [p.sample.areas[keep] for p, keep in zip(scored.images, counting, strict=True)]
+    counting = [~(p.sample.is_crowd | p.sample.is_difficult) for p in eval_set.images]
+    areas = [p.sample.areas[keep] for p, keep in zip(eval_set.images, counting, strict=True)]
     sides = np.sqrt(np.maximum(np.sort(np.concatenate(areas)), 0))
     steps = np.flatnonzero(np.diff(sides))  # after these an edge parts two sizes
     wanted = np.arange(1, _BINS) * len(sides) / _BINS - 1

@@ -13,7 +13,7 @@ from detector.artefact import DetectorSpec
 from detector.predictor import Predictor
 from detector.runtimes.keras_model import KerasRuntime
 from detector.types import Sample
-from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import MAX_DETECTIONS, SCORE_THRESHOLD, predict_all
 from training.run.session import Session
@@ -39,7 +39,7 @@ class Keeper(keras.callbacks.Callback):
         self._session, self._validation = session, validation
         self._data, self._spec = data, spec
         self._unreadable: set[str] = set()
-        self.found: ScoredSet | None = None
+        self.found: EvalSet | None = None
         thresholds = spec.postprocess.model_copy(
             update={"score_threshold": SCORE_THRESHOLD, "max_detections": MAX_DETECTIONS}
         )
@@ -77,11 +77,11 @@ class Keeper(keras.callbacks.Callback):
     def _measure(self, weights: Sequence[Any]) -> _Measured:
         self._session.networks.give_stock(weights)
         found = predict_all(self._predictor_unless_paused, self._validation, self._note)
-        images = [Scored(sample, detections) for sample, detections in found]
+        images = [EvalImage(sample, detections) for sample, detections in found]
         if not images:
             raise UserError(f"none of the images of {self._data} can be read")
         classes = self._spec.classes
-        scored = ScoredSet(self._spec.name, self._data, classes, images, {})
+        scored = EvalSet(self._spec.name, self._data, classes, images, {})
         return _Measured(weights, scored, dict(evaluate(scored, "fast").figures))
 
     def _predictor_unless_paused(self) -> Predictor:
@@ -105,7 +105,7 @@ class _Measured(NamedTuple):
     """Weights as trained, what they find, and how good that is."""
 
     weights: Sequence[Any]
-    found: ScoredSet
+    found: EvalSet
     figures: dict[str, float]
 
     @property
