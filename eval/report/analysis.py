@@ -129,7 +129,8 @@ def to_json(analysis: Analysis) -> dict[str, Any]:
                 "file": image.sample.path.name,
                 "found": len(judgement.found),
                 "missed": len(judgement.missed),
-                "invented": len(judgement.invented),
+                "false_positives": len(judgement.false_positives),
+                "invented": len(judgement.false_positives),  # of version 0.1; it goes in 0.3
             }
             for image, judgement in zip(analysis.eval_set.images, analysis.judgements, strict=True)
         ],

@@ -9,19 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.files import make_folder, write_json, write_text
-from detector.report.page import (
-    ACCENT,
-    Facts,
-    Gallery,
-    Plots,
-    Section,
-    Table,
-    Verdict,
-    plot,
-    render_page,
-)
+from detector.report.charts import ACCENT, INK, name_rows, plot
+from detector.report.page import Facts, Gallery, Plots, Section, Table, Verdict, render_page
 from eval.report.error_gallery import LEGEND, side_by_side
-from eval.report.plots import plot_names, short
 from eval.report.sections import shown
 from eval.scoring.comparison import (
     Comparison,
@@ -39,8 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from eval.scoring.bootstrap import Interval
-    from eval.scoring.confusion import Judgement
-    from eval.scoring.eval_set import EvalImage
 
 _BARS = 40  # classes in a plot
 _IMAGES = 6  # in each direction
@@ -152,18 +140,15 @@ def _class_blocks(comparison: Comparison) -> Iterator[Table | Plots | str]:
 
 def _gains(rows: Sequence[tuple[str, float, Interval | None]]) -> str:
     def draw(axes: Axes) -> None:
-        axes.axvline(0, color="#010203", linewidth=0.6)
+        axes.axvline(0, color=INK, linewidth=0.6)
         for place, (_, gain, interval) in enumerate(rows):
             if interval:
                 ends = (interval.low, interval.high)
                 axes.plot(ends, (place, place), color=ACCENT, linewidth=4, alpha=0.35)
             axes.plot(gain, place, "o", color=ACCENT, markersize=5)
-        names = [short(name) for name, _, _ in rows]
-        axes.set_yticks(range(len(rows)), names, parse_math=False)
-        axes.margins(y=0.02)
-        axes.invert_yaxis()
+        name_rows(axes, [name for name, _, _ in rows])
 
-    return plot_names(draw, "B - A", "", size=(4.6, max(1.2, 0.5 + 0.2 * len(rows))))
+    return plot(draw, "B - A", "", size=(4.6, max(1.2, 0.5 + 0.2 * len(rows))))
 
 
 def _scatter(comparison: Comparison) -> str:
@@ -174,7 +159,7 @@ def _scatter(comparison: Comparison) -> str:
     ]
 
     def draw(axes: Axes) -> None:
-        axes.plot((0, 1), (0, 1), color="#010203", linewidth=0.6)
+        axes.plot((0, 1), (0, 1), color=INK, linewidth=0.6)
         axes.scatter(*np.array(pairs).T, s=20, color=ACCENT, linewidths=0)
         most = max(0.05, 1.08 * max(max(pair) for pair in pairs))
         axes.set(xlim=(0, most), ylim=(0, most), aspect="equal")
@@ -188,16 +173,14 @@ def _galleries(comparison: Comparison) -> Iterator[Gallery]:
     gains = np.array([one.errors - other.errors for one, other in pairs])
     for better, gained in (("B", gains), ("A", -gains)):
         order = np.argsort(-gained, kind="stable")
-        chosen = [_pair(comparison, int(i)) for i in order[:_IMAGES] if gained[i] > 0]
+        chosen = [
+            [(side.eval_set.images[i], side.judgements[i]) for side in (a, b)]
+            for i in order[:_IMAGES].tolist()
+            if gained[i] > 0
+        ]
         if items := side_by_side(chosen, ("A", "B"), a.eval_set.classes.names):
             label = f"{better} makes fewer errors: the largest differences, each at its best F1"
             yield Gallery(items, label, is_wide=True)
-
-
-def _pair(comparison: Comparison, index: int) -> tuple[list[EvalImage], list[Judgement]]:
-    sides = (comparison.a, comparison.b)
-    images = [side.eval_set.images[index] for side in sides]
-    return images, [side.judgements[index] for side in sides]
 
 
 def _settings(comparison: Comparison) -> Table:

@@ -9,7 +9,7 @@ from pathlib import Path
 from detector.files import make_folder, write_json, write_text
 from detector.report.page import Facts, Gallery, Section, Table, Verdict, render_page
 from eval.report.analysis import Analysis, analyse, to_json
-from eval.report.error_gallery import LEGEND, all_in_one, missed_and_invented
+from eval.report.error_gallery import LEGEND, all_in_one, missed_and_false
 from eval.report.sections import (
     NONE,
     class_blocks,
@@ -115,8 +115,10 @@ def _galleries(analysis: Analysis) -> Iterator[Gallery]:
     names = analysis.eval_set.classes.names
     at = f"at a score of {analysis.overall.threshold:.3f}"
     worst = [pair for pair in sorted(pairs, key=lambda pair: -pair[1].errors) if pair[1].errors]
-    if items := missed_and_invented(worst[:_WORST], names):
-        yield Gallery(items, f"Worst: the most missed and invented together, {at}", is_wide=True)
+    if items := missed_and_false(worst[:_WORST], names):
+        yield Gallery(
+            items, f"Worst: the most missed and false positives together, {at}", is_wide=True
+        )
     ranked = sorted(pairs, key=lambda pair: (pair[1].errors, -len(pair[1].found)))
     best = [pair for pair in ranked if len(pair[1].found)]
     if items := all_in_one(best[:_BEST], names):

@@ -56,7 +56,7 @@ def error_blocks(analysis: Analysis) -> list[Block]:
         Plots(
             [
                 (_cost_bars(errors.costs), "What each kind of error costs"),
-                (_cost_bars(totals), "Were no detection false; were no object left unfound"),
+                (_cost_bars(totals), "Without any false positive; without any false negative"),
             ]
         ),
         Table(header, rows, note),
@@ -84,7 +84,7 @@ def threshold_blocks(analysis: Analysis) -> list[Block]:
     return [
         "The threshold of the best F1 at IoU 0.5, every object counting alike. It is chosen on "
         "these very images; on others it will do a little worse. Lower it to miss less, raise "
-        "it to invent less. The table of classes has one for each.",
+        "it for fewer false positives. The table of classes has one for each.",
         Facts(facts),
         Plots(
             [
@@ -156,7 +156,7 @@ def _class_curves(analysis: Analysis) -> list[Block]:
 
 
 def confusion_blocks(analysis: Analysis) -> list[Block]:
-    """Which class is taken for which."""
+    """Which class is detected as which."""
     counts, background = analysis.confusion, len(analysis.eval_set.classes)
     names = [*analysis.eval_set.classes.names, "background"]
     weight = counts.sum(axis=0) + counts.sum(axis=1)

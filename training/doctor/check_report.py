@@ -1,4 +1,4 @@
-"""The doctor's report: one page with figures, plots, drawn samples and drawn problems."""
+"""The data report: one page with counts, histograms, anchor coverage, samples and problems."""
 
 from __future__ import annotations
 
@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.data.findings import KINDS
-from detector.report.page import (
-    ACCENT,
-    Facts,
-    Gallery,
-    Plots,
-    Section,
-    Table,
-    Verdict,
-    plot,
-    render_page,
-)
+from detector.report.charts import ACCENT, INK, name_rows, plot
+from detector.report.page import Facts, Gallery, Plots, Section, Table, Verdict, render_page
 from training.doctor.check_gallery import problem_galleries, sample_gallery
 from training.doctor.check_summary import verdict
 from training.doctor.examine import Examination, by_kind
@@ -128,12 +119,8 @@ def _class_plot(examination: Examination) -> tuple[str, str]:
     height = max(1.2, 0.5 + 0.17 * len(ranked))
 
     def draw(axes: Axes) -> None:
-        names = [name if len(name) <= 20 else f"{name[:19]}…" for name, _ in ranked]
         axes.barh(range(len(ranked)), [count for _, count in ranked], color=ACCENT)
-        # A name may hold a dollar, which is mathematics to matplotlib.
-        axes.set_yticks(range(len(ranked)), names, parse_math=False)
-        axes.margins(y=0.02)
-        axes.invert_yaxis()
+        name_rows(axes, [name for name, _ in ranked])
 
     more = f", the {_BARS} most frequent of {len(per_class)}" if len(per_class) > _BARS else ""
     return plot(draw, "objects", "", size=(4.6, height)), f"Objects per class{more}"
@@ -164,12 +151,8 @@ def _ratios(axes: Axes, coverage: AnchorCoverage) -> None:
 
 def _log_axis(axes: Axes, which: str, most: int) -> None:
     ticks = [tick for tick in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048) if tick <= most]
-    if which == "x":
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    else:
-        axes.set_yscale("log", base=2)
-        axes.set_yticks(ticks, [str(tick) for tick in ticks])
+    getattr(axes, f"set_{which}scale")("log", base=2)
+    getattr(axes, f"set_{which}ticks")(ticks, [str(tick) for tick in ticks])
 
 
 def _anchor_blocks(coverage: AnchorCoverage) -> list[Table | Plots | Facts]:
@@ -223,18 +206,11 @@ def _size_scatter(axes: Axes, coverage: AnchorCoverage) -> None:
         linewidths=0,
         rasterized=True,
     )
-    shapes = _anchor_sides(coverage)
-    axes.scatter(
-        shapes[:, 0], shapes[:, 1], s=34, marker="s", facecolors="none", edgecolors="#010203"
-    )
+    shapes = (coverage.anchors[:, 2:] - coverage.anchors[:, :2]) * coverage.input_size
+    shapes = np.unique(shapes.round(1), axis=0)
+    axes.scatter(shapes[:, 0], shapes[:, 1], s=34, marker="s", facecolors="none", edgecolors=INK)
     low, high = 0.8 * min(sides.min(), shapes.min()), 1.25 * max(sides.max(), shapes.max())
     for which in "xy":
         _log_axis(axes, which, coverage.input_size)
     axes.set(xlim=(low, high), ylim=(low, high))
     axes.figure.colorbar(dots, ax=axes, label="best IoU")
-
-
-def _anchor_sides(coverage: AnchorCoverage) -> np.ndarray:
-    """The sizes that anchors have, each once: `(K, 2)`, px."""
-    sides = (coverage.anchors[:, 2:] - coverage.anchors[:, :2]) * coverage.input_size
-    return np.unique(sides.round(1), axis=0)

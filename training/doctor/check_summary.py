@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from detector.data.findings import Finding, count_by_kind, is_error
+from detector.data.findings import Finding, count_by_kind, counted, is_error
 from training.doctor.examine import Counts, Examination, by_kind
-from training.doctor.words import counted
 from training.model.anchor_coverage import SMALL
 
 _SHOWN = 5  # findings of a kind

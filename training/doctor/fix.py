@@ -15,6 +15,7 @@ from configs.errors import UserError
 from detector.boxes import area
 from detector.data.conversion_loss import has_own_area
 from detector.data.dataset import Dataset, find_split
+from detector.data.findings import counted
 from detector.data.usable import box_faults, usable
 from detector.data.write import Form, check_new_folder, write_dataset
 from detector.files import reason
@@ -24,7 +25,6 @@ from training.doctor.box_checks import same_boxes
 from training.doctor.examine import Examination
 from training.doctor.image_checks import Image, lying_suffix
 from training.doctor.set_checks import duplicate_groups, parts
-from training.doctor.words import counted
 
 _FORMS: dict[str, Form] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
 # Where an image stands in two splits, the earlier of these keeps it: training can spare it best,

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from detector.data.dataset import Dataset
-from detector.data.findings import KINDS, Finding
+from detector.data.findings import KINDS, Finding, counted
 from detector.types import Sample
-from training.doctor.words import counted
 
 _ALIKE = 0.85  # difflib's ratio: racoon and raccoon 0.92, car and cars 0.86, mouse and horse 0.8
 _RARE = 0.1  # of the other's objects: two real classes of like names are both used

@@ -12,11 +12,12 @@ import numpy as np
 from configs.schema import Config
 from detector.boxes import scale
 from detector.data.dataset import Dataset
+from detector.data.findings import counted
 from detector.draw import class_colour, draw_annotations
-from detector.report.page import Facts, Gallery, Section, render_page, thumbnail
+from detector.report.gallery import gallery_items, resized, thumbnail
+from detector.report.page import Facts, Gallery, Section, render_page
 from training.batches.batch import Batch
 from training.batches.targets import match
-from training.doctor.words import counted
 
 _SIDE = 480  # px of a drawn image, so that thin lines and names can be told apart
 _STRENGTH = 0.65  # of the lines of anchors
@@ -79,7 +80,8 @@ def to_html(dataset: Dataset, config: Config, config_name: str, seen: Sequence[S
     ]
     step = config.loader.batch_size
     for number, start in enumerate(range(0, len(seen), step)):
-        items = [_item(one, dataset, names) for one in seen[start : start + step]]
+        batch = seen[start : start + step]
+        items = gallery_items(batch, lambda one: (_drawn(one, names), _caption(one, dataset)))
         sections.append(Section(f"Batch {number + 1}", [Gallery(items, is_wide=True)]))
     subtitle = f"{config_name}, {size} px · seed {seed}, epoch 0 · {len(dataset):,} images in all"
     return render_page(f"What training sees: {Path(dataset.name).name}", subtitle, sections)
@@ -114,17 +116,17 @@ def _trained(one: Seen) -> list[np.ndarray]:
     return [own for own, ignored in pairs if not ignored]
 
 
-def _item(one: Seen, dataset: Dataset, names: Sequence[str]) -> tuple[str, str]:
+def _caption(one: Seen, dataset: Dataset) -> str:
     trained = _trained(one)
     parts = [f"{counted(len(trained), 'object')}, {counted(sum(map(len, trained)), 'anchor')}"]
     if one.is_ignored.any():
         parts.append(f"{one.is_ignored.sum()} ignored")
-    return thumbnail(_drawn(one, names)), f"{dataset[one.index].path.name}: {', '.join(parts)}"
+    return f"{dataset[one.index].path.name}: {', '.join(parts)}"
 
 
 def _drawn(one: Seen, names: Sequence[str]) -> np.ndarray:
     """The image, enlarged, with anchors below objects; a colour for each object."""
-    image = cv2.resize(one.image, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR)
+    image = resized(one.image, _SIDE)
     lines = image.copy()
     for row, anchors in enumerate(one.anchors_of):
         for x1, y1, x2, y2 in scale(anchors, _SIDE, _SIDE).round().astype(int).tolist():

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from detector.data.dataset import Dataset, is_union
-from detector.data.findings import KINDS, Finding
+from detector.data.findings import KINDS, Finding, counted
 from detector.data.similar import fingerprints, near_pairs
 from training.doctor.image_checks import Image
 from training.doctor.name_checks import count_objects
-from training.doctor.words import counted
 from training.model.anchor_coverage import SMALL, AnchorCoverage
 
 _FEW = 10  # objects of a class

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from detector.files import write_text
 from detector.predictor import Predictor
-from detector.report.page import Facts, Plots, Section, plot, render_page
+from detector.report.charts import plot
+from detector.report.page import Facts, Plots, Section, render_page
 from detector.types import Sample
 from eval.report.analysis import analyse
 from eval.report.model_report import report_sections, verdict

@@ -125,9 +125,9 @@ def test_images_show_the_worst_and_the_best(tmp_path, set_of, sample_of, found_o
     )
     page, _ = report_of(tmp_path, with_images(tmp_path, eval_set))
     worst, best = page.split("Worst")[1].split("Best")
-    assert "bad.png: 0 found, 1 missed, 1 invented" in worst
+    assert "bad.png: 0 found, 1 missed, 1 false positive" in worst
     assert "good.png" not in worst
-    assert "good.png: 1 found, 0 missed, 0 invented" in best
+    assert "good.png: 1 found, 0 missed, 0 false positives" in best
     assert "empty.png" not in page
 
 

@@ -22,18 +22,18 @@ def image(sample_of, found_of):
     return make
 
 
-def test_found_missed_and_invented(image):
+def test_true_positives_misses_and_false_positives(image):
     one = judge(EvalImage(*image([CAT, DOG], (A, 0.9, CAT), (NOWHERE, 0.8, DOG))), 0.5)
     assert one.found.tolist() == [[0, 0]]
     assert one.missed.tolist() == [1]
-    assert one.invented.tolist() == [1]
-    assert one.mistaken.tolist() == []
+    assert one.false_positives.tolist() == [1]
+    assert one.misclassified.tolist() == []
     assert one.errors == 2
 
 
-def test_a_wrong_name_is_a_miss_and_an_invention(image):
+def test_a_misclassified_object_is_a_miss_and_a_false_positive(image):
     one = judge(EvalImage(*image([CAT, DOG], (A, 0.9, CAT), (B, 0.8, CAT))), 0.5)
-    assert one.mistaken.tolist() == [[1, 1]]
+    assert one.misclassified.tolist() == [[1, 1]]
     assert one.errors == 2
 
 
@@ -54,14 +54,14 @@ def test_the_right_class_goes_before_a_better_box(image):
     slightly_off = [0, 0, 100, 80]
     one = judge(EvalImage(*image([CAT, DOG], (A, 0.9, DOG), (slightly_off, 0.5, CAT))), 0.4)
     assert one.found.tolist() == [[0, 1]]
-    assert one.invented.tolist() == [0]
-    assert one.mistaken.tolist() == []
+    assert one.false_positives.tolist() == [0]
+    assert one.misclassified.tolist() == []
 
 
-def test_each_object_is_mistaken_for_one_thing_only(image):
+def test_each_object_is_misclassified_once_only(image):
     close, closer = [300, 300, 400, 380], [300, 300, 400, 390]
     one = judge(EvalImage(*image([CAT, DOG], (close, 0.9, CAT), (closer, 0.8, CAT))), 0.5)
-    assert one.mistaken.tolist() == [[1, 1]]
+    assert one.misclassified.tolist() == [[1, 1]]
 
 
 def test_ignored_objects_and_what_lies_on_them_do_not_appear(image):
