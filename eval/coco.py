@@ -77,9 +77,9 @@ def main(argv: list[str] | None = None) -> int:
     if args.csv:
         write_text(args.csv, _to_csv(report))
     if args.save_detections:
-        from eval.scoring.ground_truth import own_results
+        from eval.scoring.ground_truth import results
 
-        write_text(args.save_detections, json.dumps(own_results(eval_set)))
+        write_text(args.save_detections, json.dumps(results(eval_set, own_ids=True)))
     for saved in filter(None, outputs):
         print(f"saved {saved}")
     if args.report:

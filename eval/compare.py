@@ -1,4 +1,4 @@
-"""Two models side by side on the same images, and whether they differ by more than noise."""
+"""Compare two models on the same images, with bootstrap intervals of the difference."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 from detector.command import EXIT_OK, add_data_arguments, add_dry_run, make_parser, path, run
 from detector.files import check_folder, check_outputs, write_json
 from detector.model_arguments import model_files
-from eval.eval_arguments import data_files, in_figures
+from eval.eval_arguments import data_files, find_eval_set, in_figures, load_eval_set
 
 if TYPE_CHECKING:
-    from detector.data.dataset import Dataset
     from eval.scoring.bootstrap import Interval
     from eval.scoring.comparison import Comparison
-    from eval.scoring.eval_set import EvalSet
 
 _EXAMPLES = """examples:
   python -m eval.compare coco my_run/best bccd:test
@@ -57,13 +55,14 @@ def main(argv: list[str] | None = None) -> int:
     check_outputs([args.json], [*inputs, *data_files(args.data)])
     if args.report:
         check_folder(args.report)
+    sides = [_side(args, name) for name in (args.a, args.b)]
     if args.dry_run:
-        print(_intent(args))
+        (dataset, a), (_, b) = map(find_eval_set, sides)
+        print(f"would compare {a} with {b} on {in_figures(dataset)}")
         return EXIT_OK
     from eval.scoring.comparison import compare, to_json
 
-    a, b = (_score(one, args.data, args.images) for one in (args.a, args.b))
-    comparison = compare(a, b)
+    comparison = compare(*map(load_eval_set, sides))
     print("\n".join(to_lines(comparison)))
     if args.json:
         write_json(args.json, to_json(comparison))
@@ -75,30 +74,12 @@ def main(argv: list[str] | None = None) -> int:
     return EXIT_OK
 
 
-def _is_file_of_detections(name: str) -> bool:
-    return name.lower().endswith(".json")
-
-
-def _intent(args: argparse.Namespace) -> str:
-    """What would be compared; models are looked for, not loaded."""
-    from eval.scoring.inference import find_detections, find_inputs
-
-    def find(name: str) -> tuple[Dataset, str]:
-        if _is_file_of_detections(name):
-            return find_detections(Path(name), args.data, images=args.images)[0], name
-        dataset, model = find_inputs(name, args.data, images=args.images)
-        return dataset, model.in_words()
-
-    (dataset, a), (_, b) = find(args.a), find(args.b)
-    return f"would compare {a} with {b} on {dataset.name}: {in_figures(dataset)}"
-
-
-def _score(name: str, data: str, images: Path | None) -> EvalSet:
-    from eval.scoring.inference import score, score_file
-
-    if _is_file_of_detections(name):
-        return score_file(Path(name), data, images=images)
-    return score(name, data, images=images)
+def _side(args: argparse.Namespace, name: str) -> argparse.Namespace:
+    """The arguments of one of the two alone: a model, or a file of detections."""
+    is_file = name.lower().endswith(".json")
+    model, detections = (None, Path(name)) if is_file else (name, None)
+    own = {"model": model, "detections": detections, "runtime": None, "classes": None}
+    return argparse.Namespace(data=args.data, images=args.images, **own)
 
 
 def to_lines(comparison: Comparison) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What every command that scores detections shares."""
+"""Arguments shared by the commands that evaluate detections, and what they load."""
 
 from __future__ import annotations
 
@@ -55,15 +55,14 @@ def load_eval_set(args: argparse.Namespace) -> EvalSet:
     from eval.scoring.inference import score, score_file
 
     _require_one(args)
+    chosen = {"images": args.images, "classes": args.classes}
     if args.detections:
-        return score_file(args.detections, args.data, images=args.images, classes=args.classes)
-    return score(
-        args.model, args.data, images=args.images, runtime=args.runtime, classes=args.classes
-    )
+        return score_file(args.detections, args.data, **chosen)
+    return score(args.model, args.data, runtime=args.runtime, **chosen)
 
 
-def scoring_intent(args: argparse.Namespace) -> str:
-    """What `load_eval_set` would do, in words.
+def find_eval_set(args: argparse.Namespace) -> tuple[Dataset, str]:
+    """The data set, and in words what `load_eval_set` would run or read.
 
     Raises:
         UserError: as `load_eval_set`, as far as that shows without loading a network.
@@ -73,17 +72,20 @@ def scoring_intent(args: argparse.Namespace) -> str:
     _require_one(args)
     chosen = {"images": args.images, "classes": args.classes}
     if args.detections:
-        dataset, _ = find_detections(args.detections, args.data, **chosen)
-        what = str(args.detections)
-    else:
-        dataset, model = find_inputs(args.model, args.data, runtime=args.runtime, **chosen)
-        what = model.in_words()
-    return f"would score {what} on {dataset.name}: {in_figures(dataset)}"
+        return find_detections(args.detections, args.data, **chosen)[0], str(args.detections)
+    dataset, model = find_inputs(args.model, args.data, runtime=args.runtime, **chosen)
+    return dataset, model.in_words()
+
+
+def scoring_intent(args: argparse.Namespace) -> str:
+    """What `load_eval_set` would do, in words; raises as `find_eval_set`."""
+    dataset, what = find_eval_set(args)
+    return f"would score {what} on {in_figures(dataset)}"
 
 
 def in_figures(dataset: Dataset) -> str:
     """How much there is to score."""
-    return f"{len(dataset):,} images, {len(dataset.classes)} classes"
+    return f"{dataset.name}: {len(dataset):,} images, {len(dataset.classes)} classes"
 
 
 def _require_one(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Everything that a report shows about one model on one data set, computed once."""
+"""The analysis behind a report: curves, thresholds, TIDE errors, confusions, AP by size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eval.scoring.curves import (
     RECALLS,
     Advice,
     Curve,
-    at_threshold,
+    advise,
     best_threshold,
     curve_of,
     joined_curve,
@@ -23,9 +23,6 @@ from eval.scoring.evaluator import Report
 from eval.scoring.outcomes import COCO_THRESHOLDS, EVERYTHING, find_outcomes
 from eval.scoring.slices import COCO_SIZES, RATIOS, SliceFigures, figures_of, size_bins
 from eval.scoring.tide import ErrorSplit, split_errors
-
-FALLBACK_THRESHOLD = 0.5
-"""Where nothing at all is found, so that there is nothing to advise."""
 
 _AT_75 = int(np.flatnonzero(np.isclose(COCO_THRESHOLDS, 0.75))[0])
 
@@ -90,11 +87,6 @@ def analyse(eval_set: EvalSet, report: Report) -> Analysis:
         figures_of(RATIOS, classes, first_bin + len(bins)),
         judgements,
     )
-
-
-def advise(joined: Curve) -> Advice:
-    """The threshold for all classes at once."""
-    return best_threshold(joined) or at_threshold(joined, FALLBACK_THRESHOLD)
 
 
 def to_json(analysis: Analysis) -> dict[str, Any]:

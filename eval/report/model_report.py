@@ -22,7 +22,7 @@ from eval.report.sections import (
 )
 from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import FIGURES, Report
-from eval.scoring.ground_truth import own_results
+from eval.scoring.ground_truth import results
 
 _WORST, _BEST = 9, 6  # images
 _ABOUT_NONE = f"{NONE}: there is no such object in this data set. COCO's own tools write -1."
@@ -46,7 +46,7 @@ def write_report(folder: Path, eval_set: EvalSet, report: Report) -> Path:
     analysis = analyse(eval_set, report)
     page = folder / "report.html"
     write_json(folder / "report.json", to_json(analysis))
-    write_text(folder / "detections.json", json.dumps(own_results(eval_set)))
+    write_text(folder / "detections.json", json.dumps(results(eval_set, own_ids=True)))
     write_text(page, to_html(analysis))
     return page
 

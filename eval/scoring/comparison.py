@@ -1,4 +1,4 @@
-"""Two models on the same images: what differs, and whether it is more than noise."""
+"""Comparison of two models on the same images: differences of AP with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 from configs.errors import UserError
 from detector.classes import ClassMap
-from eval.report.analysis import advise
 from eval.scoring.bootstrap import RESAMPLES, Interval, Intervals, difference_intervals
 from eval.scoring.confusion import Judgement, judge_all
-from eval.scoring.curves import joined_curve
-from eval.scoring.eval_set import EvalImage, EvalSet, relabel, truth_of
+from eval.scoring.curves import advise, joined_curve
+from eval.scoring.eval_set import EvalImage, EvalSet, detections_of, truth_of
 from eval.scoring.evaluator import FIGURES, Report, evaluate
 from eval.scoring.outcomes import Outcomes, find_outcomes
 
@@ -69,7 +68,7 @@ def compare(a: EvalSet, b: EvalSet) -> Comparison:
     if not names:
         raise UserError(f"{a.name} and {b.name} share no class, so they cannot be compared")
     first, second = (_restricted(one, names) for one in (a, b))
-    if not any((~(p.sample.is_crowd | p.sample.is_difficult)).any() for p in first.images):
+    if not any(image.counts.any() for image in first.images):
         shared = ", ".join(first.classes.names[:5])
         raise UserError(f"{a.data}: holds no object of the classes that both know ({shared})")
     outcomes_a, outcomes_b = find_outcomes(first), find_outcomes(second)
@@ -89,11 +88,10 @@ def _restricted(eval_set: EvalSet, names: set[str]) -> EvalSet:
     if len(kept) == len(old):
         return eval_set
     new = ClassMap(tuple(old.names[i] for i in kept), tuple(old.category_ids[i] for i in kept))
-    images = []
-    for image in eval_set.images:
-        labels = relabel(image.detections.labels, old, new)
-        found = replace(image.detections, labels=labels)[labels >= 0]
-        images.append(EvalImage(truth_of(image.sample, old, new), found))
+    images = [
+        EvalImage(truth_of(one.sample, old, new), detections_of(one.detections, old, new))
+        for one in eval_set.images
+    ]
     return replace(eval_set, classes=new, images=images)
 
 

@@ -106,6 +106,11 @@ def best_threshold(curve: Curve) -> Advice | None:
     return _advice(curve, best)
 
 
+def advise(joined: Curve) -> Advice:
+    """One threshold for all classes: that of the best F1, 0.5 where no object is found."""
+    return best_threshold(joined) or at_threshold(joined, 0.5)
+
+
 def at_threshold(curve: Curve, threshold: float) -> Advice:
     """What a given threshold brings; the precision of no detections is 1."""
     count = int(np.searchsorted(-curve.scores, -threshold, side="right"))

@@ -26,6 +26,11 @@ class EvalImage:
     sample: Sample
     detections: Detections
 
+    @property
+    def counts(self) -> np.ndarray:
+        """The objects that are to be found, no crowd and not difficult: bool `(N,)`."""
+        return ~(self.sample.is_crowd | self.sample.is_difficult)
+
 
 @dataclass(frozen=True, eq=False)
 class EvalSet:
@@ -92,15 +97,41 @@ def truth_of(sample: Sample, old: ClassMap, new: ClassMap) -> Sample:
     return replace(kept, labels=labels[labels >= 0])
 
 
-def require_objects(images: Sequence[EvalImage], dataset: Dataset, classes: ClassMap) -> None:
-    """Show that there is something to find.
+def detections_of(detections: Detections, old: ClassMap, new: ClassMap) -> Detections:
+    """Detections of the classes of `new` alone, in its labels."""
+    labels = relabel(detections.labels, old, new)
+    return replace(detections, labels=labels)[labels >= 0]
+
+
+def make_eval_set(
+    name: str,
+    dataset: Dataset,
+    found: Sequence[tuple[Sample, Detections]],
+    model: ClassMap,
+    classes: ClassMap,
+    settings: Mapping[str, Any],
+    training_objects: Mapping[str, int] | None = None,
+) -> EvalSet:
+    """Bring a data set and a model's detections into one class map.
+
+    Args:
+        name: of the model.
+        dataset: where the samples come from.
+        found: each sample in the frame of its image, and what was found in it.
+        model: the class map of the detections.
+        classes: those to evaluate.
+        settings: of the model.
+        training_objects: objects of each class in training.
 
     Raises:
-        UserError: no image holds an object of an evaluated class that counts.
+        UserError: no image holds an object of these classes that counts.
     """
-    for image in images:
-        sample = image.sample
-        if np.any(~(sample.is_crowd | sample.is_difficult)):
-            return
-    names = ", ".join(classes.names[:5])
-    raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")
+    images = [
+        EvalImage(truth_of(sample, dataset.classes, classes), detections_of(one, model, classes))
+        for sample, one in found
+    ]
+    if not any(image.counts.any() for image in images):
+        names = ", ".join(classes.names[:5])
+        raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")
+    settings = {**settings, "classes": len(classes), "images": len(images)}
+    return EvalSet(name, dataset.name, classes, images, settings, training_objects)

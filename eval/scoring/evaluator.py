@@ -1,4 +1,4 @@
-"""The 12 COCO figures and those of each class, by pycocotools or by its fast twin."""
+"""COCO's 12 metrics and those of each class, by pycocotools or faster-coco-eval."""
 
 from __future__ import annotations
 
@@ -150,8 +150,7 @@ def _count(eval_set: EvalSet) -> np.ndarray:
     """Objects that count, images with such, and detections of each class: int `(C, 3)`."""
     counts = np.zeros((len(eval_set.classes), 3), np.int64)
     for image in eval_set.images:
-        sample = image.sample
-        labels = sample.labels[~(sample.is_crowd | sample.is_difficult)]
+        labels = image.sample.labels[image.counts]
         np.add.at(counts[:, 0], labels, 1)
         counts[np.unique(labels), 1] += 1
         np.add.at(counts[:, 2], image.detections.labels, 1)

@@ -1,8 +1,7 @@
-"""Truth and detections in the form that pycocotools takes: here labels become category ids."""
+"""COCO's form of ground truth and results, for pycocotools: here labels become category ids."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from detector.data.rounding import shortest
@@ -43,31 +42,25 @@ def ground_truth(eval_set: EvalSet) -> dict[str, Any]:
                     "iscrowd": int(sample.is_crowd[row] or sample.is_difficult[row]),
                 }
             )
-    return {"images": images, "annotations": annotations, "categories": _categories(eval_set)}
+    named = zip(eval_set.classes.category_ids, eval_set.classes.names, strict=True)
+    categories = [{"id": category_id, "name": name} for category_id, name in named]
+    return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def results(eval_set: EvalSet) -> list[dict[str, Any]]:
-    """The detections as the content of a COCO results file, with the ids of `ground_truth`."""
+def results(eval_set: EvalSet, own_ids: bool = False) -> list[dict[str, Any]]:
+    """The detections as the content of a COCO results file.
+
+    Args:
+        eval_set: whose.
+        own_ids: name images by `result_ids`, for files; else as `ground_truth` does.
+    """
+    ids = _own_ids(eval_set) if own_ids else image_ids(eval_set)
     return [
         one
-        for image_id, image in zip(image_ids(eval_set), eval_set.images, strict=True)
-        for one in coco_results(image_id, image.detections, eval_set.classes)
-    ]
-
-
-def own_results(eval_set: EvalSet) -> list[dict[str, Any]]:
-    """The detections as the content of a COCO results file, with the ids of `result_ids`."""
-    return [
-        one
-        for image_id, image in zip(_own_ids(eval_set), eval_set.images, strict=True)
+        for image_id, image in zip(ids, eval_set.images, strict=True)
         for one in coco_results(image_id, image.detections, eval_set.classes)
     ]
 
 
 def _own_ids(eval_set: EvalSet) -> list[int | str]:
     return result_ids([image.sample for image in eval_set.images])
-
-
-def _categories(eval_set: EvalSet) -> Sequence[dict[str, Any]]:
-    named = zip(eval_set.classes.category_ids, eval_set.classes.names, strict=True)
-    return [{"id": category_id, "name": name} for category_id, name in named]

@@ -1,15 +1,13 @@
-"""A model over a data set: the shipping `Predictor`, on every core."""
+"""Inference over a data set: the shipping `Predictor` on every core, or a COCO results file."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from configs.errors import UserError
-from detector.classes import ClassMap
 from detector.data.dataset import Dataset
 from detector.data.open import open_dataset
 from detector.data.orientation import read_sample, settle_on_disk
@@ -19,14 +17,7 @@ from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
 from eval.scoring.detections_file import read_detections
-from eval.scoring.eval_set import (
-    EvalImage,
-    EvalSet,
-    relabel,
-    require_objects,
-    shared_classes,
-    truth_of,
-)
+from eval.scoring.eval_set import EvalSet, make_eval_set, shared_classes
 
 SCORE_THRESHOLD = 0.001
 """Below any live threshold: a precision-recall curve needs the doubtful detections too."""
@@ -41,9 +32,6 @@ def score(
     *,
     images: Path | None = None,
     runtime: str | None = None,
-    score_threshold: float = SCORE_THRESHOLD,
-    iou_threshold: float | None = None,
-    max_detections: int = MAX_DETECTIONS,
     classes: Sequence[str] | None = None,
 ) -> EvalSet:
     """Run a model over a data set.
@@ -53,9 +41,6 @@ def score(
         data: as `open_dataset`.
         images: images of a COCO JSON.
         runtime: as `Predictor.load`.
-        score_threshold: detections below it are left out.
-        iou_threshold: of NMS; None for the model's own.
-        max_detections: per image.
         classes: names to score; by default those that model and data set share.
 
     Raises:
@@ -68,32 +53,24 @@ def score(
             model,
             runtime=runtime,
             options=EngineOptions(threads),
-            score_threshold=score_threshold,
-            iou_threshold=iou_threshold,
-            max_detections=max_detections,
+            score_threshold=SCORE_THRESHOLD,
+            max_detections=MAX_DETECTIONS,
         )
 
     first = load()
-    shared = shared_classes(first.classes, dataset.classes, classes)
     make = _per_thread(load) if first.runtime != "keras" else lambda: first
-    found = predict_all(make, dataset)
     settings = {
         "model": first.name,
         "runtime": first.runtime,
         "input_size": first.spec.model.input_size,
-        "score_threshold": score_threshold,
+        "score_threshold": SCORE_THRESHOLD,
         "nms_iou_threshold": first.thresholds.iou_threshold,
-        "max_detections": max_detections,
-        "classes": len(shared),
-        "images": len(dataset),
+        "max_detections": MAX_DETECTIONS,
     }
-    evaluated = [
-        EvalImage(truth_of(sample, dataset.classes, shared), _known(one, first.classes, shared))
-        for sample, one in found
-    ]
-    require_objects(evaluated, dataset, shared)
+    shared = shared_classes(first.classes, dataset.classes, classes)
+    found = predict_all(make, dataset)
     counts = first.spec.training_objects
-    return EvalSet(first.name, dataset.name, shared, evaluated, settings, counts)
+    return make_eval_set(first.name, dataset, found, first.classes, shared, settings, counts)
 
 
 def find_inputs(
@@ -131,19 +108,12 @@ def score_file(
         UserError: either cannot be read, or the file does not belong to the data set.
     """
     dataset, found = find_detections(file, data, images=images, classes=classes)
-    shared = shared_classes(None, dataset.classes, classes)
-    evaluated = [
-        EvalImage(
-            truth_of(_upright(sample), dataset.classes, shared),
-            _known(one, dataset.classes, shared),
-        )
-        for sample, one in zip(dataset, found, strict=True)
-    ]
-    require_objects(evaluated, dataset, shared)
-    settings = {"detections": file.name, "classes": len(shared), "images": len(dataset)}
-    if len({image.sample.image_id for image in evaluated}) < len(evaluated):
+    settings = {"detections": file.name}
+    if len({sample.image_id for sample in dataset}) < len(dataset):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
-    return EvalSet(file.stem, dataset.name, shared, evaluated, settings)
+    shared = shared_classes(None, dataset.classes, classes)
+    pairs = [(_upright(sample), one) for sample, one in zip(dataset, found, strict=True)]
+    return make_eval_set(file.stem, dataset, pairs, dataset.classes, shared, settings)
 
 
 def find_detections(
@@ -218,8 +188,3 @@ def _upright(sample: Sample) -> Sample:
         return settle_on_disk(sample)[0]
     except UserError:
         return sample
-
-
-def _known(detections: Detections, old: ClassMap, new: ClassMap) -> Detections:
-    labels = relabel(detections.labels, old, new)
-    return replace(detections, labels=labels)[labels >= 0]

@@ -1,4 +1,4 @@
-"""Which detection finds which object: COCO's greedy matching, image by image.
+"""COCO's matcher: detections to ground truth, greedily by score, image by image.
 
 The rules are those of pycocotools, number for number. Per class, the best-scored detection chooses
 first: among the objects that are still free it takes the one of the greatest IoU, if that reaches
@@ -47,7 +47,7 @@ def overlaps(image: EvalImage) -> Overlaps:
 
     sample, found = image.sample, image.detections
     rows = np.flatnonzero(_rank_in_class(found.labels) < MAX_PER_CLASS)
-    ignored = sample.is_crowd | sample.is_difficult
+    ignored = ~image.counts
     iou = np.zeros((len(rows), len(sample)))
     if iou.size:
         # The numbers that COCO files hold, so that no IoU differs in its last bit.

@@ -1,4 +1,4 @@
-"""What became of every detection of a set: true, false or ignored, class by class."""
+"""True and false positives of a whole set, class by class; ignored detections count as neither."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from detector.data.write_coco import to_xywh
-from detector.types import Sample
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.ground_truth import image_ids
 from eval.scoring.matching import match, overlaps
@@ -53,7 +52,6 @@ class Outcomes:
 
     Attributes:
         images: int64 `(D,)`, indices of images.
-        rows: int64 `(D,)`, in the detections of that image.
         scores: float32 `(D,)`, descending.
         is_true: bool `(S, T, D)`, matched with an object that counts.
         is_ignored: bool `(S, T, D)`, counts neither way.
@@ -61,7 +59,6 @@ class Outcomes:
     """
 
     images: np.ndarray
-    rows: np.ndarray
     scores: np.ndarray
     is_true: np.ndarray
     is_ignored: np.ndarray
@@ -111,11 +108,10 @@ def ratios(boxes: np.ndarray) -> np.ndarray:
     return np.divide(width, height, out=np.full(len(boxes), np.inf), where=height != 0)
 
 
-def left_out(sample: Sample, slices: Sequence[Slice]) -> np.ndarray:
+def left_out(image: EvalImage, slices: Sequence[Slice]) -> np.ndarray:
     """The objects of an image that do not count, of each slice: bool `(S, G)`."""
-    measures = {"area": sample.areas, "ratio": ratios(sample.boxes)}
-    always = sample.is_crowd | sample.is_difficult
-    return np.array([always | part.leaves_out(measures[part.measure]) for part in slices])
+    measures = {"area": image.sample.areas, "ratio": ratios(image.sample.boxes)}
+    return np.array([~image.counts | part.leaves_out(measures[part.measure]) for part in slices])
 
 
 def _of_image(
@@ -123,7 +119,7 @@ def _of_image(
 ) -> dict[str, np.ndarray]:
     """One image's share of the outcomes of all classes."""
     compared = overlaps(image)
-    ignored = left_out(image.sample, slices)
+    ignored = left_out(image, slices)
     matched = match(compared, iou_thresholds, ignored)  # (S, T, D)
     boxes = to_xywh(image.detections.boxes[compared.rows]).astype(np.float64)
     measures = {"area": boxes[:, 2] * boxes[:, 3], "ratio": ratios(image.detections.boxes)}
@@ -134,7 +130,6 @@ def _of_image(
     return {
         "labels": image.detections.labels[compared.rows],
         "images": np.full(len(compared.rows), index),
-        "rows": compared.rows,
         "scores": image.detections.scores[compared.rows],
         "is_true": is_matched & ~on_ignored,
         "is_ignored": on_ignored | (~is_matched & outside[:, None, :]),
@@ -152,7 +147,7 @@ def _count_objects(eval_set: EvalSet, slices: Sequence[Slice]) -> np.ndarray:
     """Objects that count: int64 `(C, S, P)`."""
     counts = []
     for image in eval_set.images:
-        kept = ~left_out(image.sample, slices)
+        kept = ~left_out(image, slices)
         labels = image.sample.labels
         counts.append([np.bincount(labels[row], minlength=len(eval_set.classes)) for row in kept])
     return np.array(counts).transpose(2, 1, 0)

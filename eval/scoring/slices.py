@@ -53,8 +53,7 @@ def size_bins(eval_set: EvalSet) -> list[Slice]:
 
     Where many objects are of one size, there are fewer ranges, and their counts differ.
     """
-    counting = [~(p.sample.is_crowd | p.sample.is_difficult) for p in eval_set.images]
-    areas = [p.sample.areas[keep] for p, keep in zip(eval_set.images, counting, strict=True)]
+    areas = [image.sample.areas[image.counts] for image in eval_set.images]
     sides = np.sqrt(np.maximum(np.sort(np.concatenate(areas)), 0))
     steps = np.flatnonzero(np.diff(sides))  # after these an edge parts two sizes
     wanted = np.arange(1, _BINS) * len(sides) / _BINS - 1

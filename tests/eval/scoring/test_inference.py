@@ -11,7 +11,7 @@ from detector.predictor import Predictor
 from detector.types import Detections
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
-from eval.scoring.ground_truth import own_results
+from eval.scoring.ground_truth import results
 from eval.scoring.inference import predict_all, score, score_file
 
 
@@ -135,7 +135,7 @@ def test_saved_detections_are_not_mixed_up_where_ids_repeat(repeating, tmp_path)
     ]
     saved = tmp_path / "found.json"
     perfect = EvalSet("perfect", "data", dataset.classes, images, {})
-    saved.write_text(json.dumps(own_results(perfect)))
+    saved.write_text(json.dumps(results(perfect, own_ids=True)))
     again = score_file(saved, str(repeating))
     assert [len(one.detections) for one in again.images] == [1, 1]
     assert evaluate(again).figures["AP"] == pytest.approx(1)

@@ -13,7 +13,6 @@ def test_each_class_has_its_detections_best_first(set_of, sample_of, found_of):
     cat, dog = find_outcomes(eval_set)
     assert cat.scores.tolist() == pytest.approx([0.6, 0.3])
     assert cat.images.tolist() == [1, 0]
-    assert cat.rows.tolist() == [0, 1]
     assert cat.is_true[0, 0].tolist() == [False, True]
     assert cat.objects.tolist() == [[1, 0]]
     assert dog.is_true[0, 0].tolist() == [False]
