@@ -86,9 +86,9 @@ def main(argv: list[str] | None = None) -> int:
     check_outputs([args.json, args.markdown, args.plot], inputs=[*args.peer, *inputs])
     _check(args)
     from detector.hardware import describe_machine
-    from eval.timing.measurements import to_json, to_results
+    from eval.timing.measurements import to_timings
     from eval.timing.rounds import measure
-    from eval.timing.table import to_markdown
+    from eval.timing.speed_report import to_markdown, write_plot
 
     contenders = _contenders(args)
     if args.dry_run:
@@ -96,16 +96,15 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_OK
     with _images(args.data, args.images) as (source, images):
         accuracy = _accuracies(contenders, args.data, args.images) if args.data else None
-        results = to_results(measure(contenders, images, args.rounds), accuracy)
+        results = to_timings(measure(contenders, images, args.rounds), accuracy)
     about = describe_machine(), _settings(args.rounds, source, len(images)), results
     print(to_markdown(*about), end="")
     if args.json:
-        write_json(args.json, to_json(*about))
+        keys = ("machine", "settings", "results")
+        write_json(args.json, dict(zip(keys, about, strict=True)))
     if args.markdown:
         write_text(args.markdown, to_markdown(*about))
     if args.plot:
-        from eval.timing.speed_plot import write_plot
-
         write_plot(args.plot, results)
     for saved in filter(None, (args.json, args.markdown, args.plot)):
         print(f"saved {saved}")

@@ -1,4 +1,4 @@
-"""Detections made elsewhere: a COCO results file, checked against the data set."""
+"""COCO results files: detections made elsewhere, read and checked against the data set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from detector.types import Detections, Sample
 _DIGITS = re.compile("[0-9]{1,18}")
 
 
-class _Result(msgspec.Struct, gc=False):
+class _Detection(msgspec.Struct, gc=False):
     image_id: int | str
     category_id: int
     bbox: tuple[float, float, float, float]
@@ -76,9 +76,9 @@ def _indices(samples: Sequence[Sample]) -> dict[int | str, int]:
     return numbers | index_of
 
 
-def _decode(file: Path) -> list[_Result]:
+def _decode(file: Path) -> list[_Detection]:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=list[_Result])
+        return msgspec.json.decode(file.read_bytes(), type=list[_Detection])
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
     except msgspec.ValidationError as error:
