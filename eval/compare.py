@@ -14,8 +14,7 @@ from detector.model_arguments import model_files
 from eval.eval_arguments import data_files, find_eval_set, in_figures, load_eval_set
 
 if TYPE_CHECKING:
-    from eval.scoring.bootstrap import Interval
-    from eval.scoring.comparison import Comparison
+    from eval.scoring.comparison import Comparison, Pair
 
 _EXAMPLES = """examples:
   python -m eval.compare coco my_run/best bccd:test
@@ -86,27 +85,23 @@ def to_lines(comparison: Comparison) -> Iterator[str]:
     """What the command prints."""
     from eval.scoring.comparison import about_left_out, in_words
 
-    a, b, intervals = comparison.a, comparison.b, comparison.intervals
-    yield f"A {a.eval_set.name}, B {b.eval_set.name}, on {a.eval_set.data}"
+    a, b = comparison.a.eval_set, comparison.b.eval_set
+    yield f"A {a.name}, B {b.name}, on {a.data}"
     yield f"  {'':20}{'A':>8}{'B':>8}{'B - A':>9}  95 % interval"
-    known = {"AP": intervals.ap, "AP50": intervals.ap50}
-    for name, value in a.report.figures.items():
-        yield _line(name, value, b.report.figures[name], known.get(name))
+    yield from map(_line, comparison.figures)
     yield "  AP of each class"
-    for label, (name, one) in enumerate(a.report.per_class.items()):
-        yield _line(name, one.AP, b.report.per_class[name].AP, intervals.per_class[label])
+    yield from map(_line, comparison.per_class)
     if comparison.left_out:
         yield f"  {about_left_out(comparison)}"
     yield f"{in_words(comparison)}."
 
 
-def _line(name: str, a: float, b: float, interval: Interval | None) -> str:
-    from eval.scoring.comparison import difference, span
+def _line(pair: Pair) -> str:
+    from eval.scoring.comparison import span
 
-    gain = difference(a, b)
-    shown = "-" if gain is None else f"{gain:+.3f}"
-    figures = "".join(f"{'-' if one < 0 else f'{one:.3f}':>8}" for one in (a, b))
-    return f"  {name[:20]:20}{figures}{shown:>9}  {span(interval)}".rstrip()
+    shown = "-" if pair.difference is None else f"{pair.difference:+.3f}"
+    figures = "".join(f"{'-' if one < 0 else f'{one:.3f}':>8}" for one in (pair.a, pair.b))
+    return f"  {pair.name[:20]:20}{figures}{shown:>9}  {span(pair.interval)}".rstrip()
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from eval.report.error_gallery import LEGEND, side_by_side
 from eval.report.sections import shown
 from eval.scoring.comparison import (
     Comparison,
+    Pair,
     Side,
     about_left_out,
-    difference,
     in_words,
     span,
     to_json,
@@ -28,7 +28,6 @@ from eval.scoring.evaluator import FIGURES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from eval.scoring.bootstrap import Interval
 
 _BARS = 40  # classes in a plot
 _IMAGES = 6  # in each direction
@@ -88,12 +87,7 @@ def _facts(comparison: Comparison) -> Facts:
 
 
 def _figure_table(comparison: Comparison) -> Table:
-    a, b = comparison.a.report.figures, comparison.b.report.figures
-    known = {"AP": comparison.intervals.ap, "AP50": comparison.intervals.ap50}
-    rows = [
-        (name, *_cells(a[name], b[name], known.get(name)), meaning)
-        for name, meaning in FIGURES.items()
-    ]
+    rows = [(one.name, *_cells(one), FIGURES[one.name]) for one in comparison.figures]
     note = (
         "Intervals hold 95 % of the differences on 1,000 sets of images drawn anew from these; "
         "where one holds zero, the difference may be noise. -: there is no such object."
@@ -101,32 +95,28 @@ def _figure_table(comparison: Comparison) -> Table:
     return Table(("figure", "A", "B", "B - A", "95 % interval", "meaning"), rows, note)
 
 
-def _cells(a: float, b: float, interval: Interval | None) -> tuple[str, str, str, str]:
-    gain = difference(a, b)
-    unbroken = span(interval).replace(" ", "\N{NO-BREAK SPACE}")
-    return shown(a), shown(b), "-" if gain is None else f"{gain:+.3f}", unbroken
+def _cells(one: Pair) -> tuple[str, str, str, str]:
+    gain = "-" if one.difference is None else f"{one.difference:+.3f}"
+    return shown(one.a), shown(one.b), gain, span(one.interval).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _class_blocks(comparison: Comparison) -> Iterator[Table | Plots | str]:
-    a, b = comparison.a.report.per_class, comparison.b.report.per_class
-    intervals = dict(zip(a, comparison.intervals.per_class, strict=True))
-    gains = {name: difference(a[name].AP, b[name].AP) for name in a}
-    known = {name: gain for name, gain in gains.items() if gain is not None}
-    ranked = sorted(known, key=lambda name: -abs(known[name]))[:_BARS]
-    ranked.sort(key=lambda name: -known[name])
+    figures = comparison.a.report.per_class
+    known = [one for one in comparison.per_class if one.difference is not None]
+    most = sorted(known, key=lambda one: -abs(one.b - one.a))[:_BARS]
     more = f"; the {_BARS} largest of {len(known)}" if len(known) > _BARS else ""
     caption = f"AP of B minus AP of A, with 95 % intervals{more}"
-    gain_plot = _gains([(name, known[name], intervals[name]) for name in ranked])
-    yield Plots([(gain_plot, caption), (_scatter(comparison), "AP of each class")])
+    gain_plot = _gains(sorted(most, key=lambda one: one.a - one.b))
+    yield Plots([(gain_plot, caption), (_scatter(known), "AP of each class")])
     rows = [
         (
-            name,
-            a[name].objects,
-            a[name].images,
-            *_cells(a[name].AP, b[name].AP, intervals[name]),
-            verdict(intervals[name]) if gains[name] is not None else "",
+            one.name,
+            figures[one.name].objects,
+            figures[one.name].images,
+            *_cells(one),
+            verdict(one.interval) if one.difference is not None else "",
         )
-        for name in a
+        for one in comparison.per_class
     ]
     header = ("class", "objects", "images", "A", "B", "B - A", "95 % interval", "")
     note = (
@@ -138,30 +128,26 @@ def _class_blocks(comparison: Comparison) -> Iterator[Table | Plots | str]:
         yield f"Classes {about_left_out(comparison)}."
 
 
-def _gains(rows: Sequence[tuple[str, float, Interval | None]]) -> str:
+def _gains(pairs: Sequence[Pair]) -> str:
     def draw(axes: Axes) -> None:
         axes.axvline(0, color=INK, linewidth=0.6)
-        for place, (_, gain, interval) in enumerate(rows):
-            if interval:
-                ends = (interval.low, interval.high)
-                axes.plot(ends, (place, place), color=ACCENT, linewidth=4, alpha=0.35)
-            axes.plot(gain, place, "o", color=ACCENT, markersize=5)
-        name_rows(axes, [name for name, _, _ in rows])
+        for row, one in enumerate(pairs):
+            if one.interval:
+                ends = (one.interval.low, one.interval.high)
+                axes.plot(ends, (row, row), color=ACCENT, linewidth=4, alpha=0.35)
+            axes.plot(one.b - one.a, row, "o", color=ACCENT, markersize=5)
+        name_rows(axes, [one.name for one in pairs])
 
-    return plot(draw, "B - A", "", size=(4.6, max(1.2, 0.5 + 0.2 * len(rows))))
+    return plot(draw, "B - A", "", size=(4.6, max(1.2, 0.5 + 0.2 * len(pairs))))
 
 
-def _scatter(comparison: Comparison) -> str:
-    pairs = [
-        (one.AP, comparison.b.report.per_class[name].AP)
-        for name, one in comparison.a.report.per_class.items()
-        if one.objects
-    ]
+def _scatter(pairs: Sequence[Pair]) -> str:
+    figures = np.array([(one.a, one.b) for one in pairs])
 
     def draw(axes: Axes) -> None:
         axes.plot((0, 1), (0, 1), color=INK, linewidth=0.6)
-        axes.scatter(*np.array(pairs).T, s=20, color=ACCENT, linewidths=0)
-        most = max(0.05, 1.08 * max(max(pair) for pair in pairs))
+        axes.scatter(*figures.T, s=20, color=ACCENT, linewidths=0)
+        most = max(0.05, 1.08 * figures.max())
         axes.set(xlim=(0, most), ylim=(0, most), aspect="equal")
 
     return plot(draw, "AP of A", "AP of B", size=(4.6, 4.0))

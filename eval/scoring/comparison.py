@@ -36,6 +36,28 @@ class Side:
     judgements: Sequence[Judgement]
 
 
+@dataclass(frozen=True)
+class Pair:
+    """One figure of both models.
+
+    Attributes:
+        name: of the figure, or of the class whose AP it is.
+        a: the first model's, 0 ... 1; -1 where there is no such object.
+        b: the second's.
+        interval: of the difference; None where it is not known.
+    """
+
+    name: str
+    a: float
+    b: float
+    interval: Interval | None
+
+    @property
+    def difference(self) -> float | None:
+        """B minus A; None where either figure does not exist."""
+        return self.b - self.a if self.a >= 0 and self.b >= 0 else None
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Differences are those of B minus A.
@@ -51,6 +73,20 @@ class Comparison:
     b: Side
     intervals: Intervals
     left_out: tuple[str, ...]
+
+    @property
+    def figures(self) -> list[Pair]:
+        """The 12 figures of COCO."""
+        known = {"AP": self.intervals.ap, "AP50": self.intervals.ap50}
+        a, b = self.a.report.figures, self.b.report.figures
+        return [Pair(name, a[name], b[name], known.get(name)) for name in FIGURES]
+
+    @property
+    def per_class(self) -> list[Pair]:
+        """AP of each class."""
+        a, b = self.a.report.per_class, self.b.report.per_class
+        both = zip(a, self.intervals.per_class, strict=True)
+        return [Pair(name, a[name].AP, b[name].AP, interval) for name, interval in both]
 
 
 def compare(a: EvalSet, b: EvalSet) -> Comparison:
@@ -95,16 +131,10 @@ def _restricted(eval_set: EvalSet, names: set[str]) -> EvalSet:
     return replace(eval_set, classes=new, images=images)
 
 
-def difference(a: float, b: float) -> float | None:
-    """B minus A; None where either figure does not exist."""
-    return b - a if a >= 0 and b >= 0 else None
-
-
 def in_words(comparison: Comparison) -> str:
     """The result in a sentence: which is better, and whether that is more than noise."""
-    a, b = comparison.a, comparison.b
-    gain = b.report.figures["AP"] - a.report.figures["AP"]
-    interval = comparison.intervals.ap
+    ap = comparison.figures[0]
+    gain, interval = ap.b - ap.a, ap.interval
     if abs(gain) < _SHOWN:
         return f"A and B have the same AP to within {_SHOWN:g}"
     better, worse = ("B", "A") if gain > 0 else ("A", "B")
@@ -138,31 +168,21 @@ def span(interval: Interval | None) -> str:
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """The form of `eval.compare --json`."""
-    a, b, intervals = comparison.a, comparison.b, comparison.intervals
-    known = {"AP": intervals.ap, "AP50": intervals.ap50}
-    figures = {
-        name: _entry(a.report.figures[name], b.report.figures[name], known.get(name))
-        for name in FIGURES
-    }
-    per_class = {
-        name: {
-            **_entry(one.AP, b.report.per_class[name].AP, intervals.per_class[label]),
-            "objects": one.objects,
-        }
-        for label, (name, one) in enumerate(a.report.per_class.items())
-    }
+    a, b = comparison.a, comparison.b
+    objects = {name: {"objects": one.objects} for name, one in a.report.per_class.items()}
     return {
         "verdict": in_words(comparison),
         "data": a.eval_set.data,
         "a": {"name": a.eval_set.name, "settings": dict(a.report.settings)},
         "b": {"name": b.eval_set.name, "settings": dict(b.report.settings)},
-        "figures": figures,
-        "per_class": per_class,
+        "figures": {pair.name: _entry(pair) for pair in comparison.figures},
+        "per_class": {one.name: _entry(one) | objects[one.name] for one in comparison.per_class},
         "left_out": list(comparison.left_out),
         "resamples": RESAMPLES,
     }
 
 
-def _entry(a: float, b: float, interval: Interval | None) -> dict[str, Any]:
+def _entry(pair: Pair) -> dict[str, Any]:
+    interval = pair.interval
     bounds = None if interval is None else [interval.low, interval.high]
-    return {"a": a, "b": b, "difference": difference(a, b), "interval": bounds}
+    return {"a": pair.a, "b": pair.b, "difference": pair.difference, "interval": bounds}

@@ -176,7 +176,19 @@ class _Service:
 
     def peak_memory_mb(self) -> float:
         """The most memory that this process has held."""
-        return _peak_memory_mb()
+        import psutil
+
+        status = Path("/proc/self/status")
+        if status.exists():  # Linux; getrusage would count the process this one was forked from
+            lines = status.read_text(encoding="utf-8").splitlines()
+            kib = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
+            return int(kib) * 1024 / 1e6
+        memory: Any = psutil.Process().memory_info()
+        if hasattr(memory, "peak_wset"):  # Windows
+            return memory.peak_wset / 1e6
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
 
     def _time(self, path: Path) -> list[float]:
         from detector.images import read_image
@@ -186,19 +198,3 @@ class _Service:
         read = time.perf_counter() - start
         stages = self._subject(image)
         return [1000 * read, *stages, 1000 * (time.perf_counter() - start)]
-
-
-def _peak_memory_mb() -> float:
-    import psutil
-
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux; getrusage would count the process this one was forked from
-        lines = status.read_text(encoding="utf-8").splitlines()
-        kib = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
-        return int(kib) * 1024 / 1e6
-    memory: Any = psutil.Process().memory_info()
-    if hasattr(memory, "peak_wset"):  # Windows
-        return memory.peak_wset / 1e6
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS

@@ -13,8 +13,14 @@ from detector.data.findings import KINDS, Finding, is_error
 from detector.types import Sample
 from training.doctor.box_checks import check_boxes
 from training.doctor.image_checks import Image, look_at_images
-from training.doctor.name_checks import check_names, count_objects
-from training.doctor.set_checks import check_anchors, check_balance, check_splits, check_twins
+from training.doctor.set_checks import (
+    check_anchors,
+    check_balance,
+    check_names,
+    check_splits,
+    check_twins,
+    count_objects,
+)
 from training.model.anchor_coverage import AnchorCoverage, measure_anchor_coverage
 
 _FORMATS = {".json": "COCO JSON", ".xml": "VOC", ".txt": "YOLO"}

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,16 +32,6 @@ _FORMS: dict[str, Form] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
 _KEEPERS = ("test", "val")
 
 
-@dataclass
-class _Done:
-    """How often what was done, in the order in which it is told."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def lines(self) -> list[str]:
-        return [f"  {what}: {count:,}" for what, count in self.counts.items() if count]
-
-
 def fix(examination: Examination, folder: Path) -> list[str]:
     """Write a fixed copy in the form of the source, which is left alone.
 
@@ -63,7 +53,7 @@ def fix(examination: Examination, folder: Path) -> list[str]:
     dataset = examination.dataset
     check_new_folder(folder)
     _require_apart(folder, dataset)
-    done = _Done()
+    done: Counter[str] = Counter()  # what was done, in the order in which it is told
     keep, splits = _choose_images(examination, done)
     if not keep:
         raise UserError(f"{dataset.name}: no image would be left in the fixed copy")
@@ -79,7 +69,8 @@ def fix(examination: Examination, folder: Path) -> list[str]:
         raise UserError(f"cannot write {folder}: {reason(error)}") from error
     objects = sum(map(len, samples))
     holds = f"{counted(len(samples), 'image')}, {counted(objects, 'object')}"
-    return [f"saved {folder}: {holds}", *done.lines(), *(f"  note: {note}" for note in notes)]
+    told = [f"  {what}: {count:,}" for what, count in done.items() if count]
+    return [f"saved {folder}: {holds}", *told, *(f"  note: {note}" for note in notes)]
 
 
 def _require_apart(folder: Path, dataset: Dataset) -> None:
@@ -91,16 +82,16 @@ def _require_apart(folder: Path, dataset: Dataset) -> None:
 
 
 def _choose_images(
-    examination: Examination, done: _Done
+    examination: Examination, done: Counter[str]
 ) -> tuple[list[int], dict[str, np.ndarray]]:
     """The images that stay, and their splits with the new indices."""
     dataset, images = examination.dataset, examination.images
     unreadable = {index for index, image in enumerate(images) if image.header is None}
     copies = _copies(images, _ranks(dataset))
     leaks = _leaks(examination) - copies
-    done.counts["images left out, unreadable"] = len(unreadable)
-    done.counts["images left out, copies of another"] = len(copies)
-    done.counts["images left out, alike one in another split, which keeps it"] = len(leaks)
+    done["images left out, unreadable"] = len(unreadable)
+    done["images left out, copies of another"] = len(copies)
+    done["images left out, alike one in another split, which keeps it"] = len(leaks)
     gone = unreadable | copies | leaks
     keep = [index for index in range(len(dataset)) if index not in gone]
     new_index = {old: new for new, old in enumerate(keep)}
@@ -151,27 +142,27 @@ def _leaks(examination: Examination) -> set[int]:
     return leaks
 
 
-def _disjoint(dataset: Dataset, done: _Done) -> Mapping[str, list[int]]:
+def _disjoint(dataset: Dataset, done: Counter[str]) -> Mapping[str, list[int]]:
     """The splits, each image in one of those that exclude each other."""
     exclusive = sorted(parts(dataset), key=_rank)
     taken: set[int] = set()
     splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
     for name in exclusive:
-        done.counts["images taken out of a second split"] += len(taken.intersection(splits[name]))
+        done["images taken out of a second split"] += len(taken.intersection(splits[name]))
         splits[name] = [row for row in splits[name] if row not in taken]
         taken.update(splits[name])
     return splits
 
 
-def _fix_sample(image: Image, staging: Path, done: _Done) -> Sample:
+def _fix_sample(image: Image, staging: Path, done: Counter[str]) -> Sample:
     """A sample with the boxes and the image that are to be written."""
     sample = image.sample
     faults = box_faults(sample.boxes, sample.height, sample.width)
-    done.counts["objects left out, unusable"] += int(faults.unusable.sum())
-    done.counts["boxes clipped"] += int(faults.clipped.sum())
+    done["objects left out, unusable"] += int(faults.unusable.sum())
+    done["boxes clipped"] += int(faults.clipped.sum())
     whole = _usable(sample)
     twice = _second_ones(whole)
-    done.counts["objects left out, exact copies of another"] += len(twice)
+    done["objects left out, exact copies of another"] += len(twice)
     fixed = whole.objects(np.setdiff1d(np.arange(len(whole)), twice))
     return replace(fixed, path=_fix_image(image, staging, done))
 
@@ -192,7 +183,7 @@ def _second_ones(sample: Sample) -> np.ndarray:
     return np.unique(second[equal & (sample.labels[first] == sample.labels[second])])
 
 
-def _fix_image(image: Image, staging: Path, done: _Done) -> Path:
+def _fix_image(image: Image, staging: Path, done: Counter[str]) -> Path:
     """The image's own path, or that of a fixed copy in a staging folder."""
     path, header = image.sample.path, image.header
     if header is None:
@@ -207,6 +198,6 @@ def _fix_image(image: Image, staging: Path, done: _Done) -> Path:
         shutil.copyfile(path, target)
     else:
         write_image(target, read_image(path))
-        done.counts["images turned upright"] += 1
-    done.counts["images given their true suffix"] += bool(suffix)
+        done["images turned upright"] += 1
+    done["images given their true suffix"] += bool(suffix)
     return target

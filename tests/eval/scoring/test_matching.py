@@ -38,7 +38,7 @@ def matches_of_ours(eval_set):
     found, objects, detections = {}, 0, 0
     for image in eval_set.images:
         compared = overlaps(image)
-        matched = match(compared, IOUS, left_out(image.sample, (EVERYTHING, *COCO_SIZES)))
+        matched = match(compared, IOUS, left_out(image, (EVERYTHING, *COCO_SIZES)))
         for (part, level, column), row in np.ndenumerate(matched):
             place = objects + int(row) if row >= 0 else -1
             found[part, level, detections + int(compared.rows[column])] = place
