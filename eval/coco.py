@@ -1,4 +1,4 @@
-"""mAP as COCO defines it, measured through the predictor that ships."""
+"""COCO mAP of a model or of a results file, through the predictor that ships."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.csv:
         write_text(args.csv, _to_csv(report))
     if args.save_detections:
-        from eval.scoring.ground_truth import results
+        from eval.scoring.coco_form import results
 
         write_text(args.save_detections, json.dumps(results(eval_set, own_ids=True)))
     for saved in filter(None, outputs):

@@ -1,4 +1,4 @@
-"""Speed side by side: every contender in turns, beside its size, its memory and its mAP."""
+"""Latency benchmark: models in turns, with file size, peak memory, throughput and mAP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from configs.errors import UserError
 from detector.command import EXIT_OK, add_dry_run, make_parser, name_list, path, positive, run
@@ -85,9 +85,9 @@ def main(argv: list[str] | None = None) -> int:
     inputs = [file for model in args.models for file in model_files(model)]
     check_outputs([args.json, args.markdown, args.plot], inputs=[*args.peer, *inputs])
     _check(args)
-    from detector.hardware import describe_machine
+    from detector.hardware import describe_machine, usable_cores
     from eval.timing.measurements import to_timings
-    from eval.timing.rounds import measure
+    from eval.timing.rounds import THROUGHPUT_S, measure
     from eval.timing.speed_report import to_markdown, write_plot
 
     contenders = _contenders(args)
@@ -97,7 +97,14 @@ def main(argv: list[str] | None = None) -> int:
     with _images(args.data, args.images) as (source, images):
         accuracy = _accuracies(contenders, args.data, args.images) if args.data else None
         results = to_timings(measure(contenders, images, args.rounds), accuracy)
-    about = describe_machine(), _settings(args.rounds, source, len(images)), results
+    settings = {
+        "rounds": args.rounds,
+        "images": len(images),
+        "source": source,
+        "workers": usable_cores(),
+        "throughput_s": THROUGHPUT_S,
+    }
+    about = describe_machine(), settings, results
     print(to_markdown(*about), end="")
     if args.json:
         keys = ("machine", "settings", "results")
@@ -204,19 +211,6 @@ def _images(data: str | None, images: Path | None) -> Iterator[tuple[str, list[P
         photo = Path(folder) / "photo.jpg"
         write_image(photo, cv2.resize(sample_photo(), (640, 480)))
         yield "one photo of 640x480 px", [photo] * IMAGES
-
-
-def _settings(rounds: int, source: str, images: int) -> dict[str, Any]:
-    from detector.hardware import usable_cores
-    from eval.timing.rounds import THROUGHPUT_S
-
-    return {
-        "rounds": rounds,
-        "images": images,
-        "source": source,
-        "workers": usable_cores(),
-        "throughput_s": THROUGHPUT_S,
-    }
 
 
 def _accuracies(

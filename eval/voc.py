@@ -1,4 +1,4 @@
-"""VOC's average precision: at IoU 0.5, difficult objects ignored, by both of VOC's definitions."""
+"""VOC AP at IoU 0.5, by the 11-point and by the all-point definition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training will see: the first augmented images, with their boxes and matched anchors."""
+"""Augmented training images with their boxes and matched anchors, as an HTML page."""
 
 from __future__ import annotations
 

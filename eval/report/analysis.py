@@ -10,18 +10,22 @@ import numpy as np
 
 from eval.scoring.confusion import Judgement, confusion_matrix, judge_all, normalised
 from eval.scoring.curves import (
+    COCO_SIZES,
+    RATIOS,
     RECALLS,
     Advice,
     Curve,
+    SliceFigures,
     advise,
     best_threshold,
     curve_of,
+    figures_of,
     joined_curve,
+    size_bins,
 )
 from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import Report
 from eval.scoring.outcomes import COCO_THRESHOLDS, EVERYTHING, find_outcomes
-from eval.scoring.slices import COCO_SIZES, RATIOS, SliceFigures, figures_of, size_bins
 from eval.scoring.tide import ErrorSplit, split_errors
 
 _AT_75 = int(np.flatnonzero(np.isclose(COCO_THRESHOLDS, 0.75))[0])

@@ -1,4 +1,4 @@
-"""The page that shows two models side by side."""
+"""The HTML report of two models compared: figures, classes, images side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of one model on one data set: a page that says where AP is lost, and its data."""
+"""The HTML report of one model on one data set, with its JSON and detections."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from eval.report.sections import (
     threshold_blocks,
     training_blocks,
 )
+from eval.scoring.coco_form import results
 from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import FIGURES, Report
-from eval.scoring.ground_truth import results
 
 _WORST, _BEST = 9, 6  # images
 _ABOUT_NONE = f"{NONE}: there is no such object in this data set. COCO's own tools write -1."

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.report.charts import ACCENT, INK, SECOND, THIRD, name_rows, plot, short
-from eval.scoring.curves import RECALLS, Advice, Curve
-from eval.scoring.slices import SliceFigures
+from eval.scoring.curves import RECALLS, Advice, Curve, SliceFigures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""What stands in the sections of the report."""
+"""Sections of the report: errors, thresholds, classes, confusions, slices, training objects."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def compare(a: EvalSet, b: EvalSet) -> Comparison:
     if not names:
         raise UserError(f"{a.name} and {b.name} share no class, so they cannot be compared")
     first, second = (_restricted(one, names) for one in (a, b))
-    if not any(image.counts.any() for image in first.images):
+    if not any(image.is_counted.any() for image in first.images):
         shared = ", ".join(first.classes.names[:5])
         raise UserError(f"{a.data}: holds no object of the classes that both know ({shared})")
     outcomes_a, outcomes_b = find_outcomes(first), find_outcomes(second)

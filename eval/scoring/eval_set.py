@@ -27,7 +27,7 @@ class EvalImage:
     detections: Detections
 
     @property
-    def counts(self) -> np.ndarray:
+    def is_counted(self) -> np.ndarray:
         """The objects that are to be found, no crowd and not difficult: bool `(N,)`."""
         return ~(self.sample.is_crowd | self.sample.is_difficult)
 
@@ -130,7 +130,7 @@ def make_eval_set(
         EvalImage(truth_of(sample, dataset.classes, classes), detections_of(one, model, classes))
         for sample, one in found
     ]
-    if not any(image.counts.any() for image in images):
+    if not any(image.is_counted.any() for image in images):
         names = ", ".join(classes.names[:5])
         raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")
     settings = {**settings, "classes": len(classes), "images": len(images)}

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from eval.scoring.coco_form import ground_truth, results
 from eval.scoring.eval_set import EvalSet
-from eval.scoring.ground_truth import ground_truth, results
 
 Backend = Literal["pycocotools", "fast"]
 
@@ -150,7 +150,7 @@ def _count(eval_set: EvalSet) -> np.ndarray:
     """Objects that count, images with such, and detections of each class: int `(C, 3)`."""
     counts = np.zeros((len(eval_set.classes), 3), np.int64)
     for image in eval_set.images:
-        labels = image.sample.labels[image.counts]
+        labels = image.sample.labels[image.is_counted]
         np.add.at(counts[:, 0], labels, 1)
         counts[np.unique(labels), 1] += 1
         np.add.at(counts[:, 2], image.detections.labels, 1)

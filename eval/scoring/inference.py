@@ -16,7 +16,7 @@ from detector.models import AUTO, FoundModel, find_model
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
-from eval.scoring.detections_file import read_detections
+from eval.scoring.coco_form import read_detections
 from eval.scoring.eval_set import EvalSet, make_eval_set, shared_classes
 
 SCORE_THRESHOLD = 0.001

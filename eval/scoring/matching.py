@@ -47,7 +47,7 @@ def overlaps(image: EvalImage) -> Overlaps:
 
     sample, found = image.sample, image.detections
     rows = np.flatnonzero(_rank_in_class(found.labels) < MAX_PER_CLASS)
-    ignored = ~image.counts
+    ignored = ~image.is_counted
     iou = np.zeros((len(rows), len(sample)))
     if iou.size:
         # The numbers that COCO files hold, so that no IoU differs in its last bit.

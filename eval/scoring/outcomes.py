@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from detector.data.write_coco import to_xywh
+from eval.scoring.coco_form import image_ids
 from eval.scoring.eval_set import EvalImage, EvalSet
-from eval.scoring.ground_truth import image_ids
 from eval.scoring.matching import match, overlaps
 
 COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -111,7 +111,7 @@ def ratios(boxes: np.ndarray) -> np.ndarray:
 def left_out(image: EvalImage, slices: Sequence[Slice]) -> np.ndarray:
     """The objects of an image that do not count, of each slice: bool `(S, G)`."""
     measures = {"area": image.sample.areas, "ratio": ratios(image.sample.boxes)}
-    return np.array([~image.counts | part.leaves_out(measures[part.measure]) for part in slices])
+    return np.array([~image.is_counted | part.leaves_out(measures[part.measure]) for part in slices])
 
 
 def _of_image(

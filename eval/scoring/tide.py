@@ -1,4 +1,4 @@
-"""Why AP is lost: the error split of TIDE.
+"""TIDE: detection errors by kind, and the AP that each kind costs.
 
 Every detection that is not true has one error, the first of these that fits; an object that no
 repair of a detection could win back is missed. What an error costs is AP50 with all errors of that
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eval.scoring.coco_form import image_ids
 from eval.scoring.curves import Curve
 from eval.scoring.eval_set import EvalImage, EvalSet
-from eval.scoring.ground_truth import image_ids
 from eval.scoring.matching import match, overlaps
 
 KINDS = {

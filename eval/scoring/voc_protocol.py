@@ -1,4 +1,4 @@
-"""VOC's protocol, as the development kit defines it.
+"""PASCAL VOC average precision, as the development kit defines it.
 
 Source: Everingham et al., "The PASCAL VOC2012 Development Kit", section 3.4.1 (all points), and
 "The PASCAL Visual Object Classes (VOC) Challenge" 2010, section 4.2 (11 points).

@@ -1,4 +1,4 @@
-"""Contenders measured against each other: in turns, so that a drifting machine is fair to all."""
+"""Interleaved timing rounds: contenders take turns, so that machine drift affects all alike."""
 
 from __future__ import annotations
 

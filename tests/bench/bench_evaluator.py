@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from eval.scoring.coco_form import ground_truth, results
 from eval.scoring.evaluator import run_protocol
-from eval.scoring.ground_truth import ground_truth, results
 
 
 def main() -> None:

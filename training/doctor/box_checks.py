@@ -1,4 +1,4 @@
-"""Boxes that are none, that reach outside, are too small, or stand twice."""
+"""Checks of boxes: inverted, empty, out of the image, tiny, duplicate or conflicting."""
 
 from __future__ import annotations
 

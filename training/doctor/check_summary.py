@@ -1,4 +1,4 @@
-"""The doctor's words: on the terminal, and as JSON."""
+"""The outcome of a data check as terminal lines and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All checks of a data set, and what it consists of."""
+"""All checks of a data set, run once, with counts of images and objects."""
 
 from __future__ import annotations
 

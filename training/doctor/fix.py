@@ -1,4 +1,4 @@
-"""A fixed copy of a data set: what can be put right without guessing is put right."""
+"""A fixed copy of a data set: only faults that can be put right without guessing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from training.doctor.set_checks import duplicate_groups, parts
 _FORMS: dict[str, Form] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
 # Where an image stands in two splits, the earlier of these keeps it: training can spare it best,
 # and a figure on images that were trained on is worth nothing.
-_KEEPERS = ("test", "val")
+_KEEPING = ("test", "val")
 
 
 def fix(examination: Examination, folder: Path) -> list[str]:
@@ -104,7 +104,7 @@ def _choose_images(
 
 def _ranks(dataset: Dataset) -> list[int]:
     """How much each sample's split has a claim to an image; the lowest number is the first."""
-    ranks = [len(_KEEPERS)] * len(dataset)
+    ranks = [len(_KEEPING)] * len(dataset)
     for name, rows in parts(dataset).items():
         for row in rows.tolist():
             ranks[row] = min(ranks[row], _rank(name))
@@ -112,10 +112,10 @@ def _ranks(dataset: Dataset) -> list[int]:
 
 
 def _rank(split: str) -> int:
-    for rank, keeper in enumerate(_KEEPERS):
-        if find_split(keeper, {split: None}):
+    for rank, name in enumerate(_KEEPING):
+        if find_split(name, {split: None}):
             return rank
-    return len(_KEEPERS)
+    return len(_KEEPING)
 
 
 def _copies(images: Sequence[Image], ranks: Sequence[int]) -> set[int]:

@@ -1,4 +1,4 @@
-"""The page of `training.preview`: augmented images, drawn."""
+"""The page of `training.preview`: augmented images, their boxes and their positive anchors."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.predictor import Predictor
 from detector.types import Detections
+from eval.scoring.coco_form import results
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
-from eval.scoring.ground_truth import results
 from eval.scoring.inference import predict_all, score, score_file
 
 

@@ -7,11 +7,11 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from eval.scoring.coco_form import ground_truth, results
+from eval.scoring.curves import COCO_SIZES
 from eval.scoring.eval_set import EvalImage
-from eval.scoring.ground_truth import ground_truth, results
 from eval.scoring.matching import match, overlaps
 from eval.scoring.outcomes import EVERYTHING, left_out
-from eval.scoring.slices import COCO_SIZES
 
 IOUS = np.linspace(0.5, 0.95, 10)
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from eval.scoring.curves import COCO_SIZES, RATIOS, figures_of, size_bins
 from eval.scoring.eval_set import EvalImage
 from eval.scoring.evaluator import evaluate
 from eval.scoring.outcomes import find_outcomes
-from eval.scoring.slices import COCO_SIZES, RATIOS, figures_of, size_bins
 
 
 def test_by_cocos_sizes_the_figures_are_pycocotools(reference):
