@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from detector.command import EXIT_OK, path, run
 from detector.files import check_folder, check_outputs, write_json, write_text
 from eval.eval_arguments import (
-    add_scoring_arguments,
     input_files,
     load_eval_set,
     make_scoring_parser,
@@ -42,7 +41,6 @@ exit code: 0; 2 on bad input
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_scoring_parser("eval.coco", "Measure COCO's mAP.", _EXAMPLES)
-    add_scoring_arguments(parser)
     parser.add_argument("--csv", type=path, metavar="FILE", help="write a line per class")
     parser.add_argument(
         "--save-detections", type=path, metavar="FILE", help="write them as COCO results"

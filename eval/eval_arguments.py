@@ -16,15 +16,10 @@ if TYPE_CHECKING:
 
 
 def make_scoring_parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser with `MODEL` and `DATA`; MODEL is left out where `--detections` takes its place."""
+    """A parser of `MODEL DATA` or `--detections FILE DATA`, what is evaluated, and `--json`."""
     parser = make_parser(module, description, examples)
     parser.add_argument("model", nargs="?", metavar="MODEL", help="preset, model folder or file")
     add_data_arguments(parser)
-    return parser
-
-
-def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which detections of which classes are scored, and `--json`."""
     parser.add_argument(
         "--detections", type=path, metavar="FILE", help="score this COCO results file instead"
     )
@@ -32,6 +27,7 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
     parser.add_argument("--json", type=path, metavar="FILE", help="write figures and settings")
     add_dry_run(parser)
+    return parser
 
 
 def input_files(args: argparse.Namespace) -> list[Path]:

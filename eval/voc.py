@@ -9,7 +9,6 @@ from typing import Any
 from detector.command import EXIT_OK, run
 from detector.files import check_outputs, write_json
 from eval.eval_arguments import (
-    add_scoring_arguments,
     input_files,
     load_eval_set,
     make_scoring_parser,
@@ -30,7 +29,6 @@ exit code: 0; 2 on bad input
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_scoring_parser("eval.voc", "Measure VOC's average precision.", _EXAMPLES)
-    add_scoring_arguments(parser)
     return parser.parse_args(argv)
 
 

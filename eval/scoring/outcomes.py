@@ -111,7 +111,9 @@ def ratios(boxes: np.ndarray) -> np.ndarray:
 def left_out(image: EvalImage, slices: Sequence[Slice]) -> np.ndarray:
     """The objects of an image that do not count, of each slice: bool `(S, G)`."""
     measures = {"area": image.sample.areas, "ratio": ratios(image.sample.boxes)}
-    return np.array([~image.is_counted | part.leaves_out(measures[part.measure]) for part in slices])
+    return np.array(
+        [~image.is_counted | part.leaves_out(measures[part.measure]) for part in slices]
+    )
 
 
 def _of_image(

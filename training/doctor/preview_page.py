@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 
 from configs.schema import Config
+from detector.anchors import model_anchors
 from detector.boxes import scale
 from detector.data.dataset import Dataset
 from detector.data.findings import counted
@@ -17,6 +19,7 @@ from detector.draw import class_colour, draw_annotations
 from detector.report.gallery import gallery_items, resized, thumbnail
 from detector.report.page import Facts, Gallery, Section, render_page
 from training.batches.batch import Batch
+from training.batches.loader import make_loader
 from training.batches.targets import match
 
 _SIDE = 480  # px of a drawn image, so that thin lines and names can be told apart
@@ -42,6 +45,16 @@ class Seen:
     labels: np.ndarray
     is_ignored: np.ndarray
     anchors_of: Sequence[np.ndarray]
+
+
+def first_images(dataset: Dataset, config: Config, count: int) -> list[Seen]:
+    """The first images of the first epoch, at most as many as the data set has."""
+    anchors = model_anchors(config.model)
+    loader = make_loader(dataset.samples, config, augment=True)
+    images = itertools.chain.from_iterable(
+        seen_in(batch, anchors) for batch in loader.batches(epoch=0)
+    )
+    return list(itertools.islice(images, min(count, len(dataset))))
 
 
 def seen_in(batch: Batch, anchors: np.ndarray) -> Iterator[Seen]:

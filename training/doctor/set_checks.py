@@ -52,7 +52,9 @@ def parts(dataset: Dataset) -> Mapping[str, np.ndarray]:
 def check_twins(dataset: Dataset, images: Sequence[Image]) -> list[Finding]:
     """Images that are equal, or look alike, within a split and across splits."""
     splits_of = _splits_of(dataset)
-    pairs = _near_pairs(images, splits_of) | dict.fromkeys(_exact_pairs(images))
+    equal = (itertools.combinations(group, 2) for group in duplicate_groups(images))
+    exact = dict.fromkeys(itertools.chain.from_iterable(equal))
+    pairs = _near_pairs(images, splits_of) | exact
     kinds: dict[str, dict[tuple[int, int], int | None]] = defaultdict(dict)
     for (a, b), bits in pairs.items():
         if images[a].sample.path == images[b].sample.path and splits_of[a] != splits_of[b]:
@@ -74,11 +76,6 @@ def duplicate_groups(images: Sequence[Image]) -> list[list[int]]:
         if image.digest:
             same[image.digest].append(index)
     return [group for group in same.values() if len(group) > 1]
-
-
-def _exact_pairs(images: Sequence[Image]) -> list[tuple[int, int]]:
-    groups = duplicate_groups(images)
-    return [pair for group in groups for pair in itertools.combinations(group, 2)]
 
 
 def _near_pairs(
