@@ -65,16 +65,11 @@ class Outcomes:
     objects: np.ndarray
 
 
-def find_outcomes(
-    eval_set: EvalSet,
-    iou_thresholds: np.ndarray = COCO_THRESHOLDS,
-    slices: Sequence[Slice] = (EVERYTHING,),
-) -> list[Outcomes]:
-    """Match a whole set, once for all thresholds and slices.
+def find_outcomes(eval_set: EvalSet, slices: Sequence[Slice] = (EVERYTHING,)) -> list[Outcomes]:
+    """Match a whole set at COCO's ten IoU thresholds, once for all slices.
 
     Args:
         eval_set: the set.
-        iou_thresholds: `(T,)`.
         slices: S of them.
 
     Returns:
@@ -84,7 +79,7 @@ def find_outcomes(
 
     order = np.argsort(image_ids(eval_set), kind="stable")  # by which pycocotools decides ties
     progress = tqdm(order.tolist(), desc="matching", unit="image", delay=2)
-    parts = [_of_image(eval_set.images[i], i, iou_thresholds, slices) for i in progress]
+    parts = [_of_image(eval_set.images[i], i, slices) for i in progress]
     joined = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
     ranked = np.lexsort((-joined["scores"], joined["labels"]))
     ends = np.searchsorted(joined["labels"][ranked], np.arange(len(eval_set.classes) + 1))
@@ -116,16 +111,14 @@ def left_out(image: EvalImage, slices: Sequence[Slice]) -> np.ndarray:
     )
 
 
-def _of_image(
-    image: EvalImage, index: int, iou_thresholds: np.ndarray, slices: Sequence[Slice]
-) -> dict[str, np.ndarray]:
+def _of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
     """One image's share of the outcomes of all classes."""
     compared = overlaps(image)
     ignored = left_out(image, slices)
-    matched = match(compared, iou_thresholds, ignored)  # (S, T, D)
+    matched = match(compared, COCO_THRESHOLDS, ignored)  # (S, T, D)
     boxes = to_xywh(image.detections.boxes[compared.rows]).astype(np.float64)
-    measures = {"area": boxes[:, 2] * boxes[:, 3], "ratio": ratios(image.detections.boxes)}
-    measures["ratio"] = measures["ratio"][compared.rows]
+    shapes = ratios(image.detections.boxes[compared.rows])
+    measures = {"area": boxes[:, 2] * boxes[:, 3], "ratio": shapes}
     outside = np.array([part.leaves_out(measures[part.measure]) for part in slices])
     is_matched = matched >= 0
     on_ignored = is_matched & _taken(ignored, matched)
