@@ -1,1 +1,1 @@
-"""Figures: whatever only a measurement needs (mAP, error analysis, latency)."""
+"""Evaluation: COCO and VOC AP, error analysis, comparison of models, latency."""

@@ -1,4 +1,4 @@
-"""mAP as COCO defines it, measured through the predictor that ships."""
+"""COCO mAP of a model or of a results file, through the predictor that ships."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from detector.command import EXIT_OK, path, run
 from detector.files import check_folder, check_outputs, write_json, write_text
 from eval.eval_arguments import (
     input_files,
-    make_scored,
+    load_eval_set,
     make_scoring_parser,
     scoring_intent,
 )
 
 if TYPE_CHECKING:
-    from eval.scoring.eval_set import ScoredSet
+    from eval.scoring.eval_set import EvalSet
     from eval.scoring.evaluator import Report
 
 _EXAMPLES = """examples:
@@ -60,34 +60,34 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run:
         print(scoring_intent(args))
         return EXIT_OK
-    scored = make_scored(args)
+    eval_set = load_eval_set(args)
     from eval.scoring.evaluator import evaluate
 
-    report = evaluate(scored, args.backend)
-    print("\n".join(to_lines(report, scored)))
+    report = evaluate(eval_set, args.backend)
+    print("\n".join(to_lines(report, eval_set)))
     if args.json:
         write_json(args.json, report.as_json())
     if args.csv:
         write_text(args.csv, _to_csv(report))
     if args.save_detections:
-        from eval.scoring.ground_truth import own_results
+        from eval.scoring.coco_form import results
 
-        write_text(args.save_detections, json.dumps(own_results(scored)))
+        write_text(args.save_detections, json.dumps(results(eval_set, own_ids=True)))
     for saved in filter(None, outputs):
         print(f"saved {saved}")
     if args.report:
         from eval.report.model_report import write_report
 
-        print(f"saved {write_report(args.report, scored, report)}")
+        print(f"saved {write_report(args.report, eval_set, report)}")
     return EXIT_OK
 
 
-def to_lines(report: Report, scored: ScoredSet) -> list[str]:
+def to_lines(report: Report, eval_set: EvalSet) -> list[str]:
     """What the command prints: settings, the 12 figures in words, a line per class."""
     from eval.scoring.evaluator import FIGURES
 
     settings = ", ".join(f"{key} {value}" for key, value in report.settings.items())
-    lines = [f"{scored.name} on {scored.data}", f"  {settings}", ""]
+    lines = [f"{eval_set.name} on {eval_set.data}", f"  {settings}", ""]
     for name, meaning in FIGURES.items():
         value = report.figures[name]
         lines.append(f"  {name:6}{_shown(value)}  {meaning}{'' if value >= 0 else _NOTHING}")

@@ -1,4 +1,4 @@
-"""Two models side by side on the same images, and whether they differ by more than noise."""
+"""Compare two models on the same images, with bootstrap intervals of the difference."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 from detector.command import EXIT_OK, CommandParser, path, run
 from detector.files import check_folder, check_outputs, write_json
 from detector.model_arguments import model_files
-from eval.eval_arguments import data_files, in_figures
+from eval.eval_arguments import data_files, find_eval_set, in_figures, load_eval_set
 
 if TYPE_CHECKING:
-    from detector.data.dataset import Dataset
-    from eval.scoring.bootstrap import Interval
-    from eval.scoring.comparison import Comparison
-    from eval.scoring.eval_set import ScoredSet
+    from eval.scoring.comparison import Comparison, Pair
 
 _EXAMPLES = """examples:
   python -m eval.compare coco my_run/best bccd:test
@@ -55,13 +52,14 @@ def main(argv: list[str] | None = None) -> int:
     check_outputs([args.json], [*inputs, *data_files(args.data)])
     if args.report:
         check_folder(args.report)
+    sides = [_side(args, name) for name in (args.a, args.b)]
     if args.dry_run:
-        print(_intent(args))
+        (dataset, a), (_, b) = map(find_eval_set, sides)
+        print(f"would compare {a} with {b} on {in_figures(dataset)}")
         return EXIT_OK
     from eval.scoring.comparison import compare, to_json
 
-    a, b = (_score(one, args.data, args.images) for one in (args.a, args.b))
-    comparison = compare(a, b)
+    comparison = compare(*map(load_eval_set, sides))
     print("\n".join(to_lines(comparison)))
     if args.json:
         write_json(args.json, to_json(comparison))
@@ -73,57 +71,35 @@ def main(argv: list[str] | None = None) -> int:
     return EXIT_OK
 
 
-def _is_file_of_detections(name: str) -> bool:
-    return name.lower().endswith(".json")
-
-
-def _intent(args: argparse.Namespace) -> str:
-    """What would be compared; models are looked for, not loaded."""
-    from eval.scoring.inference import find_scored, find_scored_file
-
-    def find(name: str) -> tuple[Dataset, str]:
-        if _is_file_of_detections(name):
-            return find_scored_file(Path(name), args.data, images=args.images)[0], name
-        dataset, model = find_scored(name, args.data, images=args.images)
-        return dataset, model.in_words()
-
-    (dataset, a), (_, b) = find(args.a), find(args.b)
-    return f"would compare {a} with {b} on {dataset.name}: {in_figures(dataset)}"
-
-
-def _score(name: str, data: str, images: Path | None) -> ScoredSet:
-    from eval.scoring.inference import score, score_file
-
-    if _is_file_of_detections(name):
-        return score_file(Path(name), data, images=images)
-    return score(name, data, images=images)
+def _side(args: argparse.Namespace, name: str) -> argparse.Namespace:
+    """The arguments of one of the two alone: a model, or a file of detections."""
+    is_file = name.lower().endswith(".json")
+    model, detections = (None, Path(name)) if is_file else (name, None)
+    own = {"model": model, "detections": detections, "runtime": None, "classes": None}
+    return argparse.Namespace(data=args.data, images=args.images, **own)
 
 
 def to_lines(comparison: Comparison) -> Iterator[str]:
     """What the command prints."""
     from eval.scoring.comparison import about_left_out, in_words
 
-    a, b, intervals = comparison.a, comparison.b, comparison.intervals
-    yield f"A {a.scored.name}, B {b.scored.name}, on {a.scored.data}"
+    a, b = comparison.a.eval_set, comparison.b.eval_set
+    yield f"A {a.name}, B {b.name}, on {a.data}"
     yield f"  {'':20}{'A':>8}{'B':>8}{'B - A':>9}  95 % interval"
-    known = {"AP": intervals.ap, "AP50": intervals.ap50}
-    for name, value in a.report.figures.items():
-        yield _line(name, value, b.report.figures[name], known.get(name))
+    yield from map(_line, comparison.figures)
     yield "  AP of each class"
-    for label, (name, one) in enumerate(a.report.per_class.items()):
-        yield _line(name, one.AP, b.report.per_class[name].AP, intervals.per_class[label])
+    yield from map(_line, comparison.per_class)
     if comparison.left_out:
         yield f"  {about_left_out(comparison)}"
     yield f"{in_words(comparison)}."
 
 
-def _line(name: str, a: float, b: float, interval: Interval | None) -> str:
-    from eval.scoring.comparison import difference, span
+def _line(pair: Pair) -> str:
+    from eval.scoring.comparison import span
 
-    gain = difference(a, b)
-    shown = "-" if gain is None else f"{gain:+.3f}"
-    figures = "".join(f"{'-' if one < 0 else f'{one:.3f}':>8}" for one in (a, b))
-    return f"  {name[:20]:20}{figures}{shown:>9}  {span(interval)}".rstrip()
+    shown = "-" if pair.difference is None else f"{pair.difference:+.3f}"
+    figures = "".join(f"{'-' if one < 0 else f'{one:.3f}':>8}" for one in (pair.a, pair.b))
+    return f"  {pair.name[:20]:20}{figures}{shown:>9}  {span(pair.interval)}".rstrip()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Arguments of the commands that score detections, and what they ask for."""
+"""Arguments shared by the commands that evaluate detections, and what they load."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from detector.model_arguments import model_files
 
 if TYPE_CHECKING:
     from detector.data.dataset import Dataset
-    from eval.scoring.eval_set import ScoredSet
+    from eval.scoring.eval_set import EvalSet
 
 
 def make_scoring_parser(module: str, description: str, examples: str) -> CommandParser:
@@ -42,7 +42,7 @@ def data_files(data: str) -> list[Path]:
     return [Path(one) for one in (data, data.rpartition(":")[0]) if one]
 
 
-def make_scored(args: argparse.Namespace) -> ScoredSet:
+def load_eval_set(args: argparse.Namespace) -> EvalSet:
     """Run the model, or read the file, that the arguments name.
 
     Raises:
@@ -51,35 +51,37 @@ def make_scored(args: argparse.Namespace) -> ScoredSet:
     from eval.scoring.inference import score, score_file
 
     _require_one(args)
+    chosen = {"images": args.images, "classes": args.classes}
     if args.detections:
-        return score_file(args.detections, args.data, images=args.images, classes=args.classes)
-    return score(
-        args.model, args.data, images=args.images, runtime=args.runtime, classes=args.classes
-    )
+        return score_file(args.detections, args.data, **chosen)
+    return score(args.model, args.data, runtime=args.runtime, **chosen)
 
 
-def scoring_intent(args: argparse.Namespace) -> str:
-    """What `make_scored` would do, in words.
+def find_eval_set(args: argparse.Namespace) -> tuple[Dataset, str]:
+    """The data set, and in words what `load_eval_set` would run or read.
 
     Raises:
-        UserError: as `make_scored`, as far as that shows without loading a network.
+        UserError: as `load_eval_set`, as far as that shows without loading a network.
     """
-    from eval.scoring.inference import find_scored, find_scored_file
+    from eval.scoring.inference import find_detections, find_inputs
 
     _require_one(args)
     chosen = {"images": args.images, "classes": args.classes}
     if args.detections:
-        dataset, _ = find_scored_file(args.detections, args.data, **chosen)
-        what = str(args.detections)
-    else:
-        dataset, model = find_scored(args.model, args.data, runtime=args.runtime, **chosen)
-        what = model.in_words()
-    return f"would score {what} on {dataset.name}: {in_figures(dataset)}"
+        return find_detections(args.detections, args.data, **chosen)[0], str(args.detections)
+    dataset, model = find_inputs(args.model, args.data, runtime=args.runtime, **chosen)
+    return dataset, model.in_words()
+
+
+def scoring_intent(args: argparse.Namespace) -> str:
+    """What `load_eval_set` would do, in words; raises as `find_eval_set`."""
+    dataset, what = find_eval_set(args)
+    return f"would score {what} on {in_figures(dataset)}"
 
 
 def in_figures(dataset: Dataset) -> str:
     """How much there is to score."""
-    return f"{len(dataset):,} images, {len(dataset.classes)} classes"
+    return f"{dataset.name}: {len(dataset):,} images, {len(dataset.classes)} classes"
 
 
 def _require_one(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Speed side by side: every contender in turns, beside its size, its memory and its mAP."""
+"""Latency benchmark: models in turns, with file size, peak memory, throughput and mAP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from configs.errors import UserError
 from detector.command import (
@@ -90,10 +90,10 @@ def main(argv: list[str] | None = None) -> int:
     inputs = [file for model in args.models for file in model_files(model)]
     check_outputs([args.json, args.markdown, args.plot], inputs=[*args.peer, *inputs])
     _check(args)
-    from detector.hardware import describe_machine
-    from eval.timing.measurements import to_json, to_results
-    from eval.timing.rounds import measure
-    from eval.timing.table import to_markdown
+    from detector.hardware import describe_machine, usable_cores
+    from eval.timing.measurements import to_timings
+    from eval.timing.rounds import THROUGHPUT_S, measure
+    from eval.timing.speed_report import to_markdown, write_plot
 
     contenders = _contenders(args)
     if args.dry_run:
@@ -101,16 +101,22 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_OK
     with _images(args.data, args.images) as (source, images):
         accuracy = _accuracies(contenders, args.data, args.images) if args.data else None
-        results = to_results(measure(contenders, images, args.rounds), accuracy)
-    about = describe_machine(), _settings(args.rounds, source, len(images)), results
+        results = to_timings(measure(contenders, images, args.rounds), accuracy)
+    settings = {
+        "rounds": args.rounds,
+        "images": len(images),
+        "source": source,
+        "workers": usable_cores(),
+        "throughput_s": THROUGHPUT_S,
+    }
+    about = describe_machine(), settings, results
     print(to_markdown(*about), end="")
     if args.json:
-        write_json(args.json, to_json(*about))
+        keys = ("machine", "settings", "results")
+        write_json(args.json, dict(zip(keys, about, strict=True)))
     if args.markdown:
         write_text(args.markdown, to_markdown(*about))
     if args.plot:
-        from eval.timing.speed_plot import write_plot
-
         write_plot(args.plot, results)
     for saved in filter(None, (args.json, args.markdown, args.plot)):
         print(f"saved {saved}")
@@ -169,7 +175,7 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
 def _intent(args: argparse.Namespace, contenders: Sequence[Contender]) -> str:
     """What would be timed; of a data set, whether the models can be measured on it."""
     from detector.models import find_model
-    from eval.scoring.inference import find_scored
+    from eval.scoring.inference import find_inputs
 
     def in_words(one: Contender) -> str:
         name = one.model if one.is_peer else find_model(one.model, one.runtime).in_words()
@@ -179,7 +185,7 @@ def _intent(args: argparse.Namespace, contenders: Sequence[Contender]) -> str:
     if not args.data:
         return f"{intent} on one photo"
     for model, runtime in _engines(contenders):
-        find_scored(model, args.data, images=args.images, runtime=runtime)
+        find_inputs(model, args.data, images=args.images, runtime=runtime)
     return f"{intent} on images of {args.data}, and measure mAP there"
 
 
@@ -209,19 +215,6 @@ def _images(data: str | None, images: Path | None) -> Iterator[tuple[str, list[P
         photo = Path(folder) / "photo.jpg"
         write_image(photo, cv2.resize(sample_photo(), (640, 480)))
         yield "one photo of 640x480 px", [photo] * IMAGES
-
-
-def _settings(rounds: int, source: str, images: int) -> dict[str, Any]:
-    from detector.hardware import usable_cores
-    from eval.timing.rounds import THROUGHPUT_S
-
-    return {
-        "rounds": rounds,
-        "images": images,
-        "source": source,
-        "workers": usable_cores(),
-        "throughput_s": THROUGHPUT_S,
-    }
 
 
 def _accuracies(

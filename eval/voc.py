@@ -1,4 +1,4 @@
-"""VOC's average precision: at IoU 0.5, difficult objects ignored, by both of VOC's definitions."""
+"""VOC AP at IoU 0.5, by the 11-point and by the all-point definition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from detector.command import EXIT_OK, run
 from detector.files import check_outputs, write_json
 from eval.eval_arguments import (
     input_files,
-    make_scored,
+    load_eval_set,
     make_scoring_parser,
     scoring_intent,
 )
@@ -37,11 +37,11 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run:
         print(scoring_intent(args))
         return EXIT_OK
-    scored = make_scored(args)
+    eval_set = load_eval_set(args)
     from eval.scoring.voc_protocol import VocFigures, voc_figures
 
-    per_class = voc_figures(scored)
-    print(f"{scored.name} on {scored.data}, VOC protocol, IoU 0.5\n")
+    per_class = voc_figures(eval_set)
+    print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5\n")
     print(f"  {'':20}{'11 points':>11}{'all points':>12}{'objects':>10}{'detections':>12}")
     for name, one in per_class.items():
         print(_line(name, one.ap_11_points, one.ap_all_points, one.objects, one.detections))
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             "mAP_11_points": mean.ap_11_points,
             "mAP_all_points": mean.ap_all_points,
             "per_class": {name: one._asdict() for name, one in per_class.items()},
-            "settings": {**scored.settings, "data": scored.data, "protocol": "VOC", "iou": 0.5},
+            "settings": {**eval_set.settings, "data": eval_set.data, "protocol": "VOC", "iou": 0.5},
         }
         write_json(args.json, content)
         print(f"saved {args.json}")

@@ -1,4 +1,4 @@
-"""The data doctor: what a data set holds, what is wrong, and what training does about it."""
+"""Data set checks: counts, annotation faults, duplicates and leaks, and a fixed copy."""
 
 from __future__ import annotations
 

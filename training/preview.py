@@ -1,21 +1,13 @@
-"""What training will see: the first augmented images, with their boxes and matched anchors."""
+"""Augmented training images with their boxes and matched anchors, as an HTML page."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from detector.command import EXIT_OK, CommandParser, path, positive, run
 from detector.files import check_outputs, write_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from configs.schema import Config
-    from detector.data.dataset import Dataset
-    from training.doctor.preview_page import Seen
 
 _EXAMPLES = """examples:
   python -m training.preview my_data/
@@ -54,31 +46,15 @@ def main(argv: list[str] | None = None) -> int:
     config = load_config(args.config)
     from detector.data.dataset import find_split
     from detector.data.open import open_dataset
-    from training.doctor.preview_page import to_html
+    from training.doctor.preview_page import first_images, to_html
 
     dataset = open_dataset(args.data, args.images)
     if find_split("train", dataset.splits):
         dataset = dataset.split("train")
-    seen = list(_first_images(dataset, config, args.count))
+    seen = first_images(dataset, config, args.count)
     write_text(args.output, to_html(dataset, config, args.config, seen))
     print(f"saved {args.output}: {len(seen)} images of {dataset.name}")
     return EXIT_OK
-
-
-def _first_images(dataset: Dataset, config: Config, count: int) -> Iterator[Seen]:
-    """The first images of the first epoch, at most as many as the data set has."""
-    import itertools
-
-    from detector.anchors import model_anchors
-    from training.batches.loader import make_loader
-    from training.doctor.preview_page import seen_in
-
-    anchors = model_anchors(config.model)
-    loader = make_loader(dataset.samples, config, augment=True)
-    images = itertools.chain.from_iterable(
-        seen_in(batch, anchors) for batch in loader.batches(epoch=0)
-    )
-    yield from itertools.islice(images, min(count, len(dataset)))
 
 
 if __name__ == "__main__":

@@ -154,3 +154,9 @@ def _read_table() -> Iterator[Kind]:
 
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _read_table()}
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun in the right number: "1 class", "2,000 classes"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"

@@ -1,4 +1,4 @@
-"""Everything that a report shows about one model on one data set, computed once."""
+"""The analysis behind a report: curves, thresholds, TIDE errors, confusions, AP by size."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import numpy as np
 
 from eval.scoring.confusion import Judgement, confusion_matrix, judge_all, normalised
 from eval.scoring.curves import (
+    COCO_SIZES,
+    RATIOS,
     RECALLS,
     Advice,
     Curve,
-    at_threshold,
+    SliceFigures,
+    advise,
     best_threshold,
     curve_of,
+    figures_of,
     joined_curve,
+    size_bins,
 )
-from eval.scoring.eval_set import ScoredSet
+from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import Report
 from eval.scoring.outcomes import COCO_THRESHOLDS, EVERYTHING, find_outcomes
-from eval.scoring.slices import COCO_SIZES, RATIOS, SliceFigures, figures_of, size_bins
 from eval.scoring.tide import ErrorSplit, split_errors
-
-FALLBACK_THRESHOLD = 0.5
-"""Where nothing at all is found, so that there is nothing to advise."""
 
 _AT_75 = int(np.flatnonzero(np.isclose(COCO_THRESHOLDS, 0.75))[0])
 
@@ -35,7 +36,7 @@ class Analysis:
     """A model on a data set; lists are by label.
 
     Attributes:
-        scored: images, truth and detections.
+        eval_set: images, truth and detections.
         report: the figures.
         curves50: precision and recall at IoU 0.50.
         curves75: at IoU 0.75.
@@ -50,7 +51,7 @@ class Analysis:
         judgements: of each image, at `overall`.
     """
 
-    scored: ScoredSet
+    eval_set: EvalSet
     report: Report
     curves50: Sequence[Curve]
     curves75: Sequence[Curve]
@@ -65,26 +66,26 @@ class Analysis:
     judgements: Sequence[Judgement]
 
 
-def analyse(scored: ScoredSet, report: Report) -> Analysis:
+def analyse(eval_set: EvalSet, report: Report) -> Analysis:
     """Analyse a set whose figures are known."""
-    bins = size_bins(scored)
+    bins = size_bins(eval_set)
     slices = (EVERYTHING, *COCO_SIZES, *bins, *RATIOS)
-    classes = find_outcomes(scored, slices=slices)
+    classes = find_outcomes(eval_set, slices=slices)
     curves = [curve_of(one) for one in classes]
     joined = joined_curve(classes)
     overall = advise(joined)
-    judgements = judge_all(scored, overall.threshold)
+    judgements = judge_all(eval_set, overall.threshold)
     first_bin = 1 + len(COCO_SIZES)
     return Analysis(
-        scored,
+        eval_set,
         report,
         curves,
         [curve_of(one, level=_AT_75) for one in classes],
         [best_threshold(curve) for curve in curves],
         joined,
         overall,
-        split_errors(scored, overall.threshold),
-        confusion_matrix(scored, judgements),
+        split_errors(eval_set, overall.threshold),
+        confusion_matrix(eval_set, judgements),
         figures_of(COCO_SIZES, classes, 1),
         figures_of(bins, classes, first_bin),
         figures_of(RATIOS, classes, first_bin + len(bins)),
@@ -92,18 +93,13 @@ def analyse(scored: ScoredSet, report: Report) -> Analysis:
     )
 
 
-def advise(joined: Curve) -> Advice:
-    """The threshold for all classes at once."""
-    return best_threshold(joined) or at_threshold(joined, FALLBACK_THRESHOLD)
-
-
 def to_json(analysis: Analysis) -> dict[str, Any]:
     """What `report.json` holds."""
-    names = list(analysis.scored.classes.names)
+    names = list(analysis.eval_set.classes.names)
     advice = [None if one is None else asdict(one) for one in analysis.advice]
     return {
-        "model": analysis.scored.name,
-        "data": analysis.scored.data,
+        "model": analysis.eval_set.name,
+        "data": analysis.eval_set.data,
         **analysis.report.as_json(),
         "threshold": asdict(analysis.overall),
         "thresholds": dict(zip(names, advice, strict=True)),
@@ -129,9 +125,10 @@ def to_json(analysis: Analysis) -> dict[str, Any]:
                 "file": image.sample.path.name,
                 "found": len(judgement.found),
                 "missed": len(judgement.missed),
-                "invented": len(judgement.invented),
+                "false_positives": len(judgement.false_positives),
+                "invented": len(judgement.false_positives),  # of version 0.1; it goes in 0.3
             }
-            for image, judgement in zip(analysis.scored.images, analysis.judgements, strict=True)
+            for image, judgement in zip(analysis.eval_set.images, analysis.judgements, strict=True)
         ],
     }
 

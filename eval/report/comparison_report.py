@@ -1,4 +1,4 @@
-"""The page that shows two models side by side."""
+"""The HTML report of two models compared: figures, classes, images side by side."""
 
 from __future__ import annotations
 
@@ -9,25 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.files import make_folder, write_json, write_text
-from detector.report.page import (
-    ACCENT,
-    Facts,
-    Gallery,
-    Plots,
-    Section,
-    Table,
-    Verdict,
-    plot,
-    render_page,
-)
+from detector.report.charts import ACCENT, INK, name_rows, plot
+from detector.report.page import Facts, Gallery, Plots, Section, Table, Verdict, render_page
 from eval.report.error_gallery import LEGEND, side_by_side
-from eval.report.plots import plot_names, short
 from eval.report.sections import shown
 from eval.scoring.comparison import (
     Comparison,
+    Pair,
     Side,
     about_left_out,
-    difference,
     in_words,
     span,
     to_json,
@@ -38,9 +28,6 @@ from eval.scoring.evaluator import FIGURES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from eval.scoring.bootstrap import Interval
-    from eval.scoring.confusion import Judgement
-    from eval.scoring.eval_set import Scored
 
 _BARS = 40  # classes in a plot
 _IMAGES = 6  # in each direction
@@ -68,7 +55,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
 
 def to_html(comparison: Comparison) -> str:
     """The page. Its size does not grow with the data set."""
-    a, b = comparison.a.scored, comparison.b.scored
+    a, b = comparison.a.eval_set, comparison.b.eval_set
     sections = [
         Section("Figures", [_facts(comparison), _figure_table(comparison)]),
         Section("Classes", list(_class_blocks(comparison))),
@@ -95,17 +82,12 @@ def _facts(comparison: Comparison) -> Facts:
         for letter, side in (("A", a), ("B", b))
     ]
     objects = sum(one.objects for one in a.report.per_class.values())
-    counts = [(f"{len(a.scored.images):,}", "images"), (f"{objects:,}", "objects")]
+    counts = [(f"{len(a.eval_set.images):,}", "images"), (f"{objects:,}", "objects")]
     return Facts([*items, *counts])
 
 
 def _figure_table(comparison: Comparison) -> Table:
-    a, b = comparison.a.report.figures, comparison.b.report.figures
-    known = {"AP": comparison.intervals.ap, "AP50": comparison.intervals.ap50}
-    rows = [
-        (name, *_cells(a[name], b[name], known.get(name)), meaning)
-        for name, meaning in FIGURES.items()
-    ]
+    rows = [(one.name, *_cells(one), FIGURES[one.name]) for one in comparison.figures]
     note = (
         "Intervals hold 95 % of the differences on 1,000 sets of images drawn anew from these; "
         "where one holds zero, the difference may be noise. -: there is no such object."
@@ -113,32 +95,28 @@ def _figure_table(comparison: Comparison) -> Table:
     return Table(("figure", "A", "B", "B - A", "95 % interval", "meaning"), rows, note)
 
 
-def _cells(a: float, b: float, interval: Interval | None) -> tuple[str, str, str, str]:
-    gain = difference(a, b)
-    unbroken = span(interval).replace(" ", "\N{NO-BREAK SPACE}")
-    return shown(a), shown(b), "-" if gain is None else f"{gain:+.3f}", unbroken
+def _cells(one: Pair) -> tuple[str, str, str, str]:
+    gain = "-" if one.difference is None else f"{one.difference:+.3f}"
+    return shown(one.a), shown(one.b), gain, span(one.interval).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _class_blocks(comparison: Comparison) -> Iterator[Table | Plots | str]:
-    a, b = comparison.a.report.per_class, comparison.b.report.per_class
-    intervals = dict(zip(a, comparison.intervals.per_class, strict=True))
-    gains = {name: difference(a[name].AP, b[name].AP) for name in a}
-    known = {name: gain for name, gain in gains.items() if gain is not None}
-    ranked = sorted(known, key=lambda name: -abs(known[name]))[:_BARS]
-    ranked.sort(key=lambda name: -known[name])
+    figures = comparison.a.report.per_class
+    known = [one for one in comparison.per_class if one.difference is not None]
+    most = sorted(known, key=lambda one: -abs(one.b - one.a))[:_BARS]
     more = f"; the {_BARS} largest of {len(known)}" if len(known) > _BARS else ""
     caption = f"AP of B minus AP of A, with 95 % intervals{more}"
-    gain_plot = _gains([(name, known[name], intervals[name]) for name in ranked])
-    yield Plots([(gain_plot, caption), (_scatter(comparison), "AP of each class")])
+    gain_plot = _gains(sorted(most, key=lambda one: one.a - one.b))
+    yield Plots([(gain_plot, caption), (_scatter(known), "AP of each class")])
     rows = [
         (
-            name,
-            a[name].objects,
-            a[name].images,
-            *_cells(a[name].AP, b[name].AP, intervals[name]),
-            verdict(intervals[name]) if gains[name] is not None else "",
+            one.name,
+            figures[one.name].objects,
+            figures[one.name].images,
+            *_cells(one),
+            verdict(one.interval) if one.difference is not None else "",
         )
-        for name in a
+        for one in comparison.per_class
     ]
     header = ("class", "objects", "images", "A", "B", "B - A", "95 % interval", "")
     note = (
@@ -150,33 +128,26 @@ def _class_blocks(comparison: Comparison) -> Iterator[Table | Plots | str]:
         yield f"Classes {about_left_out(comparison)}."
 
 
-def _gains(rows: Sequence[tuple[str, float, Interval | None]]) -> str:
+def _gains(pairs: Sequence[Pair]) -> str:
     def draw(axes: Axes) -> None:
-        axes.axvline(0, color="#010203", linewidth=0.6)
-        for place, (_, gain, interval) in enumerate(rows):
-            if interval:
-                ends = (interval.low, interval.high)
-                axes.plot(ends, (place, place), color=ACCENT, linewidth=4, alpha=0.35)
-            axes.plot(gain, place, "o", color=ACCENT, markersize=5)
-        names = [short(name) for name, _, _ in rows]
-        axes.set_yticks(range(len(rows)), names, parse_math=False)
-        axes.margins(y=0.02)
-        axes.invert_yaxis()
+        axes.axvline(0, color=INK, linewidth=0.6)
+        for row, one in enumerate(pairs):
+            if one.interval:
+                ends = (one.interval.low, one.interval.high)
+                axes.plot(ends, (row, row), color=ACCENT, linewidth=4, alpha=0.35)
+            axes.plot(one.b - one.a, row, "o", color=ACCENT, markersize=5)
+        name_rows(axes, [one.name for one in pairs])
 
-    return plot_names(draw, "B - A", "", size=(4.6, max(1.2, 0.5 + 0.2 * len(rows))))
+    return plot(draw, "B - A", "", size=(4.6, max(1.2, 0.5 + 0.2 * len(pairs))))
 
 
-def _scatter(comparison: Comparison) -> str:
-    pairs = [
-        (one.AP, comparison.b.report.per_class[name].AP)
-        for name, one in comparison.a.report.per_class.items()
-        if one.objects
-    ]
+def _scatter(pairs: Sequence[Pair]) -> str:
+    figures = np.array([(one.a, one.b) for one in pairs])
 
     def draw(axes: Axes) -> None:
-        axes.plot((0, 1), (0, 1), color="#010203", linewidth=0.6)
-        axes.scatter(*np.array(pairs).T, s=20, color=ACCENT, linewidths=0)
-        most = max(0.05, 1.08 * max(max(pair) for pair in pairs))
+        axes.plot((0, 1), (0, 1), color=INK, linewidth=0.6)
+        axes.scatter(*figures.T, s=20, color=ACCENT, linewidths=0)
+        most = max(0.05, 1.08 * figures.max())
         axes.set(xlim=(0, most), ylim=(0, most), aspect="equal")
 
     return plot(draw, "AP of A", "AP of B", size=(4.6, 4.0))
@@ -188,22 +159,20 @@ def _galleries(comparison: Comparison) -> Iterator[Gallery]:
     gains = np.array([one.errors - other.errors for one, other in pairs])
     for better, gained in (("B", gains), ("A", -gains)):
         order = np.argsort(-gained, kind="stable")
-        chosen = [_pair(comparison, int(i)) for i in order[:_IMAGES] if gained[i] > 0]
-        if items := side_by_side(chosen, ("A", "B"), a.scored.classes.names):
+        chosen = [
+            [(side.eval_set.images[i], side.judgements[i]) for side in (a, b)]
+            for i in order[:_IMAGES].tolist()
+            if gained[i] > 0
+        ]
+        if items := side_by_side(chosen, ("A", "B"), a.eval_set.classes.names):
             label = f"{better} makes fewer errors: the largest differences, each at its best F1"
             yield Gallery(items, label, is_wide=True)
-
-
-def _pair(comparison: Comparison, index: int) -> tuple[list[Scored], list[Judgement]]:
-    sides = (comparison.a, comparison.b)
-    images = [side.scored.images[index] for side in sides]
-    return images, [side.judgements[index] for side in sides]
 
 
 def _settings(comparison: Comparison) -> Table:
     def of(side: Side) -> dict[str, str]:
         values = {key: str(value) for key, value in side.report.settings.items()}
-        return {"name": side.scored.name, **values, "best-F1 threshold": f"{side.threshold:.3f}"}
+        return {"name": side.eval_set.name, **values, "best-F1 threshold": f"{side.threshold:.3f}"}
 
     a, b = of(comparison.a), of(comparison.b)
     rows = [(key, a.get(key, ""), b.get(key, "")) for key in {**a, **b}]

@@ -1,16 +1,13 @@
-"""Images for the reports: what was found, missed and invented."""
+"""Galleries of the reports: objects found, objects missed (false negatives), false positives."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
-from configs.errors import UserError
-from detector.data.orientation import read_sample
+from detector.data.findings import counted
 from detector.draw import (
     Colour,
     draw_annotations,
@@ -20,72 +17,57 @@ from detector.draw import (
     paste,
     text_patch,
 )
-from detector.report.page import thumbnail
+from detector.report.gallery import GREY, gallery_items, read_resized
 from eval.scoring.confusion import Judgement
-from eval.scoring.eval_set import Scored
+from eval.scoring.eval_set import EvalImage
 
 FOUND: Colour = (96, 190, 110)
 MISSED: Colour = (255, 165, 0)
-INVENTED: Colour = (230, 40, 110)
+FALSE_POSITIVE: Colour = (230, 40, 110)
 
 LEGEND = (
-    "Green: objects found. Orange: objects missed. Magenta: detections invented. Dashed: ignored. "
-    "An object that goes by a wrong name is both missed and invented."
+    "Green: objects found. Orange: objects missed. Magenta: false positives. Dashed: ignored. "
+    "An object that is misclassified is both missed and a false positive."
 )
 
 _SIDE = 440  # px, the longer one of an image
 _GAP = 6  # px, between two images
-_PAPER = 128  # grey level
 _NEUTRAL: Colour = (40, 40, 44)
 
-
-def counted(judgement: Judgement) -> str:
-    """What was right and what was wrong, in words."""
-    return (
-        f"{len(judgement.found)} found, {len(judgement.missed)} missed, "
-        f"{len(judgement.invented)} invented"
-    )
+Judged = tuple[EvalImage, Judgement]
 
 
-def missed_and_invented(
-    items: Iterable[tuple[Scored, Judgement]], names: Sequence[str]
-) -> list[tuple[str, str]]:
-    """Each image twice: with the objects missed, and with the detections invented.
+def missed_and_false(items: Iterable[Judged], names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each image twice: with the objects missed, and with the false positives.
 
     Returns:
         data URI and caption of each; an image that cannot be read is left out.
     """
-    shown = []
-    for scored, judgement in items:
-        with contextlib.suppress(UserError):
-            image, small = _read(scored)
-            views = [
-                _labelled(_truth(image, small, judgement, names), "missed", MISSED),
-                _labelled(_detected(image, small, judgement, names), "invented", INVENTED),
-            ]
-            caption = f"{scored.sample.path.name}: {counted(judgement)}"
-            shown.append((thumbnail(_together(views)), caption))
-    return shown
+
+    def draw(judged: Judged) -> tuple[np.ndarray, str]:
+        image, one, judgement = _read(judged)
+        found = draw_marked(image, one.detections.boxes[judgement.found[:, 1]], FOUND)
+        false = _draw_false_positives(found, one, judgement, names)
+        views = [
+            _labelled(_draw_truth(image, one, judgement, names), "missed", MISSED),
+            _labelled(false, "false positives", FALSE_POSITIVE),
+        ]
+        return _stacked(views), f"{one.sample.path.name}: {_in_words(judgement)}"
+
+    return gallery_items(items, draw)
 
 
-def all_in_one(
-    items: Iterable[tuple[Scored, Judgement]], names: Sequence[str]
-) -> list[tuple[str, str]]:
-    """Each image with all that was found, missed and invented; returns as above."""
-    shown = []
-    for image, judgement in items:
-        with contextlib.suppress(UserError):
-            caption = f"{image.sample.path.name}: {counted(judgement)}"
-            shown.append((thumbnail(_everything(image, judgement, names)), caption))
-    return shown
+def all_in_one(items: Iterable[Judged], names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each image with all objects and false positives; returns as above."""
+    return gallery_items(
+        items, lambda one: (_everything(one, names), f"{_name(one)}: {_in_words(one[1])}")
+    )
 
 
 def side_by_side(
-    items: Iterable[tuple[Sequence[Scored], Sequence[Judgement]]],
-    models: Sequence[str],
-    names: Sequence[str],
+    items: Iterable[Sequence[Judged]], models: Sequence[str], names: Sequence[str]
 ) -> list[tuple[str, str]]:
-    """Each image once per model, with all that this model found, missed and invented.
+    """Each image once per model, with all objects and this model's false positives.
 
     Args:
         items: an image with the detections of each model, and how each was judged.
@@ -95,39 +77,43 @@ def side_by_side(
     Returns:
         as above.
     """
-    shown = []
-    for images, judgements in items:
-        with contextlib.suppress(UserError):
-            views = [
-                _labelled(_everything(image, judgement, names), model, _NEUTRAL)
-                for image, judgement, model in zip(images, judgements, models, strict=True)
-            ]
-            words = [f"{m}: {counted(j)}" for m, j in zip(models, judgements, strict=True)]
-            caption = f"{images[0].sample.path.name}. {'. '.join(words)}"
-            shown.append((thumbnail(_together(views)), caption))
-    return shown
+
+    def draw(sides: Sequence[Judged]) -> tuple[np.ndarray, str]:
+        pairs = list(zip(models, sides, strict=True))
+        views = [_labelled(_everything(side, names), model, _NEUTRAL) for model, side in pairs]
+        words = [f"{model}: {_in_words(judgement)}" for model, (_, judgement) in pairs]
+        return _stacked(views), f"{_name(sides[0])}. {'. '.join(words)}"
+
+    return gallery_items(items, draw)
 
 
-def _everything(scored: Scored, judgement: Judgement, names: Sequence[str]) -> np.ndarray:
-    image, small = _read(scored)
-    seen = _truth(image, small, judgement, names)
-    return _draw_invented(seen, small, judgement, names)
+def _name(judged: Judged) -> str:
+    return judged[0].sample.path.name
 
 
-def _read(scored: Scored) -> tuple[np.ndarray, Scored]:
+def _in_words(judgement: Judgement) -> str:
+    false = counted(len(judgement.false_positives), "false positive")
+    return f"{len(judgement.found)} found, {len(judgement.missed)} missed, {false}"
+
+
+def _read(judged: Judged) -> tuple[np.ndarray, EvalImage, Judgement]:
     """The image, small, with truth and detections in its pixels."""
-    image, sample = read_sample(scored.sample)
-    zoom = _SIDE / max(image.shape[:2])
-    size = (max(1, round(zoom * image.shape[1])), max(1, round(zoom * image.shape[0])))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
-    found = replace(scored.detections, boxes=scored.detections.boxes * np.float32(zoom))
-    return small, Scored(replace(sample, boxes=sample.boxes * np.float32(zoom)), found)
+    one, judgement = judged
+    image, sample, zoom = read_resized(one.sample, _SIDE)
+    found = replace(one.detections, boxes=one.detections.boxes * zoom)
+    return image, EvalImage(sample, found), judgement
 
 
-def _truth(
-    image: np.ndarray, scored: Scored, judgement: Judgement, names: Sequence[str]
+def _everything(judged: Judged, names: Sequence[str]) -> np.ndarray:
+    image, one, judgement = _read(judged)
+    truth = _draw_truth(image, one, judgement, names)
+    return _draw_false_positives(truth, one, judgement, names)
+
+
+def _draw_truth(
+    image: np.ndarray, one: EvalImage, judgement: Judgement, names: Sequence[str]
 ) -> np.ndarray:
-    sample = scored.sample
+    sample = one.sample
     ignored = np.flatnonzero(sample.is_crowd | sample.is_difficult)
     marks = np.ones(len(ignored), bool)
     seen = draw_annotations(image, sample.boxes[ignored], sample.labels[ignored], names, marks)
@@ -136,22 +122,15 @@ def _truth(
     return draw_marked(seen, sample.boxes[judgement.missed], MISSED, texts)
 
 
-def _detected(
-    image: np.ndarray, scored: Scored, judgement: Judgement, names: Sequence[str]
+def _draw_false_positives(
+    image: np.ndarray, one: EvalImage, judgement: Judgement, names: Sequence[str]
 ) -> np.ndarray:
-    seen = draw_marked(image, scored.detections.boxes[judgement.found[:, 1]], FOUND)
-    return _draw_invented(seen, scored, judgement, names)
-
-
-def _draw_invented(
-    image: np.ndarray, scored: Scored, judgement: Judgement, names: Sequence[str]
-) -> np.ndarray:
-    found = scored.detections[judgement.invented]
+    found = one.detections[judgement.false_positives]
     texts = [
         f"{names[int(label)]} {score:.0%}"
         for label, score in zip(found.labels, found.scores, strict=True)
     ]
-    return draw_marked(image, found.boxes, INVENTED, texts)
+    return draw_marked(image, found.boxes, FALSE_POSITIVE, texts)
 
 
 def _labelled(image: np.ndarray, text: str, colour: Colour) -> np.ndarray:
@@ -161,7 +140,7 @@ def _labelled(image: np.ndarray, text: str, colour: Colour) -> np.ndarray:
     return image
 
 
-def _together(views: Sequence[np.ndarray]) -> np.ndarray:
+def _stacked(views: Sequence[np.ndarray]) -> np.ndarray:
     """Images of one size above each other."""
-    gap = np.full((_GAP, *views[0].shape[1:]), _PAPER, np.uint8)
+    gap = np.full((_GAP, *views[0].shape[1:]), GREY, np.uint8)
     return np.concatenate([views[0], *(part for view in views[1:] for part in (gap, view))])

@@ -1,4 +1,4 @@
-"""The report of one model on one data set: a page that says where AP is lost, and its data."""
+"""The HTML report of one model on one data set, with its JSON and detections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from detector.files import make_folder, write_json, write_text
 from detector.report.page import Facts, Gallery, Section, Table, Verdict, render_page
 from eval.report.analysis import Analysis, analyse, to_json
-from eval.report.error_gallery import LEGEND, all_in_one, missed_and_invented
+from eval.report.error_gallery import LEGEND, all_in_one, missed_and_false
 from eval.report.sections import (
     NONE,
     class_blocks,
@@ -20,20 +20,20 @@ from eval.report.sections import (
     threshold_blocks,
     training_blocks,
 )
-from eval.scoring.eval_set import ScoredSet
+from eval.scoring.coco_form import results
+from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import FIGURES, Report
-from eval.scoring.ground_truth import own_results
 
 _WORST, _BEST = 9, 6  # images
 _ABOUT_NONE = f"{NONE}: there is no such object in this data set. COCO's own tools write -1."
 
 
-def write_report(folder: Path, scored: ScoredSet, report: Report) -> Path:
+def write_report(folder: Path, eval_set: EvalSet, report: Report) -> Path:
     """Write the page and its data: `report.html`, `report.json` and `detections.json`.
 
     Args:
         folder: is made.
-        scored: what was evaluated.
+        eval_set: what was evaluated.
         report: its figures.
 
     Returns:
@@ -43,24 +43,24 @@ def write_report(folder: Path, scored: ScoredSet, report: Report) -> Path:
         UserError: the folder cannot be written to.
     """
     make_folder(folder)
-    analysis = analyse(scored, report)
+    analysis = analyse(eval_set, report)
     page = folder / "report.html"
     write_json(folder / "report.json", to_json(analysis))
-    write_text(folder / "detections.json", json.dumps(own_results(scored)))
+    write_text(folder / "detections.json", json.dumps(results(eval_set, own_ids=True)))
     write_text(page, to_html(analysis))
     return page
 
 
 def to_html(analysis: Analysis) -> str:
     """The page. Its size does not grow with the data set."""
-    scored = analysis.scored
-    title = f"Evaluation: {scored.name}"
-    return render_page(title, f"on {scored.data}", report_sections(analysis), verdict(analysis))
+    eval_set = analysis.eval_set
+    title = f"Evaluation: {eval_set.name}"
+    return render_page(title, f"on {eval_set.data}", report_sections(analysis), verdict(analysis))
 
 
 def report_sections(analysis: Analysis) -> list[Section]:
     """All that there is to say, from the figures to the images."""
-    scored = analysis.scored
+    eval_set = analysis.eval_set
     sections = [
         Section("Figures", [_facts(analysis), _figure_table(analysis.report)]),
         Section("Where AP is lost", error_blocks(analysis)),
@@ -69,7 +69,7 @@ def report_sections(analysis: Analysis) -> list[Section]:
         Section("Confusions", confusion_blocks(analysis)),
         Section("Size and shape", slice_blocks(analysis)),
     ]
-    if scored.training_objects is not None:
+    if eval_set.training_objects is not None:
         sections.append(Section("Training objects", training_blocks(analysis)))
     images = list(_galleries(analysis))
     if images:
@@ -96,9 +96,9 @@ def _facts(analysis: Analysis) -> Facts:
         [
             (shown(analysis.report.figures["AP"]), "AP"),
             (shown(analysis.report.figures["AP50"]), "AP50"),
-            (f"{len(analysis.scored.images):,}", "images"),
+            (f"{len(analysis.eval_set.images):,}", "images"),
             (f"{sum(one.objects for one in per_class):,}", "objects"),
-            (f"{len(analysis.scored.classes):,}", classes),
+            (f"{len(analysis.eval_set.classes):,}", classes),
             (f"{sum(one.detections for one in per_class):,}", "detections"),
         ]
     )
@@ -111,12 +111,14 @@ def _figure_table(report: Report) -> Table:
 
 
 def _galleries(analysis: Analysis) -> Iterator[Gallery]:
-    pairs = list(zip(analysis.scored.images, analysis.judgements, strict=True))
-    names = analysis.scored.classes.names
+    pairs = list(zip(analysis.eval_set.images, analysis.judgements, strict=True))
+    names = analysis.eval_set.classes.names
     at = f"at a score of {analysis.overall.threshold:.3f}"
     worst = [pair for pair in sorted(pairs, key=lambda pair: -pair[1].errors) if pair[1].errors]
-    if items := missed_and_invented(worst[:_WORST], names):
-        yield Gallery(items, f"Worst: the most missed and invented together, {at}", is_wide=True)
+    if items := missed_and_false(worst[:_WORST], names):
+        yield Gallery(
+            items, f"Worst: the most missed and false positives together, {at}", is_wide=True
+        )
     ranked = sorted(pairs, key=lambda pair: (pair[1].errors, -len(pair[1].found)))
     best = [pair for pair in ranked if len(pair[1].found)]
     if items := all_in_one(best[:_BEST], names):

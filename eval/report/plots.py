@@ -1,40 +1,19 @@
-"""The plots of the report."""
+"""Plots of an evaluation: precision and recall, bars, confusion heat map."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.report.page import ACCENT, plot
-from eval.scoring.curves import RECALLS, Advice, Curve
-from eval.scoring.slices import SliceFigures
+from detector.report.charts import ACCENT, INK, SECOND, THIRD, name_rows, plot, short
+from eval.scoring.curves import RECALLS, Advice, Curve, SliceFigures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SECOND = "#d08a2e"
-"""Of the second series: legible beside `ACCENT` on light and on dark."""
-
-_THIRD = "#5aa469"
 _LABELLED = 30  # classes whose names fit into a scatter
-_LONGEST = 20  # characters of a name
-
-
-def plot_names(
-    draw: Callable[[Axes], None], x: str, y: str, size: tuple[float, float] = (4.6, 3.0)
-) -> str:
-    """`plot` for axes that name classes, in any script: the browser has the glyphs it lacks."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        return plot(draw, x, y, size)
-
-
-def short(name: str) -> str:
-    """A name that fits beside an axis."""
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def bars(
@@ -65,13 +44,10 @@ def bars(
             axes.annotate(
                 note, (max(0, ends[row]), row), (5, 0), textcoords="offset points", va="center"
             )
-        # A name may hold a dollar, which is mathematics to matplotlib.
-        axes.set_yticks(rows, [short(name) for name in names], parse_math=False)
-        axes.margins(y=0.02)
         axes.set_xlim(0, max(0.01, 1.22 * ends.max(initial=0)) if notes else None)
-        axes.invert_yaxis()
+        name_rows(axes, names)
 
-    return plot_names(draw, what, "", size=(4.6, max(1.2, 0.5 + 0.2 * len(names))))
+    return plot(draw, what, "", size=(4.6, max(1.2, 0.5 + 0.2 * len(names))))
 
 
 def precision_recall(
@@ -111,11 +87,11 @@ def threshold_sweep(curve: Curve, threshold: float) -> str:
         series = {
             "precision": (np.where(count, true / np.maximum(count, 1), np.nan), ACCENT),
             "recall": (true / max(curve.objects, 1), SECOND),
-            "F1": (2 * true / (count + curve.objects), _THIRD),
+            "F1": (2 * true / (count + curve.objects), THIRD),
         }
         for name, (values, colour) in series.items():
             axes.plot(scores, values, color=colour, label=name, linewidth=1.5)
-        axes.axvline(threshold, color="#010203", linewidth=0.8, linestyle=":")
+        axes.axvline(threshold, color=INK, linewidth=0.8, linestyle=":")
         axes.set(xlim=(0, 1), ylim=(-0.03, 1.05))
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
@@ -174,7 +150,7 @@ def heat_map(counts: np.ndarray, shares: np.ndarray, names: Sequence[str]) -> st
         axes.set_aspect("equal")
 
     side = 1.6 + 0.26 * len(names)
-    return plot_names(draw, "detected as", "object is", size=(max(3.6, side), max(3.2, side - 0.2)))
+    return plot(draw, "detected as", "object is", size=(max(3.6, side), max(3.2, side - 0.2)))
 
 
 def training_scatter(names: Sequence[str], objects: Sequence[int], aps: Sequence[float]) -> str:
@@ -192,4 +168,4 @@ def training_scatter(names: Sequence[str], objects: Sequence[int], aps: Sequence
         axes.set_ylim(0, None)
         axes.margins(x=0.12)
 
-    return plot_names(draw, "objects in training", "AP", size=(6.4, 3.6))
+    return plot(draw, "objects in training", "AP", size=(6.4, 3.6))

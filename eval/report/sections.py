@@ -1,4 +1,4 @@
-"""What stands in the sections of the report."""
+"""Sections of the report: errors, thresholds, classes, confusions, slices, training objects."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def error_blocks(analysis: Analysis) -> list[Block]:
         Plots(
             [
                 (_cost_bars(errors.costs), "What each kind of error costs"),
-                (_cost_bars(totals), "Were no detection false; were no object left unfound"),
+                (_cost_bars(totals), "Without any false positive; without any false negative"),
             ]
         ),
         Table(header, rows, note),
@@ -84,7 +84,7 @@ def threshold_blocks(analysis: Analysis) -> list[Block]:
     return [
         "The threshold of the best F1 at IoU 0.5, every object counting alike. It is chosen on "
         "these very images; on others it will do a little worse. Lower it to miss less, raise "
-        "it to invent less. The table of classes has one for each.",
+        "it for fewer false positives. The table of classes has one for each.",
         Facts(facts),
         Plots(
             [
@@ -120,7 +120,7 @@ def class_blocks(analysis: Analysis) -> list[Block]:
 
 def _class_table(analysis: Analysis) -> Table:
     rows = []
-    advice = dict(zip(analysis.scored.classes.names, analysis.advice, strict=True))
+    advice = dict(zip(analysis.eval_set.classes.names, analysis.advice, strict=True))
     for name, one in analysis.report.per_class.items():
         figures = (shown(value) for value in (one.AP, one.AP50, one.AP75, one.AR100))
         best = advice[name]
@@ -156,9 +156,9 @@ def _class_curves(analysis: Analysis) -> list[Block]:
 
 
 def confusion_blocks(analysis: Analysis) -> list[Block]:
-    """Which class is taken for which."""
-    counts, background = analysis.confusion, len(analysis.scored.classes)
-    names = [*analysis.scored.classes.names, "background"]
+    """Which class is detected as which."""
+    counts, background = analysis.confusion, len(analysis.eval_set.classes)
+    names = [*analysis.eval_set.classes.names, "background"]
     weight = counts.sum(axis=0) + counts.sum(axis=1)
     best = np.argsort(-weight[:background], kind="stable")[:_CELLS]
     kept = [*sorted(best.tolist()), background]
@@ -207,7 +207,7 @@ def slice_blocks(analysis: Analysis) -> list[Block]:
 
 def training_blocks(analysis: Analysis) -> list[Block]:
     """AP against the number of objects in training."""
-    counts = analysis.scored.training_objects or {}
+    counts = analysis.eval_set.training_objects or {}
     per_class = analysis.report.per_class
     names = [n for n, one in per_class.items() if one.objects and counts.get(n, 0) > 0]
     if not names:

@@ -1,4 +1,4 @@
-"""How far the difference of two models could be the luck of the images: the bootstrap.
+"""Bootstrap confidence intervals of the difference of two models' AP.
 
 Images are drawn with replacement, as many as there are, the same for both models; the spread of
 the difference over many such draws is its uncertainty (Efron and Tibshirani 1993, chapter 13: the

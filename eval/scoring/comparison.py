@@ -1,4 +1,4 @@
-"""Two models on the same images: what differs, and whether it is more than noise."""
+"""Comparison of two models on the same images: differences of AP with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 from configs.errors import UserError
 from detector.classes import ClassMap
-from eval.report.analysis import advise
 from eval.scoring.bootstrap import RESAMPLES, Interval, Intervals, difference_intervals
 from eval.scoring.confusion import Judgement, judge_all
-from eval.scoring.curves import joined_curve
-from eval.scoring.eval_set import Scored, ScoredSet, relabel, truth_of
+from eval.scoring.curves import advise, joined_curve
+from eval.scoring.eval_set import EvalImage, EvalSet, detections_of, truth_of
 from eval.scoring.evaluator import FIGURES, Report, evaluate
 from eval.scoring.outcomes import Outcomes, find_outcomes
 
@@ -25,16 +24,38 @@ class Side:
     """One of the two models.
 
     Attributes:
-        scored: its detections, of the classes that both know.
+        eval_set: its detections, of the classes that both know.
         report: its figures.
         threshold: the score threshold of its best F1 over all classes.
         judgements: of each image, at `threshold`.
     """
 
-    scored: ScoredSet
+    eval_set: EvalSet
     report: Report
     threshold: float
     judgements: Sequence[Judgement]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One figure of both models.
+
+    Attributes:
+        name: of the figure, or of the class whose AP it is.
+        a: the first model's, 0 ... 1; -1 where there is no such object.
+        b: the second's.
+        interval: of the difference; None where it is not known.
+    """
+
+    name: str
+    a: float
+    b: float
+    interval: Interval | None
+
+    @property
+    def difference(self) -> float | None:
+        """B minus A; None where either figure does not exist."""
+        return self.b - self.a if self.a >= 0 and self.b >= 0 else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +74,22 @@ class Comparison:
     intervals: Intervals
     left_out: tuple[str, ...]
 
+    @property
+    def figures(self) -> list[Pair]:
+        """The 12 figures of COCO."""
+        known = {"AP": self.intervals.ap, "AP50": self.intervals.ap50}
+        a, b = self.a.report.figures, self.b.report.figures
+        return [Pair(name, a[name], b[name], known.get(name)) for name in FIGURES]
 
-def compare(a: ScoredSet, b: ScoredSet) -> Comparison:
+    @property
+    def per_class(self) -> list[Pair]:
+        """AP of each class."""
+        a, b = self.a.report.per_class, self.b.report.per_class
+        both = zip(a, self.intervals.per_class, strict=True)
+        return [Pair(name, a[name].AP, b[name].AP, interval) for name, interval in both]
+
+
+def compare(a: EvalSet, b: EvalSet) -> Comparison:
     """Compare two models on the classes that both know.
 
     Args:
@@ -69,7 +104,7 @@ def compare(a: ScoredSet, b: ScoredSet) -> Comparison:
     if not names:
         raise UserError(f"{a.name} and {b.name} share no class, so they cannot be compared")
     first, second = (_restricted(one, names) for one in (a, b))
-    if not any((~(p.sample.is_crowd | p.sample.is_difficult)).any() for p in first.images):
+    if not any(image.is_counted.any() for image in first.images):
         shared = ", ".join(first.classes.names[:5])
         raise UserError(f"{a.data}: holds no object of the classes that both know ({shared})")
     outcomes_a, outcomes_b = find_outcomes(first), find_outcomes(second)
@@ -77,36 +112,29 @@ def compare(a: ScoredSet, b: ScoredSet) -> Comparison:
     return Comparison(_side(first, outcomes_a), _side(second, outcomes_b), intervals, left_out)
 
 
-def _side(scored: ScoredSet, classes: Sequence[Outcomes]) -> Side:
+def _side(eval_set: EvalSet, classes: Sequence[Outcomes]) -> Side:
     threshold = advise(joined_curve(classes)).threshold
-    return Side(scored, evaluate(scored), threshold, judge_all(scored, threshold))
+    return Side(eval_set, evaluate(eval_set), threshold, judge_all(eval_set, threshold))
 
 
-def _restricted(scored: ScoredSet, names: set[str]) -> ScoredSet:
+def _restricted(eval_set: EvalSet, names: set[str]) -> EvalSet:
     """The set with some of its classes."""
-    old = scored.classes
+    old = eval_set.classes
     kept = [i for i, name in enumerate(old.names) if name in names]
     if len(kept) == len(old):
-        return scored
+        return eval_set
     new = ClassMap(tuple(old.names[i] for i in kept), tuple(old.category_ids[i] for i in kept))
-    images = []
-    for image in scored.images:
-        labels = relabel(image.detections.labels, old, new)
-        found = replace(image.detections, labels=labels)[labels >= 0]
-        images.append(Scored(truth_of(image.sample, old, new), found))
-    return replace(scored, classes=new, images=images)
-
-
-def difference(a: float, b: float) -> float | None:
-    """B minus A; None where either figure does not exist."""
-    return b - a if a >= 0 and b >= 0 else None
+    images = [
+        EvalImage(truth_of(one.sample, old, new), detections_of(one.detections, old, new))
+        for one in eval_set.images
+    ]
+    return replace(eval_set, classes=new, images=images)
 
 
 def in_words(comparison: Comparison) -> str:
     """The result in a sentence: which is better, and whether that is more than noise."""
-    a, b = comparison.a, comparison.b
-    gain = b.report.figures["AP"] - a.report.figures["AP"]
-    interval = comparison.intervals.ap
+    ap = comparison.figures[0]
+    gain, interval = ap.b - ap.a, ap.interval
     if abs(gain) < _SHOWN:
         return f"A and B have the same AP to within {_SHOWN:g}"
     better, worse = ("B", "A") if gain > 0 else ("A", "B")
@@ -140,31 +168,21 @@ def span(interval: Interval | None) -> str:
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """The form of `eval.compare --json`."""
-    a, b, intervals = comparison.a, comparison.b, comparison.intervals
-    known = {"AP": intervals.ap, "AP50": intervals.ap50}
-    figures = {
-        name: _entry(a.report.figures[name], b.report.figures[name], known.get(name))
-        for name in FIGURES
-    }
-    per_class = {
-        name: {
-            **_entry(one.AP, b.report.per_class[name].AP, intervals.per_class[label]),
-            "objects": one.objects,
-        }
-        for label, (name, one) in enumerate(a.report.per_class.items())
-    }
+    a, b = comparison.a, comparison.b
+    objects = {name: {"objects": one.objects} for name, one in a.report.per_class.items()}
     return {
         "verdict": in_words(comparison),
-        "data": a.scored.data,
-        "a": {"name": a.scored.name, "settings": dict(a.report.settings)},
-        "b": {"name": b.scored.name, "settings": dict(b.report.settings)},
-        "figures": figures,
-        "per_class": per_class,
+        "data": a.eval_set.data,
+        "a": {"name": a.eval_set.name, "settings": dict(a.report.settings)},
+        "b": {"name": b.eval_set.name, "settings": dict(b.report.settings)},
+        "figures": {pair.name: _entry(pair) for pair in comparison.figures},
+        "per_class": {one.name: _entry(one) | objects[one.name] for one in comparison.per_class},
         "left_out": list(comparison.left_out),
         "resamples": RESAMPLES,
     }
 
 
-def _entry(a: float, b: float, interval: Interval | None) -> dict[str, Any]:
+def _entry(pair: Pair) -> dict[str, Any]:
+    interval = pair.interval
     bounds = None if interval is None else [interval.low, interval.high]
-    return {"a": a, "b": b, "difference": difference(a, b), "interval": bounds}
+    return {"a": pair.a, "b": pair.b, "difference": pair.difference, "interval": bounds}

@@ -1,4 +1,4 @@
-"""What a user sees at a score threshold: what is found, missed, invented and taken for another."""
+"""True positives, misses, false positives and confusions between classes at a score threshold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.matching import match, overlaps
 
 IOU = 0.5
@@ -18,28 +18,27 @@ IOU = 0.5
 class Judgement:
     """One image at a score threshold.
 
-    An object that goes by a wrong name is missed, and the detection that names it so is invented:
-    two errors.
+    A misclassified object is two errors: it is missed, and its detection is a false positive.
 
     Attributes:
         found: int64 `(K, 2)`, row of an object and of the detection that found it.
         missed: int64 `(M,)`, rows of objects.
-        invented: int64 `(I,)`, rows of detections.
-        mistaken: int64 `(L, 2)`, a missed object and an invented detection that fits it.
+        false_positives: int64 `(F,)`, rows of detections.
+        misclassified: int64 `(L, 2)`, a missed object and a false positive that fits it.
     """
 
     found: np.ndarray
     missed: np.ndarray
-    invented: np.ndarray
-    mistaken: np.ndarray
+    false_positives: np.ndarray
+    misclassified: np.ndarray
 
     @property
     def errors(self) -> int:
-        """Objects missed and detections invented."""
-        return len(self.missed) + len(self.invented)
+        """Objects missed and false positives."""
+        return len(self.missed) + len(self.false_positives)
 
 
-def judge(image: Scored, threshold: float) -> Judgement:
+def judge(image: EvalImage, threshold: float) -> Judgement:
     """Match the detections of a score at or above `threshold`, at IoU 0.5.
 
     Within a class the matching is COCO's. What it leaves is then paired across classes, the
@@ -52,43 +51,43 @@ def judge(image: Scored, threshold: float) -> Judgement:
     rows = np.flatnonzero(kept & counts[matched])
     found = np.stack([matched[rows], rows], axis=1)
     missed = np.setdiff1d(np.flatnonzero(~compared.ignored), found[:, 0])
-    invented = np.flatnonzero(kept & (matched < 0))
-    pairs = _pair(compared.iou[invented][:, missed])
-    mistaken = np.stack([missed[pairs[:, 1]], compared.rows[invented[pairs[:, 0]]]], axis=1)
+    false = np.flatnonzero(kept & (matched < 0))
+    pairs = _pair(compared.iou[false][:, missed])
+    misclassified = np.stack([missed[pairs[:, 1]], compared.rows[false[pairs[:, 0]]]], axis=1)
     found[:, 1] = compared.rows[rows]
-    return Judgement(found, missed, compared.rows[invented], mistaken)
+    return Judgement(found, missed, compared.rows[false], misclassified)
 
 
-def judge_all(scored: ScoredSet, threshold: float) -> list[Judgement]:
+def judge_all(eval_set: EvalSet, threshold: float) -> list[Judgement]:
     """`judge` every image of a set."""
     from tqdm import tqdm
 
-    images = tqdm(scored.images, desc="judging", unit="image", delay=2)
+    images = tqdm(eval_set.images, desc="judging", unit="image", delay=2)
     return [judge(image, threshold) for image in images]
 
 
-def confusion_matrix(scored: ScoredSet, judgements: Sequence[Judgement]) -> np.ndarray:
-    """Objects by their class (rows) and by what they were taken for (columns).
+def confusion_matrix(eval_set: EvalSet, judgements: Sequence[Judgement]) -> np.ndarray:
+    """Objects by their class (rows) and by the class they are detected as (columns).
 
     Args:
-        scored: C classes.
+        eval_set: C classes.
         judgements: of each image, all at one threshold.
 
     Returns:
         int64 `(C + 1, C + 1)`. The last row counts detections on no object, the last column
         objects without a detection.
     """
-    background = len(scored.classes)
+    background = len(eval_set.classes)
     rows, columns = [], []
-    for image, judgement in zip(scored.images, judgements, strict=True):
+    for image, judgement in zip(eval_set.images, judgements, strict=True):
         truth, named = image.sample.labels, image.detections.labels
-        for pairs in (judgement.found, judgement.mistaken):
+        for pairs in (judgement.found, judgement.misclassified):
             rows.append(truth[pairs[:, 0]])
             columns.append(named[pairs[:, 1]])
-        missed = np.setdiff1d(judgement.missed, judgement.mistaken[:, 0])
-        invented = np.setdiff1d(judgement.invented, judgement.mistaken[:, 1])
-        rows += [truth[missed], np.full(len(invented), background)]
-        columns += [np.full(len(missed), background), named[invented]]
+        missed = np.setdiff1d(judgement.missed, judgement.misclassified[:, 0])
+        false = np.setdiff1d(judgement.false_positives, judgement.misclassified[:, 1])
+        rows += [truth[missed], np.full(len(false), background)]
+        columns += [np.full(len(missed), background), named[false]]
     flat = np.concatenate(rows) * (background + 1) + np.concatenate(columns)
     counts = np.bincount(flat, minlength=(background + 1) ** 2)
     return counts.reshape(background + 1, background + 1)

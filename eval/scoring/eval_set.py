@@ -1,4 +1,4 @@
-"""What every figure is computed from: images with their truth and what a model found."""
+"""The evaluation set: images with ground truth and a model's detections, in one class map."""
 
 from __future__ import annotations
 
@@ -15,26 +15,31 @@ from detector.types import Detections, Sample
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class EvalImage:
     """One image.
 
     Attributes:
-        sample: its objects of the scored classes; labels are indices into `ScoredSet.classes`.
+        sample: its objects of the evaluated classes; labels are indices into `EvalSet.classes`.
         detections: likewise; boxes in pixels of the image, best first.
     """
 
     sample: Sample
     detections: Detections
 
+    @property
+    def is_counted(self) -> np.ndarray:
+        """The objects that are to be found, no crowd and not difficult: bool `(N,)`."""
+        return ~(self.sample.is_crowd | self.sample.is_difficult)
+
 
 @dataclass(frozen=True, eq=False)
-class ScoredSet:
+class EvalSet:
     """A data set with a model's detections.
 
     Attributes:
         name: of the model.
         data: of the data set.
-        classes: those scored, with the data set's category ids.
+        classes: those evaluated, with the data set's category ids.
         images: in the order of the data set.
         settings: everything that a figure depends on, to be printed with it.
         training_objects: objects of each class in training, where the model says so.
@@ -43,15 +48,15 @@ class ScoredSet:
     name: str
     data: str
     classes: ClassMap
-    images: Sequence[Scored]
+    images: Sequence[EvalImage]
     settings: Mapping[str, Any]
     training_objects: Mapping[str, int] | None = None
 
 
-def scored_classes(
+def shared_classes(
     model: ClassMap | None, data: ClassMap, chosen: Sequence[str] | None = None
 ) -> ClassMap:
-    """The classes to score: those of the data set that the model knows, or those chosen.
+    """The classes to evaluate: those of the data set that the model knows, or those chosen.
 
     Args:
         model: None where detections come from a file.
@@ -85,22 +90,48 @@ def relabel(labels: np.ndarray, old: ClassMap, new: ClassMap) -> np.ndarray:
     return table[labels]
 
 
-def truth_of(sample: Sample, data: ClassMap, scored: ClassMap) -> Sample:
-    """A sample with its objects of the scored classes alone, in their labels."""
-    labels = relabel(sample.labels, data, scored)
+def truth_of(sample: Sample, old: ClassMap, new: ClassMap) -> Sample:
+    """A sample with its objects of the classes of `new` alone, in its labels."""
+    labels = relabel(sample.labels, old, new)
     kept = sample.objects(labels >= 0)
     return replace(kept, labels=labels[labels >= 0])
 
 
-def require_objects(images: Sequence[Scored], dataset: Dataset, classes: ClassMap) -> None:
-    """Show that there is something to find.
+def detections_of(detections: Detections, old: ClassMap, new: ClassMap) -> Detections:
+    """Detections of the classes of `new` alone, in its labels."""
+    labels = relabel(detections.labels, old, new)
+    return replace(detections, labels=labels)[labels >= 0]
+
+
+def make_eval_set(
+    name: str,
+    dataset: Dataset,
+    found: Sequence[tuple[Sample, Detections]],
+    model: ClassMap,
+    classes: ClassMap,
+    settings: Mapping[str, Any],
+    training_objects: Mapping[str, int] | None = None,
+) -> EvalSet:
+    """Bring a data set and a model's detections into one class map.
+
+    Args:
+        name: of the model.
+        dataset: where the samples come from.
+        found: each sample in the frame of its image, and what was found in it.
+        model: the class map of the detections.
+        classes: those to evaluate.
+        settings: of the model.
+        training_objects: objects of each class in training.
 
     Raises:
-        UserError: no image holds an object of a scored class that counts.
+        UserError: no image holds an object of these classes that counts.
     """
-    for image in images:
-        sample = image.sample
-        if np.any(~(sample.is_crowd | sample.is_difficult)):
-            return
-    names = ", ".join(classes.names[:5])
-    raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")
+    images = [
+        EvalImage(truth_of(sample, dataset.classes, classes), detections_of(one, model, classes))
+        for sample, one in found
+    ]
+    if not any(image.is_counted.any() for image in images):
+        names = ", ".join(classes.names[:5])
+        raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")
+    settings = {**settings, "classes": len(classes), "images": len(images)}
+    return EvalSet(name, dataset.name, classes, images, settings, training_objects)

@@ -1,4 +1,4 @@
-"""The 12 COCO figures and those of each class, by pycocotools or by its fast twin."""
+"""COCO's 12 metrics and those of each class, by pycocotools or faster-coco-eval."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from eval.scoring.eval_set import ScoredSet
-from eval.scoring.ground_truth import ground_truth, results
+from eval.scoring.coco_form import ground_truth, results
+from eval.scoring.eval_set import EvalSet
 
 Backend = Literal["pycocotools", "fast"]
 
@@ -81,29 +81,29 @@ class Report:
         return {**self.figures, "per_class": per_class, "settings": dict(self.settings)}
 
 
-def evaluate(scored: ScoredSet, backend: Backend = "pycocotools") -> Report:
+def evaluate(eval_set: EvalSet, backend: Backend = "pycocotools") -> Report:
     """Compute the figures.
 
     A class without objects is not averaged in. Detections on crowds and difficult objects count
     neither way.
 
     Args:
-        scored: at least one object that counts.
+        eval_set: at least one object that counts.
         backend: "pycocotools" for figures to publish, "fast" (faster-coco-eval) during training.
     """
-    truth, found = ground_truth(scored), results(scored)
+    truth, found = ground_truth(eval_set), results(eval_set)
     with contextlib.redirect_stdout(io.StringIO()):  # both print their progress
         evaluation = run_protocol(truth, found, backend)
     figures = dict(zip(FIGURES, map(float, evaluation.stats), strict=True))
-    category_ids = sorted(scored.classes.category_ids)
-    counts = _count(scored)
+    category_ids = sorted(eval_set.classes.category_ids)
+    counts = _count(eval_set)
     per_class = {
         name: _of_class(evaluation.eval, category_ids.index(category_id), counts[label].tolist())
         for label, (name, category_id) in enumerate(
-            zip(scored.classes.names, scored.classes.category_ids, strict=True)
+            zip(eval_set.classes.names, eval_set.classes.category_ids, strict=True)
         )
     }
-    settings = {**scored.settings, "data": scored.data, "protocol": "COCO", "backend": backend}
+    settings = {**eval_set.settings, "data": eval_set.data, "protocol": "COCO", "backend": backend}
     return Report(figures, per_class, settings)
 
 
@@ -146,12 +146,11 @@ def _nothing_found(coco_class: Any, truth: dict[str, Any]) -> Any:
     return empty
 
 
-def _count(scored: ScoredSet) -> np.ndarray:
+def _count(eval_set: EvalSet) -> np.ndarray:
     """Objects that count, images with such, and detections of each class: int `(C, 3)`."""
-    counts = np.zeros((len(scored.classes), 3), np.int64)
-    for image in scored.images:
-        sample = image.sample
-        labels = sample.labels[~(sample.is_crowd | sample.is_difficult)]
+    counts = np.zeros((len(eval_set.classes), 3), np.int64)
+    for image in eval_set.images:
+        labels = image.sample.labels[image.is_counted]
         np.add.at(counts[:, 0], labels, 1)
         counts[np.unique(labels), 1] += 1
         np.add.at(counts[:, 2], image.detections.labels, 1)

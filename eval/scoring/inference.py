@@ -1,15 +1,13 @@
-"""A model over a data set: the shipping `Predictor`, on every core."""
+"""Inference over a data set: the shipping `Predictor` on every core, or a COCO results file."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from configs.errors import UserError
-from detector.classes import ClassMap
 from detector.data.dataset import Dataset
 from detector.data.open import open_dataset
 from detector.data.orientation import read_sample, settle_on_disk
@@ -18,15 +16,8 @@ from detector.models import AUTO, FoundModel, find_model
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
-from eval.scoring.detections_file import read_detections
-from eval.scoring.eval_set import (
-    Scored,
-    ScoredSet,
-    relabel,
-    require_objects,
-    scored_classes,
-    truth_of,
-)
+from eval.scoring.coco_form import read_detections
+from eval.scoring.eval_set import EvalSet, make_eval_set, shared_classes
 
 SCORE_THRESHOLD = 0.001
 """Below any live threshold: a precision-recall curve needs the doubtful detections too."""
@@ -41,11 +32,8 @@ def score(
     *,
     images: Path | None = None,
     runtime: str | None = None,
-    score_threshold: float = SCORE_THRESHOLD,
-    iou_threshold: float | None = None,
-    max_detections: int = MAX_DETECTIONS,
     classes: Sequence[str] | None = None,
-) -> ScoredSet:
+) -> EvalSet:
     """Run a model over a data set.
 
     Args:
@@ -53,50 +41,39 @@ def score(
         data: as `open_dataset`.
         images: images of a COCO JSON.
         runtime: as `Predictor.load`.
-        score_threshold: detections below it are left out.
-        iou_threshold: of NMS; None for the model's own.
-        max_detections: per image.
         classes: names to score; by default those that model and data set share.
 
     Raises:
         UserError: either cannot be read, or they share no class.
     """
-    dataset, _ = find_scored(model, data, images=images, runtime=runtime, classes=classes)
+    dataset, _ = find_inputs(model, data, images=images, runtime=runtime, classes=classes)
 
     def load(threads: int | None = None) -> Predictor:
         return Predictor.load(
             model,
             runtime=runtime,
             options=EngineOptions(threads),
-            score_threshold=score_threshold,
-            iou_threshold=iou_threshold,
-            max_detections=max_detections,
+            score_threshold=SCORE_THRESHOLD,
+            max_detections=MAX_DETECTIONS,
         )
 
     first = load()
-    scored = scored_classes(first.classes, dataset.classes, classes)
     make = _per_thread(load) if first.runtime != "keras" else lambda: first
-    found = predict_all(make, dataset)
     settings = {
         "model": first.name,
         "runtime": first.runtime,
         "input_size": first.spec.model.input_size,
-        "score_threshold": score_threshold,
+        "score_threshold": SCORE_THRESHOLD,
         "nms_iou_threshold": first.thresholds.iou_threshold,
-        "max_detections": max_detections,
-        "classes": len(scored),
-        "images": len(dataset),
+        "max_detections": MAX_DETECTIONS,
     }
-    evaluated = [
-        Scored(truth_of(sample, dataset.classes, scored), _known(one, first.classes, scored))
-        for sample, one in found
-    ]
-    require_objects(evaluated, dataset, scored)
+    shared = shared_classes(first.classes, dataset.classes, classes)
+    found = predict_all(make, dataset)
     counts = first.spec.training_objects
-    return ScoredSet(first.name, dataset.name, scored, evaluated, settings, counts)
+    return make_eval_set(first.name, dataset, found, first.classes, shared, settings, counts)
 
 
-def find_scored(
+def find_inputs(
     model: str,
     data: str,
     *,
@@ -112,13 +89,13 @@ def find_scored(
     if runtime == AUTO:
         raise UserError(f"figures must not depend on the machine: name a format, not {AUTO}")
     dataset, found = open_dataset(data, images), find_model(model, runtime)
-    scored_classes(found.spec.classes if found.spec else None, dataset.classes, classes)
+    shared_classes(found.spec.classes if found.spec else None, dataset.classes, classes)
     return dataset, found
 
 
 def score_file(
     file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
-) -> ScoredSet:
+) -> EvalSet:
     """Take detections from a COCO results file instead of running a model.
 
     Args:
@@ -130,23 +107,16 @@ def score_file(
     Raises:
         UserError: either cannot be read, or the file does not belong to the data set.
     """
-    dataset, found = find_scored_file(file, data, images=images, classes=classes)
-    scored = scored_classes(None, dataset.classes, classes)
-    evaluated = [
-        Scored(
-            truth_of(_upright(sample), dataset.classes, scored),
-            _known(one, dataset.classes, scored),
-        )
-        for sample, one in zip(dataset, found, strict=True)
-    ]
-    require_objects(evaluated, dataset, scored)
-    settings = {"detections": file.name, "classes": len(scored), "images": len(dataset)}
-    if len({image.sample.image_id for image in evaluated}) < len(evaluated):
+    dataset, found = find_detections(file, data, images=images, classes=classes)
+    settings = {"detections": file.name}
+    if len({sample.image_id for sample in dataset}) < len(dataset):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
-    return ScoredSet(file.stem, dataset.name, scored, evaluated, settings)
+    shared = shared_classes(None, dataset.classes, classes)
+    pairs = [(_upright(sample), one) for sample, one in zip(dataset, found, strict=True)]
+    return make_eval_set(file.stem, dataset, pairs, dataset.classes, shared, settings)
 
 
-def find_scored_file(
+def find_detections(
     file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
 ) -> tuple[Dataset, list[Detections]]:
     """Read what `score_file` would score.
@@ -155,7 +125,7 @@ def find_scored_file(
         UserError: as `score_file`.
     """
     dataset = open_dataset(data, images)
-    scored_classes(None, dataset.classes, classes)
+    shared_classes(None, dataset.classes, classes)
     return dataset, read_detections(file, dataset)
 
 
@@ -218,8 +188,3 @@ def _upright(sample: Sample) -> Sample:
         return settle_on_disk(sample)[0]
     except UserError:
         return sample
-
-
-def _known(detections: Detections, model: ClassMap, scored: ClassMap) -> Detections:
-    labels = relabel(detections.labels, model, scored)
-    return replace(detections, labels=labels)[labels >= 0]

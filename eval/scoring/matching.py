@@ -1,4 +1,4 @@
-"""Which detection finds which object: COCO's greedy matching, image by image.
+"""COCO's matcher: detections to ground truth, greedily by score, image by image.
 
 The rules are those of pycocotools, number for number. Per class, the best-scored detection chooses
 first: among the objects that are still free it takes the one of the greatest IoU, if that reaches
@@ -16,7 +16,7 @@ import numpy as np
 
 from detector.boxes import xywh_to_xyxy, xyxy_to_xywh
 from detector.data.values import shortest
-from eval.scoring.eval_set import Scored
+from eval.scoring.eval_set import EvalImage
 
 MAX_PER_CLASS = 100
 """Detections of a class in an image that count; COCO's own limit."""
@@ -41,13 +41,13 @@ class Overlaps:
     ignored: np.ndarray
 
 
-def overlaps(image: Scored) -> Overlaps:
+def overlaps(image: EvalImage) -> Overlaps:
     """Compare every detection of an image with every object."""
     from pycocotools import mask
 
     sample, found = image.sample, image.detections
     rows = np.flatnonzero(_rank_in_class(found.labels) < MAX_PER_CLASS)
-    ignored = sample.is_crowd | sample.is_difficult
+    ignored = ~image.is_counted
     iou = np.zeros((len(rows), len(sample)))
     if iou.size:
         # The numbers that COCO files hold, so that no IoU differs in its last bit.

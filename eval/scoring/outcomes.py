@@ -1,4 +1,4 @@
-"""What became of every detection of a set: true, false or ignored, class by class."""
+"""True and false positives of a whole set, class by class; ignored detections count as neither."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 
 from detector.boxes import xyxy_to_xywh
-from detector.types import Sample
-from eval.scoring.eval_set import Scored, ScoredSet
-from eval.scoring.ground_truth import image_ids
+from eval.scoring.coco_form import image_ids
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.matching import match, overlaps
 
 COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -53,7 +52,6 @@ class Outcomes:
 
     Attributes:
         images: int64 `(D,)`, indices of images.
-        rows: int64 `(D,)`, in the detections of that image.
         scores: float32 `(D,)`, descending.
         is_true: bool `(S, T, D)`, matched with an object that counts.
         is_ignored: bool `(S, T, D)`, counts neither way.
@@ -61,23 +59,17 @@ class Outcomes:
     """
 
     images: np.ndarray
-    rows: np.ndarray
     scores: np.ndarray
     is_true: np.ndarray
     is_ignored: np.ndarray
     objects: np.ndarray
 
 
-def find_outcomes(
-    scored: ScoredSet,
-    iou_thresholds: np.ndarray = COCO_THRESHOLDS,
-    slices: Sequence[Slice] = (EVERYTHING,),
-) -> list[Outcomes]:
-    """Match a whole set, once for all thresholds and slices.
+def find_outcomes(eval_set: EvalSet, slices: Sequence[Slice] = (EVERYTHING,)) -> list[Outcomes]:
+    """Match a whole set at COCO's ten IoU thresholds, once for all slices.
 
     Args:
-        scored: the set.
-        iou_thresholds: `(T,)`.
+        eval_set: the set.
         slices: S of them.
 
     Returns:
@@ -85,13 +77,13 @@ def find_outcomes(
     """
     from tqdm import tqdm
 
-    order = np.argsort(image_ids(scored), kind="stable")  # by which pycocotools decides ties
+    order = np.argsort(image_ids(eval_set), kind="stable")  # by which pycocotools decides ties
     progress = tqdm(order.tolist(), desc="matching", unit="image", delay=2)
-    parts = [_of_image(scored.images[i], i, iou_thresholds, slices) for i in progress]
+    parts = [_of_image(eval_set.images[i], i, slices) for i in progress]
     joined = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
     ranked = np.lexsort((-joined["scores"], joined["labels"]))
-    ends = np.searchsorted(joined["labels"][ranked], np.arange(len(scored.classes) + 1))
-    objects = _count_objects(scored, slices)
+    ends = np.searchsorted(joined["labels"][ranked], np.arange(len(eval_set.classes) + 1))
+    objects = _count_objects(eval_set, slices)
     return [
         Outcomes(
             **{
@@ -111,30 +103,28 @@ def ratios(boxes: np.ndarray) -> np.ndarray:
     return np.divide(width, height, out=np.full(len(boxes), np.inf), where=height != 0)
 
 
-def left_out(sample: Sample, slices: Sequence[Slice]) -> np.ndarray:
+def left_out(image: EvalImage, slices: Sequence[Slice]) -> np.ndarray:
     """The objects of an image that do not count, of each slice: bool `(S, G)`."""
-    measures = {"area": sample.areas, "ratio": ratios(sample.boxes)}
-    always = sample.is_crowd | sample.is_difficult
-    return np.array([always | part.leaves_out(measures[part.measure]) for part in slices])
+    measures = {"area": image.sample.areas, "ratio": ratios(image.sample.boxes)}
+    return np.array(
+        [~image.is_counted | part.leaves_out(measures[part.measure]) for part in slices]
+    )
 
 
-def _of_image(
-    image: Scored, index: int, iou_thresholds: np.ndarray, slices: Sequence[Slice]
-) -> dict[str, np.ndarray]:
+def _of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
     """One image's share of the outcomes of all classes."""
     compared = overlaps(image)
-    ignored = left_out(image.sample, slices)
-    matched = match(compared, iou_thresholds, ignored)  # (S, T, D)
+    ignored = left_out(image, slices)
+    matched = match(compared, COCO_THRESHOLDS, ignored)  # (S, T, D)
     boxes = xyxy_to_xywh(image.detections.boxes[compared.rows]).astype(np.float64)
-    measures = {"area": boxes[:, 2] * boxes[:, 3], "ratio": ratios(image.detections.boxes)}
-    measures["ratio"] = measures["ratio"][compared.rows]
+    shapes = ratios(image.detections.boxes[compared.rows])
+    measures = {"area": boxes[:, 2] * boxes[:, 3], "ratio": shapes}
     outside = np.array([part.leaves_out(measures[part.measure]) for part in slices])
     is_matched = matched >= 0
     on_ignored = is_matched & _taken(ignored, matched)
     return {
         "labels": image.detections.labels[compared.rows],
         "images": np.full(len(compared.rows), index),
-        "rows": compared.rows,
         "scores": image.detections.scores[compared.rows],
         "is_true": is_matched & ~on_ignored,
         "is_ignored": on_ignored | (~is_matched & outside[:, None, :]),
@@ -148,11 +138,11 @@ def _taken(ignored: np.ndarray, matched: np.ndarray) -> np.ndarray:
     return ignored[np.arange(len(ignored))[:, None, None], matched]
 
 
-def _count_objects(scored: ScoredSet, slices: Sequence[Slice]) -> np.ndarray:
+def _count_objects(eval_set: EvalSet, slices: Sequence[Slice]) -> np.ndarray:
     """Objects that count: int64 `(C, S, P)`."""
     counts = []
-    for image in scored.images:
-        kept = ~left_out(image.sample, slices)
+    for image in eval_set.images:
+        kept = ~left_out(image, slices)
         labels = image.sample.labels
-        counts.append([np.bincount(labels[row], minlength=len(scored.classes)) for row in kept])
+        counts.append([np.bincount(labels[row], minlength=len(eval_set.classes)) for row in kept])
     return np.array(counts).transpose(2, 1, 0)

@@ -1,4 +1,4 @@
-"""Why AP is lost: the error split of TIDE.
+"""TIDE: detection errors by kind, and the AP that each kind costs.
 
 Every detection that is not true has one error, the first of these that fits; an object that no
 repair of a detection could win back is missed. What an error costs is AP50 with all errors of that
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eval.scoring.coco_form import image_ids
 from eval.scoring.curves import Curve
-from eval.scoring.eval_set import Scored, ScoredSet
-from eval.scoring.ground_truth import image_ids
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.matching import match, overlaps
 
 KINDS = {
@@ -77,29 +77,29 @@ class _Classified:
         return ~self.ignored
 
 
-def split_errors(scored: ScoredSet, threshold: float = 0.5) -> ErrorSplit:
+def split_errors(eval_set: EvalSet, threshold: float = 0.5) -> ErrorSplit:
     """Classify every error of a set.
 
     Args:
-        scored: with objects that count.
+        eval_set: with objects that count.
         threshold: score of `ErrorSplit.confident`.
     """
     from tqdm import tqdm
 
-    order = np.argsort(image_ids(scored), kind="stable").tolist()
+    order = np.argsort(image_ids(eval_set), kind="stable").tolist()
     progress = tqdm(order, desc="classifying errors", unit="image", delay=2)
-    parts = [_of_image(scored.images[index]) for index in progress]
+    parts = [_of_image(eval_set.images[index]) for index in progress]
     names = ("labels", "scores", "kinds", "ignored", "repaired")
     rows = _Classified(
         *(np.concatenate([getattr(part, name) for part, _, _ in parts]) for name in names)
     )
-    classes = len(scored.classes)
+    classes = len(eval_set.classes)
     objects = sum(np.bincount(labels, minlength=classes) for _, labels, _ in parts)
     missed = sum(np.bincount(labels, minlength=classes) for _, _, labels in parts)
     return _price(rows, np.asarray(objects), np.asarray(missed), threshold)
 
 
-def _of_image(image: Scored) -> tuple[_Classified, np.ndarray, np.ndarray]:
+def _of_image(image: EvalImage) -> tuple[_Classified, np.ndarray, np.ndarray]:
     """Its detections, and the labels of its objects and of those that are missed."""
     compared = overlaps(image)
     regular = ~compared.ignored

@@ -1,4 +1,4 @@
-"""VOC's protocol, as the development kit defines it.
+"""PASCAL VOC average precision, as the development kit defines it.
 
 Source: Everingham et al., "The PASCAL VOC2012 Development Kit", section 3.4.1 (all points), and
 "The PASCAL Visual Object Classes (VOC) Challenge" 2010, section 4.2 (11 points).
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detector.boxes import pairwise_iou
-from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.eval_set import EvalImage, EvalSet
 
 IOU_THRESHOLD = 0.5
 
@@ -41,13 +41,13 @@ class VocFigures(NamedTuple):
         )
 
 
-def voc_figures(scored: ScoredSet) -> dict[str, VocFigures]:
+def voc_figures(eval_set: EvalSet) -> dict[str, VocFigures]:
     """The figures of each class, by name; AP is 0 where a class has no object that counts."""
-    return {name: _of_class(scored, label) for label, name in enumerate(scored.classes.names)}
+    return {name: _of_class(eval_set, label) for label, name in enumerate(eval_set.classes.names)}
 
 
-def _of_class(scored: ScoredSet, label: int) -> VocFigures:
-    parts = [_judge(image, label) for image in scored.images]
+def _of_class(eval_set: EvalSet, label: int) -> VocFigures:
+    parts = [_judge(image, label) for image in eval_set.images]
     scores = np.concatenate([part[0] for part in parts])
     verdicts = np.concatenate([part[1] for part in parts])
     objects = sum(part[2] for part in parts)
@@ -67,7 +67,7 @@ def _of_class(scored: ScoredSet, label: int) -> VocFigures:
 _IGNORED, _MISS, _HIT = -1, 0, 1
 
 
-def _judge(image: Scored, label: int) -> tuple[np.ndarray, np.ndarray, int]:
+def _judge(image: EvalImage, label: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Scores and verdicts of one image's detections of a class, and the objects to be found."""
     sample, detections = image.sample, image.detections
     truth = np.flatnonzero(sample.labels == label)

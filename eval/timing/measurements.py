@@ -1,4 +1,4 @@
-"""What was measured as figures: spreads, ratios against the first contender, and JSON."""
+"""Measurements as figures: percentiles, and ratios against the first contender."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from eval.timing.model_file import precision, size_mb
 from eval.timing.rounds import Measured
 from eval.timing.worker import COLUMNS
 
-Result = dict[str, Any]
+Timing = dict[str, Any]
 """The figures of one contender; `python -m eval.latency --help` lists them."""
 
 
-def to_results(
+def to_timings(
     measured: Sequence[Measured], accuracy: Sequence[Mapping[str, float]] | None = None
-) -> list[Result]:
+) -> list[Timing]:
     """The figures of each contender.
 
     Args:
@@ -26,7 +26,7 @@ def to_results(
         accuracy: "AP" and "AP50" of each, or nothing; None where it was not measured.
     """
     found = accuracy or [{}] * len(measured)
-    results = [_result(one, measured[0], ap) for one, ap in zip(measured, found, strict=True)]
+    results = [_timing(one, measured[0], ap) for one, ap in zip(measured, found, strict=True)]
     models: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
     for result in results:
         models[kind(result)].add(result["model"])
@@ -37,12 +37,12 @@ def to_results(
     ]
 
 
-def kind(result: Result) -> tuple[str, str, str]:
+def kind(result: Timing) -> tuple[str, str, str]:
     """What tells contenders apart that do not differ in threads alone."""
     return result["name"], result["runtime"], result["precision"]
 
 
-def _result(one: Measured, first: Measured, accuracy: Mapping[str, float]) -> Result:
+def _timing(one: Measured, first: Measured, accuracy: Mapping[str, float]) -> Timing:
     rows = np.concatenate(one.rounds)
     return {
         "model": one.contender.model,
@@ -82,10 +82,3 @@ def _ratio(one: Measured, first: Measured, column: str) -> float:
     """Of times, round by round: what slows a whole round slows both sides of its ratio."""
     ratios = _round_medians(one, column) / _round_medians(first, column)
     return round(float(np.median(ratios)), 4)
-
-
-def to_json(
-    machine: Mapping[str, Any], settings: Mapping[str, Any], results: Sequence[Result]
-) -> dict[str, Any]:
-    """Machine, settings and figures."""
-    return {"machine": machine, "settings": settings, "results": results}

@@ -1,4 +1,4 @@
-"""What a model's file tells before it runs: its size, and what its network computes in."""
+"""A model file's size, and the precision that its network computes in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contenders measured against each other: in turns, so that a drifting machine is fair to all."""
+"""Interleaved timing rounds: contenders take turns, so that machine drift affects all alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +36,7 @@ class Measured:
         contender: what was timed.
         about: what it says of itself.
         starts_s: seconds from the start of a process to its first detection.
-        rounds: of each round, milliseconds by `latency_worker.COLUMNS`, `(N, 6)`.
+        rounds: of each round, milliseconds by `worker.COLUMNS`, `(N, 6)`.
         peak_memory_mb: of the process that ran the rounds.
         images_per_s: of all workers together in throughput mode, in each pass.
     """
@@ -65,13 +64,8 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
+    def __exit__(self, *raised: object) -> None:
+        if raised[0] is None:
             self.send()
             self._process.join(_END_S)
         self._process.terminate()
@@ -84,7 +78,7 @@ class Worker:
         return about, time.perf_counter() - self._started
 
     def send(self, *order: object) -> None:
-        """Give an order of `latency_worker`; none ends the process."""
+        """Give an order of `worker.serve`; none ends the process."""
         self._connection.send(order)
 
     def receive(self) -> Any:

@@ -1,4 +1,4 @@
-"""One contender in a process of its own: it loads, waits, and times what it is told to.
+"""The worker process of a latency benchmark: loads one model and times it on request.
 
 A process apart makes threads, memory and start-up the contender's own; that it then waits makes
 rounds possible in which all contenders take turns.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -61,16 +61,6 @@ class About:
     outputs: int | None = None
 
 
-class Subject(Protocol):
-    """A model that can be timed."""
-
-    about: About
-
-    def __call__(self, image: np.ndarray) -> Sequence[float]:
-        """Milliseconds to resize, run, decode and suppress; NaN for what it does not do."""
-        ...
-
-
 class Detector:
     """A detector of ours, at its own thresholds."""
 
@@ -86,7 +76,7 @@ class Detector:
         self._predictor = predictor
 
     def __call__(self, image: np.ndarray) -> Sequence[float]:
-        """See `Subject`."""
+        """Milliseconds to resize, run, decode and suppress."""
         from detector.predictor import STAGES
 
         self._predictor(image)
@@ -111,7 +101,7 @@ class Peer:
         self.about = About(path.stem, graph.name, path, (hwc[0], hwc[1]), outputs)
 
     def __call__(self, image: np.ndarray) -> Sequence[float]:
-        """See `Subject`."""
+        """As `Detector`; NaN for the stages that a peer does not have."""
         start = time.perf_counter()
         pixels = self._prepare(image)
         ready = time.perf_counter()
@@ -156,7 +146,7 @@ class _Service:
 
         cv2.setNumThreads(contender.threads)
         self._images = images
-        self._subject: Subject = (Peer if contender.is_peer else Detector)(contender)
+        self._subject = (Peer if contender.is_peer else Detector)(contender)
         self.about = self._subject.about
         self._time(images[0])
 
@@ -176,7 +166,19 @@ class _Service:
 
     def peak_memory_mb(self) -> float:
         """The most memory that this process has held."""
-        return _peak_memory_mb()
+        import psutil
+
+        status = Path("/proc/self/status")
+        if status.exists():  # Linux; getrusage would count the process this one was forked from
+            lines = status.read_text(encoding="utf-8").splitlines()
+            kib = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
+            return int(kib) * 1024 / 1e6
+        memory: Any = psutil.Process().memory_info()
+        if hasattr(memory, "peak_wset"):  # Windows
+            return memory.peak_wset / 1e6
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
 
     def _time(self, path: Path) -> list[float]:
         from detector.images import read_image
@@ -186,19 +188,3 @@ class _Service:
         read = time.perf_counter() - start
         stages = self._subject(image)
         return [1000 * read, *stages, 1000 * (time.perf_counter() - start)]
-
-
-def _peak_memory_mb() -> float:
-    import psutil
-
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux; getrusage would count the process this one was forked from
-        lines = status.read_text(encoding="utf-8").splitlines()
-        kib = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
-        return int(kib) * 1024 / 1e6
-    memory: Any = psutil.Process().memory_info()
-    if hasattr(memory, "peak_wset"):  # Windows
-        return memory.peak_wset / 1e6
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS

@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from eval.scoring.coco_form import ground_truth, results
 from eval.scoring.evaluator import run_protocol
-from eval.scoring.ground_truth import ground_truth, results
 
 
 def main() -> None:
@@ -20,13 +20,13 @@ def main() -> None:
     spec = importlib.util.spec_from_file_location("made", path)
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
-    scored = made.random_set(0, images, classes=80, objects=14, found=107)
-    objects = sum(len(image.sample) for image in scored.images)
-    detections = sum(len(image.detections) for image in scored.images)
+    eval_set = made.random_set(0, images, classes=80, objects=14, found=107)
+    objects = sum(len(image.sample) for image in eval_set.images)
+    detections = sum(len(image.detections) for image in eval_set.images)
     print(f"{images:,} images, {objects:,} objects, {detections:,} detections")
     seconds = {}
     for backend in ("fast", "pycocotools") * 2:
-        truth, found = ground_truth(scored), results(scored)
+        truth, found = ground_truth(eval_set), results(eval_set)
         start = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation = run_protocol(truth, found, backend)

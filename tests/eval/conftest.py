@@ -7,7 +7,7 @@ import pytest
 
 from detector.classes import ClassMap
 from detector.types import Detections, Sample
-from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.inference import score_file
 
 VOC_NAMES = (
@@ -39,13 +39,13 @@ def make_detections(boxes=(), scores=(), labels=()) -> Detections:
     )
 
 
-def make_set(*images, names=("cat", "dog"), **more) -> ScoredSet:
-    """A scored set of `(sample, detections)` pairs."""
-    scored = [Scored(sample, detections) for sample, detections in images]
-    return ScoredSet("model", "data", ClassMap(tuple(names)), scored, {"classes": 2}, **more)
+def make_set(*images, names=("cat", "dog"), **more) -> EvalSet:
+    """A eval_set set of `(sample, detections)` pairs."""
+    eval_set = [EvalImage(sample, detections) for sample, detections in images]
+    return EvalSet("model", "data", ClassMap(tuple(names)), eval_set, {"classes": 2}, **more)
 
 
-def random_set(seed, images=20, classes=3, objects=8, found=30) -> ScoredSet:
+def random_set(seed, images=20, classes=3, objects=8, found=30) -> EvalSet:
     """Truth with crowds and difficult objects; detections near it, beside it and doubled."""
     rng = np.random.default_rng(seed)
     made = []
@@ -93,7 +93,7 @@ def voc_names() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def reference(test_data) -> ScoredSet:
+def reference(test_data) -> EvalSet:
     """The independent reference's detections on 188 images of val2017, 20 classes."""
     file = test_data / "weights/reference_detections_val2017.json"
     return score_file(file, f"{test_data}/data/coco:val", classes=VOC_NAMES)

@@ -9,7 +9,7 @@ from configs.errors import UserError
 from detector.command import run
 from eval.compare import main
 from eval.scoring.comparison import compare, in_words
-from eval.scoring.eval_set import Scored
+from eval.scoring.eval_set import EvalImage
 
 BOXES = ([20, 20, 120, 120], [200, 60, 300, 200])
 
@@ -110,36 +110,36 @@ def test_an_input_is_not_overwritten(data, tmp_path, which):
         main([str(a), str(a), str(data), "--json", str(output)])
 
 
-def relabelled(scored, names):
-    return replace(scored, classes=replace(scored.classes, names=names))
+def relabelled(eval_set, names):
+    return replace(eval_set, classes=replace(eval_set.classes, names=names))
 
 
 def test_only_shared_classes_are_compared(random_set_of):
-    scored = random_set_of(0, images=12)
-    other = relabelled(scored, ("zebra", "class 1", "class 2"))
-    comparison = compare(scored, other)
+    eval_set = random_set_of(0, images=12)
+    other = relabelled(eval_set, ("zebra", "class 1", "class 2"))
+    comparison = compare(eval_set, other)
     assert comparison.left_out == ("class 0", "zebra")
     assert list(comparison.a.report.per_class) == ["class 1", "class 2"]
     assert comparison.a.report.figures == comparison.b.report.figures
 
 
 def test_models_without_a_shared_class_cannot_be_compared(random_set_of):
-    scored = random_set_of(0)
+    eval_set = random_set_of(0)
     with pytest.raises(UserError, match="share no class"):
-        compare(scored, relabelled(scored, ("x", "y", "z")))
+        compare(eval_set, relabelled(eval_set, ("x", "y", "z")))
 
 
 def test_nor_can_they_without_an_object_of_one(set_of, sample_of, found_of):
-    scored = set_of((sample_of(1, [[0, 0, 50, 50]], [0]), found_of()))
-    other = relabelled(scored, ("zebra", "dog"))
+    eval_set = set_of((sample_of(1, [[0, 0, 50, 50]], [0]), found_of()))
+    other = relabelled(eval_set, ("zebra", "dog"))
     with pytest.raises(UserError, match="no object of the classes that both know"):
-        compare(scored, other)
+        compare(eval_set, other)
 
 
 def test_few_images_do_not_tell(random_set_of):
-    scored = random_set_of(0, images=5)
-    blind = [Scored(p.sample, p.detections[:0]) for p in scored.images]
-    words = in_words(compare(scored, replace(scored, images=blind)))
+    eval_set = random_set_of(0, images=5)
+    blind = [EvalImage(p.sample, p.detections[:0]) for p in eval_set.images]
+    words = in_words(compare(eval_set, replace(eval_set, images=blind)))
     assert words.startswith("A has ")
     assert words.endswith("too few images with objects to tell that from noise")
 

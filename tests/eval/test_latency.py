@@ -47,6 +47,7 @@ def test_runtimes_are_measured_side_by_side(exported, tmp_path, capsys):
     rows = [(one["name"], one["runtime"], one["threads"]) for one in written["results"]]
     assert rows == [("tiny", kind, count) for kind in ("tflite", "onnx") for count in (1, 2)]
     assert written["settings"]["source"] == "one photo of 640x480 px"
+    assert {"cpu", "cores", "memory_gb", "os", "python", "versions"} <= set(written["machine"])
     assert all(one["AP"] is None for one in written["results"])
     assert all(min(one["ratio"].values()) > 0 for one in written["results"])
     printed = capsys.readouterr().out

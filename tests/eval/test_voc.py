@@ -13,13 +13,13 @@ from eval.scoring.voc_protocol import voc_figures
 from eval.voc import main
 
 
-def devkit_ap(scored, label):
+def devkit_ap(eval_set, label):
     """VOCevaldet.m and VOCap.m as plain loops, with their 1-based inclusive pixels."""
-    truth = [_truth(image.sample, label) for image in scored.images]
+    truth = [_truth(image.sample, label) for image in eval_set.images]
     positives = sum(ignored.count(False) for _, ignored, _ in truth)
     found = [
         (float(one.detections.scores[row]), number, _inclusive(one.detections.boxes[row]))
-        for number, one in enumerate(scored.images)
+        for number, one in enumerate(eval_set.images)
         for row in range(len(one.detections))
         if one.detections.labels[row] == label
     ]
@@ -78,9 +78,9 @@ def _overlap(a, b):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_ap_equals_the_development_kits(random_set_of, seed):
-    scored = random_set_of(seed)
-    for label, figures in enumerate(voc_figures(scored).values()):
-        eleven, area = devkit_ap(scored, label)
+    eval_set = random_set_of(seed)
+    for label, figures in enumerate(voc_figures(eval_set).values()):
+        eleven, area = devkit_ap(eval_set, label)
         assert figures.ap_11_points == pytest.approx(eleven, abs=1e-12)
         assert figures.ap_all_points == pytest.approx(area, abs=1e-12)
 

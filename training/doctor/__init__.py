@@ -1,1 +1,1 @@
-"""The data doctor's checks: each looks at a data set and returns findings, changing nothing."""
+"""Data set checks and their reports: what `training.check` and `training.preview` show."""

@@ -1,4 +1,4 @@
-"""Boxes that are none, that reach outside, are too small, or stand twice."""
+"""Checks of boxes: inverted, empty, out of the image, tiny, duplicate or conflicting."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_boxes(samples: Iterable[Sample], names: Sequence[str]) -> list[Finding
     return findings
 
 
-def same_boxes(sample: Sample, min_iou: float = SAME_BOX_IOU) -> np.ndarray:
+def same_boxes(sample: Sample) -> np.ndarray:
     """Pairs of objects in one place: int64 `(M, 2)`, the earlier one first.
 
     Unusable boxes and crowds are left out.
@@ -44,7 +44,7 @@ def same_boxes(sample: Sample, min_iou: float = SAME_BOX_IOU) -> np.ndarray:
     if len(rows) < 2:
         return np.zeros((0, 2), np.int64)
     boxes = sample.boxes[rows].astype(np.float64)
-    return rows[np.argwhere(np.triu(pairwise_iou(boxes, boxes) >= min_iou, k=1))]
+    return rows[np.argwhere(np.triu(pairwise_iou(boxes, boxes) >= SAME_BOX_IOU, k=1))]
 
 
 def _faulty(sample: Sample, names: Sequence[str]) -> Iterator[Finding]:

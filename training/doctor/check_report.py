@@ -1,4 +1,4 @@
-"""The doctor's report: one page with figures, plots, drawn samples and drawn problems."""
+"""The data report: one page with counts, histograms, anchor coverage, samples and problems."""
 
 from __future__ import annotations
 
@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.data.findings import KINDS
-from detector.report.page import (
-    ACCENT,
-    Facts,
-    Gallery,
-    Plots,
-    Section,
-    Table,
-    Verdict,
-    plot,
-    render_page,
-)
-from training.doctor.anchor_checks import SMALL, AnchorFit, fit_table
+from detector.report.charts import ACCENT, INK, name_rows, plot
+from detector.report.page import Facts, Gallery, Plots, Section, Table, Verdict, render_page
 from training.doctor.check_gallery import problem_galleries, sample_gallery
 from training.doctor.check_summary import verdict
 from training.doctor.examine import Examination, by_kind
+from training.model.anchor_coverage import SMALL, AnchorCoverage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +29,7 @@ def to_html(examination: Examination) -> str:
     sections = [
         Section("What it holds", [_facts(examination), *_split_blocks(examination)]),
         Section("Classes and boxes", [_histograms(examination)]),
-        Section(f"Anchors of {examination.fit.config}", _anchor_blocks(examination.fit)),
+        Section(f"Anchors of {examination.coverage.config}", _anchor_blocks(examination.coverage)),
         Section("Samples", [sample_gallery(examination)]),
     ]
     if examination.findings:
@@ -101,7 +92,8 @@ def _findings_table(examination: Examination) -> Table:
 
 
 def _histograms(examination: Examination) -> Plots:
-    fit = examination.fit
+    coverage = examination.coverage
+    side = f"side, px at {coverage.input_size} px"
     per_image = np.array([len(sample) for sample in examination.dataset.samples])
     items = [
         (
@@ -109,11 +101,11 @@ def _histograms(examination: Examination) -> Plots:
             "Objects per image",
         ),
         (
-            plot(lambda axes: _sizes(axes, fit), f"side, px at {fit.input_size} px", "objects"),
+            plot(lambda axes: _sizes(axes, coverage), side, "objects"),
             f"Box sizes, the square root of the area; the line is at {SMALL:g} px",
         ),
         (
-            plot(lambda axes: _ratios(axes, fit), "width / height", "objects"),
+            plot(lambda axes: _ratios(axes, coverage), "width / height", "objects"),
             "Aspect ratios at the input size, where images are stretched to squares",
         ),
         _class_plot(examination),
@@ -127,12 +119,8 @@ def _class_plot(examination: Examination) -> tuple[str, str]:
     height = max(1.2, 0.5 + 0.17 * len(ranked))
 
     def draw(axes: Axes) -> None:
-        names = [name if len(name) <= 20 else f"{name[:19]}…" for name, _ in ranked]
         axes.barh(range(len(ranked)), [count for _, count in ranked], color=ACCENT)
-        # A name may hold a dollar, which is mathematics to matplotlib.
-        axes.set_yticks(range(len(ranked)), names, parse_math=False)
-        axes.margins(y=0.02)
-        axes.invert_yaxis()
+        name_rows(axes, [name for name, _ in ranked])
 
     more = f", the {_BARS} most frequent of {len(per_class)}" if len(per_class) > _BARS else ""
     return plot(draw, "objects", "", size=(4.6, height)), f"Objects per class{more}"
@@ -145,16 +133,16 @@ def _bars_of_counts(axes: Axes, counts: np.ndarray) -> None:
     axes.locator_params(axis="x", integer=True)
 
 
-def _sizes(axes: Axes, fit: AnchorFit) -> None:
-    edges = np.geomspace(1, fit.input_size, 41)
-    axes.hist(np.clip(fit.side, edges[0], edges[-1]), bins=edges.tolist())
+def _sizes(axes: Axes, coverage: AnchorCoverage) -> None:
+    edges = np.geomspace(1, coverage.input_size, 41)
+    axes.hist(np.clip(coverage.side, edges[0], edges[-1]), bins=edges.tolist())
     axes.axvline(SMALL, color="#c0504d", linewidth=1)
-    _log_axis(axes, "x", fit.input_size)
+    _log_axis(axes, "x", coverage.input_size)
 
 
-def _ratios(axes: Axes, fit: AnchorFit) -> None:
+def _ratios(axes: Axes, coverage: AnchorCoverage) -> None:
     edges = np.geomspace(1 / 8, 8, 41)
-    ratios = fit.sides[:, 0] / fit.sides[:, 1]
+    ratios = coverage.sides[:, 0] / coverage.sides[:, 1]
     axes.hist(np.clip(ratios, edges[0], edges[-1]), bins=edges.tolist())
     axes.set_xscale("log", base=2)
     ticks = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8]
@@ -163,16 +151,12 @@ def _ratios(axes: Axes, fit: AnchorFit) -> None:
 
 def _log_axis(axes: Axes, which: str, most: int) -> None:
     ticks = [tick for tick in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048) if tick <= most]
-    if which == "x":
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    else:
-        axes.set_yscale("log", base=2)
-        axes.set_yticks(ticks, [str(tick) for tick in ticks])
+    getattr(axes, f"set_{which}scale")("log", base=2)
+    getattr(axes, f"set_{which}ticks")(ticks, [str(tick) for tick in ticks])
 
 
-def _anchor_blocks(fit: AnchorFit) -> list[Table | Plots | Facts]:
-    count = len(fit.best_iou)
+def _anchor_blocks(coverage: AnchorCoverage) -> list[Table | Plots | Facts]:
+    count = len(coverage.best_iou)
     if not count:
         return [Facts([("0", "objects to train on")])]
     rows = [
@@ -183,35 +167,38 @@ def _anchor_blocks(fit: AnchorFit) -> list[Table | Plots | Facts]:
             row.mean_best_iou,
             row.mean_positives,
         )
-        for row in fit_table(fit)
+        for row in coverage.by_size()
         if row.objects
     ]
     header = (
-        f"side, px at {fit.input_size}",
+        f"side, px at {coverage.input_size}",
         "objects",
         "no anchor at IoU 0.5",
         "mean best IoU",
         "anchors per object",
     )
     facts = [
-        (f"{fit.unreached.mean():.1%}", "objects that no anchor reaches at IoU 0.5"),
-        (f"{(fit.side < SMALL).mean():.1%}", f"objects under {SMALL:g} px"),
-        (f"{fit.positives.mean():.1f}", "anchors matched to an object"),
+        (f"{coverage.unreached.mean():.1%}", "objects that no anchor reaches at IoU 0.5"),
+        (f"{(coverage.side < SMALL).mean():.1%}", f"objects under {SMALL:g} px"),
+        (f"{coverage.positives.mean():.1f}", "anchors matched to an object"),
     ]
-    side = f"px at {fit.input_size} px"
-    svg = plot(lambda axes: _coverage(axes, fit), f"width, {side}", f"height, {side}", (6.4, 4.6))
+    side = f"px at {coverage.input_size} px"
+    svg = plot(
+        lambda axes: _size_scatter(axes, coverage), f"width, {side}", f"height, {side}", (6.4, 4.6)
+    )
     shown = f"{min(count, _POINTS):,} of {count:,} objects" if count > _POINTS else "every object"
     caption = f"Size of {shown}, by IoU with its best anchor; squares are the anchors' own sizes"
     return [Facts(facts), Table(header, rows), Plots([(svg, caption)])]
 
 
-def _coverage(axes: Axes, fit: AnchorFit) -> None:
-    chosen = np.linspace(0, len(fit.best_iou) - 1, min(len(fit.best_iou), _POINTS)).astype(int)
-    sides = np.maximum(fit.sides[chosen], 1)
+def _size_scatter(axes: Axes, coverage: AnchorCoverage) -> None:
+    count = len(coverage.best_iou)
+    chosen = np.linspace(0, count - 1, min(count, _POINTS)).astype(int)
+    sides = np.maximum(coverage.sides[chosen], 1)
     dots = axes.scatter(
         sides[:, 0],
         sides[:, 1],
-        c=fit.best_iou[chosen],
+        c=coverage.best_iou[chosen],
         cmap="coolwarm_r",
         vmin=0,
         vmax=1,
@@ -219,18 +206,11 @@ def _coverage(axes: Axes, fit: AnchorFit) -> None:
         linewidths=0,
         rasterized=True,
     )
-    shapes = _anchor_sides(fit)
-    axes.scatter(
-        shapes[:, 0], shapes[:, 1], s=34, marker="s", facecolors="none", edgecolors="#010203"
-    )
+    shapes = (coverage.anchors[:, 2:] - coverage.anchors[:, :2]) * coverage.input_size
+    shapes = np.unique(shapes.round(1), axis=0)
+    axes.scatter(shapes[:, 0], shapes[:, 1], s=34, marker="s", facecolors="none", edgecolors=INK)
     low, high = 0.8 * min(sides.min(), shapes.min()), 1.25 * max(sides.max(), shapes.max())
     for which in "xy":
-        _log_axis(axes, which, fit.input_size)
+        _log_axis(axes, which, coverage.input_size)
     axes.set(xlim=(low, high), ylim=(low, high))
     axes.figure.colorbar(dots, ax=axes, label="best IoU")
-
-
-def _anchor_sides(fit: AnchorFit) -> np.ndarray:
-    """The sizes that anchors have, each once: `(K, 2)`, px."""
-    sides = (fit.anchors[:, 2:] - fit.anchors[:, :2]) * fit.input_size
-    return np.unique(sides.round(1), axis=0)

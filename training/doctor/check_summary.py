@@ -1,4 +1,4 @@
-"""The doctor's words: on the terminal, and as JSON."""
+"""The outcome of a data check as terminal lines and as JSON."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from detector.data.findings import Finding, count_by_kind, is_error
-from training.doctor.anchor_checks import SMALL, fit_table
+from detector.data.findings import Finding, count_by_kind, counted, is_error
 from training.doctor.examine import Counts, Examination, by_kind
-from training.doctor.words import counted
+from training.model.anchor_coverage import SMALL
 
 _SHOWN = 5  # findings of a kind
 _CLASSES = 20  # rows of the table
@@ -89,16 +88,16 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def _anchor_json(examination: Examination) -> dict[str, Any]:
-    fit = examination.fit
-    count = len(fit.best_iou)
+    coverage = examination.coverage
+    count = len(coverage.best_iou)
     return {
-        "config": fit.config,
-        "input_size": fit.input_size,
+        "config": coverage.config,
+        "input_size": coverage.input_size,
         "objects": count,
-        "unreached": round(float(fit.unreached.mean()), 4) if count else 0.0,
-        "small": round(float((fit.side < SMALL).mean()), 4) if count else 0.0,
-        "positives_per_object": round(float(fit.positives.mean()), 2) if count else None,
-        "sizes": [dataclasses.asdict(row) for row in fit_table(fit)],
+        "unreached": round(float(coverage.unreached.mean()), 4) if count else 0.0,
+        "small": round(float((coverage.side < SMALL).mean()), 4) if count else 0.0,
+        "positives_per_object": round(float(coverage.positives.mean()), 2) if count else None,
+        "sizes": [dataclasses.asdict(row) for row in coverage.by_size()],
     }
 
 
@@ -117,10 +116,10 @@ def _class_lines(examination: Examination) -> Iterator[str]:
 
 
 def _anchor_lines(examination: Examination) -> Iterator[str]:
-    fit = examination.fit
-    yield f"  anchors of {fit.config} at {fit.input_size} px"
+    coverage = examination.coverage
+    yield f"  anchors of {coverage.config} at {coverage.input_size} px"
     yield f"  {'side, px':12}{'objects':>9}{'no IoU 0.5':>12}{'best IoU':>10}{'positives':>11}"
-    for row in fit_table(fit):
+    for row in coverage.by_size():
         if row.objects:
             share = row.unreached / row.objects
             yield (

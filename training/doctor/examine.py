@@ -1,4 +1,4 @@
-"""All checks of a data set, and what it consists of."""
+"""All checks of a data set, run once, with counts of images and objects."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from configs.schema import ModelConfig
 from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding, is_error
 from detector.types import Sample
-from training.doctor.anchor_checks import AnchorFit, check_anchors, fit_anchors
 from training.doctor.box_checks import check_boxes
 from training.doctor.image_checks import Image, look_at_images
-from training.doctor.name_checks import check_names, count_objects
-from training.doctor.set_checks import check_balance, check_splits, check_twins
+from training.doctor.set_checks import (
+    check_anchors,
+    check_balance,
+    check_names,
+    check_splits,
+    check_twins,
+    count_objects,
+)
+from training.model.anchor_coverage import AnchorCoverage, measure_anchor_coverage
 
 _FORMATS = {".json": "COCO JSON", ".xml": "VOC", ".txt": "YOLO"}
 
@@ -51,7 +57,7 @@ class Examination:
         findings: errors first, then in the order of `KINDS`.
         counts: of the whole.
         splits: counts by split.
-        fit: of the readable images' objects with the model's anchors.
+        coverage: of the readable images' objects with the model's anchors.
     """
 
     dataset: Dataset
@@ -59,7 +65,7 @@ class Examination:
     findings: Sequence[Finding]
     counts: Counts
     splits: dict[str, Counts]
-    fit: AnchorFit
+    coverage: AnchorCoverage
 
     @property
     def format(self) -> str:
@@ -89,7 +95,7 @@ def examine(dataset: Dataset, model: ModelConfig, config_name: str) -> Examinati
     images = look_at_images(dataset.samples)
     settled = replace(dataset, samples=[image.sample for image in images])
     readable = [image.sample for image in images if image.header]
-    fit = fit_anchors(readable, model, config_name)
+    coverage = measure_anchor_coverage(readable, model, config_name)
     findings = [
         *dataset.findings,
         *(finding for image in images for finding in image.findings),
@@ -98,7 +104,7 @@ def examine(dataset: Dataset, model: ModelConfig, config_name: str) -> Examinati
         *check_splits(settled),
         *check_twins(settled, images),
         *check_balance(settled),
-        *check_anchors(settled, fit),
+        *check_anchors(settled, coverage),
     ]
     return Examination(
         settled,
@@ -109,7 +115,7 @@ def examine(dataset: Dataset, model: ModelConfig, config_name: str) -> Examinati
             name: _count([settled[int(row)] for row in rows], dataset.classes.names)
             for name, rows in dataset.splits.items()
         },
-        fit,
+        coverage,
     )
 
 

@@ -1,4 +1,4 @@
-"""A fixed copy of a data set: what can be put right without guessing is put right."""
+"""A fixed copy of a data set: only faults that can be put right without guessing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.boxes import area
 from detector.data.dataset import Dataset, find_split
+from detector.data.findings import counted
 from detector.data.format_limits import has_own_area
 from detector.data.usable import box_faults, usable
 from detector.data.write import Format, check_new_folder, write_dataset
@@ -24,22 +25,11 @@ from training.doctor.box_checks import same_boxes
 from training.doctor.examine import Examination
 from training.doctor.image_checks import Image, lying_suffix
 from training.doctor.set_checks import duplicate_groups, parts
-from training.doctor.words import counted
 
 _FORMS: dict[str, Format] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
 # Where an image stands in two splits, the earlier of these keeps it: training can spare it best,
 # and a figure on images that were trained on is worth nothing.
-_KEEPERS = ("test", "val")
-
-
-@dataclass
-class _Done:
-    """How often what was done, in the order in which it is told."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def lines(self) -> list[str]:
-        return [f"  {what}: {count:,}" for what, count in self.counts.items() if count]
+_KEEPING = ("test", "val")
 
 
 def fix(examination: Examination, folder: Path) -> list[str]:
@@ -63,7 +53,7 @@ def fix(examination: Examination, folder: Path) -> list[str]:
     dataset = examination.dataset
     check_new_folder(folder)
     _require_apart(folder, dataset)
-    done = _Done()
+    done: Counter[str] = Counter()  # what was done, in the order in which it is told
     keep, splits = _choose_images(examination, done)
     if not keep:
         raise UserError(f"{dataset.name}: no image would be left in the fixed copy")
@@ -79,7 +69,8 @@ def fix(examination: Examination, folder: Path) -> list[str]:
         raise UserError(f"cannot write {folder}: {reason(error)}") from error
     objects = sum(map(len, samples))
     holds = f"{counted(len(samples), 'image')}, {counted(objects, 'object')}"
-    return [f"saved {folder}: {holds}", *done.lines(), *(f"  note: {note}" for note in notes)]
+    told = [f"  {what}: {count:,}" for what, count in done.items() if count]
+    return [f"saved {folder}: {holds}", *told, *(f"  note: {note}" for note in notes)]
 
 
 def _require_apart(folder: Path, dataset: Dataset) -> None:
@@ -91,16 +82,16 @@ def _require_apart(folder: Path, dataset: Dataset) -> None:
 
 
 def _choose_images(
-    examination: Examination, done: _Done
+    examination: Examination, done: Counter[str]
 ) -> tuple[list[int], dict[str, np.ndarray]]:
     """The images that stay, and their splits with the new indices."""
     dataset, images = examination.dataset, examination.images
     unreadable = {index for index, image in enumerate(images) if image.header is None}
     copies = _copies(images, _ranks(dataset))
     leaks = _leaks(examination) - copies
-    done.counts["images left out, unreadable"] = len(unreadable)
-    done.counts["images left out, copies of another"] = len(copies)
-    done.counts["images left out, alike one in another split, which keeps it"] = len(leaks)
+    done["images left out, unreadable"] = len(unreadable)
+    done["images left out, copies of another"] = len(copies)
+    done["images left out, alike one in another split, which keeps it"] = len(leaks)
     gone = unreadable | copies | leaks
     keep = [index for index in range(len(dataset)) if index not in gone]
     new_index = {old: new for new, old in enumerate(keep)}
@@ -113,7 +104,7 @@ def _choose_images(
 
 def _ranks(dataset: Dataset) -> list[int]:
     """How much each sample's split has a claim to an image; the lowest number is the first."""
-    ranks = [len(_KEEPERS)] * len(dataset)
+    ranks = [len(_KEEPING)] * len(dataset)
     for name, rows in parts(dataset).items():
         for row in rows.tolist():
             ranks[row] = min(ranks[row], _rank(name))
@@ -121,10 +112,10 @@ def _ranks(dataset: Dataset) -> list[int]:
 
 
 def _rank(split: str) -> int:
-    for rank, keeper in enumerate(_KEEPERS):
-        if find_split(keeper, {split: None}):
+    for rank, name in enumerate(_KEEPING):
+        if find_split(name, {split: None}):
             return rank
-    return len(_KEEPERS)
+    return len(_KEEPING)
 
 
 def _copies(images: Sequence[Image], ranks: Sequence[int]) -> set[int]:
@@ -151,27 +142,27 @@ def _leaks(examination: Examination) -> set[int]:
     return leaks
 
 
-def _disjoint(dataset: Dataset, done: _Done) -> Mapping[str, list[int]]:
+def _disjoint(dataset: Dataset, done: Counter[str]) -> Mapping[str, list[int]]:
     """The splits, each image in one of those that exclude each other."""
     exclusive = sorted(parts(dataset), key=_rank)
     taken: set[int] = set()
     splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
     for name in exclusive:
-        done.counts["images taken out of a second split"] += len(taken.intersection(splits[name]))
+        done["images taken out of a second split"] += len(taken.intersection(splits[name]))
         splits[name] = [row for row in splits[name] if row not in taken]
         taken.update(splits[name])
     return splits
 
 
-def _fix_sample(image: Image, staging: Path, done: _Done) -> Sample:
+def _fix_sample(image: Image, staging: Path, done: Counter[str]) -> Sample:
     """A sample with the boxes and the image that are to be written."""
     sample = image.sample
     faults = box_faults(sample.boxes, sample.height, sample.width)
-    done.counts["objects left out, unusable"] += int(faults.unusable.sum())
-    done.counts["boxes clipped"] += int(faults.clipped.sum())
+    done["objects left out, unusable"] += int(faults.unusable.sum())
+    done["boxes clipped"] += int(faults.clipped.sum())
     whole = _usable(sample)
     twice = _second_ones(whole)
-    done.counts["objects left out, exact copies of another"] += len(twice)
+    done["objects left out, exact copies of another"] += len(twice)
     fixed = whole.objects(np.setdiff1d(np.arange(len(whole)), twice))
     return replace(fixed, path=_fix_image(image, staging, done))
 
@@ -192,7 +183,7 @@ def _second_ones(sample: Sample) -> np.ndarray:
     return np.unique(second[equal & (sample.labels[first] == sample.labels[second])])
 
 
-def _fix_image(image: Image, staging: Path, done: _Done) -> Path:
+def _fix_image(image: Image, staging: Path, done: Counter[str]) -> Path:
     """The image's own path, or that of a fixed copy in a staging folder."""
     path, header = image.sample.path, image.header
     if header is None:
@@ -207,6 +198,6 @@ def _fix_image(image: Image, staging: Path, done: _Done) -> Path:
         shutil.copyfile(path, target)
     else:
         write_image(target, read_image(path))
-        done.counts["images turned upright"] += 1
-    done.counts["images given their true suffix"] += bool(suffix)
+        done["images turned upright"] += 1
+    done["images given their true suffix"] += bool(suffix)
     return target

@@ -1,4 +1,4 @@
-"""Each image decoded once: can it be read, is it what its name says, do its boxes fit it?"""
+"""Checks of image files, each decoded once: readable, true suffix, frame of the annotations."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The page of `training.preview`: augmented images, drawn."""
+"""The page of `training.preview`: augmented images, their boxes and their positive anchors."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,15 @@ import cv2
 import numpy as np
 
 from configs.schema import Config
+from detector.anchors import model_anchors
 from detector.boxes import scale
 from detector.data.dataset import Dataset
+from detector.data.findings import counted
 from detector.draw import class_colour, draw_annotations
-from detector.report.page import Facts, Gallery, Section, render_page, thumbnail
-from training.batches.loader import Batch
+from detector.report.gallery import gallery_items, resized, thumbnail
+from detector.report.page import Facts, Gallery, Section, render_page
+from training.batches.loader import Batch, make_loader
 from training.batches.targets import match
-from training.doctor.words import counted
 
 _SIDE = 480  # px of a drawn image, so that thin lines and names can be told apart
 _STRENGTH = 0.65  # of the lines of anchors
@@ -41,6 +44,16 @@ class Seen:
     labels: np.ndarray
     is_ignored: np.ndarray
     anchors_of: Sequence[np.ndarray]
+
+
+def first_images(dataset: Dataset, config: Config, count: int) -> list[Seen]:
+    """The first images of the first epoch, at most as many as the data set has."""
+    anchors = model_anchors(config.model)
+    loader = make_loader(dataset.samples, config, augment=True)
+    images = itertools.chain.from_iterable(
+        seen_in(batch, anchors) for batch in loader.batches(epoch=0)
+    )
+    return list(itertools.islice(images, min(count, len(dataset))))
 
 
 def seen_in(batch: Batch, anchors: np.ndarray) -> Iterator[Seen]:
@@ -79,7 +92,8 @@ def to_html(dataset: Dataset, config: Config, config_name: str, seen: Sequence[S
     ]
     step = config.loader.batch_size
     for number, start in enumerate(range(0, len(seen), step)):
-        items = [_item(one, dataset, names) for one in seen[start : start + step]]
+        batch = seen[start : start + step]
+        items = gallery_items(batch, lambda one: (_drawn(one, names), _caption(one, dataset)))
         sections.append(Section(f"Batch {number + 1}", [Gallery(items, is_wide=True)]))
     subtitle = f"{config_name}, {size} px · seed {seed}, epoch 0 · {len(dataset):,} images in all"
     return render_page(f"What training sees: {Path(dataset.name).name}", subtitle, sections)
@@ -114,17 +128,17 @@ def _trained(one: Seen) -> list[np.ndarray]:
     return [own for own, ignored in pairs if not ignored]
 
 
-def _item(one: Seen, dataset: Dataset, names: Sequence[str]) -> tuple[str, str]:
+def _caption(one: Seen, dataset: Dataset) -> str:
     trained = _trained(one)
     parts = [f"{counted(len(trained), 'object')}, {counted(sum(map(len, trained)), 'anchor')}"]
     if one.is_ignored.any():
         parts.append(f"{one.is_ignored.sum()} ignored")
-    return thumbnail(_drawn(one, names)), f"{dataset[one.index].path.name}: {', '.join(parts)}"
+    return f"{dataset[one.index].path.name}: {', '.join(parts)}"
 
 
 def _drawn(one: Seen, names: Sequence[str]) -> np.ndarray:
     """The image, enlarged, with anchors below objects; a colour for each object."""
-    image = cv2.resize(one.image, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR)
+    image = resized(one.image, _SIDE)
     lines = image.copy()
     for row, anchors in enumerate(one.anchors_of):
         for x1, y1, x2, y2 in scale(anchors, _SIDE, _SIDE).round().astype(int).tolist():

@@ -1,8 +1,10 @@
-"""The set as a whole: images that stand twice, splits that share them, classes out of balance."""
+"""Checks of a whole set: duplicates, leaks between splits, class names and balance, coverage."""
 
 from __future__ import annotations
 
+import difflib
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,15 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from detector.data.dataset import Dataset, is_union
-from detector.data.findings import KINDS, Finding
+from detector.data.findings import KINDS, Finding, counted
 from detector.data.similar import fingerprints, near_pairs
+from detector.types import Sample
 from training.doctor.image_checks import Image
-from training.doctor.name_checks import count_objects
-from training.doctor.words import counted
+from training.model.anchor_coverage import SMALL, AnchorCoverage
 
 _FEW = 10  # objects of a class
 _RARE = 100  # times fewer than the most frequent class
 _SHOWN = 4  # names in a message
+_ALIKE = 0.85  # difflib's ratio: racoon and raccoon 0.92, car and cars 0.86, mouse and horse 0.8
+_SLIP = 0.1  # of the other's objects: two real classes of like names are both used
+_MANY_SMALL = 0.1  # of the objects
 
 
 def check_splits(dataset: Dataset) -> list[Finding]:
@@ -47,7 +52,9 @@ def parts(dataset: Dataset) -> Mapping[str, np.ndarray]:
 def check_twins(dataset: Dataset, images: Sequence[Image]) -> list[Finding]:
     """Images that are equal, or look alike, within a split and across splits."""
     splits_of = _splits_of(dataset)
-    pairs = _near_pairs(images, splits_of) | dict.fromkeys(_exact_pairs(images))
+    equal = (itertools.combinations(group, 2) for group in duplicate_groups(images))
+    exact = dict.fromkeys(itertools.chain.from_iterable(equal))
+    pairs = _near_pairs(images, splits_of) | exact
     kinds: dict[str, dict[tuple[int, int], int | None]] = defaultdict(dict)
     for (a, b), bits in pairs.items():
         if images[a].sample.path == images[b].sample.path and splits_of[a] != splits_of[b]:
@@ -69,11 +76,6 @@ def duplicate_groups(images: Sequence[Image]) -> list[list[int]]:
         if image.digest:
             same[image.digest].append(index)
     return [group for group in same.values() if len(group) > 1]
-
-
-def _exact_pairs(images: Sequence[Image]) -> list[tuple[int, int]]:
-    groups = duplicate_groups(images)
-    return [pair for group in groups for pair in itertools.combinations(group, 2)]
 
 
 def _near_pairs(
@@ -132,6 +134,54 @@ def _twin_finding(
     return Finding(KINDS[kind], paths[0], "", message, tuple(paths[1:]))
 
 
+def check_names(dataset: Dataset) -> list[Finding]:
+    """Report names that differ from a more frequent one in case and spaces, or by a slip."""
+    names, counts = dataset.classes.names, count_objects(dataset.samples, len(dataset.classes))
+    findings = []
+    for label, name in enumerate(names):
+        other = _meant(label, names, counts)
+        if other is None:
+            continue
+        has = counted(int(counts[label]), "object")
+        message = f"{has}; did you mean {names[other]!r}, which has {counts[other]:,}?"
+        findings.append(
+            Finding(KINDS["suspect-class-name"], dataset.path, f"class {name!r}", message)
+        )
+    return findings
+
+
+def count_objects(samples: Iterable[Sample], num_classes: int) -> np.ndarray:
+    """Objects of each class, crowds left out: int64 `(C,)`."""
+    counts = np.zeros(num_classes, np.int64)
+    for sample in samples:
+        counts += np.bincount(sample.labels[~sample.is_crowd], minlength=num_classes)
+    return counts
+
+
+def _meant(label: int, names: Sequence[str], counts: np.ndarray) -> int | None:
+    """The label of the name that was meant; None if this one seems right."""
+    folded = _fold(names[label])
+    order: list[int] = np.argsort(-counts, kind="stable").tolist()
+    frequent = order[: order.index(label)]
+    for other in frequent:
+        if _fold(names[other]) == folded:
+            return other
+    if not counts[label]:  # named, but not used: a list of classes may hold anything
+        return None
+    frequent = [other for other in frequent if counts[label] <= _SLIP * counts[other]]
+    return next((other for other in frequent if _is_slip(folded, _fold(names[other]))), None)
+
+
+def _is_slip(name: str, other: str) -> bool:
+    if re.findall(r"\d+", name) != re.findall(r"\d+", other):  # "level 1" is not "level 2"
+        return False
+    return difflib.SequenceMatcher(None, name, other, autojunk=False).ratio() >= _ALIKE
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[\s_\-]+", " ", name).strip().casefold()
+
+
 def check_balance(dataset: Dataset) -> list[Finding]:
     """Classes with few objects, with none, or with none in one of the splits."""
     names, path = dataset.classes.names, dataset.path
@@ -153,3 +203,26 @@ def check_balance(dataset: Dataset) -> list[Finding]:
             element = f"class {names[label]!r}"
             findings.append(Finding(KINDS["class-missing-in-split"], path, element, message))
     return findings
+
+
+def check_anchors(dataset: Dataset, coverage: AnchorCoverage) -> list[Finding]:
+    """One finding for objects out of the anchors' reach, one for many small objects."""
+    count, element = len(coverage.best_iou), f"{coverage.config}, {coverage.input_size} px"
+    findings = []
+    unreached, small = int(coverage.unreached.sum()), int((coverage.side < SMALL).sum())
+    if unreached:
+        message = f"{unreached} of {count} objects ({unreached / count:.1%}): {_worst(coverage)}"
+        findings.append(Finding(KINDS["unreached-box"], dataset.path, element, message))
+    if small > _MANY_SMALL * count:
+        message = f"{small} of {count} objects ({small / count:.0%}) are under {SMALL:g} px"
+        findings.append(Finding(KINDS["small-after-resize"], dataset.path, element, message))
+    return findings
+
+
+def _worst(coverage: AnchorCoverage) -> str:
+    """What the unreached objects are like: too small, or of an odd shape."""
+    sides = coverage.sides[coverage.unreached]
+    ratio = sides.max(axis=1) / sides.min(axis=1)
+    small = int((np.sqrt(sides.prod(axis=1)) < SMALL).sum())
+    long = int((ratio > 3).sum())
+    return f"{small} are under {SMALL:g} px, {long} are over 3 times as long as wide"

@@ -14,7 +14,7 @@ from configs.schema import Config
 from configs.typed_form import command_name
 from detector.types import Sample
 from training.batches.loader import Loader, cache_bytes
-from training.doctor.anchor_checks import SMALL, AnchorFit, fit_anchors
+from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
 from training.model.schedule import scaled_rate
 from training.model.trainer import Trainer
 from training.run.prefetch import Prefetch
@@ -87,7 +87,7 @@ class Plan:
     counts: Mapping[str, int]
     steps: int
     epochs: int
-    fit: AnchorFit
+    fit: AnchorCoverage
     timing: Timing
     trains_norm: bool
     precision: str
@@ -159,9 +159,9 @@ class Plan:
         return self.timing.memory + cache_bytes(self.images, self.config)
 
 
-def sampled_fit(samples: Sequence[Sample], config: Config, name: str) -> AnchorFit:
+def sampled_fit(samples: Sequence[Sample], config: Config, name: str) -> AnchorCoverage:
     """The fit of the objects to the anchors, of evenly spread images where they are many."""
-    return fit_anchors(samples[:: max(1, len(samples) // _SAMPLED)], config.model, name)
+    return measure_anchor_coverage(samples[:: max(1, len(samples) // _SAMPLED)], config.model, name)
 
 
 def duration(seconds: float) -> str:

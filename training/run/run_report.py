@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from detector.files import write_text
 from detector.predictor import Predictor
-from detector.report.page import Facts, Plots, Section, plot, render_page
+from detector.report.charts import plot
+from detector.report.page import Facts, Plots, Section, render_page
 from detector.types import Sample
 from eval.report.analysis import analyse
 from eval.report.model_report import report_sections, verdict
-from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import MAX_DETECTIONS, SCORE_THRESHOLD, predict_all
 from training.run.plan import duration
@@ -42,7 +43,7 @@ def write_run_report(run: Run, state: State) -> None:
     write_text(run.folder.report, page)
 
 
-def _detect(model: Path, validation: Sequence[Sample], data: str) -> ScoredSet:
+def _detect(model: Path, validation: Sequence[Sample], data: str) -> EvalSet:
     predictor = Predictor.load(
         str(model), score_threshold=SCORE_THRESHOLD, max_detections=MAX_DETECTIONS
     )
@@ -56,8 +57,8 @@ def _detect(model: Path, validation: Sequence[Sample], data: str) -> ScoredSet:
         "max_detections": MAX_DETECTIONS,
     }
     counts = predictor.spec.training_objects
-    images = [Scored(sample, detections) for sample, detections in found]
-    return ScoredSet(predictor.name, data, predictor.classes, images, settings, counts)
+    images = [EvalImage(sample, detections) for sample, detections in found]
+    return EvalSet(predictor.name, data, predictor.classes, images, settings, counts)
 
 
 def _facts(state: State) -> Facts:

@@ -14,7 +14,7 @@ from PIL import Image
 from detector.data.orientation import read_sample
 from detector.draw import draw_annotations, draw_detections
 from detector.files import explained
-from eval.scoring.eval_set import Scored
+from eval.scoring.eval_set import EvalImage
 from training.run.run import Run
 from training.run.validation import Validated
 
@@ -72,7 +72,7 @@ class TensorBoardLog:
         self._writer.add_event(event)
 
 
-def _drawn(scored: Scored, names: tuple[str, ...], threshold: float) -> np.ndarray:
+def _drawn(scored: EvalImage, names: tuple[str, ...], threshold: float) -> np.ndarray:
     """What is annotated, on the left, and what was found."""
     image = read_sample(scored.sample)[0]
     sample, found = scored.sample, scored.detections

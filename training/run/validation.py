@@ -10,7 +10,7 @@ from detector import artefact
 from detector.artefact import DetectorSpec
 from detector.predictor import Predictor
 from detector.runtimes.keras_model import KerasRuntime
-from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import MAX_DETECTIONS, SCORE_THRESHOLD, predict_all
 from training.model.networks import Networks
@@ -22,7 +22,7 @@ class Measured(NamedTuple):
     """Weights as trained, what they find, and how good that is."""
 
     weights: Sequence[Any]
-    found: ScoredSet
+    found: EvalSet
     figures: dict[str, float]
 
     @property
@@ -105,10 +105,10 @@ class Validation:
         self._networks.give_stock(weights)
         validation = self._run.validation
         found = predict_all(self._predictor_unless_paused, validation, self._note)
-        images = [Scored(sample, detections) for sample, detections in found]
+        images = [EvalImage(sample, detections) for sample, detections in found]
         if not images:
             raise UserError(f"none of the images of {validation.name} can be read")
-        scored = ScoredSet(self._spec.name, validation.name, self._spec.classes, images, {})
+        scored = EvalSet(self._spec.name, validation.name, self._spec.classes, images, {})
         return Measured(weights, scored, dict(evaluate(scored, "fast").figures))
 
     def _predictor_unless_paused(self) -> Predictor:

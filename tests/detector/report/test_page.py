@@ -1,23 +1,11 @@
-import base64
-import io
 import re
-import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from detector.report.page import (
-    Facts,
-    Gallery,
-    Plots,
-    Section,
-    Table,
-    Verdict,
-    plot,
-    render_page,
-    thumbnail,
-)
+from detector.report.charts import plot
+from detector.report.gallery import thumbnail
+from detector.report.page import Facts, Gallery, Plots, Section, Table, Verdict, render_page
 
 
 def page(*blocks, title="A page") -> str:
@@ -93,35 +81,3 @@ def test_the_verdict_has_its_colour():
 
 def test_a_name_that_is_no_utf8_can_be_written():
     page("photo\udcff.jpg").encode("utf-8")
-
-
-def test_a_thumbnail_is_the_image():
-    red = np.full((20, 30, 3), (200, 30, 30), np.uint8)
-    head, data = thumbnail(red).split(",")
-    assert head == "data:image/jpeg;base64"
-    decoded = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
-    assert decoded.shape == red.shape
-    assert np.abs(decoded.astype(int) - red).max() < 6
-
-
-def test_a_plot_is_svg_in_the_colour_of_the_page():
-    svg = plot(lambda axes: axes.plot([1, 2, 3]), "time, s", "loss")
-    ElementTree.fromstring(svg)
-    assert "currentColor" in svg and "time, s" in svg
-    assert "#000000" not in svg.lower()
-
-
-def test_a_plot_is_the_same_in_every_run():
-    def draw(axes):
-        axes.bar([1, 2], [3, 4])
-
-    assert plot(draw, "x", "y") == plot(draw, "x", "y")
-
-
-def test_a_plot_leaves_matplotlibs_settings_alone():
-    import matplotlib as mpl
-
-    keys = ("font.size", "svg.fonttype", "axes.spines.top", "text.color")
-    before = [mpl.rcParams[key] for key in keys]
-    plot(lambda axes: axes.plot([1]), "x", "y")
-    assert [mpl.rcParams[key] for key in keys] == before

@@ -9,26 +9,26 @@ from PIL import Image
 from eval.report.analysis import analyse
 from eval.report.model_report import to_html, write_report
 from eval.report.sections import training_blocks
-from eval.scoring.eval_set import Scored
+from eval.scoring.eval_set import EvalImage
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import score_file
 
 
-def report_of(folder, scored, report=None) -> tuple[str, dict]:
-    page = write_report(folder, scored, report or evaluate(scored))
+def report_of(folder, eval_set, report=None) -> tuple[str, dict]:
+    page = write_report(folder, eval_set, report or evaluate(eval_set))
     assert page == folder / "report.html"
     return page.read_text(encoding="utf-8"), json.loads((folder / "report.json").read_text())
 
 
-def with_images(folder, scored):
+def with_images(folder, eval_set):
     """The same set, with a real file behind every image."""
     images = []
-    for image in scored.images:
+    for image in eval_set.images:
         path = folder / f"{image.sample.image_id}.png"
         shape = (image.sample.height, image.sample.width, 3)
         Image.fromarray(np.full(shape, 120, np.uint8)).save(path)
-        images.append(Scored(replace(image.sample, path=path), image.detections))
-    return replace(scored, images=images)
+        images.append(EvalImage(replace(image.sample, path=path), image.detections))
+    return replace(eval_set, images=images)
 
 
 def sections(page: str) -> list[str]:
@@ -100,8 +100,8 @@ def test_a_figure_without_objects_is_explained(tmp_path, set_of, sample_of, foun
 
 
 def test_where_nothing_is_detected(tmp_path, set_of, sample_of, found_of):
-    scored = set_of((sample_of(1, [[0, 0, 200, 200]], [0]), found_of()))
-    page, data = report_of(tmp_path, with_images(tmp_path, scored))
+    eval_set = set_of((sample_of(1, [[0, 0, 200, 200]], [0]), found_of()))
+    page, data = report_of(tmp_path, with_images(tmp_path, eval_set))
     assert "Nothing is found at any score" in page
     assert data["errors"]["costs"]["missed"] == 1
     assert data["thresholds"] == {"cat": None, "dog": None}
@@ -118,16 +118,16 @@ def test_eighty_classes_do_not_swell_the_page(tmp_path, random_set_of):
 
 def test_images_show_the_worst_and_the_best(tmp_path, set_of, sample_of, found_of):
     box, other = [10, 10, 200, 200], [300, 10, 500, 200]
-    scored = set_of(
+    eval_set = set_of(
         (sample_of("good", [box], [0]), found_of([box], [0.9], [0])),
         (sample_of("bad", [box], [0]), found_of([other], [0.95], [1])),
         (sample_of("empty", [], []), found_of()),
     )
-    page, _ = report_of(tmp_path, with_images(tmp_path, scored))
+    page, _ = report_of(tmp_path, with_images(tmp_path, eval_set))
     worst, best = page.split("Worst")[1].split("Best")
-    assert "bad.png: 0 found, 1 missed, 1 invented" in worst
+    assert "bad.png: 0 found, 1 missed, 1 false positive" in worst
     assert "good.png" not in worst
-    assert "good.png: 1 found, 0 missed, 0 invented" in best
+    assert "good.png: 1 found, 0 missed, 0 false positives" in best
     assert "empty.png" not in page
 
 
@@ -139,19 +139,19 @@ def test_without_the_files_of_the_images_there_is_no_gallery(tmp_path, random_se
 
 
 def test_training_objects_are_plotted_where_they_are_known(random_set_of):
-    scored = replace(random_set_of(0, classes=1), training_objects={"class 0": 1200})
-    analysis = analyse(scored, evaluate(scored))
+    eval_set = replace(random_set_of(0, classes=1), training_objects={"class 0": 1200})
+    analysis = analyse(eval_set, evaluate(eval_set))
     assert "Training objects" in sections(to_html(analysis))
-    others = replace(analysis, scored=replace(scored, training_objects={"zebra": 3}))
+    others = replace(analysis, eval_set=replace(eval_set, training_objects={"zebra": 3}))
     assert training_blocks(others) == [
         "None of the classes that have objects here was in training."
     ]
 
 
 def test_odd_class_names_do_no_harm(tmp_path, random_set_of):
-    scored = random_set_of(0)
+    eval_set = random_set_of(0)
     names = ("$x_1$ <b>", "a" * 60, "人 & 犬")
-    odd = replace(scored, classes=replace(scored.classes, names=names))
+    odd = replace(eval_set, classes=replace(eval_set.classes, names=names))
     known = replace(odd, training_objects=dict.fromkeys(names, 10))
     page, _ = report_of(tmp_path, with_images(tmp_path, known))
     assert "<b>" not in page

@@ -4,27 +4,27 @@ import numpy as np
 import pytest
 
 from eval.scoring.bootstrap import WeightedAP, difference_intervals
-from eval.scoring.eval_set import Scored
+from eval.scoring.eval_set import EvalImage
 from eval.scoring.evaluator import evaluate
 from eval.scoring.outcomes import find_outcomes
 
 
-def with_unlike_scores(scored):
+def with_unlike_scores(eval_set):
     """No two alike, so that no figure depends on how ties are broken."""
     rng = np.random.default_rng(1)
     images = []
-    for image in scored.images:
+    for image in eval_set.images:
         scores = np.sort(rng.random(len(image.detections)).astype(np.float32))[::-1]
-        images.append(Scored(image.sample, replace(image.detections, scores=scores)))
-    return replace(scored, images=images)
+        images.append(EvalImage(image.sample, replace(image.detections, scores=scores)))
+    return replace(eval_set, images=images)
 
 
-def each_once(scored) -> np.ndarray:
-    return WeightedAP(find_outcomes(scored))(np.ones(len(scored.images), int))
+def each_once(eval_set) -> np.ndarray:
+    return WeightedAP(find_outcomes(eval_set))(np.ones(len(eval_set.images), int))
 
 
-def assert_equal_to_pycocotools(scored):
-    ap, report = each_once(scored), evaluate(scored)
+def assert_equal_to_pycocotools(eval_set):
+    ap, report = each_once(eval_set), evaluate(eval_set)
     assert np.nanmean(ap) == pytest.approx(report.figures["AP"], abs=1e-9)
     assert np.nanmean(ap[0]) == pytest.approx(report.figures["AP50"], abs=1e-9)
     assert np.nanmean(ap[5]) == pytest.approx(report.figures["AP75"], abs=1e-9)
@@ -38,40 +38,42 @@ def test_without_resampling_ap_is_that_of_pycocotools(reference):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_also_with_ties_and_crowds_and_a_class_without_objects(random_set_of, seed):
-    scored = random_set_of(seed)
-    more = replace(scored.classes, names=(*scored.classes.names, "absent"), category_ids=())
-    assert_equal_to_pycocotools(replace(scored, classes=more))
+    eval_set = random_set_of(seed)
+    more = replace(eval_set.classes, names=(*eval_set.classes.names, "absent"), category_ids=())
+    assert_equal_to_pycocotools(replace(eval_set, classes=more))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_weight_is_as_good_as_repeating_the_image(random_set_of, seed):
-    scored = with_unlike_scores(random_set_of(seed))
-    weights = np.random.default_rng(seed).integers(0, 4, len(scored.images))
+    eval_set = with_unlike_scores(random_set_of(seed))
+    weights = np.random.default_rng(seed).integers(0, 4, len(eval_set.images))
     repeated = [
-        image for image, times in zip(scored.images, weights, strict=True) for _ in range(times)
+        image for image, times in zip(eval_set.images, weights, strict=True) for _ in range(times)
     ]
     renumbered = [
-        Scored(replace(image.sample, image_id=number), image.detections)
+        EvalImage(replace(image.sample, image_id=number), image.detections)
         for number, image in enumerate(repeated, 1)
     ]
-    weighted = WeightedAP(find_outcomes(scored))(weights)
-    assert weighted == pytest.approx(each_once(replace(scored, images=renumbered)), abs=1e-9)
+    weighted = WeightedAP(find_outcomes(eval_set))(weights)
+    assert weighted == pytest.approx(each_once(replace(eval_set, images=renumbered)), abs=1e-9)
 
 
 def test_a_class_that_is_not_drawn_has_no_figure(set_of, sample_of, found_of):
     box = [[0, 0, 50, 50]]
-    scored = set_of(
+    eval_set = set_of(
         (sample_of(1, box, [0]), found_of(box, [0.9], [0])),
         (sample_of(2, box, [1]), found_of(box, [0.9], [1])),
     )
-    ap = WeightedAP(find_outcomes(scored))(np.array([2, 0]))
+    ap = WeightedAP(find_outcomes(eval_set))(np.array([2, 0]))
     assert ap[:, 0].tolist() == pytest.approx([1] * 10)
     assert np.isnan(ap[:, 1]).all()
 
 
 def test_detections_that_find_nothing_at_all(set_of, sample_of, found_of):
-    scored = set_of((sample_of(1, [[0, 0, 50, 50]], [0]), found_of([[99, 99, 150, 150]], [1], [0])))
-    assert each_once(scored)[:, 0].tolist() == [0] * 10
+    eval_set = set_of(
+        (sample_of(1, [[0, 0, 50, 50]], [0]), found_of([[99, 99, 150, 150]], [1], [0]))
+    )
+    assert each_once(eval_set)[:, 0].tolist() == [0] * 10
 
 
 def test_equal_models_differ_by_nothing(random_set_of):
@@ -82,16 +84,16 @@ def test_equal_models_differ_by_nothing(random_set_of):
     assert not intervals.ap.excludes_zero
 
 
-def of_half(scored):
+def of_half(eval_set):
     """Every second detection lost."""
-    fewer = [Scored(p.sample, p.detections[::2]) for p in scored.images]
-    return replace(scored, images=fewer)
+    fewer = [EvalImage(p.sample, p.detections[::2]) for p in eval_set.images]
+    return replace(eval_set, images=fewer)
 
 
 def test_a_large_difference_is_more_than_noise(random_set_of):
-    scored = random_set_of(0, images=40)
-    blind = [Scored(p.sample, p.detections[:0]) for p in scored.images]
-    better, worse = find_outcomes(scored), find_outcomes(replace(scored, images=blind))
+    eval_set = random_set_of(0, images=40)
+    blind = [EvalImage(p.sample, p.detections[:0]) for p in eval_set.images]
+    better, worse = find_outcomes(eval_set), find_outcomes(replace(eval_set, images=blind))
     forth, back = (
         difference_intervals(*p, resamples=100) for p in ((better, worse), (worse, better))
     )

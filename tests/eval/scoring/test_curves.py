@@ -38,9 +38,9 @@ def test_ap_at_the_ends(is_true, objects, ap):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_ap_of_each_class_is_that_of_pycocotools(random_set_of, seed):
-    scored = random_set_of(seed)
+    eval_set = random_set_of(seed)
     for one, figures in zip(
-        find_outcomes(scored), evaluate(scored).per_class.values(), strict=True
+        find_outcomes(eval_set), evaluate(eval_set).per_class.values(), strict=True
     ):
         assert curve_of(one).ap == pytest.approx(figures.AP50, abs=1e-12)
         assert curve_of(one, level=5).ap == pytest.approx(figures.AP75, abs=1e-12)

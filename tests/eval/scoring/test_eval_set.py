@@ -3,7 +3,7 @@ import pytest
 
 from configs.errors import UserError
 from detector.classes import ClassMap
-from eval.scoring.eval_set import relabel, scored_classes, truth_of
+from eval.scoring.eval_set import relabel, shared_classes, truth_of
 
 DATA = ClassMap(("cat", "dog", "zebra"), (2, 5, 90))
 
@@ -18,18 +18,18 @@ DATA = ClassMap(("cat", "dog", "zebra"), (2, 5, 90))
     ],
 )
 def test_the_classes_to_score_have_the_data_sets_order_and_ids(model, chosen, names, ids):
-    classes = scored_classes(model, DATA, chosen)
+    classes = shared_classes(model, DATA, chosen)
     assert (classes.names, classes.category_ids) == (names, ids)
 
 
 def test_no_class_in_common_is_one_line():
     with pytest.raises(UserError, match="share no class"):
-        scored_classes(ClassMap(("car",)), DATA)
+        shared_classes(ClassMap(("car",)), DATA)
 
 
 def test_a_chosen_class_must_exist():
     with pytest.raises(UserError, match="unknown class 'zebr'; did you mean 'zebra'"):
-        scored_classes(None, DATA, ["zebr"])
+        shared_classes(None, DATA, ["zebr"])
 
 
 def test_labels_are_carried_over_by_name():

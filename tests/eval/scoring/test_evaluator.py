@@ -38,8 +38,8 @@ def test_the_figures_equal_a_bare_script_bit_for_bit(test_data, reference, voc_n
 
 def test_a_perfect_detector_has_ap_1(set_of, sample_of, found_of):
     boxes = [[10, 10, 20, 20], [100, 100, 300, 300]]
-    scored = set_of((sample_of(1, boxes, [0, 1]), found_of(boxes, [0.9, 0.8], [0, 1])))
-    report = evaluate(scored)
+    eval_set = set_of((sample_of(1, boxes, [0, 1]), found_of(boxes, [0.9, 0.8], [0, 1])))
+    report = evaluate(eval_set)
     assert report.figures["AP"] == pytest.approx(1)
     assert report.figures["APs"] == pytest.approx(1)
     assert report.figures["APm"] == -1  # there is no medium object
@@ -49,8 +49,8 @@ def test_a_perfect_detector_has_ap_1(set_of, sample_of, found_of):
 
 def test_a_class_without_objects_is_not_averaged_in(set_of, sample_of, found_of):
     box = [[10, 10, 60, 60]]
-    scored = set_of((sample_of(1, box, [0]), found_of(box * 2, [0.9, 0.8], [0, 1])))
-    report = evaluate(scored)
+    eval_set = set_of((sample_of(1, box, [0]), found_of(box * 2, [0.9, 0.8], [0, 1])))
+    report = evaluate(eval_set)
     assert report.figures["AP"] == pytest.approx(1)
     assert report.per_class["dog"].AP == -1
     assert report.per_class["dog"].detections == 1
@@ -70,16 +70,16 @@ def test_detections_on_ignored_objects_count_neither_way(set_of, sample_of, foun
 
 
 def test_nothing_found_is_ap_0(set_of, sample_of, found_of):
-    scored = set_of((sample_of(1, [[10, 10, 60, 60]], [0]), found_of()))
+    eval_set = set_of((sample_of(1, [[10, 10, 60, 60]], [0]), found_of()))
     for backend in ("pycocotools", "fast"):
-        assert evaluate(scored, backend).figures["AP"] == 0
+        assert evaluate(eval_set, backend).figures["AP"] == 0
 
 
 def test_the_first_object_can_be_found(set_of, sample_of, found_of):
     """pycocotools takes an annotation with the id 0 for unmatched."""
     box = [[10, 10, 60, 60]]
-    scored = set_of((sample_of(0, box, [0]), found_of(box, [0.9], [0])))
-    assert evaluate(scored).figures["AP50"] == pytest.approx(1)
+    eval_set = set_of((sample_of(0, box, [0]), found_of(box, [0.9], [0])))
+    assert evaluate(eval_set).figures["AP50"] == pytest.approx(1)
 
 
 def test_images_named_by_text_are_scored(set_of, sample_of, found_of):
@@ -97,15 +97,15 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_fast_back_end_has_the_same_figures(random_set_of, seed):
-    scored = random_set_of(seed)
-    assert_same(evaluate(scored), evaluate(scored, "fast"))
+    eval_set = random_set_of(seed)
+    assert_same(evaluate(eval_set), evaluate(eval_set, "fast"))
 
 
 def test_the_fast_back_end_has_the_same_figures_on_a_large_set(random_set_of):
     """As large as COCO's val2017 in `make proofs`: 500,000 detections; a twentieth here."""
     images = 5000 if os.environ.get("SSDLITE_PROOFS") else 250
-    scored = random_set_of(0, images, classes=80, objects=14, found=100)
-    assert_same(evaluate(scored), evaluate(scored, "fast"))
+    eval_set = random_set_of(0, images, classes=80, objects=14, found=100)
+    assert_same(evaluate(eval_set), evaluate(eval_set, "fast"))
 
 
 def test_the_fast_back_end_has_the_same_figures_on_real_detections(reference):
@@ -113,11 +113,11 @@ def test_the_fast_back_end_has_the_same_figures_on_real_detections(reference):
 
 
 def test_per_class_figures_are_those_of_each_class_alone(random_set_of):
-    scored = random_set_of(0)
-    whole = evaluate(scored)
-    for label, name in enumerate(scored.classes.names):
+    eval_set = random_set_of(0)
+    whole = evaluate(eval_set)
+    for label, name in enumerate(eval_set.classes.names):
         images = []
-        for one in scored.images:
+        for one in eval_set.images:
             sample = one.sample.objects(one.sample.labels == label)
             found = one.detections[one.detections.labels == label]
             images.append(
@@ -127,7 +127,7 @@ def test_per_class_figures_are_those_of_each_class_alone(random_set_of):
                     detections=replace(found, labels=np.zeros(len(found), np.int64)),
                 )
             )
-        alone = replace(scored, classes=ClassMap((name,)), images=images)
+        alone = replace(eval_set, classes=ClassMap((name,)), images=images)
         figures = evaluate(alone).figures
         of_class = whole.per_class[name]
         for figure in ("AP", "AP50", "AP75", "AR100", "APs", "APm", "APl"):

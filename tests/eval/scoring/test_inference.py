@@ -9,9 +9,9 @@ from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.predictor import Predictor
 from detector.types import Detections
-from eval.scoring.eval_set import Scored, ScoredSet
+from eval.scoring.coco_form import results
+from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
-from eval.scoring.ground_truth import own_results
 from eval.scoring.inference import predict_all, score, score_file
 
 
@@ -23,15 +23,15 @@ def test_figures_do_not_depend_on_the_machine(exported):
 def test_the_20_class_weights_have_the_references_figures(test_data, reference):
     """The independent reference: AP 0.341, AP50 0.518 on its 20 categories."""
     weights = test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz"
-    scored = score(str(weights), f"{test_data}/data/coco:val")
-    figures = evaluate(scored).figures
-    assert len(scored.classes) == 20
+    eval_set = score(str(weights), f"{test_data}/data/coco:val")
+    figures = evaluate(eval_set).figures
+    assert len(eval_set.classes) == 20
     assert figures["AP"] == pytest.approx(0.341, abs=0.002)
     assert figures["AP50"] == pytest.approx(0.518, abs=0.003)
     for name, value in evaluate(reference).figures.items():
         assert figures[name] == pytest.approx(value, abs=0.003)
-    assert scored.settings["runtime"] == "keras"
-    assert scored.settings["score_threshold"] == 0.001
+    assert eval_set.settings["runtime"] == "keras"
+    assert eval_set.settings["score_threshold"] == 0.001
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def two_images(tmp_path):
 
 @pytest.mark.parametrize("runtime", ["keras", "tflite", "onnx"])
 def test_threads_give_each_image_its_own_detections(exported, two_images, runtime):
-    scored = score(str(exported), str(two_images), runtime=runtime)
+    eval_set = score(str(exported), str(two_images), runtime=runtime)
     alone = Predictor.load(str(exported), runtime=runtime, score_threshold=0.001)
-    assert [one.sample.image_id for one in scored.images] == ["a", "b"]
-    assert scored.settings["runtime"] == runtime
-    for one in scored.images:
+    assert [one.sample.image_id for one in eval_set.images] == ["a", "b"]
+    assert eval_set.settings["runtime"] == runtime
+    for one in eval_set.images:
         wanted = alone(read_image(one.sample.path))
         wanted = wanted[wanted.labels == 1]  # the data set lacks the other class
         np.testing.assert_allclose(one.detections.boxes, wanted.boxes, atol=1e-3)
@@ -70,8 +70,8 @@ def test_an_unreadable_image_ends_the_measurement(exported, two_images):
 
 def test_a_file_of_detections_is_scored_in_the_upright_frame(make_turned):
     """As a model's are: an image that EXIF turns has its truth turned with it."""
-    scored = score_file(make_turned / "found.json", str(make_turned))
-    assert evaluate(scored).figures["AP"] == pytest.approx(1)
+    eval_set = score_file(make_turned / "found.json", str(make_turned))
+    assert evaluate(eval_set).figures["AP"] == pytest.approx(1)
 
 
 @pytest.fixture
@@ -130,12 +130,12 @@ def test_saved_detections_are_not_mixed_up_where_ids_repeat(repeating, tmp_path)
     dataset = open_dataset(repeating)
     assert len({sample.image_id for sample in dataset}) == 1
     images = [
-        Scored(one, Detections(one.boxes, np.ones(1, np.float32), np.zeros(1, int)))
+        EvalImage(one, Detections(one.boxes, np.ones(1, np.float32), np.zeros(1, int)))
         for one in dataset
     ]
     saved = tmp_path / "found.json"
-    perfect = ScoredSet("perfect", "data", dataset.classes, images, {})
-    saved.write_text(json.dumps(own_results(perfect)))
+    perfect = EvalSet("perfect", "data", dataset.classes, images, {})
+    saved.write_text(json.dumps(results(perfect, own_ids=True)))
     again = score_file(saved, str(repeating))
     assert [len(one.detections) for one in again.images] == [1, 1]
     assert evaluate(again).figures["AP"] == pytest.approx(1)
@@ -150,6 +150,6 @@ def test_results_of_detect_are_scored_on_voc_with_numbers_for_names(two_images, 
         {"image_id": i, "category_id": 1, "bbox": [0, 0, 30, 40], "score": 0.5} for i in (1, 2)
     ]
     (tmp_path / "found.json").write_text(json.dumps(found))
-    scored = score_file(tmp_path / "found.json", str(two_images))
-    assert evaluate(scored).figures["AP"] == pytest.approx(1)
-    assert "image_ids" not in scored.settings
+    eval_set = score_file(tmp_path / "found.json", str(two_images))
+    assert evaluate(eval_set).figures["AP"] == pytest.approx(1)
+    assert "image_ids" not in eval_set.settings

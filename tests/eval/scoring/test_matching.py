@@ -7,22 +7,22 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from eval.scoring.eval_set import Scored
-from eval.scoring.ground_truth import ground_truth, results
+from eval.scoring.coco_form import ground_truth, results
+from eval.scoring.curves import COCO_SIZES
+from eval.scoring.eval_set import EvalImage
 from eval.scoring.matching import match, overlaps
 from eval.scoring.outcomes import EVERYTHING, left_out
-from eval.scoring.slices import COCO_SIZES
 
 IOUS = np.linspace(0.5, 0.95, 10)
 
 
-def matches_of_pycocotools(scored):
+def matches_of_pycocotools(eval_set):
     """(slice, threshold, detection's place in the results) -> object's place in the truth."""
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO()
-        coco.dataset = ground_truth(scored)
+        coco.dataset = ground_truth(eval_set)
         coco.createIndex()
-        evaluation = COCOeval(coco, coco.loadRes(results(scored)), "bbox")
+        evaluation = COCOeval(coco, coco.loadRes(results(eval_set)), "bbox")
         evaluation.evaluate()
     ranges = evaluation.params.areaRng
     return {
@@ -34,11 +34,11 @@ def matches_of_pycocotools(scored):
     }
 
 
-def matches_of_ours(scored):
+def matches_of_ours(eval_set):
     found, objects, detections = {}, 0, 0
-    for image in scored.images:
+    for image in eval_set.images:
         compared = overlaps(image)
-        matched = match(compared, IOUS, left_out(image.sample, (EVERYTHING, *COCO_SIZES)))
+        matched = match(compared, IOUS, left_out(image, (EVERYTHING, *COCO_SIZES)))
         for (part, level, column), row in np.ndenumerate(matched):
             place = objects + int(row) if row >= 0 else -1
             found[part, level, detections + int(compared.rows[column])] = place
@@ -49,8 +49,8 @@ def matches_of_ours(scored):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_every_match_equals_that_of_pycocotools(random_set_of, seed):
-    scored = random_set_of(seed)
-    assert matches_of_ours(scored) == matches_of_pycocotools(scored)
+    eval_set = random_set_of(seed)
+    assert matches_of_ours(eval_set) == matches_of_pycocotools(eval_set)
 
 
 def test_on_real_detections_too(reference):
@@ -59,7 +59,7 @@ def test_on_real_detections_too(reference):
 
 
 def matched(sample, detections, iou=0.5) -> list[int]:
-    return match(overlaps(Scored(sample, detections)), np.array([iou]))[0, 0].tolist()
+    return match(overlaps(EvalImage(sample, detections)), np.array([iou]))[0, 0].tolist()
 
 
 def test_the_better_score_chooses_first(sample_of, found_of):
@@ -89,7 +89,7 @@ def test_an_object_that_counts_goes_before_a_crowd(sample_of, found_of):
 def test_only_a_hundred_of_a_class_count(sample_of, found_of):
     count = 130
     found = found_of([[0, 0, 9, 9]] * count, np.linspace(1, 0.1, count), [0] * 120 + [1] * 10)
-    rows = overlaps(Scored(sample_of(1, [], []), found)).rows
+    rows = overlaps(EvalImage(sample_of(1, [], []), found)).rows
     assert rows.tolist() == [*range(100), *range(120, 130)]
 
 

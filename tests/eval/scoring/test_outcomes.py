@@ -6,14 +6,13 @@ from eval.scoring.outcomes import EVERYTHING, Slice, find_outcomes, ratios
 
 def test_each_class_has_its_detections_best_first(set_of, sample_of, found_of):
     box = [10, 10, 60, 60]
-    scored = set_of(
+    eval_set = set_of(
         (sample_of(1, [box], [0]), found_of([box, box], [0.3, 0.9], [0, 1])),
         (sample_of(2, [], []), found_of([box], [0.6], [0])),
     )
-    cat, dog = find_outcomes(scored)
+    cat, dog = find_outcomes(eval_set)
     assert cat.scores.tolist() == pytest.approx([0.6, 0.3])
     assert cat.images.tolist() == [1, 0]
-    assert cat.rows.tolist() == [0, 1]
     assert cat.is_true[0, 0].tolist() == [False, True]
     assert cat.objects.tolist() == [[1, 0]]
     assert dog.is_true[0, 0].tolist() == [False]
@@ -37,8 +36,8 @@ def test_detections_on_crowds_are_ignored(set_of, sample_of, found_of):
 def test_outside_a_slice_objects_and_lone_detections_are_ignored(set_of, sample_of, found_of):
     large, small, lone = [0, 0, 100, 100], [200, 200, 210, 210], [300, 300, 309, 309]
     sample = sample_of(1, [large, small], [0, 0])
-    scored = set_of((sample, found_of([large, small, lone], [0.9, 0.8, 0.7], [0] * 3)))
-    cat, _ = find_outcomes(scored, slices=(EVERYTHING, Slice("large", "area", 1000, 1e10)))
+    eval_set = set_of((sample, found_of([large, small, lone], [0.9, 0.8, 0.7], [0] * 3)))
+    cat, _ = find_outcomes(eval_set, slices=(EVERYTHING, Slice("large", "area", 1000, 1e10)))
     assert cat.objects[:, 0].tolist() == [2, 1]
     assert cat.is_true[:, 0].tolist() == [[True, True, False], [True, False, False]]
     assert cat.is_ignored[:, 0].tolist() == [[False] * 3, [False, True, True]]

@@ -108,9 +108,9 @@ def test_confident_errors_are_counted_apart(split):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_what_it_starts_from_is_ap50(random_set_of, seed):
-    scored = random_set_of(seed)
-    errors = split_errors(scored)
-    assert errors.ap50 == pytest.approx(evaluate(scored).figures["AP50"], abs=1e-12)
+    eval_set = random_set_of(seed)
+    errors = split_errors(eval_set)
+    assert errors.ap50 == pytest.approx(evaluate(eval_set).figures["AP50"], abs=1e-12)
     assert set(errors.costs) == set(KINDS)
     assert all(0 <= cost <= 1 - errors.ap50 for cost in errors.costs.values())
 

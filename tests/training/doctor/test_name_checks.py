@@ -4,7 +4,7 @@ import pytest
 
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
-from training.doctor.name_checks import check_names
+from training.doctor.set_checks import check_names
 
 
 @pytest.fixture

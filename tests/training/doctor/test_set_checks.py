@@ -3,9 +3,13 @@ import shutil
 import pytest
 from PIL import Image
 
+from configs.schema import ModelConfig
+from detector.classes import ClassMap
+from detector.data.dataset import Dataset
 from detector.data.open import open_dataset
 from training.doctor.image_checks import look_at_images
-from training.doctor.set_checks import check_balance, check_splits, check_twins
+from training.doctor.set_checks import check_anchors, check_balance, check_splits, check_twins
+from training.model.anchor_coverage import measure_anchor_coverage
 
 CAT = ("cat", 10, 10, 50, 50)
 
@@ -174,3 +178,23 @@ def test_raccoons_were_collected_twice(test_data):
         ("11", "116"), ("120", "83"), ("21", "45"), ("50", "52"), ("51", "85"), ("52", "74"),
         ("65", "98"),
     ]  # fmt: skip
+
+
+def reach(*samples) -> dict[str, str]:
+    """Findings about the anchors of coco_300, by kind."""
+    dataset = Dataset("d", samples[0].path, ClassMap(("cat",)), samples)
+    coverage = measure_anchor_coverage(samples, ModelConfig(), "coco_300")
+    return {f.kind.name: f.message for f in check_anchors(dataset, coverage)}
+
+
+def test_a_small_object_is_out_of_the_anchors_reach(sample_of):
+    assert reach(sample_of([[100, 50, 106, 53]])) == {  # 9x9 px at 300
+        "unreached-box": "1 of 1 objects (100.0%): 1 are under 16 px, "
+        "0 are over 3 times as long as wide",
+        "small-after-resize": "1 of 1 objects (100%) are under 16 px",
+    }
+
+
+def test_large_objects_and_none_are_no_finding(sample_of):
+    assert reach(sample_of([[20, 10, 180, 90]])) == {}
+    assert reach(sample_of([])) == {}

@@ -7,7 +7,7 @@ import pytest
 from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
-from eval.scoring.detections_file import read_detections
+from eval.scoring.coco_form import read_detections
 
 GOOD = {"image_id": 7, "category_id": 90, "bbox": [1, 2, 3, 4], "score": 0.5}
 

@@ -1,4 +1,7 @@
-"""Detections made elsewhere: a COCO results file, checked against the data set."""
+"""COCO's JSON forms: results files, read and written, and ground truth for pycocotools.
+
+Within, labels are indices of a class map; in these forms they are category ids.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,17 @@ import msgspec
 import numpy as np
 
 from configs.errors import UserError
+from detector.boxes import xywh_to_xyxy, xyxy_to_xywh
 from detector.data.dataset import Dataset
+from detector.data.values import shortest
+from detector.results import coco_results
 from detector.types import Detections, Sample
+from eval.scoring.eval_set import EvalSet
 
 _DIGITS = re.compile("[0-9]{1,18}")
 
 
-class _Result(msgspec.Struct, gc=False):
+class _Detection(msgspec.Struct, gc=False):
     image_id: int | str
     category_id: int
     bbox: tuple[float, float, float, float]
@@ -76,9 +83,9 @@ def _indices(samples: Sequence[Sample]) -> dict[int | str, int]:
     return numbers | index_of
 
 
-def _decode(file: Path) -> list[_Result]:
+def _decode(file: Path) -> list[_Detection]:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=list[_Result])
+        return msgspec.json.decode(file.read_bytes(), type=list[_Detection])
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
     except msgspec.ValidationError as error:
@@ -96,3 +103,58 @@ def _detections(rows: list[tuple[list[float], float, int]]) -> Detections:
         np.array(scores, np.float64),
         np.array(labels, np.int64),
     )
+
+
+def image_ids(eval_set: EvalSet) -> list[int]:
+    """The data set's own ids where they are whole numbers that do not repeat, else 1, 2, ...
+
+    Own ids matter for more than looks: of equal scores pycocotools takes the lower id first.
+    """
+    own = _own_ids(eval_set)
+    numbers = [one for one in own if isinstance(one, int)]
+    return numbers if len(numbers) == len(own) else list(range(1, len(own) + 1))
+
+
+def ground_truth(eval_set: EvalSet) -> dict[str, Any]:
+    """The truth as the content of a COCO JSON.
+
+    Difficult objects are written as crowds: COCO's protocol knows no other way to ignore.
+    """
+    images, annotations = [], []
+    for image_id, image in zip(image_ids(eval_set), eval_set.images, strict=True):
+        sample = image.sample
+        images.append({"id": image_id, "height": sample.height, "width": sample.width})
+        boxes_xywh = shortest(sample.boxes, xyxy_to_xywh, xywh_to_xyxy).tolist()
+        for row, bbox in enumerate(boxes_xywh):
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,  # pycocotools takes 0 for "unmatched"
+                    "image_id": image_id,
+                    "category_id": eval_set.classes.category_ids[sample.labels[row]],
+                    "bbox": bbox,
+                    "area": float(sample.areas[row]),
+                    "iscrowd": int(sample.is_crowd[row] or sample.is_difficult[row]),
+                }
+            )
+    named = zip(eval_set.classes.category_ids, eval_set.classes.names, strict=True)
+    categories = [{"id": category_id, "name": name} for category_id, name in named]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def results(eval_set: EvalSet, own_ids: bool = False) -> list[dict[str, Any]]:
+    """The detections as the content of a COCO results file.
+
+    Args:
+        eval_set: whose.
+        own_ids: name images by `result_ids`, for files; else as `ground_truth` does.
+    """
+    ids = _own_ids(eval_set) if own_ids else image_ids(eval_set)
+    return [
+        one
+        for image_id, image in zip(ids, eval_set.images, strict=True)
+        for one in coco_results(image_id, image.detections, eval_set.classes)
+    ]
+
+
+def _own_ids(eval_set: EvalSet) -> list[int | str]:
+    return result_ids([image.sample for image in eval_set.images])

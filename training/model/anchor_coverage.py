@@ -1,7 +1,8 @@
-"""How the objects of a data set fit the anchors of a model, at the model's input size."""
+"""How well the anchors of a model cover the objects of a data set: best IoU and positives."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,6 @@ import numpy as np
 from configs.schema import ModelConfig
 from detector.anchors import model_anchors
 from detector.boxes import pairwise_iou
-from detector.data.dataset import Dataset
-from detector.data.findings import KINDS, Finding
 from detector.data.usable import usable
 from detector.types import Sample
 from training.batches.targets import match
@@ -20,13 +19,12 @@ SMALL = 16.0
 """px at the input size: one cell of the finest feature map."""
 
 MATCH_IOU = 0.5
-_MANY = 0.1  # of the objects: small ones are then worth a word
 _SIZES = {"under 16": 0.0, "16 to 32": 16.0, "32 to 96": 32.0, "over 96": 96.0}  # from, px
 _BATCH = 16  # images
 
 
 @dataclass(frozen=True, eq=False)
-class AnchorFit:
+class AnchorCoverage:
     """Every object that is trained on (no crowd, not difficult, usable), against the anchors.
 
     Attributes:
@@ -62,6 +60,25 @@ class AnchorFit:
         """The square root of the area, px at the input size: float32 `(M,)`."""
         return np.sqrt(self.sides.prod(axis=1))
 
+    def by_size(self) -> list[SizeRow]:
+        """Figures by size of the objects, the smallest first."""
+        edges = itertools.pairwise([*_SIZES.values(), np.inf])
+        return [
+            self._row(name, (self.side >= start) & (self.side < end))
+            for name, (start, end) in zip(_SIZES, edges, strict=True)
+        ]
+
+    def _row(self, name: str, inside: np.ndarray) -> SizeRow:
+        if not inside.any():
+            return SizeRow(name, 0, 0, None, None)
+        return SizeRow(
+            name,
+            int(inside.sum()),
+            int(self.unreached[inside].sum()),
+            round(float(self.best_iou[inside].mean()), 3),
+            round(float(self.positives[inside].mean()), 2),
+        )
+
 
 @dataclass(frozen=True)
 class SizeRow:
@@ -82,8 +99,10 @@ class SizeRow:
     mean_positives: float | None
 
 
-def fit_anchors(samples: Sequence[Sample], config: ModelConfig, name: str) -> AnchorFit:
-    """Match every object with the anchors, as training will.
+def measure_anchor_coverage(
+    samples: Sequence[Sample], config: ModelConfig, name: str
+) -> AnchorCoverage:
+    """Match every object with the anchors, as training will (IoU 0.5, or its best anchor).
 
     Args:
         samples: in the frame of their images, which can be read.
@@ -96,10 +115,10 @@ def fit_anchors(samples: Sequence[Sample], config: ModelConfig, name: str) -> An
     best, positives = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
     boxes = [_fractions(sample) for sample in samples]
     for start in tqdm(range(0, len(samples), _BATCH), delay=2, desc="matching anchors"):
-        batch_best, batch_positives = _fit(boxes[start : start + _BATCH], anchors)
+        batch_best, batch_positives = _best_and_positives(boxes[start : start + _BATCH], anchors)
         best.append(batch_best)
         positives.append(batch_positives)
-    return AnchorFit(
+    return AnchorCoverage(
         name,
         config.input_size,
         anchors,
@@ -110,30 +129,6 @@ def fit_anchors(samples: Sequence[Sample], config: ModelConfig, name: str) -> An
     )
 
 
-def fit_table(fit: AnchorFit) -> list[SizeRow]:
-    """The fit by size of the objects, the smallest first."""
-    edges = [*_SIZES.values(), np.inf]
-    rows = []
-    for name, start, end in zip(_SIZES, edges, edges[1:], strict=False):
-        inside = (fit.side >= start) & (fit.side < end)
-        rows.append(_row(name, fit, inside))
-    return rows
-
-
-def check_anchors(dataset: Dataset, fit: AnchorFit) -> list[Finding]:
-    """One finding for objects out of the anchors' reach, one for many small objects."""
-    count, element = len(fit.best_iou), f"{fit.config}, {fit.input_size} px"
-    findings = []
-    unreached, small = int(fit.unreached.sum()), int((fit.side < SMALL).sum())
-    if unreached:
-        message = f"{unreached} of {count} objects ({unreached / count:.1%}): {_worst(fit)}"
-        findings.append(Finding(KINDS["unreached-box"], dataset.path, element, message))
-    if small > _MANY * count:
-        message = f"{small} of {count} objects ({small / count:.0%}) are under {SMALL:g} px"
-        findings.append(Finding(KINDS["small-after-resize"], dataset.path, element, message))
-    return findings
-
-
 def _fractions(sample: Sample) -> np.ndarray:
     """The boxes that are trained on, in fractions of the image."""
     kept = usable(sample)
@@ -142,7 +137,9 @@ def _fractions(sample: Sample) -> np.ndarray:
     return (boxes / size).astype(np.float32)
 
 
-def _fit(boxes: Sequence[np.ndarray], anchors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _best_and_positives(
+    boxes: Sequence[np.ndarray], anchors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Best IoU and number of matched anchors of each object of some images."""
     lengths = [len(of_image) for of_image in boxes]
     padded = np.zeros((len(boxes), max([1, *lengths]), 4), np.float32)
@@ -155,24 +152,3 @@ def _fit(boxes: Sequence[np.ndarray], anchors: np.ndarray) -> tuple[np.ndarray, 
     ]
     best = pairwise_iou(padded[valid], anchors).max(axis=1)
     return best.astype(np.float32), np.concatenate(positives)
-
-
-def _row(name: str, fit: AnchorFit, inside: np.ndarray) -> SizeRow:
-    if not inside.any():
-        return SizeRow(name, 0, 0, None, None)
-    return SizeRow(
-        name,
-        int(inside.sum()),
-        int(fit.unreached[inside].sum()),
-        round(float(fit.best_iou[inside].mean()), 3),
-        round(float(fit.positives[inside].mean()), 2),
-    )
-
-
-def _worst(fit: AnchorFit) -> str:
-    """What the unreached objects are like: too small, or of an odd shape."""
-    sides = fit.sides[fit.unreached]
-    ratio = sides.max(axis=1) / sides.min(axis=1)
-    small = int((np.sqrt(sides.prod(axis=1)) < SMALL).sum())
-    long = int((ratio > 3).sum())
-    return f"{small} are under {SMALL:g} px, {long} are over 3 times as long as wide"
