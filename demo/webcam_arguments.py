@@ -1,4 +1,4 @@
-"""What the live demo can be told: the arguments of `python -m demo.webcam`."""
+"""Command-line arguments of `python -m demo.webcam`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ examples:
 keys, in the window and, but for the first, on the page:
 {keys}
 
-Closing the window and Ctrl-C end it too, with all files complete. In a window each picture of a
+Closing the window and Ctrl-C end it too, with all files complete. In a window each image of a
 folder is shown for a second, or until Enter is pressed, and the last until then.
 """
 
@@ -34,14 +34,14 @@ def make_webcam_parser() -> argparse.ArgumentParser:
     keys = "\n".join(f"  {key:{width}}  {meaning}" for key, meaning in KEYS)
     parser = make_parser(
         "demo.webcam",
-        "Detect objects in a camera, a video, pictures or a stream, live.",
+        "Detect objects in a camera, a video, images or a stream, live.",
         _EXAMPLES.format(keys=keys),
     )
     add = parser.add_argument
     add(
         "--source",
         metavar="0|FILE|FOLDER|GLOB|URL",
-        help="camera number, video, picture, folder or glob of pictures, rtsp:// or http:// "
+        help="camera number, video, image, folder or glob of images, rtsp:// or http:// "
         "stream; without it camera 0, or the built-in clip where there is none",
     )
     add_model_arguments(parser)
@@ -87,15 +87,15 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
         "--save",
         type=path,
         metavar="FILE",
-        help="video with the boxes drawn: .mp4, .avi or .webm (pictures: one second each); "
-        "for a single picture also .jpg, .png ...",
+        help="video with the boxes drawn: .mp4, .avi or .webm (images: one second each); "
+        "for a single image also .jpg, .png ...",
     )
     add("--json", type=path, metavar="FILE", help="write all detections, frame by frame")
     add(
         "--events",
         type=path,
         metavar="FILE",
-        help="write who comes, goes and crosses: .csv, .jsonl",
+        help="write when tracks appear, vanish or cross: .csv, .jsonl",
     )
     add("--frames", type=positive(int), metavar="N", help="stop after N frames")
     add_dry_run(parser)

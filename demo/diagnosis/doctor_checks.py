@@ -144,7 +144,7 @@ def window(ask: Ask) -> Iterator[Line]:
     if reason is None:
         yield Line("window", "ok", "can be opened")
         return
-    found, _, mend = reason.partition(" (mend it: ")
+    found, _, mend = reason.partition(" (fix it: ")
     mend = mend.rstrip(")") or "sit at its screen, or set DISPLAY (over ssh: ssh -X)"
     yield Line("window", "warn", f"{found}: the webcam will save a video instead", mend)
 
