@@ -20,7 +20,7 @@ import numpy as np
 
 from configs.errors import UserError
 from demo.sources.clip import PHOTO_CLIP, Clip
-from demo.sources.on_demand import Shot, Video, frame_rate, open_video, read_images, timed
+from demo.sources.frames import Shot, Video, frame_rate, open_video, read_images, timed
 from demo.sources.prefetch_thread import Prefetcher
 from demo.sources.stream import LiveReader
 from detector.files import opencv_path

@@ -183,7 +183,7 @@ def noting_view():
 def video():
     """A source of frames, each a little brighter: `video(frames, fps)`."""
     from demo.sources.capture import Source
-    from demo.sources.on_demand import timed
+    from demo.sources.frames import timed
 
     def make(frames, fps=1000.0):
         images = (np.full((120, 160, 3), i % 250, np.uint8) for i in range(frames))

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from demo.sources.capture import Source
-from demo.sources.on_demand import Shot
+from demo.sources.frames import Shot
 from demo.sources.stream import LiveReader
 
 PROOFS = bool(os.environ.get("SSDLITE_PROOFS"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demo.sources.capture import Source
-from demo.sources.on_demand import Shot
+from demo.sources.frames import Shot
 from demo.tracking.tracks import Wanted
 from detector.images import read_image
 

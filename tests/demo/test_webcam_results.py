@@ -8,7 +8,7 @@ import pytest
 from configs.errors import UserError
 from demo import webcam
 from demo.sources import capture
-from demo.sources.on_demand import Shot
+from demo.sources.frames import Shot
 from detector.images import read_image
 
 pytestmark = pytest.mark.usefixtures("fake_predictor")
