@@ -70,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 def examine() -> Generator[Line]:
     """All findings, each as soon as it and those before it are there."""
     from demo.diagnosis import doctor_checks
-    from demo.diagnosis.probes import Probe
-    from demo.diagnosis.questions import QUESTIONS
+    from demo.diagnosis.diagnostics import QUESTIONS
+    from demo.diagnosis.subprocess_check import Probe
 
     right = doctor_checks.python()
     yield right
@@ -90,7 +90,7 @@ def examine() -> Generator[Line]:
 def _isolated(name: str, check: Callable[[Ask], Iterator[Line]], ask: Ask) -> Iterator[Line]:
     """What a check finds; that it came to an error is a finding too."""
     from demo.diagnosis.doctor_checks import SET_UP, Line
-    from demo.diagnosis.probes import NoAnswerError
+    from demo.diagnosis.subprocess_check import NoAnswerError
 
     try:
         yield from check(ask)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from demo.diagnosis.probes import NoAnswerError, Probe
+from demo.diagnosis.subprocess_check import NoAnswerError, Probe
 
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 _NO_RIGHT = "you may not read it: sudo usermod -aG video $USER, then log in again"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from demo.diagnosis.probes import NoAnswerError
+from demo.diagnosis.subprocess_check import NoAnswerError
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from demo.diagnosis.cameras import Camera
 
 Ask = Callable[[str], dict[str, Any]]
-"""The answer to a question of `demo.diagnosis.probes`; raises NoAnswerError."""
+"""The answer to a question of `demo.diagnosis.subprocess_check`; raises NoAnswerError."""
 
 PYTHONS = ((3, 11), (3, 13))
 """The first and the last version of Python that this program runs on; as in pyproject.toml."""

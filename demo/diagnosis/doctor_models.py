@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from demo.diagnosis.doctor_checks import SET_UP, Ask, Line, pin
-from demo.diagnosis.probes import NoAnswerError
+from demo.diagnosis.subprocess_check import NoAnswerError
 
 if TYPE_CHECKING:
     from detector.weights.presets import Preset

@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from demo import doctor
-from demo.diagnosis import doctor_checks, questions
+from demo.diagnosis import diagnostics, doctor_checks
 from demo.diagnosis.doctor_checks import Line
-from demo.diagnosis.probes import NoAnswerError
+from demo.diagnosis.subprocess_check import NoAnswerError
 from detector.weights.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -247,7 +247,7 @@ def test_a_check_that_comes_to_an_error_is_a_finding_and_the_others_go_on(monkey
     def good(ask):
         yield Line("good", "ok", "fine")
 
-    monkeypatch.setattr(questions, "QUESTIONS", {})
+    monkeypatch.setattr(diagnostics, "QUESTIONS", {})
     monkeypatch.setattr(doctor, "_checks", lambda: {"broken": broken, "good": good})
     _, first, second = doctor.examine()
     assert first[:3] == ("broken", "FAIL", said)

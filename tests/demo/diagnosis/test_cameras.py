@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from demo.diagnosis import cameras, probes
+from demo.diagnosis import cameras, subprocess_check
 from demo.diagnosis.cameras import (
     Camera,
     Trial,
@@ -115,7 +115,7 @@ def test_a_camera_that_is_not_there_says_so_with_the_mend():
 def test_a_camera_that_hangs_is_given_up(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(60)")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(probes, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(subprocess_check, "PATIENCE_S", 1.0)
     assert try_camera(0).fault == "no answer within 1 s"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from demo.diagnosis import doctor_checks, doctor_models
 from demo.diagnosis.doctor_checks import Line
-from demo.diagnosis.probes import NoAnswerError
+from demo.diagnosis.subprocess_check import NoAnswerError
 from detector import models
 from detector.weights import presets
 from detector.weights.download import RemoteFile

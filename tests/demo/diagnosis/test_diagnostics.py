@@ -7,8 +7,8 @@ import time
 import psutil
 import pytest
 
-from demo.diagnosis import probes, questions
-from demo.diagnosis.probes import NoAnswerError, Probe
+from demo.diagnosis import diagnostics, subprocess_check
+from demo.diagnosis.subprocess_check import NoAnswerError, Probe
 from detector.weights import presets
 from detector.weights.download import RemoteFile
 from detector.weights.presets import Preset
@@ -54,7 +54,7 @@ def test_why_there_is_no_answer(broken_engine, code, said):
 
 
 def test_an_engine_that_hangs_is_given_up_and_ended(broken_engine, monkeypatch):
-    monkeypatch.setattr(probes, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(subprocess_check, "PATIENCE_S", 1.0)
     broken_engine("import time; time.sleep(60)")
     others = set(psutil.Process().children())  # that earlier tests have begun
     with Probe("onnxruntime") as probe:
@@ -65,7 +65,7 @@ def test_an_engine_that_hangs_is_given_up_and_ended(broken_engine, monkeypatch):
 
 
 def test_an_answer_in_time_may_be_collected_late(broken_engine, monkeypatch):
-    monkeypatch.setattr(probes, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(subprocess_check, "PATIENCE_S", 0.0)
     broken_engine("__version__ = '9.9'; get_available_providers = list")
     with Probe("onnxruntime") as probe:
         time.sleep(2.0)
@@ -118,9 +118,9 @@ def preset_at(*urls):
 )
 def test_a_server_with_weights(monkeypatch, address, path, said):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(questions, "_NETWORK_S", 0.4)
+    monkeypatch.setattr(diagnostics, "_NETWORK_S", 0.4)
     monkeypatch.setattr(presets, "PRESETS", {"there": preset_at(f"http://{address}/{path}")})
-    assert questions.QUESTIONS["network"]() == {"hosts": {address: said}}
+    assert diagnostics.QUESTIONS["network"]() == {"hosts": {address: said}}
 
 
 def test_a_server_that_is_not_there(monkeypatch):
@@ -129,4 +129,4 @@ def test_a_server_that_is_not_there(monkeypatch):
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
         monkeypatch.setattr(presets, "PRESETS", {"there": preset_at(f"http://{address}/w.bin")})
-        assert questions.QUESTIONS["network"]() == {"hosts": {address: "cannot be reached"}}
+        assert diagnostics.QUESTIONS["network"]() == {"hosts": {address: "cannot be reached"}}

@@ -1,7 +1,7 @@
 """Questions to this machine whose answer may be slow, crash or never come.
 
-Each is asked in a process of its own: `python -m demo.diagnosis.probes QUESTION` answers with
-one line of JSON on stdout, whatever the engines print.
+Each is asked in a process of its own: `python -m demo.diagnosis.subprocess_check QUESTION`
+answers with one line of JSON on stdout, whatever the engines print.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Probe:
     """A question, asked from the moment this is made; a context manager that ends it.
 
     Args:
-        question: a key of `demo.diagnosis.questions.QUESTIONS`.
+        question: a key of `demo.diagnosis.diagnostics.QUESTIONS`.
         arguments: of the question.
     """
 
@@ -39,7 +39,7 @@ class Probe:
         self._deadline = time.monotonic() + PATIENCE_S
         self._known: dict[str, Any] | None = None
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "demo.diagnosis.probes", question, *arguments],
+            [sys.executable, "-P", "-m", "demo.diagnosis.subprocess_check", question, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -94,7 +94,7 @@ def _death(process: subprocess.Popen[str], complaints: str) -> str:
 def main() -> None:
     """Answer the question that the arguments name."""
     from configs.errors import UserError
-    from demo.diagnosis.questions import QUESTIONS
+    from demo.diagnosis.diagnostics import QUESTIONS
 
     question, *arguments = sys.argv[1:]
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:

@@ -1,4 +1,4 @@
-"""What is asked of this machine by `demo.diagnosis.probes`; each answer is JSON's to write."""
+"""What `demo.diagnosis.subprocess_check` asks of this machine; answers are JSON's to write."""
 
 from __future__ import annotations
 
