@@ -1,7 +1,10 @@
-"""What every test shares: a quiet TensorFlow, hypothesis profiles, and the optional real data."""
+"""What every test shares: Keras on demand, hypothesis profiles, and the optional real data."""
 
 import os
+import random
+import re
 import signal
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -25,20 +28,71 @@ settings.register_profile("proofs", deadline=None, max_examples=3000)
 settings.load_profile("proofs" if os.environ.get("SSDLITE_PROOFS") else "ci")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _tensorflow_imported_once():
+# ---- TensorFlow only where it is asked for: `pytest -m "not keras"` runs without it
+
+_KERAS_MODULE = re.compile(rb"^pytestmark = \[?\s*pytest\.mark\.keras\b", re.MULTILINE)
+
+
+def pytest_configure(config):
+    if "not keras" in config.option.markexpr:
+        sys.modules["tensorflow"] = None  # a test that imports it, and is not marked, fails
+
+
+def pytest_ignore_collect(collection_path, config):
+    """A module that is marked as a whole may import Keras at its top."""
+    if collection_path.is_file() and _KERAS_MODULE.search(collection_path.read_bytes()):
+        if "not keras" in config.option.markexpr:
+            return True
+        _import_keras()
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)  # before those are deselected that `-m` does not want
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "keras" in item.fixturenames:
+            item.add_marker("keras")
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("keras"):
+        _import_keras()
+    _seed()
+
+
+def _import_keras():
     """Importing TensorFlow warns about its own dependencies; our code must not warn at all."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import keras
         import tensorflow  # noqa: F401
+    return keras
+
+
+def _seed() -> None:
+    """Random weights are the same in every run, whichever tests ran before."""
+    random.seed(0)  # Keras draws the seeds of its initialisers from it
+    np.random.seed(0)  # noqa: NPY002
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(autouse=True)
 def _seeded():
-    """Random weights are the same in every run."""
-    import keras
+    _seed()  # again, as the fixtures of a module or of the session may have drawn numbers
 
-    keras.utils.set_random_seed(0)
+
+@pytest.fixture(scope="session")
+def keras():
+    """Keras on TensorFlow. Who uses it, directly or not, is marked `keras`."""
+    return _import_keras()
+
+
+@pytest.fixture(params=["numpy", pytest.param("keras.ops", marks=pytest.mark.keras)])
+def xp(request):
+    """The namespaces that production code passes: NumPy, and keras.ops inside a graph."""
+    return np if request.param == "numpy" else _import_keras().ops
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +135,7 @@ def make_detector(folder: Path, *class_names: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory) -> Path:
+def exported(tmp_path_factory, keras) -> Path:
     """A small random detector as a model folder, in all formats that are exact."""
     from detector import artefact
     from detector.exporting import converters
@@ -97,7 +151,7 @@ def exported(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def detector_maker():
+def detector_maker(keras):
     """Writes a small random detector: `detector_maker(folder, *class_names)`."""
     return make_detector
 

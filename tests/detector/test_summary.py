@@ -6,6 +6,7 @@ from configs.errors import UserError
 from detector.summary import main
 
 
+@pytest.mark.keras
 def test_the_totals_of_a_detector_are_printed(capsys):
     assert main(["coco_300", "--classes", "20"]) == 0
     text = capsys.readouterr().out
@@ -14,6 +15,7 @@ def test_the_totals_of_a_detector_are_printed(capsys):
     assert "anchors: 1,917" in text
 
 
+@pytest.mark.keras
 def test_a_configuration_of_a_classifier_is_one(capsys):
     main(["cifar10"])
     text = capsys.readouterr().out
@@ -24,6 +26,7 @@ def test_a_configuration_of_a_classifier_is_one(capsys):
     )  # 3,206,976 of the backbone without its norms' statistics, and 10,250
 
 
+@pytest.mark.keras
 def test_layers_and_ratios_are_listed_on_request(capsys):
     main(["mobilenet_v1", "--width", "0.25", "--resolution", "32", "--classes", "10", "--layers"])
     text = capsys.readouterr().out
@@ -31,6 +34,7 @@ def test_layers_and_ratios_are_listed_on_request(capsys):
     assert "1/N + 1/k^2" in text
 
 
+@pytest.mark.keras
 def test_json_holds_every_layer(tmp_path, capsys):
     main(["coco_300", "--width", "0.35", "--json", str(tmp_path / "cost.json")])
     written = json.loads((tmp_path / "cost.json").read_text())

@@ -5,6 +5,8 @@ from detector.exporting import export_preset as presets
 from detector.models import open_model
 from detector.weights.presets import exported_folder
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.fixture
 def small_coco(detector_maker, tmp_path, monkeypatch):

@@ -9,6 +9,8 @@ from detector.classes import COCO_CATEGORY_IDS
 from detector.weights.tf_od_api import official_units
 from detector.weights.tfjs_graph import load_tfjs_graph, read_graph_weights
 
+pytestmark = pytest.mark.keras
+
 SHARD_BYTES = 4_194_304
 
 

@@ -17,6 +17,8 @@ from training.classifier.classifier_run import Classifier, ClassifierSpec, save_
 from training.model.init_report import StartReport
 from training.model.init_weights import start_from
 
+pytestmark = pytest.mark.keras
+
 CONFIG = ModelConfig(backbone="mobilenet_v1", input_size=96, width_multiplier=0.25)
 DONOR_CLASSES = ("cat", "dog", "owl", "fox")
 

@@ -11,6 +11,8 @@ from training.model.losses import DetectionLoss
 from training.model.schedule import WarmupCosine, make_optimizer, scaled_rate, without_decay
 from training.model.trainer import Trainer, as_fit_data
 
+pytestmark = pytest.mark.keras
+
 CONFIG = Config.model_validate({"model": {"input_size": 96, "width_multiplier": 0.35}})
 
 

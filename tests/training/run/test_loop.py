@@ -24,6 +24,8 @@ from training.run.run_folder import Origin, RunFolder
 from training.run.splits import Task
 from training.run.state import read_state
 
+pytestmark = pytest.mark.keras
+
 
 def request_for(config, data, output, start="none", seconds=None) -> Request:
     task = Task.of(*(open_dataset(f"{data}:{split}") for split in ("train", "val")))

@@ -7,6 +7,8 @@ from configs.load import load_config
 from training.run.run_folder import Origin, RunFolder, differences
 from training.run.state import Progress
 
+pytestmark = pytest.mark.keras
+
 CONFIG = load_config("finetune")
 ORIGIN = Origin("images/", None, "coco", None, 600.0, 12, "abc")
 

@@ -6,6 +6,8 @@ import pytest
 from configs.errors import UserError
 from training.run.tensorboard_log import Board
 
+pytestmark = pytest.mark.keras
+
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     rows = [{"epoch": 1, "step": 2, "loss": 0.5}]
