@@ -1,4 +1,4 @@
-"""The doctor: `python -m demo.doctor` says what works on this machine, and how to fix the rest."""
+"""`python -m demo.doctor`: diagnoses this machine, and says how to fix what does not work."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The checks of the doctor: each looks at one thing, and says what it found and how to fix it.
+"""The doctor's checks of Python, packages, OpenCV, cameras, codecs, storage and hardware.
 
-Those on models are in `demo.diagnosis.doctor_models`.
+Each yields what it found and how to fix it. Those of models are in `demo.diagnosis.doctor_models`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The checks of the doctor on models: what runs them, on what, and where their weights are."""
+"""The doctor's checks of models: runtimes, GPUs, servers with weights, and weights in the cache."""
 
 from __future__ import annotations
 
