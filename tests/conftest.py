@@ -38,13 +38,18 @@ def pytest_configure(config):
         sys.modules["tensorflow"] = None  # a test that imports it, and is not marked, fails
 
 
+def _may_import_keras_at_its_top(path):
+    return path.suffix == ".py" and _KERAS_MODULE.search(path.read_bytes()) is not None
+
+
 def pytest_ignore_collect(collection_path, config):
-    """A module that is marked as a whole may import Keras at its top."""
-    if collection_path.is_file() and _KERAS_MODULE.search(collection_path.read_bytes()):
-        if "not keras" in config.option.markexpr:
-            return True
+    unwanted = "not keras" in config.option.markexpr
+    return True if unwanted and _may_import_keras_at_its_top(collection_path) else None
+
+
+def pytest_collectstart(collector):
+    if isinstance(collector, pytest.Module) and _may_import_keras_at_its_top(collector.path):
         _import_keras()
-    return None
 
 
 @pytest.hookimpl(tryfirst=True)  # before those are deselected that `-m` does not want

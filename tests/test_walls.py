@@ -63,16 +63,19 @@ def test_commands_import_without_tensorflow(module):
 
 QUICK = """
 import sys, pytest
-failed = pytest.main(["-q", "-p", "no:cacheprovider", "-m", "not keras", *sys.argv[1:]])
-sys.exit(failed or sys.modules["tensorflow"] is not None)
+failed = pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]])
+sys.exit(failed or sys.modules.get("tensorflow") is not None)
 """
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(["tests/configs", "tests/detector/test_boxes.py"], id="run"),
-        pytest.param(["--collect-only", "tests/configs", "tests/detector"], id="collect"),
+        pytest.param(["tests/configs", "tests/detector/test_classes.py"], id="by their names"),
+        pytest.param(["-m", "not keras", "tests/detector/test_boxes.py"], id="by the marker"),
+        pytest.param(
+            ["-m", "not keras", "--collect-only", "tests/configs", "tests/detector"], id="found"
+        ),
     ],
 )
 def test_tests_that_do_not_ask_for_tensorflow_run_without_it(arguments):
