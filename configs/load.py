@@ -33,6 +33,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = _find(source)
     values = _with_base(_read(path))
+    values.setdefault("kind", _kind_of_old(values))
     for override in overrides:
         _apply(values, override)
     try:
@@ -77,6 +78,11 @@ def _with_base(values: dict[str, Any]) -> dict[str, Any]:
     if base not in config_names():
         raise UserError(f"base: {base!r} is no configuration that comes with the project")
     return _merged(_with_base(_read(_find(base))), values)
+
+
+def _kind_of_old(values: Mapping[str, Any]) -> str:
+    """The kind of a file that does not say it, as none did once: no other section, no detector."""
+    return "classifier" if {"classifier"} <= set(values) <= {"classifier", "seed"} else "detector"
 
 
 def _merged(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -169,6 +169,7 @@ class ClassifierConfig(_Section):
 class Config(_Section):
     """A whole file of `configs/*.yaml`."""
 
+    kind: Literal["detector", "classifier"] = "detector"  # which of the two it describes
     seed: int = Field(default=0, ge=0, lt=2**32)  # of the order, the augmentation and the weights
     model: ModelConfig = ModelConfig()
     postprocess: PostprocessConfig = PostprocessConfig()  # of the model that training makes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from detector.command import EXIT_CHECK_FAILED, EXIT_OK, make_parser, run
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, CommandParser, run
 
 if TYPE_CHECKING:
     from demo.diagnosis.doctor_checks import Ask, Line
@@ -32,8 +31,6 @@ to each server that holds weights, and takes up to 20 seconds.
 
 JSON: {"works": bool, "seconds": s,
   "checks": [{"check": str, "status": "ok" | "warn" | "FAIL", "found": str, "fix": str}]}
-
-exit code: 0, perhaps with warnings; 1 if any line says FAIL
 """
 
 
@@ -59,9 +56,12 @@ def main(argv: list[str] | None = None) -> int:
     return EXIT_OK if works else EXIT_CHECK_FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = make_parser(
-        "demo.doctor", "Find what works on this machine, and how to fix what does not.", _EXAMPLES
+def _parser() -> CommandParser:
+    parser = CommandParser(
+        "demo.doctor",
+        "Find what works on this machine, and how to fix what does not.",
+        _EXAMPLES,
+        "0, perhaps with warnings; 1 if any line says FAIL",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     return parser

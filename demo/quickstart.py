@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.errors import UserError
-from detector.command import EXIT_OK, add_dry_run, make_parser, path, run, run_child
+from configs.typed_form import command_name
+from detector.command import EXIT_OK, CommandParser, path, run, run_child
 
 _IMAGES, _EPOCHS = 200, 3
+_YOURS = "(your own images, in any of the forms of docs/data.md)"
 _EXAMPLES = """examples:
   python -m demo.quickstart                 into the folder quickstart
   python -m demo.quickstart --output try
@@ -34,7 +36,7 @@ class Step(NamedTuple):
     Attributes:
         what: in words.
         command: of this run, without Python.
-        own: for images of one's own.
+        own: the arguments for images of one's own; "" where there is no such command.
     """
 
     what: str
@@ -44,11 +46,11 @@ class Step(NamedTuple):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
-    parser = make_parser("demo.quickstart", "Make, train and try a detector, offline.", _EXAMPLES)
+    parser = CommandParser("demo.quickstart", "Make, train and try a detector, offline.", _EXAMPLES)
     parser.add_argument(
         "--output", type=path, default=Path("quickstart"), metavar="FOLDER", help="(quickstart)"
     )
-    add_dry_run(parser)
+    parser.add_dry_run()
     args = parser.parse_args(argv)
     from detector.data.write import check_new_folder
 
@@ -56,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     steps = _steps(args.output)
     if args.dry_run:
         for step in steps:
-            print(f"would run python -m {shlex.join(step.command)}")
+            print(f"would run {_typed(step)}")
         return EXIT_OK
     begun = time.monotonic()
     for number, step in enumerate(steps, start=1):
@@ -80,45 +82,51 @@ def _steps(folder: Path) -> list[Step]:
         Step(
             "make synthetic images with boxes",
             ["training.shapes", data, "--count", str(_IMAGES)],
-            "(your own images, in any of the forms of docs/data.md)",
+            "",
         ),
-        Step("look for mistakes in them", ["training.check", data], "ssdlite check my_data"),
+        Step("look for mistakes in them", ["training.check", data], "my_data"),
         Step(
             "measure the model to begin with",
             ["eval.coco", "shapes", test, "--json", str(folder / "before.json")],
-            "ssdlite eval coco my_data:test",
+            "coco my_data:test",
         ),
         Step(
             "train",
             ["training.train", "--data", data, "--start", "shapes", "--output", trained, *settings],
-            "ssdlite train --data my_data --output my_run",
+            "--data my_data --output my_run",
         ),
         Step(
             "measure what came of it",
             ["eval.coco", best, test, "--json", str(folder / "after.json")],
-            "ssdlite eval my_run/best my_data:test",
+            "my_run/best my_data:test",
         ),
         Step(
             "export it for fast CPUs",
             ["detector.export", best, "--to", "tflite", "--output", exported],
-            "ssdlite export my_run/best --to tflite --output exported",
+            "my_run/best --to tflite --output exported",
         ),
         Step(
             "time it",
             ["eval.latency", exported, "--runtime", "tflite", "--rounds", "3"],
-            "ssdlite bench exported --runtime tflite",
+            "exported --runtime tflite",
         ),
         Step(
             "draw what it finds",
             ["detector.detect", images, "--model", exported, "--draw", str(folder / "drawn")],
-            "ssdlite detect photos/ --model exported --draw drawn",
+            "photos/ --model exported --draw drawn",
         ),
     ]
 
 
+def _typed(step: Step) -> str:
+    module, *arguments = step.command
+    return f"{command_name(module)} {shlex.join(arguments)}"
+
+
 def _run(step: Step, place: str) -> None:
-    print(f"\n=== {place}: {step.what}", f"$ python -m {shlex.join(step.command)}", sep="\n")
-    print(f"  for your own: {step.own}", flush=True)
+    print(f"\n=== {place}: {step.what}", f"$ {_typed(step)}", sep="\n")
+    own = f"{command_name(step.command[0])} {step.own}" if step.own else _YOURS
+    print(f"  for your own: {own}", flush=True)
     if run_child(step.command):
         raise UserError(f"the step {step.what!r} failed, as said above")
 
@@ -133,7 +141,7 @@ def _verdict(folder: Path, seconds: float) -> str:
         "So few images measure it to some hundredths, and such shapes it knew already; what\n"
         "is new to it, as in your images, is learnt by the same commands.\n"
         f"What it finds is drawn in {folder / 'drawn'}. Live, with this model:\n"
-        f"  python -m demo.webcam --model {shlex.quote(str(folder / 'exported'))}"
+        f"  {command_name('demo.webcam')} --model {shlex.quote(str(folder / 'exported'))}"
     )
 
 

@@ -7,7 +7,7 @@ import re
 
 from demo.tracking.counting import parse_line, parse_zone
 from demo.view.controls import KEYS
-from detector.command import add_dry_run, make_parser, path, positive
+from detector.command import CommandParser, between, positive
 from detector.model_arguments import add_model_arguments
 
 _EXAMPLES = """\
@@ -28,14 +28,15 @@ folder is shown for a second, or until Enter is pressed, and the last until then
 """
 
 
-def make_webcam_parser() -> argparse.ArgumentParser:
+def make_webcam_parser() -> CommandParser:
     """The parser; without `--model`, its model is None."""
     width = max(len(key) for key, _ in KEYS)
     keys = "\n".join(f"  {key:{width}}  {meaning}" for key, meaning in KEYS)
-    parser = make_parser(
+    parser = CommandParser(
         "demo.webcam",
         "Detect objects in a camera, a video, images or a stream, live.",
         _EXAMPLES.format(keys=keys),
+        "0; 1 if an image had to be skipped or a recording ended early",
     )
     add = parser.add_argument
     add(
@@ -52,19 +53,19 @@ def make_webcam_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_camera_arguments(parser: CommandParser) -> None:
     add = parser.add_argument
     add("--list-cameras", action="store_true", help="say which cameras there are, and stop")
     add("--size", type=_size, metavar="WxH", help="to ask of a camera, such as 1280x720")
     add("--fps", type=positive(float), metavar="N", help="to ask of a camera")
 
 
-def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_view_arguments(parser: CommandParser) -> None:
     add = parser.add_argument
     add("--view", choices=("window", "web"), default="window", help="where to show it (window)")
     add("--headless", action="store_true", help="show it nowhere")
     add("--host", default="127.0.0.1", help="of the page (127.0.0.1: this machine alone)")
-    add("--port", type=_port, default=8000, metavar="N", help="of the page (8000)")
+    add("--port", type=between(int, 0, 65535), default=8000, metavar="N", help="of the page (8000)")
     add("--tracks", action="store_true", help="draw the track of each object (t)")
     add("--times", action="store_true", help="draw the times of all stages and the keys (h)")
     add(
@@ -81,24 +82,16 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_output_arguments(parser: CommandParser) -> None:
     add = parser.add_argument
-    add(
-        "--save",
-        type=path,
-        metavar="FILE",
-        help="video with the boxes drawn: .mp4, .avi or .webm (images: one second each); "
+    parser.add_outputs(
+        save="video with the boxes drawn: .mp4, .avi or .webm (images: one second each); "
         "for a single image also .jpg, .png ...",
-    )
-    add("--json", type=path, metavar="FILE", help="write all detections, frame by frame")
-    add(
-        "--events",
-        type=path,
-        metavar="FILE",
-        help="write when tracks appear, vanish or cross: .csv, .jsonl",
+        json="write all detections, frame by frame",
+        events="write which track ids begin, end and cross: .csv, .jsonl",
     )
     add("--frames", type=positive(int), metavar="N", help="stop after N frames")
-    add_dry_run(parser)
+    parser.add_dry_run()
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -106,13 +99,3 @@ def _size(text: str) -> tuple[int, int]:
     if not match:
         raise argparse.ArgumentTypeError(f"must be like 1280x720, got {text}")
     return int(match[1]), int(match[2])
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 65535, got {text}")
-    return value
-
-
-_port.__name__ = "port"  # argparse names the type in "invalid port value"

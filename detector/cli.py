@@ -4,12 +4,15 @@ import argparse
 import runpy
 import sys
 
+from configs.typed_form import use_verbs
+from detector.command import CommandParser
+
 VERBS = {
     "quickstart": ("demo.quickstart", "make, train and try a detector in three minutes, offline"),
     "webcam": ("demo.webcam", "live detection on a camera, a video or images"),
     "doctor": ("demo.doctor", "what works on this machine, and fixes for the rest"),
     "detect": ("detector.detect", "detect objects in images"),
-    "shapes": ("training.shapes", "draw a data set of six forms, to try everything out"),
+    "shapes": ("training.shapes", "draw a data set of six shapes, to try everything out"),
     "check": ("training.check", "find what is wrong with a data set"),
     "preview": ("training.preview", "show what training will see"),
     "classify": ("training.classify", "name what images show; train that on yours"),
@@ -26,15 +29,20 @@ VERBS = {
 def main() -> None:
     """Run the module behind a verb, by name: this room imports no other."""
     lines = [f"  {verb:11}{text} (python -m {module})" for verb, (module, text) in VERBS.items()]
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="ssdlite",
         description="Small, fast object detection.",
-        epilog="verbs:\n" + "\n".join(lines),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples="\n".join(["verbs:", *lines, ""]),
+        exits="that of the verb",
     )
     parser.add_argument("verb", choices=VERBS, metavar="VERB", help="one of the verbs below")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the verb; try VERB --help")
     args = parser.parse_args()
+    use_verbs({module: verb for verb, (module, _) in VERBS.items()})
     module = VERBS[args.verb][0]
     sys.argv = [module, *args.arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,16 +1,19 @@
-"""What every command shares: its arguments, and how it ends."""
+"""What every command shares: argument parser, exit codes, signals, and child processes."""
 
 import argparse
 import contextlib
 import math
 import os
+import re
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from configs.errors import UserError
+from configs.typed_form import command_name, verb_of
 
 Number = TypeVar("Number", int, float)
 
@@ -46,6 +49,12 @@ def run(main: Callable[[], int]) -> int:
         return EXIT_OK
 
 
+def child_command(module: str, *arguments: str) -> list[str]:
+    """A command of this project as a process of its own, whose hints name the form typed here."""
+    verb = verb_of(module)
+    return [sys.executable, "-m", *(("detector.cli", verb) if verb else (module,)), *arguments]
+
+
 def run_child(command: Sequence[str]) -> int:
     """Run a command of this project, `module argument ...`, to its end; its exit code.
 
@@ -54,7 +63,7 @@ def run_child(command: Sequence[str]) -> int:
     """
     import subprocess
 
-    process = subprocess.Popen([sys.executable, "-m", *command])
+    process = subprocess.Popen(child_command(*command))
     try:
         return process.wait()
     except KeyboardInterrupt:
@@ -77,16 +86,6 @@ def _terminate(*_: object) -> NoReturn:
     sys.exit(EXIT_TERMINATED)
 
 
-def make_parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser whose help names the module and ends with examples, laid out as they are."""
-    return argparse.ArgumentParser(
-        prog=f"python -m {module}",
-        description=description,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
 def positive(kind: type[Number], most: float = math.inf) -> Callable[[str], Number]:
     """An argparse type: an int or a float above zero, and at most `most`."""
 
@@ -101,12 +100,21 @@ def positive(kind: type[Number], most: float = math.inf) -> Callable[[str], Numb
     return parse
 
 
-def fraction(text: str) -> float:
-    """An argparse type: a number in [0, 1]."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, got {text}")
-    return value
+def between(kind: type[Number], least: Number, most: Number) -> Callable[[str], Number]:
+    """An argparse type: an int or a float from `least` to `most`."""
+
+    def parse(text: str) -> Number:
+        value = kind(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must lie between {least} and {most}, got {text}")
+        return value
+
+    parse.__name__ = kind.__name__
+    return parse
+
+
+fraction = between(float, 0, 1)
+"""An argparse type: a number in [0, 1]."""
 
 
 def name_list(text: str) -> list[str]:
@@ -124,12 +132,8 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def add_dry_run(parser: argparse.ArgumentParser) -> None:
-    """`--dry-run`, alike in every command that trains, downloads or takes long."""
-    parser.add_argument(
-        "--dry-run", action="store_true", help="check all inputs, say what would be done, and stop"
-    )
-
+SKIPS = "0; 1 if an image could not be read (it is named and skipped)"
+"""Exit codes of commands that read images one by one."""
 
 _DATA_FORMS = """
 DATA is a COCO JSON or a folder of them, a VOC folder (also a loose one), a YOLO folder or its
@@ -137,13 +141,66 @@ data.yaml, or a YAML that names train and val; DATA:SPLIT takes one split (bccd:
 """
 
 
-def add_data_arguments(parser: argparse.ArgumentParser, name: str = "data") -> None:
-    """`DATA` and `--images`, alike in every command that reads a data set; help says what it is.
+class CommandParser(argparse.ArgumentParser):
+    """Arguments and help of one command; help names commands in the form that the user typed.
 
     Args:
-        parser: of the command.
-        name: of the argument; where it begins with "--", it may be left out.
+        module: of the command, as for `python -m`.
+        description: one sentence.
+        examples: what follows the arguments, laid out as it is, with commands as `python -m`.
+        exits: exit codes but that of bad input, and what they mean.
+        prog: in the place of the module: argparse gives it to the actions of a command.
     """
-    parser.add_argument(name, metavar=name.strip("-").upper(), help="a data set, as below")
-    parser.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
-    parser.epilog = (parser.epilog or "") + _DATA_FORMS.replace("DATA", name.strip("-").upper())
+
+    def __init__(
+        self,
+        module: str = "",
+        description: str = "",
+        examples: str = "",
+        exits: str = "0",
+        prog: str | None = None,
+    ) -> None:
+        self._ends = textwrap.fill(f"exit code: {exits}; 2 on bad input", 100)
+        typed = re.sub(r"python -m ([\w.]+\w)", lambda found: command_name(found[1]), examples)
+        super().__init__(
+            prog or command_name(module),
+            description=description,
+            epilog=typed,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def format_help(self) -> str:
+        """What `--help` prints; exit codes come last."""
+        return f"{super().format_help()}\n{self._ends}\n"
+
+    def add_data(self, name: str = "data", about: str = "a data set, as below") -> None:
+        """`DATA` and `--images`; help says what forms a data set has.
+
+        Args:
+            name: of the argument; where it begins with "--", it may be left out.
+            about: what it is for.
+        """
+        metavar = name.strip("-").upper()
+        self.add_argument(name, metavar=metavar, help=about)
+        self.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
+        self.epilog = (self.epilog or "") + _DATA_FORMS.replace("DATA", metavar)
+
+    def add_images(self) -> None:
+        """`IMAGE ...`, images without labels."""
+        self.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders or globs")
+
+    def add_recipe(self) -> None:
+        """`--config`, by which data is looked at as training would."""
+        about = "the model to train (finetune)"
+        self.add_argument("--config", default="finetune", metavar="NAME|FILE", help=about)
+
+    def add_outputs(self, **files: str) -> None:
+        """Options that name a file to write: `json="write figures"` for `--json FILE`."""
+        for name, about in files.items():
+            option = f"--{name.replace('_', '-')}"
+            self.add_argument(option, type=path, metavar="FILE", help=about)
+
+    def add_dry_run(self) -> None:
+        """`--dry-run`, of every command that trains, downloads or takes long."""
+        about = "check all inputs, say what would be done, and stop"
+        self.add_argument("--dry-run", action="store_true", help=about)

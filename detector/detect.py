@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_CHECK_FAILED, EXIT_OK, add_dry_run, make_parser, path, run
+from detector.command import (
+    EXIT_CHECK_FAILED,
+    EXIT_OK,
+    SKIPS,
+    CommandParser,
+    path,
+    run,
+)
 from detector.files import check_folder, check_outputs, write_text
 from detector.model_arguments import add_model_arguments, load_predictor, model_files
 
@@ -25,24 +32,19 @@ _EXAMPLES = """examples:
   python -m detector.detect photo.jpg --draw drawn
   python -m detector.detect photos/ 'more/**/*.png' --json found.json --score 0.5
   python -m detector.detect photos/ --model my_run/best --classes person,dog --coco results.json
-
-exit code: 0; 1 if an image could not be read (it is named and skipped); 2 on bad input
 """
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("detector.detect", "Detect objects in images.", _EXAMPLES)
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders or globs")
+    parser = CommandParser("detector.detect", "Detect objects in images.", _EXAMPLES, SKIPS)
+    parser.add_images()
     add_model_arguments(parser)
-    parser.add_argument("--json", type=path, metavar="FILE", help="write detections as JSON")
-    parser.add_argument(
-        "--coco",
-        type=path,
-        metavar="FILE",
-        help="write COCO results; a file name of digits is the image id, else the name is",
+    parser.add_outputs(
+        json="write detections as JSON",
+        coco="write COCO results; a file name of digits is the image id, else the name is",
     )
     parser.add_argument("--draw", type=path, metavar="DIR", help="write images with boxes drawn")
-    add_dry_run(parser)
+    parser.add_dry_run()
     return parser.parse_args(argv)
 
 

@@ -12,8 +12,7 @@ from configs.errors import UserError
 from detector.command import (
     EXIT_CHECK_FAILED,
     EXIT_OK,
-    add_dry_run,
-    make_parser,
+    CommandParser,
     name_list,
     path,
     run,
@@ -38,7 +37,8 @@ _EXAMPLES = """examples:
 
 Formats: tflite (LiteRT, float32), tflite-f16 (half the size), tflite-int8 (a third of it, and the
 fastest on most CPUs; needs --calibrate), onnx, openvino, saved_model. Graphs take one uint8 RGB
-image and end at the raw heads; python -m eval.coco, detector.detect and demo.webcam run them.
+image and end at the raw heads; run them by python -m eval.coco, python -m detector.detect or
+python -m demo.webcam.
 
 Each export is compared with the original, on images of --data, of --calibrate, or on a photo that
 comes with matplotlib; and so is the mAP of both on --data or --calibrate, except of a saved_model.
@@ -48,15 +48,16 @@ An export over its limit is refused:
 For float16 and int8 mAP decides, where it is 0.05 or more. Detections match with IoU 0.9, the same
 class and scores within 0.02. An int8 model that loses too much is fixed first, and each remedy
 measured.
-
-exit code: 0; 1 where an export was refused; 2 on bad input
 """
+_EXITS = "0; 1 where an export was refused"
 _IMAGES, _SEED = 20, 0
 _MOST_MEASURED = 1000  # images, unless --data asks for more
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("detector.export", "Export a detector to fast runtimes.", _EXAMPLES)
+    parser = CommandParser(
+        "detector.export", "Export a detector to fast runtimes.", _EXAMPLES, _EXITS
+    )
     parser.add_argument("model", metavar="MODEL", help="preset, model folder or .npz")
     parser.add_argument(
         "--to", type=name_list, required=True, metavar="A,B", help="formats, as below"
@@ -65,8 +66,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--output", type=path, required=True, metavar="DIR", help="new, or the model's own folder"
     )
     parser.add_argument("--calibrate", metavar="DATA", help="training images, for tflite-int8")
-    parser.add_argument("--data", metavar="DATA", help="measure the mAP of both on it")
-    parser.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
+    parser.add_data("--data", "measure the mAP of both on it")
     parser.add_argument(
         "--with-nms", action="store_true", help="also forms with post-processing inside"
     )
@@ -74,7 +74,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--accept-loss", action="store_true", help="keep exports over their limit, and record that"
     )
-    add_dry_run(parser)
+    parser.add_dry_run()
     return parser.parse_args(argv)
 
 

@@ -1,4 +1,4 @@
-"""Which model, and what runs it: alike in every command that detects."""
+"""Arguments that choose a model and its runtime, for every command that detects."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from configs.errors import UserError
+from configs.typed_form import command_name
 from detector import artefact
 from detector.artefact import DetectorSpec, LoadedModel
 from detector.backend import start_keras
@@ -24,12 +25,8 @@ from detector.weights.presets import (
 AUTO = "auto"
 """As a runtime: the fastest on this machine."""
 
-
 BUILT_IN = {"shapes": Path(__file__).parent / "built_in" / "shapes"}
 """Model folders that come with the program, by name."""
-
-KERAS_ALONE = "there is no other format; python -m detector.export makes faster ones"
-"""Why Keras, where the fastest was asked for."""
 
 
 class FoundModel(NamedTuple):
@@ -100,7 +97,7 @@ def open_model(
 
         format_name, why = choose(found.path, found.spec, options)
     if format_name == "keras":
-        return _open_keras(found, options)._replace(why=KERAS_ALONE if runtime == AUTO else "")
+        return _open_keras(found, options)._replace(why=_keras_alone() if runtime == AUTO else "")
     return _open_graph(found, format_name, options)._replace(why=why)
 
 
@@ -189,6 +186,11 @@ def _find_folder(model: str, folder: Path, runtime: str | None) -> FoundModel:
     able = [name for name in present if name != "keras"] or present
     formats = able if runtime == AUTO else [runtime or present[0]]
     return FoundModel(model, "folder", folder, tuple(formats), spec)
+
+
+def _keras_alone() -> str:
+    """Why Keras, where the fastest was asked for."""
+    return f"there is no other format; {command_name('detector.export')} makes faster ones"
 
 
 def _engine(format_name: str) -> str:

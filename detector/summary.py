@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from configs.errors import UserError
 from configs.load import config_names, load_config
+from configs.schema import ClassifierConfig
 from detector.backend import start_keras
-from detector.command import make_parser, path, positive, run
+from detector.command import CommandParser, positive, run
 from detector.files import check_outputs, write_text
 
 if TYPE_CHECKING:
@@ -36,32 +37,30 @@ _EXAMPLES = """examples:
 def _build(args: argparse.Namespace) -> tuple[keras.Model, list[str]]:
     """The network, and lines about it that its layers do not tell."""
     if args.name in _CLASSIFIERS:
-        width, resolution = args.width or 1.0, args.resolution or 224
-        return _classifier(args.name, args.classes or 1000, width, resolution)
+        usual = {"network": args.name, "width_multiplier": 1.0, "resolution": 224}
+        return _classifier(ClassifierConfig.model_validate(usual), args, 1000)
     if args.name not in config_names() and not Path(args.name).is_file():
         known = ", ".join([*config_names(), *_CLASSIFIERS])
         raise UserError(f"unknown network {args.name!r}; a YAML file or one of {known}")
-    config = load_config(args.name, _overrides(args))
-    if "classifier" in config.model_fields_set:
-        about = config.classifier
-        width, resolution = (
-            args.width or about.width_multiplier,
-            args.resolution or about.resolution or 64,
-        )
-        return _classifier(about.network, args.classes or 10, width, resolution)
+    config = load_config(args.name)
+    if config.kind == "classifier":
+        return _classifier(config.classifier, args, 10)
+    model = load_config(args.name, _overrides(args)).model
     start_keras()
     from detector.ssdlite import build_ssdlite
 
-    return build_ssdlite(config.model, args.classes or 80), _detector_lines(config.model)
+    return build_ssdlite(model, args.classes or 80), _detector_lines(model)
 
 
 def _classifier(
-    name: str, classes: int, width: float, resolution: int
+    config: ClassifierConfig, args: argparse.Namespace, classes: int
 ) -> tuple[keras.Model, list[str]]:
     start_keras()
     from detector.backbones import build_classifier
 
-    return build_classifier(name, classes, width, resolution), []
+    width = args.width or config.width_multiplier
+    resolution = args.resolution or config.resolution or 64
+    return build_classifier(config.network, args.classes or classes, width, resolution), []
 
 
 def _overrides(args: argparse.Namespace) -> list[str]:
@@ -124,7 +123,7 @@ def _separable_lines(pairs: list[SeparableCost]) -> list[str]:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("detector.summary", "Print what a network costs.", _EXAMPLES)
+    parser = CommandParser("detector.summary", "Print what a network costs.", _EXAMPLES)
     known = ", ".join([*config_names(), *_CLASSIFIERS])
     parser.add_argument("name", help=f"configuration, YAML file or classifier: {known}")
     parser.add_argument(
@@ -140,7 +139,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--resolution", type=positive(int, 2048), metavar="PX", help="height and width of the input"
     )
     parser.add_argument("--layers", action="store_true", help="also list every layer")
-    parser.add_argument("--json", type=path, metavar="FILE", help="write layers and pairs as JSON")
+    parser.add_outputs(json="write layers and pairs as JSON")
     return parser.parse_args(argv)
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from detector.command import EXIT_OK, path, run
 from detector.files import check_folder, check_outputs, write_json, write_text
 from eval.eval_arguments import (
-    add_scoring_arguments,
     input_files,
     make_scored,
     make_scoring_parser,
@@ -35,18 +34,12 @@ data set. Crowds and difficult objects count neither way. "-" stands where there
 JSON: {"AP": 0 ... 1, "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm",
   "ARl": likewise (-1 without such objects), "per_class": {NAME: {"AP", "AP50", "AP75", "AR100",
   "APs", "APm", "APl", "objects", "images", "detections"}}, "settings": {...}}
-
-exit code: 0; 2 on bad input
 """
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = make_scoring_parser("eval.coco", "Measure COCO's mAP.", _EXAMPLES)
-    add_scoring_arguments(parser)
-    parser.add_argument("--csv", type=path, metavar="FILE", help="write a line per class")
-    parser.add_argument(
-        "--save-detections", type=path, metavar="FILE", help="write them as COCO results"
-    )
+    parser.add_outputs(csv="write a line per class", save_detections="write them as COCO results")
     parser.add_argument("--report", type=path, metavar="DIR", help="write the page of reasons")
     parser.add_argument(
         "--backend",

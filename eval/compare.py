@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.command import EXIT_OK, add_data_arguments, add_dry_run, make_parser, path, run
+from detector.command import EXIT_OK, CommandParser, path, run
 from detector.files import check_folder, check_outputs, write_json
 from detector.model_arguments import model_files
 from eval.eval_arguments import data_files, in_figures
@@ -34,19 +34,17 @@ JSON: {"verdict": str, "data": str, "a": {"name": str, "settings": {...}}, "b": 
   "resamples": int}
   ENTRY: {"a": 0 ... 1 or -1, "b": likewise, "difference": float | null,
           "interval": [low, high] | null}
-
-exit code: 0; 2 on bad input
 """
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("eval.compare", "Compare two models.", _EXAMPLES)
+    parser = CommandParser("eval.compare", "Compare two models.", _EXAMPLES)
     for name in "ab":
         parser.add_argument(name, metavar=name.upper(), help="a model or a COCO results .json")
-    add_data_arguments(parser)
-    parser.add_argument("--json", type=path, metavar="FILE", help="write the figures")
+    parser.add_data()
+    parser.add_outputs(json="write the figures")
     parser.add_argument("--report", type=path, metavar="DIR", help="write a page with images")
-    add_dry_run(parser)
+    parser.add_dry_run()
     return parser.parse_args(argv)
 
 

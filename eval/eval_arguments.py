@@ -1,4 +1,4 @@
-"""What every command that scores detections shares."""
+"""Arguments of the commands that score detections, and what they ask for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import UserError
-from detector.command import add_data_arguments, add_dry_run, make_parser, name_list, path
+from detector.command import CommandParser, name_list, path
 from detector.model_arguments import model_files
 
 if TYPE_CHECKING:
@@ -15,23 +15,19 @@ if TYPE_CHECKING:
     from eval.scoring.eval_set import ScoredSet
 
 
-def make_scoring_parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser with `MODEL` and `DATA`; MODEL is left out where `--detections` takes its place."""
-    parser = make_parser(module, description, examples)
+def make_scoring_parser(module: str, description: str, examples: str) -> CommandParser:
+    """A parser of which detections on which data set are scored, and of `--json`."""
+    parser = CommandParser(module, description, examples)
     parser.add_argument("model", nargs="?", metavar="MODEL", help="preset, model folder or file")
-    add_data_arguments(parser)
-    return parser
-
-
-def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which detections of which classes are scored, and `--json`."""
+    parser.add_data()
     parser.add_argument(
         "--detections", type=path, metavar="FILE", help="score this COCO results file instead"
     )
     parser.add_argument("--runtime", metavar="NAME", help="of a model folder: keras, tflite, onnx")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
-    parser.add_argument("--json", type=path, metavar="FILE", help="write figures and settings")
-    add_dry_run(parser)
+    parser.add_outputs(json="write figures and settings")
+    parser.add_dry_run()
+    return parser
 
 
 def input_files(args: argparse.Namespace) -> list[Path]:

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_OK, add_dry_run, make_parser, name_list, path, positive, run
+from detector.command import (
+    EXIT_OK,
+    CommandParser,
+    child_command,
+    name_list,
+    path,
+    positive,
+    run,
+)
 from detector.files import check_outputs, write_json, write_text
 from detector.model_arguments import model_files
 
@@ -44,16 +52,13 @@ JSON: {"machine": {"cpu": str, "cores": int, "memory_gb": float, "os": str, "pyt
   "ratio": {"run": float, "end_to_end": float}, "images_per_s": float,
   "throughput_images_per_s": float, "size_mb": float, "peak_memory_mb": float, "start_s": float,
   "AP": float | null, "AP50": float | null}]}
-
-exit code: 0; 2 on bad input
 """
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("eval.latency", "Measure speed, side by side.", _EXAMPLES)
+    parser = CommandParser("eval.latency", "Measure speed, side by side.", _EXAMPLES)
     parser.add_argument("models", nargs="+", metavar="MODEL", help="preset, model folder or file")
-    parser.add_argument("--data", metavar="DATA", help="take its images, and measure mAP on it")
-    parser.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
+    parser.add_data("--data", "take its images, and measure mAP on it")
     parser.add_argument(
         "--peer", type=path, action="append", default=[], metavar="FILE", help=".tflite or .onnx"
     )
@@ -66,12 +71,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=positive(int, 1000), default=10, metavar="N", help="turns of each (10)"
     )
-    parser.add_argument("--json", type=path, metavar="FILE", help="write all figures")
-    parser.add_argument("--markdown", type=path, metavar="FILE", help="write the tables")
-    parser.add_argument(
-        "--plot", type=path, metavar="FILE", help="draw speed against mAP (.svg, .png)"
+    parser.add_outputs(
+        json="write all figures",
+        markdown="write the tables",
+        plot="draw speed against mAP (.svg, .png)",
     )
-    add_dry_run(parser)
+    parser.add_dry_run()
     return parser.parse_args(argv)
 
 
@@ -235,7 +240,7 @@ def _accuracy(
     print(f"mAP of {model}{f' in {runtime}' if runtime else ''}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
-        command = [sys.executable, "-m", "eval.coco", model, data, "--json", str(figures)]
+        command = child_command("eval.coco", model, data, "--json", str(figures))
         command += ["--runtime", runtime] if runtime else []
         command += ["--images", str(images)] if images else []
         done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)

@@ -9,7 +9,6 @@ from typing import Any
 from detector.command import EXIT_OK, run
 from detector.files import check_outputs, write_json
 from eval.eval_arguments import (
-    add_scoring_arguments,
     input_files,
     make_scored,
     make_scoring_parser,
@@ -23,15 +22,12 @@ _EXAMPLES = """examples:
 
 The development kit of VOC2007 takes the mean of 11 points of the precision-recall curve, those of
 2010 and later the area under it; both are printed. A class without objects is not averaged in.
-
-exit code: 0; 2 on bad input
 """
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_scoring_parser("eval.voc", "Measure VOC's average precision.", _EXAMPLES)
-    add_scoring_arguments(parser)
-    return parser.parse_args(argv)
+    about = "Measure VOC's average precision."
+    return make_scoring_parser("eval.voc", about, _EXAMPLES).parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from detector.command import (
     EXIT_CHECK_FAILED,
     EXIT_OK,
-    add_data_arguments,
-    make_parser,
+    CommandParser,
     path,
     run,
 )
@@ -39,19 +38,17 @@ JSON: {"data": str, "format": str, "verdict": str, "counts": COUNTS, "splits": {
                          "mean_best_iou": float | null, "mean_positives": float | null}]}}
   COUNTS: {"images": int, "objects": int, "negatives": int, "crowd": int, "difficult": int,
            "per_class": {NAME: int}}
-
-exit code: 0, perhaps with warnings; 1 if something would spoil training; 2 on bad input
 """
+_EXITS = "0, perhaps with warnings; 1 if something would spoil training"
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("training.check", "Find what is wrong with a data set.", _EXAMPLES)
-    add_data_arguments(parser)
-    parser.add_argument(
-        "--config", default="finetune", metavar="NAME|FILE", help="the model to train (finetune)"
+    parser = CommandParser(
+        "training.check", "Find what is wrong with a data set.", _EXAMPLES, _EXITS
     )
-    parser.add_argument("--json", type=path, metavar="FILE", help="write figures and findings")
-    parser.add_argument("--html", type=path, metavar="FILE", help="write a report with images")
+    parser.add_data()
+    parser.add_recipe()
+    parser.add_outputs(json="write figures and findings", html="write a report with images")
     parser.add_argument(
         "--fix", type=path, metavar="DST", help="write a fixed copy; DATA is left alone"
     )

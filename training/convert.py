@@ -1,11 +1,12 @@
-"""A data set in another form: COCO JSON, VOC or YOLO."""
+"""Convert a data set to COCO JSON, VOC or YOLO."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from detector.command import EXIT_OK, add_data_arguments, make_parser, path, run
+from configs.typed_form import command_name
+from detector.command import EXIT_OK, CommandParser, path, run
 
 _EXAMPLES = """examples:
   python -m training.convert my_voc_folder my_coco --to coco
@@ -17,8 +18,8 @@ DST must be new or empty; images are copied, SRC is never touched.
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("training.convert", "Write a data set in another form.", _EXAMPLES)
-    add_data_arguments(parser, "src")
+    parser = CommandParser("training.convert", "Write a data set in another form.", _EXAMPLES)
+    parser.add_data("src")
     parser.add_argument("target", type=path, metavar="DST", help="folder to write")
     parser.add_argument("--to", required=True, choices=("coco", "voc", "yolo"), help="form")
     return parser.parse_args(argv)
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     for note in (*dataset.notes, *notes):
         print(f"note: {note}")
     if dataset.findings:
-        lost = f"{len(dataset.findings)} findings in the source (python -m training.check)"
+        lost = f"{len(dataset.findings)} findings in the source ({command_name('training.check')})"
         print(f"{lost}, such as: {dataset.findings[0]}", file=sys.stderr)
     objects = sum(len(sample) for sample in dataset)
     print(f"saved {args.target}: {len(dataset)} images, {objects} objects, {args.to.upper()}")

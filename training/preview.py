@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.command import EXIT_OK, add_data_arguments, make_parser, path, positive, run
+from detector.command import EXIT_OK, CommandParser, path, positive, run
 from detector.files import check_outputs, write_text
 
 if TYPE_CHECKING:
@@ -27,13 +27,11 @@ order in which training with this configuration loads them.
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser(
+    parser = CommandParser(
         "training.preview", "Show augmented batches with their boxes and anchors.", _EXAMPLES
     )
-    add_data_arguments(parser)
-    parser.add_argument(
-        "--config", default="finetune", metavar="NAME|FILE", help="the model to train (finetune)"
-    )
+    parser.add_data()
+    parser.add_recipe()
     parser.add_argument(
         "--output",
         type=path,

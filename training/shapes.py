@@ -1,11 +1,12 @@
-"""The project's own data set: drawn circles, triangles, squares, stars, crosses and hearts."""
+"""Generate a synthetic data set: circles, triangles, squares, stars, crosses and hearts."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from detector.command import EXIT_OK, fraction, make_parser, path, positive, run
+from configs.typed_form import command_name
+from detector.command import EXIT_OK, CommandParser, fraction, path, positive, run
 
 _EXAMPLES = """examples:
   python -m training.shapes shapes                      1,000 images, to train and to measure
@@ -18,7 +19,9 @@ each of two data sets that must not overlap a seed of its own.
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("training.shapes", "Draw a data set of six forms, with boxes.", _EXAMPLES)
+    parser = CommandParser(
+        "training.shapes", "Draw six shapes, with boxes, to train on.", _EXAMPLES
+    )
     add = parser.add_argument
     add("target", type=path, metavar="DST", help="folder to write")
     add("--count", type=positive(int), default=1000, metavar="N", help="images (1000)")
@@ -57,7 +60,8 @@ def _next_command(args: argparse.Namespace) -> str:
 
     data = shlex.quote(str(args.target))
     output = shlex.quote(f"{args.target}_run")
-    return f"python -m training.train --data {data} --output {output} --config shapes --start none"
+    train = command_name("training.train")
+    return f"{train} --data {data} --output {output} --config shapes --start none"
 
 
 if __name__ == "__main__":

@@ -11,15 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from configs.errors import UserError
-from detector.command import (
-    EXIT_OK,
-    add_data_arguments,
-    add_dry_run,
-    make_parser,
-    path,
-    positive,
-    run,
-)
+from configs.typed_form import command_name
+from detector.command import EXIT_OK, CommandParser, path, positive, run
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -36,16 +29,16 @@ _EXAMPLES = """examples:
 Learns from the split `train`, and chooses the best model by `val`; a data set without splits gets
 both. The run's folder then holds config.yaml, log.csv, report.html, and best/ and last/: models
 to give to the other commands. However a run was stopped, --resume goes on where it was.
-
-exit code: 0, also where Ctrl-C or SIGTERM stopped the run, whose state is saved then; 2 on bad
-input
 """
+_EXITS = "0, also where Ctrl-C or SIGTERM stopped the run, whose state is saved then"
 _DEFAULT_CONFIG, _DEFAULT_START = "finetune", "coco"
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("training.train", "Train a detector on your own images.", _EXAMPLES)
-    add_data_arguments(parser, "--data")
+    parser = CommandParser(
+        "training.train", "Train a detector on your own images.", _EXAMPLES, _EXITS
+    )
+    parser.add_data("--data")
     parser.add_argument("--output", type=path, required=True, metavar="RUN", help="a new folder")
     parser.add_argument(
         "--config", metavar="NAME|FILE", help=f"recipe, a YAML file ({_DEFAULT_CONFIG})"
@@ -63,10 +56,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--time", type=_seconds, metavar="T", help="end by then: 90s, 30m, 2h")
     parser.add_argument(
-        "--overfit", type=positive(int), metavar="N", help="learn N images by heart: a test"
+        "--overfit", type=positive(int), metavar="N", help="overfit N images: a sanity check"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
-    add_dry_run(parser)
+    parser.add_dry_run()
     args = parser.parse_args(argv)
     if args.data is None and not args.resume:
         parser.error("the following arguments are required: --data")
@@ -186,7 +179,8 @@ def _config(
     from training.run.splits import by_heart
 
     source = args.config or default
-    asked = [*args.set, *([f"train.freeze={args.freeze}"] if args.freeze else [])]
+    # A run trains a detector, whatever its recipe is of, and its config.yaml says so.
+    asked = [*args.set, *([f"train.freeze={args.freeze}"] if args.freeze else []), "kind=detector"]
     config = load_config(source, asked)
     return load_config(source, [*by_heart(config, overfit), *asked]) if overfit else config
 
@@ -208,7 +202,7 @@ def _checked(config: Config, origin: Origin) -> _Checked:
     for note in training.notes:
         print(f"note: {note}")
     if whole.findings:
-        print(f"{len(whole.findings)} findings (python -m training.check), such as:")
+        print(f"{len(whole.findings)} findings ({command_name('training.check')}), such as:")
         print(f"  {whole.findings[0]}")
     task = Task.of(training, validation)
     if origin.overfit:
@@ -222,7 +216,7 @@ def _say(result: Result, output: object, data: str) -> None:
     if result.paused:
         print(
             f"stopped by {result.paused}; the state is saved. To go on: "
-            f"python -m training.train --output {output} --resume"
+            f"{command_name('training.train')} --output {output} --resume"
         )
     else:
         print(f"saved {output}/best: AP {result.best_ap:.4f} on {data}")

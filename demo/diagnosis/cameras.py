@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from configs.typed_form import command_name
 from demo.diagnosis.subprocess_check import NoAnswerError, SubprocessCheck
 
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
@@ -121,6 +122,6 @@ def camera_lines() -> Iterator[str]:
         said = camera.fault if trial.fault and camera.fault else trial
         yield f"{camera.index}  {camera.name} ({camera.backend}): {said}"
     if working:
-        yield f"use one with: python -m demo.webcam --source {working[0]}"
+        yield f"use one with: {command_name('demo.webcam')} --source {working[0]}"
     if not cameras:
         yield f"no camera found: {why_no_camera()}"

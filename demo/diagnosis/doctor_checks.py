@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from configs.typed_form import command_name
 from demo.diagnosis.subprocess_check import NoAnswerError
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _tried(one: Camera, label: str) -> Line:
     if trial.fault:
         return Line("camera", "warn", label, one.fault or trial.fault)
     # Without --source the webcam takes number 0.
-    start = f"python -m demo.webcam --source {one.index}" if one.index else ""
+    start = f"{command_name('demo.webcam')} --source {one.index}" if one.index else ""
     return Line("camera", "ok", f"{label}, {trial}", start)
 
 

@@ -10,13 +10,12 @@ from typing import Any
 import yaml
 
 from configs.errors import UserError
+from configs.typed_form import command_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
 from detector.data.image_files import images_below
 from detector.data.read_coco import read_coco
 from detector.data.read_voc import read_voc, voc_folders
 from detector.data.read_yolo import label_file, read_yolo_folder, read_yolo_yaml
-
-_SEE = "`python -m training.check --help` for the forms that are"
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,10 @@ def _open_folder(path: Path, how: _How) -> Dataset:
     if editions:
         raise UserError(f"{path}: holds {', '.join(p.name for p in editions)}; name one of them")
     there = ", ".join(sorted(p.name for p in path.iterdir())[:8]) or "nothing"
-    raise UserError(f"{path}: not recognised as a data set, it holds {there}; see {_SEE}")
+    raise UserError(
+        f"{path}: not recognised as a data set, it holds {there}; see "
+        f"`{command_name('training.check')} --help` for the forms that are"
+    )
 
 
 def _jsons(folder: Path) -> list[Path]:

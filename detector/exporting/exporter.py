@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.artefact import DESCRIPTION, FILES, SAVED_MODEL, DetectorSpec, Export
+from detector.command import child_command
 from detector.exporting import converters, nms_check
 from detector.exporting.frozen_graph import OUTPUTS, folded_network, raw_function, write_saved_model
 from detector.exporting.int8 import LayerError, Quantizer, correct_biases
@@ -185,7 +185,7 @@ class Exporter:
         images = ["--images", str(self._source.images)] if self._source.images else []
         with tempfile.TemporaryDirectory() as scratch:
             figures = Path(scratch) / "figures.json"
-            command = [sys.executable, "-m", "eval.coco", model, str(self._source.data)]
+            command = child_command("eval.coco", model, str(self._source.data))
             command += ["--backend", "fast", "--json", str(figures), *images, *more]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:

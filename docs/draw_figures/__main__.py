@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.command import EXIT_OK, make_parser, path, run
+from detector.command import EXIT_OK, CommandParser, path, run
 from detector.files import make_folder
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def draw_all(folder: Path) -> list[Path]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
-    parser = make_parser("docs.draw_figures", "Draw the figures of the docs.", _EXAMPLES)
+    parser = CommandParser("docs.draw_figures", "Draw the figures of the docs.", _EXAMPLES)
     parser.add_argument("folder", type=path, metavar="DST", help="folder for the files")
     args: argparse.Namespace = parser.parse_args(argv)
     for file in draw_all(args.folder):

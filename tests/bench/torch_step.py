@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from configs.errors import UserError
-from detector.command import EXIT_OK, make_parser, positive, run
+from detector.command import EXIT_OK, CommandParser, positive, run
 
 Tensor = Any  # a torch.Tensor; of images and feature maps `(B, C, H, W)`
 
@@ -39,8 +39,6 @@ _EXAMPLES = """examples:
   echo 5 | /environment/with/torch/bin/python -m tests.bench.torch_step --batch 16 --size 300
 
 Prints lines of JSON: one when ready, then for every number of steps read one with their seconds.
-
-exit code: 0; 2 on bad input, or without PyTorch
 """
 
 
@@ -218,7 +216,9 @@ def _say(**values: Any) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("tests.bench.torch_step", "Time steps of training in PyTorch.", _EXAMPLES)
+    parser = CommandParser(
+        "tests.bench.torch_step", "Time steps of training in PyTorch.", _EXAMPLES
+    )
     parser.add_argument(
         "--batch", type=positive(int), required=True, metavar="B", help="at least 2"
     )

@@ -48,6 +48,24 @@ def test_a_base_that_is_not_there_is_refused(load_text):
         load_text("base: coco\n")
 
 
+def test_the_kind_is_that_of_the_base(load_text):
+    assert load_text("base: cifar10\n").kind == "classifier"
+    assert load_text("base: coco_300\nclassifier: {epochs: 2}\n").kind == "detector"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("classifier: {epochs: 2}\nseed: 1\n", "classifier"),
+        ("classifier: {epochs: 2}\ntrain: {epochs: 2}\n", "detector"),
+        ("seed: 1\n", "detector"),
+    ],
+)
+def test_a_file_from_before_kinds_is_of_what_alone_it_describes(load_text, text, kind):
+    assert load_text(text).kind == kind
+    assert load_text(text, "model.input_size=300").kind == kind
+
+
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n", "{}"])
 def test_an_empty_file_means_the_defaults(load_text, text):
     assert load_text(text) == Config()

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from configs.errors import UserError
+from configs.load import dump_config, load_config
 from detector.summary import main
 
 
@@ -24,6 +25,39 @@ def test_a_configuration_of_a_classifier_is_one(capsys):
     assert (
         "3,217,226" in text
     )  # 3,206,976 of the backbone without its norms' statistics, and 10,250
+
+
+# Of a run: every section is there, as `dump_config` writes it.
+OF_A_RUN = dump_config(load_config("shapes"))
+BOTH = "model: {input_size: 96}\nclassifier: {resolution: 32}\n"
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(OF_A_RUN, "anchors: ", id="config.yaml of a run"),
+        pytest.param(OF_A_RUN.replace("kind: detector\n", ""), "anchors: ", id="of an older run"),
+        pytest.param("kind: classifier\n", "input 64x64", id="a classifier's recipe"),
+        pytest.param("classifier: {resolution: 32}\n", "input 32x32", id="an older one"),
+        pytest.param("base: cifar10\nseed: 1\n", "input 64x64", id="based on one"),
+        pytest.param(f"kind: detector\n{BOTH}", "input 96x96", id="both, of a detector"),
+        pytest.param(f"kind: classifier\n{BOTH}", "input 32x32", id="both, of a classifier"),
+        pytest.param(BOTH, "input 96x96", id="both, and it does not say"),
+    ],
+)
+def test_a_configuration_says_what_it_describes(tmp_path, capsys, text, says):
+    (tmp_path / "config.yaml").write_text(text)
+    assert main([str(tmp_path / "config.yaml")]) == 0
+    printed = capsys.readouterr().out
+    assert says in printed
+    assert ("anchors: " in printed) == (says in ("anchors: ", "input 96x96"))
+
+
+@pytest.mark.keras
+def test_a_classifiers_input_may_be_smaller_than_any_detectors(capsys):
+    assert main(["cifar10", "--resolution", "32", "--width", "0.25"]) == 0
+    assert "input 32x32" in capsys.readouterr().out
 
 
 @pytest.mark.keras

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import EXIT_OK, add_dry_run, make_parser, path, run, run_child
+from detector.command import EXIT_OK, CommandParser, path, run, run_child
 
 if TYPE_CHECKING:
     import h5py
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("tests.tools.bundle", "Pack a trained detector for shipping.", _EXAMPLES)
+    parser = CommandParser("tests.tools.bundle", "Pack a trained detector for shipping.", _EXAMPLES)
     add = parser.add_argument
     add("model", type=path, metavar="MODEL", help="model folder with its Keras network")
     add("--calibrate", required=True, metavar="DATA", help="images that settle eight bits")
@@ -59,7 +59,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add("--licence", metavar="TEXT", help="for its description")
     add("--source", metavar="TEXT", help="where it comes from, likewise")
     add("--output", type=path, required=True, metavar="FOLDER")
-    add_dry_run(parser)
+    parser.add_dry_run()
     return parser.parse_args(argv)
 
 

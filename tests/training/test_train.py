@@ -1,13 +1,15 @@
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
+from configs import typed_form
 from configs.errors import UserError
-from configs.load import load_config
+from configs.load import dump_config, load_config
 from detector.data.open import open_dataset
 from training.run.run_folder import Origin, RunFolder
 from training.run.splits import Task
-from training.train import main
+from training.train import _say, main
 
 
 @pytest.fixture
@@ -16,6 +18,13 @@ def begun(tmp_path):
     origin = Origin(f"{tmp_path}/gone", None, "none", None, None, 40, "abc")
     RunFolder(tmp_path / "run").create(load_config("finetune"), origin, {})
     return lambda *more: main(["--output", str(tmp_path / "run"), "--resume", *more])
+
+
+def test_a_run_from_before_kinds_is_not_begun_otherwise(begun, tmp_path):
+    text = dump_config(load_config("cifar10", ["kind=detector"]))
+    (tmp_path / "run/config.yaml").write_text(text.replace("kind: detector\n", ""))
+    with pytest.raises(UserError, match="no such data set"):
+        begun("--config", "cifar10")
 
 
 @pytest.mark.parametrize("spelling", ["gone", "gone/", "./gone"])
@@ -114,3 +123,14 @@ def test_a_dry_run_says_what_it_would_resume(squares, tmp_path, capsys):
     RunFolder(tmp_path / "run").create(load_config("finetune"), origin, {})
     assert main(["--output", str(tmp_path / "run"), "--resume", "--dry-run"]) == 0
     assert capsys.readouterr().out.startswith(f"would go on with the run in {tmp_path}/run on ")
+
+
+@pytest.mark.parametrize(
+    ("verbs", "typed"),
+    [({}, "python -m training.train"), ({"training.train": "train"}, "ssdlite train")],
+)
+def test_how_to_go_on_is_told_in_the_form_that_was_typed(monkeypatch, capsys, verbs, typed):
+    monkeypatch.setattr(typed_form, "_verbs", verbs)
+    paused = SimpleNamespace(failed=0, paused="SIGTERM")
+    _say(paused, "my_run", "my_data")
+    assert capsys.readouterr().out.endswith(f"To go on: {typed} --output my_run --resume\n")

@@ -1,10 +1,10 @@
-"""What `python -m training.classify` understands, and its help."""
+"""Arguments and help of the image classifier: train, evaluate, predict."""
 
 from __future__ import annotations
 
 import argparse
 
-from detector.command import add_dry_run, make_parser, path, positive
+from detector.command import SKIPS, CommandParser, between, path, positive
 
 _NETWORKS = ("mobilenet_v1", "mobilenet_v2")
 LEAST_SIDE, MOST_SIDE = 64, 128  # px, of an input size chosen by the data
@@ -33,30 +33,24 @@ that cannot be read are named and left out. OUTPUT gets classifier.keras and cla
 {_FIGURES_FORM}"""
 _PREDICT_FORM = """
 JSON: [{"file": str, "top": [{"class": str, "probability": 0...1}]}]
-
-exit code: 0; 1 if an image could not be read (it is named and skipped); 2 on bad input
 """
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The arguments; `action` is "train", "evaluate" or "predict"."""
-    parser = make_parser(
-        "training.classify", "Train, measure and use image classifiers.", _EXAMPLES
-    )
+    about = "Train, measure and use image classifiers."
+    parser = CommandParser("training.classify", about, _EXAMPLES, SKIPS)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    def add(name: str, about: str, epilog: str) -> argparse.ArgumentParser:
+    def add(name: str, about: str, notes: str, exits: str = "0") -> CommandParser:
+        described = f"{about.capitalize()}."
         return actions.add_parser(
-            name,
-            help=about,
-            description=about.capitalize() + ".",
-            epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            name, help=about, description=described, examples=notes, exits=exits
         )
 
     _add_train(add("train", "train a classifier", _TRAIN_FORM))
     _add_evaluate(add("evaluate", "measure a classifier", _DATA_FORM + _FIGURES_FORM))
-    _add_predict(add("predict", f"print the top {TOP} classes of images", _PREDICT_FORM))
+    _add_predict(add("predict", f"print the top {TOP} classes of images", _PREDICT_FORM, SKIPS))
     return parser.parse_args(argv)
 
 
@@ -83,7 +77,7 @@ def complete(args: argparse.Namespace) -> None:
             setattr(args, name, value)
 
 
-def _add_train(parser: argparse.ArgumentParser) -> None:
+def _add_train(parser: CommandParser) -> None:
     _add_data(parser)
     parser.add_argument(
         "--output", type=path, required=True, metavar="DIR", help="a new folder for the model"
@@ -107,7 +101,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed",
-        type=_seed,
+        type=between(int, 0, 2**32 - 1),
         metavar="N",
         help="of the weights, the order and the augmentation (0)",
     )
@@ -116,18 +110,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="also show images mirrored (yes, unless all are grey as digits and letters are)",
     )
-    _add_json(parser)
-    add_dry_run(parser)
+    parser.add_outputs(json="write the result as JSON")
+    parser.add_dry_run()
 
 
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and {2**32 - 1}, got {text}")
-    return value
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+def _add_evaluate(parser: CommandParser) -> None:
     _add_data(parser)
     parser.add_argument("--model", type=path, required=True, metavar="RUN", help="what train wrote")
     parser.add_argument(
@@ -135,24 +122,20 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         choices=("train", "val", "test"),
         help="what to measure on (val; test where there is no val)",
     )
-    _add_json(parser)
+    parser.add_outputs(json="write the result as JSON")
 
 
-def _add_predict(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders or globs")
+def _add_predict(parser: CommandParser) -> None:
+    parser.add_images()
     parser.add_argument(
         "--model",
         required=True,
         metavar="RUN|imagenet",
         help="what train wrote, or MobileNetV2 with the 1000 classes of ImageNet",
     )
-    _add_json(parser)
-    add_dry_run(parser)
+    parser.add_outputs(json="write the result as JSON")
+    parser.add_dry_run()
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def _add_data(parser: CommandParser) -> None:
     parser.add_argument("--data", type=path, required=True, metavar="DATA", help="as below")
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", type=path, metavar="FILE", help="write the result as JSON")

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from configs.schema import Config
+from configs.typed_form import command_name
 from detector.types import Sample
 from training.batches.loader import cache_bytes
 from training.doctor.anchor_checks import SMALL, AnchorFit, fit_anchors
@@ -160,8 +161,8 @@ class Plan:
                 )
             elif unreached > _MANY_UNREACHED:
                 found.append(
-                    f"no anchor fits {unreached:.0%} of the objects; python -m training.check "
-                    "shows which"
+                    f"no anchor fits {unreached:.0%} of the objects; "
+                    f"{command_name('training.check')} shows which"
                 )
         if self.trains_norm and config.loader.batch_size < _SMALL_BATCH:
             found.append(

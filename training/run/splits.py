@@ -12,6 +12,7 @@ import numpy as np
 
 from configs.errors import UserError
 from configs.schema import Config
+from configs.typed_form import command_name
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
 from detector.types import Sample
@@ -54,11 +55,12 @@ class Task:
         counts = task.counts
         if not sum(counts.values()):
             raise UserError(
-                f"{training.name} holds no object to learn; see python -m training.check"
+                f"{training.name} holds no object to learn; see {command_name('training.check')}"
             )
         if not sum(_count(task.validation, classes).values()):
             raise UserError(
-                f"{validation.name} holds no object to measure by; see python -m training.check"
+                f"{validation.name} holds no object to measure by; "
+                f"see {command_name('training.check')}"
             )
         foreign = set(validation.classes.names) - set(classes.names)
         strange = [name for name, count in _count(task.validation, classes).items() if count]

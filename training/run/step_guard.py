@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from configs.typed_form import command_name
 from detector.files import write_json
 from training.batches.loader import Loader
 from training.run.session import Session
@@ -16,11 +17,6 @@ from training.run.state import Snapshot, restore, sync
 
 RESERVE = 0.9
 """Of the time allowed; the last measurement and the report take the rest."""
-
-_CAUSES = (
-    "the learning rate is too high for this batch size, the start weights hold numbers that are "
-    "none, or boxes are damaged (python -m training.check)"
-)
 
 
 class Watch(keras.callbacks.Callback):
@@ -102,8 +98,10 @@ class Watch(keras.callbacks.Callback):
         session.failure = (
             f"the loss became {loss} in epoch {progress.epoch + 1}, step {progress.step + 1}, at a "
             f"learning rate of {rate:.2g}; the images are in {session.folder.failure}. Likely "
-            f"{_CAUSES}. Models and state from before are kept: begin anew with a lower "
-            "train.learning_rate, or --start from this run"
+            "the learning rate is too high for this batch size, the start weights hold numbers "
+            f"that are none, or boxes are damaged ({command_name('training.check')}). Models and "
+            "state from before are kept: begin anew with a lower train.learning_rate, or --start "
+            "from this run"
         )
         self._stop()
 
