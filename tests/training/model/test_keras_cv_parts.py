@@ -8,10 +8,9 @@ from training.batches.targets import BACKGROUND, assign_targets
 from training.model import keras_cv_parts
 from training.model.losses import summed_smooth_l1
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.skipif(not keras_cv_parts.is_usable(), reason="keras-cv needs Keras on TensorFlow"),
-]
+pytestmark = pytest.mark.skipif(
+    not keras_cv_parts.is_usable(), reason="keras-cv needs Keras on TensorFlow"
+)
 
 
 def crowded_scenes(seed):
