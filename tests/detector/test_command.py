@@ -163,7 +163,7 @@ def test_a_child_may_finish_what_it_saves(tmp_path, number, whom, code):
         "open('ready', 'w').close()\n"
         "time.sleep(600)\n"
     )
-    parent = "import sys\nfrom detector import command\ncommand._SAVING_S = 250\n"
+    parent = "import sys\nfrom detector import command\ncommand._SAVING_S = 3\n"
     parent += "sys.exit(command.run(lambda: command.run_child(['child'])))"
     process = subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path, start_new_session=True)
     while not (tmp_path / "ready").exists():
