@@ -15,11 +15,12 @@ OPENCV := $(shell grep '^opencv-python==' constraints.txt)
 
 OUT ?= out/demo.mp4
 
-.PHONY: help demo test check proofs format clean
+.PHONY: help demo test check quick proofs format clean
 
 help:
 	@echo "make demo [MODEL=...]  install, detect live (or in the built-in clip), save $(OUT)"
 	@echo "make test              install, then run every check that CI runs"
+	@echo "make quick             the quick tests of configs and detector, without TensorFlow"
 	@echo "make proofs            the same proofs at full size (long)"
 	@echo "make format            format the code"
 	@echo "make clean             remove .venv and caches"
@@ -35,6 +36,9 @@ check: $(VENV)/installed-dev
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+quick: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n 2 -m "not keras and not slow" tests/configs tests/detector
 
 proofs: $(VENV)/installed-dev
 	SSDLITE_PROOFS=1 $(BIN)/python -m pytest --timeout=3600

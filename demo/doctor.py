@@ -1,4 +1,4 @@
-"""The doctor: `python -m demo.doctor` says what works on this machine, and mends for the rest."""
+"""`python -m demo.doctor`: diagnoses this machine, and says how to fix what does not work."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ examples:
   python -m demo.doctor --json > doctor.json
 
 Each line begins with ok, with warn (the webcam works, but less well) or with FAIL (it cannot show
-a live picture like this, or a check came to an error). Needed are: a Python of the right version,
-this program and OpenCV in working order, one runtime, a camera that gives a picture, and a model
+live frames like this, or a check came to an error). Needed are: a Python of the right version,
+this program and OpenCV in working order, one runtime, a camera that gives frames, and a model
 that is built in, in the cache or can be downloaded. A window is not: without one the webcam saves
-a video. Videos and pictures (--source FILE) need no camera.
+a video. Videos and images (--source FILE) need no camera.
 
 It opens the camera for a moment, keeps no file, sends nothing but a request for the head of a file
 to each server that holds weights, and takes up to 20 seconds.
 
 JSON: {"works": bool, "seconds": s,
-  "checks": [{"check": str, "status": "ok" | "warn" | "FAIL", "found": str, "mend": str}]}
+  "checks": [{"check": str, "status": "ok" | "warn" | "FAIL", "found": str, "fix": str}]}
 """
 
 
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     works = all(line.status != "FAIL" for line in found)
     seconds = round(time.monotonic() - begun, 1)
     if args.json:
-        checks = [line._asdict() for line in found]
+        checks = [line._asdict() | {"mend": line.fix} for line in found]  # its name in 0.1
         print(json.dumps({"works": works, "seconds": seconds, "checks": checks}, indent=1))
     else:
         print(_verdict(found), f"({seconds:.0f} s)")
@@ -70,18 +70,22 @@ def _parser() -> CommandParser:
 def examine() -> Generator[Line]:
     """All findings, each as soon as it and those before it are there."""
     from demo.diagnosis import doctor_checks
-    from demo.diagnosis.probes import Probe
-    from demo.diagnosis.questions import QUESTIONS
+    from demo.diagnosis.diagnostics import DIAGNOSTICS
+    from demo.diagnosis.subprocess_check import SubprocessCheck
 
     right = doctor_checks.python()
     yield right
     if right.status == "FAIL":
         return  # under another Python nothing else means anything
     with contextlib.ExitStack() as stack:
-        probes = {name: stack.enter_context(Probe(name)) for name in QUESTIONS if name != "frame"}
+        running = {
+            name: stack.enter_context(SubprocessCheck(name))
+            for name in DIAGNOSTICS
+            if name != "frame"
+        }
 
-        def ask(question: str) -> dict[str, Any]:
-            return probes[question].answer()
+        def ask(name: str) -> dict[str, Any]:
+            return running[name].answer()
 
         for name, check in _checks().items():
             yield from _isolated(name, check, ask)
@@ -90,11 +94,13 @@ def examine() -> Generator[Line]:
 def _isolated(name: str, check: Callable[[Ask], Iterator[Line]], ask: Ask) -> Iterator[Line]:
     """What a check finds; that it came to an error is a finding too."""
     from demo.diagnosis.doctor_checks import SET_UP, Line
-    from demo.diagnosis.probes import NoAnswerError
+    from demo.diagnosis.subprocess_check import NoAnswerError
 
     try:
         yield from check(ask)
-    except (NoAnswerError, ImportError) as error:
+    except NoAnswerError as error:
+        yield Line(name, "FAIL", str(error), error.fix or SET_UP)
+    except ImportError as error:
         yield Line(name, "FAIL", str(error), SET_UP)
     except Exception as error:
         what = f"the check came to an error: {type(error).__name__}: {error}"
@@ -123,15 +129,20 @@ def _checks() -> dict[str, Callable[[Ask], Iterator[Line]]]:
 
 def _show(line: Line) -> None:
     print(f"{line.status:<5} {line.check:<9} {line.found}", flush=True)
-    if line.mend:
-        print(f"{'':<15} mend: {line.mend}", flush=True)
+    if line.fix:
+        print(f"{'':<15} fix: {line.fix}", flush=True)
 
 
 def _verdict(lines: list[Line]) -> str:
-    failed = list(dict.fromkeys(line.check for line in lines if line.status == "FAIL"))
-    if failed:
-        return f"the webcam cannot work here: see {', '.join(failed)}"
-    return "the webcam can work here"
+    from demo.diagnosis.subprocess_check import BusyError
+
+    failed = [line for line in lines if line.status == "FAIL"]
+    if not failed:
+        return "the webcam can work here"
+    see = ", ".join(dict.fromkeys(line.check for line in failed))
+    if all(line.fix == BusyError.fix for line in failed):
+        return f"not known whether the webcam can work here, the machine is busy: see {see}"
+    return f"the webcam cannot work here: see {see}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""From nothing to a detector of one's own in three minutes, offline: `ssdlite quickstart`.
+"""`ssdlite quickstart`: trains, measures and exports a detector on synthetic images, offline.
 
-It runs the project's other commands, one after the other, on pictures that the project draws, and
-says what to type for one's own.
+It runs the project's other commands, one after the other, in three minutes, and says what to type
+for images of one's own.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from configs.errors import UserError
 from configs.typed_form import command_name
 from detector.command import EXIT_OK, CommandParser, path, run, run_child
 
-_PICTURES, _EPOCHS = 200, 3
-_YOURS = "(your own pictures, in any of the forms of docs/data.md)"
+_IMAGES, _EPOCHS = 200, 3
+_YOURS = "(your own images, in any of the forms of docs/data.md)"
 _EXAMPLES = """examples:
   python -m demo.quickstart                 into the folder quickstart
   python -m demo.quickstart --output try
 
-It draws 200 pictures of shapes, checks them, trains the built-in model on for a few epochs,
-measures it before and after, exports it, times it and draws what it finds; each step shows the
-command, and the one for pictures of your own.
+It makes 200 synthetic images of shapes, checks them, trains the built-in model
+on for a few epochs, measures it before and after, exports it, times it and draws what it finds;
+each step shows the command, and the one for images of your own.
 """
 
 
@@ -36,7 +36,7 @@ class Step(NamedTuple):
     Attributes:
         what: in words.
         command: of this run, without Python.
-        own: the arguments for pictures of one's own; "" where there is no such command.
+        own: the arguments for images of one's own; "" where there is no such command.
     """
 
     what: str
@@ -74,12 +74,16 @@ def main(argv: list[str] | None = None) -> int:
 def _steps(folder: Path) -> list[Step]:
     data, trained, exported = (str(folder / name) for name in ("shapes", "run", "exported"))
     test, best = f"{data}:test", str(folder / "run" / "best")
-    pictures = str(folder / "shapes" / "JPEGImages")
+    images = str(folder / "shapes" / "JPEGImages")
     sets = [f"train.epochs={_EPOCHS}", f"train.evaluate_every={_EPOCHS}"]
     sets += ["train.learning_rate=1e-4", "train.freeze_norm=true"]  # it has learnt already
     settings = ["--config", "shapes", *(part for one in sets for part in ("--set", one))]
     return [
-        Step("draw pictures with boxes", ["training.shapes", data, "--count", str(_PICTURES)], ""),
+        Step(
+            "make synthetic images with boxes",
+            ["training.shapes", data, "--count", str(_IMAGES)],
+            "",
+        ),
         Step("look for mistakes in them", ["training.check", data], "my_data"),
         Step(
             "measure the model to begin with",
@@ -108,7 +112,7 @@ def _steps(folder: Path) -> list[Step]:
         ),
         Step(
             "draw what it finds",
-            ["detector.detect", pictures, "--model", exported, "--draw", str(folder / "drawn")],
+            ["detector.detect", images, "--model", exported, "--draw", str(folder / "drawn")],
             "photos/ --model exported --draw drawn",
         ),
     ]
@@ -134,8 +138,8 @@ def _verdict(folder: Path, seconds: float) -> str:
     )
     return (
         f"\nAP {before:.3f} before, {after:.3f} after {_EPOCHS} epochs; {seconds:.0f} s in all.\n"
-        "So few pictures measure it to some hundredths, and such drawings it knew already; what\n"
-        "is new to it, as in your pictures, is learnt by the same commands.\n"
+        "So few images measure it to some hundredths, and such shapes it knew already; what\n"
+        "is new to it, as in your images, is learnt by the same commands.\n"
         f"What it finds is drawn in {folder / 'drawn'}. Live, with this model:\n"
         f"  {command_name('demo.webcam')} --model {shlex.quote(str(folder / 'exported'))}"
     )

@@ -1,4 +1,4 @@
-"""The loop of the demo: each result is drawn, shown and kept, the way the controls ask for."""
+"""The live loop: frames are detected, tracked, drawn, shown and recorded as the controls ask."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ import numpy as np
 
 from configs.errors import UserError
 from demo.sources.capture import Frame, Source
-from demo.sources.prefetch_thread import Ahead
+from demo.sources.prefetch_thread import Prefetcher
 from demo.view.controls import Controls
 from demo.view.hud import draw_help, draw_hud, draw_notes
-from demo.view.stats import Tally
+from demo.view.stats import Stats
 from detector.results import readable
 from detector.types import Detections
 
 if TYPE_CHECKING:
-    from demo.tracking.tracks import Follower
+    from demo.tracking.tracks import Tracks
     from demo.view.outputs import Files
     from detector.classes import ClassMap
     from detector.predictor import Predictor
 
-PICTURE_S = 1.0
-"""How long each picture of a folder is shown."""
+IMAGE_S = 1.0
+"""How long each image of a folder is shown."""
 
 _POLL_S = 0.02  # how long a key may wait for the loop
 _NOTE_S = 2.0  # how long a note stays
 
 
 class View(Protocol):
-    """Where pictures are shown: a window or a web page."""
+    """Where frames are shown: a window or a web page."""
 
     def show(self, image: np.ndarray, status: Mapping[str, Any]) -> None:
-        """Show a uint8 `(H, W, 3)` RGB picture, which nobody changes afterwards."""
+        """Show a uint8 `(H, W, 3)` RGB image, which nobody changes afterwards."""
 
     def wait(self, seconds: float) -> bool:
         """Serve it for so long; sooner, and True, on a key that the controls have no use for."""
@@ -75,11 +75,11 @@ class Show:
         controls: obeyed from frame to frame.
         view: where to show them, or None.
         files: where to keep them.
-        follower: gives ids to what is found, and counts it.
+        tracks: gives ids to what is found, and counts it.
         most: frames to be shown, or None for all.
 
     Attributes:
-        tally: what it amounts to so far.
+        stats: what it amounts to so far.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class Show:
         controls: Controls,
         view: View | None,
         files: Files,
-        follower: Follower,
+        tracks: Tracks,
         most: int | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.stats = Stats()
         self._source, self._predictor, self._controls = source, predictor, controls
-        self._view, self._files, self._follower = view, files, follower
+        self._view, self._files, self._tracks = view, files, tracks
         self._most = most
         self._classes: ClassMap = predictor.classes
         self._latest: Result | None = None
@@ -104,7 +104,7 @@ class Show:
         self._choice = controls.score, controls.labels
         self._due: float | None = None
 
-    def run(self, progress: Callable[[Iterator[Result]], Iterable[Result]] = iter) -> Tally:
+    def run(self, progress: Callable[[Iterator[Result]], Iterable[Result]] = iter) -> Stats:
         """Present frames until the source ends, or its user ends it.
 
         Args:
@@ -114,38 +114,38 @@ class Show:
             UserError: a file cannot be written.
         """
         reading = self._reading()
-        results = Ahead(detect(reading, self._predictor), "detecting", self._source.live)
+        results = Prefetcher(detect(reading, self._predictor), "detecting", self._source.live)
         try:
             for result in progress(itertools.islice(self._taken(results), self._most)):
                 self._present(result)
         finally:
-            if isinstance(reading, Ahead):
+            if isinstance(reading, Prefetcher):
                 reading.close()
             else:
                 self._source.stop()
             results.close()
-        return self.tally
+        return self.stats
 
     def linger(self) -> None:
-        """Leave the last picture until a key without another meaning is pressed."""
+        """Leave the last frame until a key without another meaning is pressed."""
         while self._view and not self._is_over() and not self._view.wait(_POLL_S):
             if self._controls.recording and not self._files.is_recording:
                 self._controls.recording = False
-                self.note("there is nothing more to record; s saves this picture")
+                self.note("there is nothing more to record; s saves this frame")
             self._redraw()
         self._take_snapshots()
 
-    def _reading(self) -> Ahead[Frame] | Source:
+    def _reading(self) -> Prefetcher[Frame] | Source:
         """Frames ahead of their use; those of a live source are read by a thread of its own."""
         if self._source.live:
             return self._source
         # No more is read than is asked for.
-        return Ahead(itertools.islice(self._source, self._most), "reading")
+        return Prefetcher(itertools.islice(self._source, self._most), "reading")
 
     def _is_over(self) -> bool:
         return self._controls.ended or self._source.stopped
 
-    def _taken(self, results: Ahead[Result]) -> Iterator[Result]:
+    def _taken(self, results: Prefetcher[Result]) -> Iterator[Result]:
         """The results as they come; between them, the view is served."""
         while not (self._is_over() or results.ended):
             result = None if self._controls.paused else results.take(_POLL_S)
@@ -167,14 +167,14 @@ class Show:
         self._latest = result
         begun = time.perf_counter()
         shown = self._shown(result)
-        self._follower.follow(shown, result.frame)
-        self._scene = self._follower.draw(result.frame.image, shown)
+        self._tracks.follow(shown, result.frame)
+        self._scene = self._tracks.draw(result.frame.image, shown)
         stage_ms = {**result.stage_ms, "draw": 1000 * (time.perf_counter() - begun)}
         self._show(shown)
         # The frame of a file waits for its turn on purpose: only the work on it counts.
         late_s = result.frame.age_s if self._source.live else sum(stage_ms.values()) / 1000
         names = {self._classes.names[label] for label in shown.labels}
-        self.tally.add(late_s, stage_ms, names)
+        self.stats.add(late_s, stage_ms, names)
         self._files.keep(result.frame, self._scene, shown)
         self._take_snapshots()
 
@@ -189,11 +189,11 @@ class Show:
         if self._view is None or self._scene is None:
             return
         screen = self._scene.copy()
-        if not self._source.pictures:
-            draw_hud(screen, self.tally.rate.recent, self.tally.latency.value)
+        if not self._source.of_images:
+            draw_hud(screen, self.stats.rate.recent, self.stats.latency.value)
         draw_notes(screen, self._notes(), self._controls.recording)
         if self._controls.help:
-            draw_help(screen, self.tally.recent_ms)
+            draw_help(screen, self.stats.recent_ms)
         self._view.show(screen, self._status(shown))
 
     def _look(self) -> tuple[Any, ...]:
@@ -212,12 +212,12 @@ class Show:
         """Show the latest frame once more if the controls have changed since."""
         if self._latest is not None and self._view and self._look() != self._drawn_as:
             shown = self._shown(self._latest)
-            self._scene = self._follower.draw(self._latest.frame.image, shown)
+            self._scene = self._tracks.draw(self._latest.frame.image, shown)
             self._show(shown)
         self._take_snapshots()
 
     def _wait_until_due(self) -> bool:
-        """Keep the picture before for its time; its user can still work on it.
+        """Keep the frame before for its time; its user can still work on it.
 
         Returns:
             whether the next one is to be shown.
@@ -230,7 +230,7 @@ class Show:
         while not is_next:
             left = due - time.monotonic()
             seconds = _POLL_S if self._controls.paused else min(max(0.0, left), _POLL_S)
-            skips = self._view.wait(seconds) and self._source.pictures
+            skips = self._view.wait(seconds) and self._source.of_images
             if self._is_over():
                 return False
             self._rest()
@@ -243,13 +243,13 @@ class Show:
     def _rest(self) -> None:
         """What goes on between two frames."""
         if self._controls.paused or (self._source.live and self._source.trouble()):
-            self.tally.rate.pause()
+            self.stats.rate.pause()
         self._redraw()
 
     @property
     def _interval_s(self) -> float:
-        if self._source.pictures:
-            return PICTURE_S
+        if self._source.of_images:
+            return IMAGE_S
         return 0.0 if self._source.live else 1 / (self._source.fps or 1)
 
     def _say_choice(self) -> None:
@@ -271,23 +271,23 @@ class Show:
                 self.note(str(error))
 
     def note(self, text: str) -> None:
-        """Write something over the picture for two seconds."""
+        """Write something over the frame for two seconds."""
         self._note, self._note_until = text, time.monotonic() + _NOTE_S
 
     def _status(self, shown: Detections) -> dict[str, Any]:
-        """What a page wants to know of a picture."""
+        """What a page wants to know of a frame."""
         found = readable(shown, self._classes)
-        for entry, number in zip(found, self._follower.ids(shown), strict=False):
+        for entry, number in zip(found, self._tracks.ids(shown), strict=False):
             entry["track"] = number if number > 0 else None  # it has none yet
-        latency = self.tally.latency.value
+        latency = self.stats.latency.value
         return {
             "model": self._predictor.name,
             "source": self._source.name,
-            "fps": self.tally.rate.recent,
+            "fps": self.stats.rate.recent,
             "latency_ms": None if latency is None else 1000 * latency,
-            "stage_ms": self.tally.recent_ms,
+            "stage_ms": self.stats.recent_ms,
             "detections": found,
-            "counts": self._follower.counts(),
+            "counts": self._tracks.counts(),
             "recording": self._controls.recording,
             "note": "; ".join(self._notes()),
         }

@@ -25,12 +25,12 @@ from detector.model_arguments import load_predictor, model_files
 
 if TYPE_CHECKING:
     from demo.show import Result, View
-    from demo.sources.capture import CameraWish, Source
+    from demo.sources.capture import CameraSettings, Source
     from demo.sources.clip import Clip
-    from demo.tracking.tracks import Follower
+    from demo.tracking.tracks import Tracks
     from demo.view.controls import Controls
     from demo.view.outputs import Files
-    from demo.view.stats import Tally
+    from demo.view.stats import Stats
     from detector.predictor import Predictor
 
 _FALLBACK_SAVE = Path("out/webcam.mp4")
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         argv: the arguments; None takes those of the process.
 
     Returns:
-        0, or 1 if a picture had to be skipped or a recording ended early.
+        0, or 1 if an image had to be skipped or a recording ended early.
 
     Raises:
         UserError: an argument, the source or the model is at fault.
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run and is_live(args.source):  # no camera is opened for that
         opened = Source(shown_name(args.source or "the first camera"), iter(()), live=True)
     else:
-        opened = open_source(args.source, _wish(args), _clip(args), repeat)
+        opened = open_source(args.source, _settings(args), _clip(args), repeat)
     with opened as source:
         _settle_outputs(args, source)
         if args.dry_run:
@@ -71,22 +71,22 @@ def main(argv: list[str] | None = None) -> int:
             return EXIT_OK
         predictor, controls = _load(args)
         with _on_signals(source.stop):
-            follower = _follower(source, controls, args)
-            tally, files = _play(source, predictor, controls, follower, args)
-    counted = (f"{what}: {number}" for what, number in follower.counts().items())
-    logged = [args.events] if args.events and tally.frames else []
+            tracks = _tracks(source, controls, args)
+            stats, files = _play(source, predictor, controls, tracks, args)
+    counted = (f"{what}: {number}" for what, number in tracks.counts().items())
+    logged = [args.events] if args.events and stats.frames else []
     saved = (f"saved {saved}" for saved in [*files.saved, *logged])
-    print(*tally.lines(), *counted, *saved, sep="\n")
+    print(*stats.lines(), *counted, *saved, sep="\n")
     return EXIT_CHECK_FAILED if source.unreadable or files.cut_short else EXIT_OK
 
 
-def _wish(args: argparse.Namespace) -> CameraWish | None:
-    from demo.sources.capture import CameraWish
+def _settings(args: argparse.Namespace) -> CameraSettings | None:
+    from demo.sources.capture import CameraSettings
 
     if args.size is None and args.fps is None:
         return None
     width, height = args.size or (None, None)
-    return CameraWish(width, height, args.fps)
+    return CameraSettings(width, height, args.fps)
 
 
 def _settle_model(args: argparse.Namespace) -> None:
@@ -177,35 +177,35 @@ def _play(
     source: Source,
     predictor: Predictor,
     controls: Controls,
-    follower: Follower,
+    tracks: Tracks,
     args: argparse.Namespace,
-) -> tuple[Tally, Files]:
+) -> tuple[Stats, Files]:
     from demo.show import Show
     from demo.view.outputs import Files
 
     with (
         _view(source, controls, args) as view,
         Files(source, controls, args.save) as files,
-        follower,
+        tracks,
     ):
         if args.json:
             files.write_json(args.json, predictor)
-        show = Show(source, predictor, controls, view, files, follower, args.frames)
-        tally = show.run(lambda results: _progress(results, source, args))
-        if not tally.frames and source.unreadable:  # within the block: no empty file is written
-            raise UserError(f"none of the pictures of {source.name} can be read")
-        files.finish(tally)
-        if source.pictures:
+        show = Show(source, predictor, controls, view, files, tracks, args.frames)
+        stats = show.run(lambda results: _progress(results, source, args))
+        if not stats.frames and source.unreadable:  # within the block: no empty file is written
+            raise UserError(f"none of the images of {source.name} can be read")
+        files.finish(stats)
+        if source.of_images:
             show.linger()
-    return tally, files
+    return stats, files
 
 
-def _follower(source: Source, controls: Controls, args: argparse.Namespace) -> Follower:
+def _tracks(source: Source, controls: Controls, args: argparse.Namespace) -> Tracks:
     from demo.tracking.events import EventLog
-    from demo.tracking.tracks import Follower, Wanted
+    from demo.tracking.tracks import Tracks, Wanted
 
     log = EventLog(args.events, controls.names) if args.events else None
-    return Follower(controls.names, source, controls, Wanted(args.count_line, args.count_zone, log))
+    return Tracks(controls.names, source, controls, Wanted(args.count_line, args.count_zone, log))
 
 
 def _view(

@@ -1,4 +1,4 @@
-"""Arguments and help of the live demo."""
+"""Command-line arguments of `python -m demo.webcam`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""What every test shares: a quiet TensorFlow, hypothesis profiles, and the optional real data."""
+"""What every test shares: Keras on demand, hypothesis profiles, and the optional real data."""
 
 import os
+import random
+import re
 import signal
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -25,20 +28,76 @@ settings.register_profile("proofs", deadline=None, max_examples=3000)
 settings.load_profile("proofs" if os.environ.get("SSDLITE_PROOFS") else "ci")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _tensorflow_imported_once():
+# ---- TensorFlow only where it is asked for: `pytest -m "not keras"` runs without it
+
+_KERAS_MODULE = re.compile(rb"^pytestmark = \[?\s*pytest\.mark\.keras\b", re.MULTILINE)
+
+
+def pytest_configure(config):
+    if "not keras" in config.option.markexpr:
+        sys.modules["tensorflow"] = None  # a test that imports it, and is not marked, fails
+
+
+def _may_import_keras_at_its_top(path):
+    return path.suffix == ".py" and _KERAS_MODULE.search(path.read_bytes()) is not None
+
+
+def pytest_ignore_collect(collection_path, config):
+    unwanted = "not keras" in config.option.markexpr
+    return True if unwanted and _may_import_keras_at_its_top(collection_path) else None
+
+
+def pytest_collectstart(collector):
+    if isinstance(collector, pytest.Module) and _may_import_keras_at_its_top(collector.path):
+        _import_keras()
+
+
+@pytest.hookimpl(tryfirst=True)  # before those are deselected that `-m` does not want
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "keras" in item.fixturenames:
+            item.add_marker("keras")
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("keras"):
+        _import_keras()
+    _seed()
+
+
+def _import_keras():
     """Importing TensorFlow warns about its own dependencies; our code must not warn at all."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import keras
         import tensorflow  # noqa: F401
+    return keras
+
+
+def _seed() -> None:
+    """Random weights are the same in every run, whichever tests ran before."""
+    random.seed(0)  # Keras draws the seeds of its initialisers from it
+    np.random.seed(0)  # noqa: NPY002
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(autouse=True)
 def _seeded():
-    """Random weights are the same in every run."""
-    import keras
+    _seed()  # again, as the fixtures of a module or of the session may have drawn numbers
 
-    keras.utils.set_random_seed(0)
+
+@pytest.fixture(scope="session")
+def keras():
+    """Keras on TensorFlow. Who uses it, directly or not, is marked `keras`."""
+    return _import_keras()
+
+
+@pytest.fixture(params=["numpy", pytest.param("keras.ops", marks=pytest.mark.keras)])
+def xp(request):
+    """The namespaces that production code passes: NumPy, and keras.ops inside a graph."""
+    return np if request.param == "numpy" else _import_keras().ops
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +140,7 @@ def make_detector(folder: Path, *class_names: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory) -> Path:
+def exported(tmp_path_factory, keras) -> Path:
     """A small random detector as a model folder, in all formats that are exact."""
     from detector import artefact
     from detector.exporting import converters
@@ -97,7 +156,7 @@ def exported(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def detector_maker():
+def detector_maker(keras):
     """Writes a small random detector: `detector_maker(folder, *class_names)`."""
     return make_detector
 

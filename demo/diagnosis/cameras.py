@@ -1,4 +1,4 @@
-"""Which cameras there are, whether they give pictures, and what to do where there is none."""
+"""Lists the cameras, tries whether one gives frames, and says what to do where there is none."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.typed_form import command_name
-from demo.diagnosis.probes import NoAnswerError, Probe
+from demo.diagnosis.subprocess_check import NoAnswerError, SubprocessCheck
 
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 _NO_RIGHT = "you may not read it: sudo usermod -aG video $USER, then log in again"
-_MENDS = {
+_FIXES = {
     "linux": "plug one in, and see that it appears as /dev/video* (ls -l /dev/video*)",
     "container": "start the container with the camera: docker run --device /dev/video0 ...",
     "wsl": "hand the camera to WSL from Windows: usbipd bind and usbipd attach --wsl; see that "
@@ -35,7 +35,7 @@ class Camera:
         index: what `--source` takes.
         name: as its maker calls it.
         backend: what OpenCV opens it with: "V4L2", "DSHOW", "AVFOUNDATION".
-        fault: what is known to prevent reading it, and the mend; "" if nothing is. The camera has
+        fault: what is known to prevent reading it, and the fix; "" if nothing is. The camera has
             not been opened: `try_camera` does that.
     """
 
@@ -49,9 +49,9 @@ class Trial(NamedTuple):
     """What a camera gave.
 
     Attributes:
-        size_hw: height and width of a picture, px, or None if it gave none.
+        size_hw: height and width of a frame, px, or None if it gave none.
         fps: frames per second that it promises, or None: it does not say.
-        fault: why it gave none, and the mend; "" if it did.
+        fault: why it gave none, and the fix; "" if it did.
     """
 
     size_hw: tuple[int, int] | None
@@ -69,7 +69,7 @@ class Trial(NamedTuple):
 def list_cameras() -> list[Camera]:
     """The cameras that can be opened by their number, in that order; none of them is opened.
 
-    On Linux a UVC camera makes two devices, one of which only describes the other's pictures;
+    On Linux a UVC camera makes two devices, one of which only describes the other's frames;
     that one is left out.
     """
     import cv2
@@ -90,19 +90,19 @@ def _fault(device: str | None) -> str:
 
 
 def try_camera(index: int) -> Trial:
-    """Take one picture, in a process of its own: a driver may hang or crash. Takes seconds."""
-    with Probe("frame", str(index)) as probe:
+    """Take one frame, in a subprocess: a driver may hang or crash. Takes seconds."""
+    with SubprocessCheck("frame", str(index)) as check:
         try:
-            answer = probe.answer()
+            answer = check.answer()
         except NoAnswerError as error:
-            return Trial(None, None, str(error))
+            return Trial(None, None, "; ".join(filter(None, (str(error), error.fix))))
     height, width = answer["size_hw"]
     return Trial((height, width), answer["fps"], "")
 
 
 def why_no_camera() -> str:
     """What to do where none was found, in one line."""
-    return _MENDS.get(_place(), _MENDS["linux"])
+    return _FIXES.get(_place(), _FIXES["linux"])
 
 
 def _place() -> str:

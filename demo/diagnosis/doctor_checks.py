@@ -1,6 +1,6 @@
-"""The checks of the doctor: each looks at one thing, and says what it found and how to mend it.
+"""The doctor's checks of Python, packages, OpenCV, cameras, codecs, storage and hardware.
 
-Those on models are in `demo.diagnosis.doctor_models`.
+Each yields what it found and how to fix it. Those of models are in `demo.diagnosis.doctor_models`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.typed_form import command_name
-from demo.diagnosis.probes import NoAnswerError
+from demo.diagnosis.subprocess_check import NoAnswerError
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from demo.diagnosis.cameras import Camera
 
 Ask = Callable[[str], dict[str, Any]]
-"""The answer to a question of `demo.diagnosis.probes`; raises NoAnswerError."""
+"""The answer of a diagnostic, by its name in `demo.diagnosis.diagnostics`; raises NoAnswerError."""
 
 PYTHONS = ((3, 11), (3, 13))
 """The first and the last version of Python that this program runs on; as in pyproject.toml."""
 
 SET_UP = "in the project's folder: pip install -c constraints.txt -e ."
-"""Mends what is missing or of another version."""
+"""Installs what is missing or of another version."""
 
 _PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 _GB = 1e9
@@ -42,13 +42,13 @@ class Line(NamedTuple):
         check: what was looked at.
         status: "FAIL" if the webcam cannot work like this; "warn" if it works, but less well.
         found: what was found.
-        mend: what to do about it; "" if nothing.
+        fix: what to do about it; "" if nothing.
     """
 
     check: str
     status: Literal["ok", "warn", "FAIL"]
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def python() -> Line:
@@ -58,8 +58,8 @@ def python() -> Line:
     found = f"{sys.version.split()[0]}, {bits} bit"
     if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1] and bits == 64:
         return Line("python", "ok", found)
-    mend = f"install Python {first} to {last}, 64 bit (python.org), and set up anew with it"
-    return Line("python", "FAIL", found, mend)
+    fix = f"install Python {first} to {last}, 64 bit (python.org), and set up anew with it"
+    return Line("python", "FAIL", found, fix)
 
 
 def packages(_: Ask) -> Iterator[Line]:
@@ -111,7 +111,8 @@ def program(ask: Ask) -> Iterator[Line]:
     try:
         ask("program")
     except NoAnswerError as error:
-        yield Line("program", "FAIL", f"it cannot be imported: {error}", SET_UP)
+        said = str(error) if error.fix else f"it cannot be imported: {error}"
+        yield Line("program", "FAIL", said, error.fix or SET_UP)
     else:
         yield Line("program", "ok", "it can be imported")
 
@@ -125,7 +126,8 @@ def opencv(ask: Ask) -> Iterator[Line]:
         # The wheel needs these of the system; servers and containers often lack them.
         libraries = ".so" in str(error) and sys.platform == "linux"
         apt = "sudo apt-get install libgl1 libglib2.0-0 libxcb1"
-        yield Line("opencv", "FAIL", str(error), apt if libraries else reinstall)
+        fix = error.fix or (apt if libraries else reinstall)
+        yield Line("opencv", "FAIL", str(error), fix)
         return
     gui, headless = _version("opencv-python"), _version("opencv-python-headless")
     found = f"{answer['version']}, windows: {answer['gui'] or 'none'}"
@@ -145,19 +147,19 @@ def window(ask: Ask) -> Iterator[Line]:
     if reason is None:
         yield Line("window", "ok", "can be opened")
         return
-    found, _, mend = reason.partition(" (mend it: ")
-    mend = mend.rstrip(")") or "sit at its screen, or set DISPLAY (over ssh: ssh -X)"
-    yield Line("window", "warn", f"{found}: the webcam will save a video instead", mend)
+    found, _, fix = reason.partition(" (fix it: ")
+    fix = fix.rstrip(")") or "sit at its screen, or set DISPLAY (over ssh: ssh -X)"
+    yield Line("window", "warn", f"{found}: the webcam will save a video instead", fix)
 
 
 def camera(ask: Ask) -> Iterator[Line]:
-    """Which cameras there are; they are tried in turn until one gives a picture."""
+    """Which cameras there are; they are tried in turn until one gives a frame."""
     from demo.diagnosis.cameras import Camera, why_no_camera
 
     cameras = [Camera(**fields) for fields in ask("cameras")["cameras"]]
     if not cameras:
-        mend = f"{why_no_camera()}; videos and pictures need none (--source FILE)"
-        yield Line("camera", "FAIL", "none found", mend)
+        fix = f"{why_no_camera()}; videos and images need none (--source FILE)"
+        yield Line("camera", "FAIL", "none found", fix)
     works = False
     for one in cameras:
         label = f"{one.index}: {one.name} ({one.backend})"
@@ -187,8 +189,8 @@ def codecs(ask: Ask) -> Iterator[Line]:
     good = [suffix for suffix, reason in reasons.items() if not reason]
     bad = [f"{suffix}: {reason}" for suffix, reason in reasons.items() if reason]
     found = "; ".join([f"{', '.join(good) or 'nothing'} written and read back", *bad])
-    mend = f"record with --save FILE{good[0]}" if good else SET_UP
-    yield Line("codecs", "warn" if bad else "ok", found, mend if bad else "")
+    fix = f"record with --save FILE{good[0]}" if good else SET_UP
+    yield Line("codecs", "warn" if bad else "ok", found, fix if bad else "")
 
 
 def storage(_: Ask) -> Iterator[Line]:

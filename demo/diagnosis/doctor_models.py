@@ -1,4 +1,4 @@
-"""The checks of the doctor on models: what runs them, on what, and where their weights are."""
+"""The doctor's checks of models: runtimes, GPUs, servers with weights, and weights in the cache."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from demo.diagnosis.doctor_checks import SET_UP, Ask, Line, pin
-from demo.diagnosis.probes import NoAnswerError
+from demo.diagnosis.subprocess_check import Load, NoAnswerError
 
 if TYPE_CHECKING:
     from detector.weights.presets import Preset
@@ -18,74 +18,78 @@ _RUNTIMES = {
     "litert": ("LiteRT", "ai_edge_litert", "ai-edge-litert"),
     "openvino": ("OpenVINO", "openvino", "openvino"),
     "keras": ("Keras", "keras", "keras"),
-}  # by question: name, module, package
+}  # by diagnostic: name, module, package
 _SMI_S = 5.0
 _CUDA = {"keras": "TensorFlow", "onnxruntime": "ONNX Runtime (--device cuda)"}
 
 
 def runtimes(ask: Ask) -> Iterator[Line]:
     """What runs networks here, and on which devices."""
-    works = False
-    for question, (name, module, package) in _RUNTIMES.items():
+    errors = []
+    for check, (name, module, package) in _RUNTIMES.items():
         try:
-            answer = ask(question)
+            answer = ask(check)
         except NoAnswerError as error:
-            yield _no_runtime(question, name, module, package, str(error))
+            errors.append(error)
+            yield _no_runtime(name, module, package, error)
             continue
-        works = True
         devices = f"; {', '.join(answer['devices'])}" if answer["devices"] else ""
         found = f"{name} {answer['version']}, {answer['seconds']:.1f} s of CPU to start{devices}"
         yield Line("runtime", "ok", found)
-    if not works:
-        yield Line("runtime", "FAIL", "none works, so no model can run", SET_UP)
+    if len(errors) == len(_RUNTIMES):
+        fix = next((error.fix for error in errors if error.fix), SET_UP)
+        yield Line("runtime", "FAIL", "none works, so no model can run", fix)
 
 
-def _no_runtime(question: str, name: str, module: str, package: str, error: str) -> Line:
-    if f"No module named '{module}'" in error:
-        if question == "openvino":
+def _no_runtime(name: str, module: str, package: str, error: NoAnswerError) -> Line:
+    if f"No module named '{module}'" in str(error):
+        if package == "openvino":
             faster = f"pip install {package} (often the fastest on Intel's CPUs)"
             return Line("runtime", "ok", f"{name} is not installed, which is no fault", faster)
         return Line("runtime", "warn", f"{name} is not installed", f"pip install {package}")
-    mend = f"pip install --force-reinstall --no-deps {pin(package)}"
-    if error.startswith("no answer"):
-        mend = f"run this again (a first start is slow); else {mend}"
-    return Line("runtime", "warn", f"{name} does not start: {error}", mend)
+    fix = error.fix or f"pip install --force-reinstall --no-deps {pin(package)}"
+    if str(error).startswith("no answer") and not error.fix:
+        fix = f"run this again (a first start is slow); else {fix}"
+    return Line("runtime", "warn", f"{name} does not start: {error}", fix)
 
 
 def gpu(ask: Ask) -> Iterator[Line]:
     """NVIDIA's GPUs, and whether anything uses them; other makers' show among the devices above."""
-    found, fault = _nvidia()
-    users = [name for question, name in _CUDA.items() if _has_cuda(ask, question)]
-    if fault:
-        yield Line("gpu", "warn", fault, "restart, or install NVIDIA's driver anew")
-    elif not found:
+    try:
+        found = _nvidia()
+    except NoAnswerError as error:
+        fix = error.fix or "restart, or install NVIDIA's driver anew"
+        yield Line("gpu", "warn", f"nvidia-smi: {error}", fix)
+        return
+    users = [name for check, name in _CUDA.items() if _has_cuda(ask, check)]
+    if not found:
         yield Line("gpu", "ok", "no NVIDIA GPU (no nvidia-smi); the CPU is enough to detect")
     elif users:
         yield Line("gpu", "ok", f"{found}; usable by {', '.join(users)}")
     else:
-        mend = 'to train: pip install "tensorflow[and-cuda]" (on Windows within WSL)'
-        yield Line("gpu", "warn", f"{found}; nothing here uses it", mend)
+        fix = 'to train: pip install "tensorflow[and-cuda]" (on Windows within WSL)'
+        yield Line("gpu", "warn", f"{found}; nothing here uses it", fix)
 
 
-def _has_cuda(ask: Ask, question: str) -> bool:
-    try:
-        return not {"GPU", "CUDA"}.isdisjoint(ask(question)["devices"])
-    except NoAnswerError:
-        return False
+def _has_cuda(ask: Ask, check: str) -> bool:
+    return _answers(ask, check) and not {"GPU", "CUDA"}.isdisjoint(ask(check)["devices"])
 
 
-def _nvidia() -> tuple[str, str]:
-    """What NVIDIA's own tool finds, and why it finds nothing; both "" where it is not there."""
+def _nvidia() -> str:
+    """What NVIDIA's own tool lists, "" where it is not there; raises NoAnswerError."""
     command = shutil.which("nvidia-smi")
     if command is None:
-        return "", ""
+        return ""
     fields = [command, "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    load = Load()
     try:
         done = subprocess.run(fields, capture_output=True, text=True, timeout=_SMI_S, check=False)
     except subprocess.TimeoutExpired:
-        return "", f"nvidia-smi gave no answer within {_SMI_S:.0f} s"
+        raise load.no_answer(_SMI_S) from None
     said = "; ".join((done.stdout or done.stderr).split("\n")).strip("; ")
-    return ("", f"nvidia-smi: {said}") if done.returncode else (said, "")
+    if done.returncode:
+        raise NoAnswerError(said)
+    return said
 
 
 def network(ask: Ask) -> Iterator[Line]:
@@ -93,10 +97,10 @@ def network(ask: Ask) -> Iterator[Line]:
     hosts = ask("network")["hosts"]
     bad = [f"{host} {reason}" for host, reason in hosts.items() if reason]
     if bad:
-        mend = (
+        fix = (
             "go online, or set HTTPS_PROXY and REQUESTS_CA_BUNDLE; a model that is ready needs none"
         )
-        yield Line("network", "warn", "; ".join(bad), mend)
+        yield Line("network", "warn", "; ".join(bad), fix)
     else:
         yield Line("network", "ok", f"{', '.join(hosts)} answer")
 
@@ -113,8 +117,8 @@ def models(ask: Ask) -> Iterator[Line]:
     if any(usable for _, usable in states.values()):
         yield Line("model", "ok", found)
     else:
-        mend = "go online once, or name a model on disk with --model FILE"
-        yield Line("model", "FAIL", found, mend)
+        fix = "go online once, or name a model on disk with --model FILE"
+        yield Line("model", "FAIL", found, fix)
 
 
 def _state(preset: Preset, ask: Ask) -> tuple[str, bool]:
@@ -148,9 +152,9 @@ def _files_state(preset: Preset, ask: Ask) -> tuple[str, bool]:
     return "not in the cache and not to be had", False
 
 
-def _answers(ask: Ask, question: str) -> bool:
+def _answers(ask: Ask, check: str) -> bool:
     try:
-        ask(question)
+        ask(check)
     except NoAnswerError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Where frames come from: a camera, a stream, a video, pictures, or the built-in clip.
+"""Opens a frame source: a camera, a stream, a video, image files, or the built-in clip.
 
 OpenCV's BGR ends at this door: every frame that leaves it is RGB. A live source is read by a
 thread that keeps only the newest frame, so that a slow detector never falls behind, and opened
@@ -20,8 +20,8 @@ import numpy as np
 
 from configs.errors import UserError
 from demo.sources.clip import PHOTO_CLIP, Clip
-from demo.sources.on_demand import Shot, Video, frame_rate, open_video, pictures, timed
-from demo.sources.prefetch_thread import Ahead
+from demo.sources.frames import Shot, Video, frame_rate, open_video, read_images, timed
+from demo.sources.prefetch_thread import Prefetcher
 from demo.sources.stream import LiveReader
 from detector.files import opencv_path
 from detector.images import SUFFIXES, find_images
@@ -40,13 +40,13 @@ _PERMISSION = {
 }
 
 
-class CameraWish(NamedTuple):
+class CameraSettings(NamedTuple):
     """What to ask of a camera; one that cannot do it gives what comes nearest.
 
     Attributes:
-        width: of its pictures, px; None for its own choice.
+        width: of its frames, px; None for its own choice.
         height: likewise.
-        fps: pictures per second; None for its own choice.
+        fps: frames per second; None for its own choice.
     """
 
     width: int | None = None
@@ -55,7 +55,7 @@ class CameraWish(NamedTuple):
 
     def ask(self, capture: cv2.VideoCapture) -> None:
         """Ask an opened camera."""
-        if sys.platform == "linux":  # uncompressed, USB carries large pictures only slowly
+        if sys.platform == "linux":  # uncompressed, USB carries large frames only slowly
             capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         wanted = {
             cv2.CAP_PROP_FRAME_WIDTH: self.width,
@@ -69,11 +69,11 @@ class CameraWish(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a source.
+    """One frame of a source.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
-        file: the picture's own path, or the name of the source.
+        file: the image's own path, or the name of the source.
         captured_at: `time.monotonic()` when it came out of the camera or the file, seconds.
         grab_ms: what decoding it took, milliseconds.
         index: 0 for the first frame given.
@@ -97,15 +97,15 @@ class Source:
 
     Attributes:
         name: the source as text, without a password.
-        shots: what it gives, in order; None stands for a picture that cannot be read.
-        fps: frames per second, or None: pictures, or a camera that does not say.
+        shots: what it gives, in order; None stands for an image that cannot be read.
+        fps: frames per second, or None: images, or a camera that does not say.
         count: how many frames there are, or None where that is unknown.
         live: it goes on by itself, and only its newest frame is given.
         close: lets go of the camera or the file.
-        trouble: what keeps a live source from giving pictures, in words; "" if nothing does.
+        trouble: what keeps a live source from giving frames, in words; "" if nothing does.
         stopped: `stop` was called.
         paths: the files it reads.
-        unreadable: how many pictures could not be read so far, or 1 for a video cut short.
+        unreadable: how many images could not be read so far, or 1 for a video cut short.
     """
 
     name: str
@@ -123,8 +123,8 @@ class Source:
         self._indices = itertools.count()
 
     @property
-    def pictures(self) -> bool:
-        """Whether its frames are separate pictures, not a video."""
+    def of_images(self) -> bool:
+        """Whether its frames are images on disk, not a video."""
         return self.fps is None and not self.live
 
     def stop(self) -> None:
@@ -151,7 +151,7 @@ class Source:
 
 def open_source(
     source: str | None,
-    wish: CameraWish | None = None,
+    settings: CameraSettings | None = None,
     clip: Clip = PHOTO_CLIP,
     repeat_clip: bool = False,
 ) -> Source:
@@ -159,7 +159,7 @@ def open_source(
 
     Args:
         source: a camera's number, a file, a folder, a glob or a URL.
-        wish: what to ask of a camera.
+        settings: what to ask of a camera.
         clip: what to play where there is no camera.
         repeat_clip: without an end.
 
@@ -170,9 +170,9 @@ def open_source(
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if source is None:
-        return _camera_or_clip(wish, clip, repeat_clip)
+        return _camera_or_clip(settings, clip, repeat_clip)
     if camera := re.fullmatch(_CAMERA, source):
-        return _open_camera(int(camera[1]), wish)
+        return _open_camera(int(camera[1]), settings)
     if re.match(_URL, source):
         return _open_url(source)
     return _open_files(source)
@@ -190,10 +190,10 @@ def is_live(source: str | None) -> bool:
     return source is None or bool(re.fullmatch(_CAMERA, source) or re.match(_URL, source))
 
 
-def _camera_or_clip(wish: CameraWish | None, clip: Clip, repeat: bool) -> Source:
+def _camera_or_clip(settings: CameraSettings | None, clip: Clip, repeat: bool) -> Source:
     try:
         if sys.platform != "linux" or any(Path("/dev").glob("video*")):
-            return _open_camera(0, wish)
+            return _open_camera(0, settings)
         trouble = "no camera found"
     except UserError as error:
         trouble = str(error)
@@ -205,9 +205,9 @@ def _camera_or_clip(wish: CameraWish | None, clip: Clip, repeat: bool) -> Source
     return Source("built-in clip", timed(images, "built-in clip"), clip.fps, length)
 
 
-def _open_camera(index: int, wish: CameraWish | None) -> Source:
+def _open_camera(index: int, settings: CameraSettings | None) -> Source:
     backend = BACKENDS.get(sys.platform, cv2.CAP_ANY)
-    mend = (
+    fix = (
         f"(tried {cv2.videoio_registry.getBackendName(backend)}): try another number, close other "
         f"programs that use it, {_PERMISSION.get(sys.platform, 'see that you may use it')}, "
         "or take --source FILE"
@@ -215,15 +215,15 @@ def _open_camera(index: int, wish: CameraWish | None) -> Source:
 
     def open_capture() -> Any:
         capture = cv2.VideoCapture(index, backend)
-        if wish and capture.isOpened():
-            wish.ask(capture)
+        if settings and capture.isOpened():
+            settings.ask(capture)
         return capture
 
     capture = open_capture()
     if not capture.isOpened():
-        raise UserError(f"camera {index} cannot be opened {mend}")
+        raise UserError(f"camera {index} cannot be opened {fix}")
     patience_s = _CAMERA_PATIENCE_S
-    return _live(f"camera {index}", capture, open_capture, (patience_s, patience_s), mend)
+    return _live(f"camera {index}", capture, open_capture, (patience_s, patience_s), fix)
 
 
 def _open_url(url: str) -> Source:
@@ -239,7 +239,7 @@ def _open_url(url: str) -> Source:
 
     # In a thread, so that Ctrl-C need not wait for the network.
     begun = time.monotonic()
-    capture = next(iter(Ahead((open_capture() for _ in range(1)), "opening")))
+    capture = next(iter(Prefetcher((open_capture() for _ in range(1)), "opening")))
     if not capture.isOpened():
         raise UserError(
             f"cannot open {name}: nothing there, no answer within {_STREAM_TIMEOUT_S:.0f} s, or "
@@ -257,9 +257,9 @@ def _live(
     capture: Any,
     open_capture: Callable[[], Any],
     patience_s: tuple[float, float],
-    mend: str,
+    fix: str,
 ) -> Source:
-    """A live source; how long it may be silent while it runs, and before its first picture."""
+    """A live source; how long it may be silent while it runs, and before its first frame."""
 
     def reopen() -> Any | None:
         again = open_capture()
@@ -269,11 +269,11 @@ def _live(
     reader = LiveReader(name, capture, reopen, patience_s[0])
     if not reader.wait(patience_s[1]):
         reader.close()
-        raise UserError(f"{name} gave no picture within {patience_s[1]:.0f} s {mend}")
+        raise UserError(f"{name} gave no frame within {patience_s[1]:.0f} s {fix}")
 
     def shots() -> Iterator[Shot]:
-        while picture := reader.take(lambda: source.stopped):
-            image, captured_at, grab_ms = picture
+        while frame := reader.take(lambda: source.stopped):
+            image, captured_at, grab_ms = frame
             yield Shot(image, name, captured_at, grab_ms)
 
     source = Source(
@@ -287,7 +287,7 @@ def _open_files(source: str) -> Source:
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         capture = cv2.VideoCapture(opencv_path(path))
         if not capture.isOpened():
-            raise UserError(f"cannot read {source}: not a video or a picture in a known format")
+            raise UserError(f"cannot read {source}: not a video or an image in a known format")
         return _recorded(source, open_video(source, capture), [path])
     if not source or not (path.exists() or re.search(r"[*?\[]", source)):
         raise UserError(f"no such file or folder: {source!r}")
@@ -297,7 +297,7 @@ def _open_files(source: str) -> Source:
         paths = find_images([source])
     except UserError as error:
         raise UserError(f"{error}; a video is named by itself") from error
-    return Source(source, pictures(paths), count=len(paths), paths=paths)
+    return Source(source, read_images(paths), count=len(paths), paths=paths)
 
 
 def _recorded(name: str, video: Video, paths: Sequence[Path] = ()) -> Source:

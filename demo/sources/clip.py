@@ -1,4 +1,4 @@
-"""The built-in clips, for a machine without a camera: a real photo that moves, and shapes.
+"""The built-in clips, for a machine without a camera: a moving photo, and moving shapes.
 
 The photo, a portrait that matplotlib's wheel carries as sample data, is found on every
 installation, so the clip needs no file of its own. It drifts over a blurred enlargement of
@@ -54,7 +54,7 @@ def _view(time: float) -> tuple[float, float]:
 
 def _compose(photo: np.ndarray, backdrop: np.ndarray, right: float, scale: float) -> np.ndarray:
     height, width = photo.shape[:2]
-    # cv2.resize would round the position to whole pixels and the picture would tremble.
+    # cv2.resize would round the position to whole pixels and the image would tremble.
     to_frame = np.array(
         [
             [scale, 0, (_WIDTH - scale * width) / 2 + right],

@@ -1,4 +1,4 @@
-"""One stage works while the next uses what it made last: reading, detecting and drawing overlap."""
+"""Prefetching in a thread, so that reading, detecting and drawing overlap."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -9,8 +9,8 @@ T = TypeVar("T")
 _STEP_S = 0.05  # a signal handler cannot wake a waiting thread, so nobody waits for longer
 
 
-class Ahead(Generic[T]):
-    """Iterates in a thread of its own, one item ahead of whoever takes them.
+class Prefetcher(Generic[T]):
+    """Iterates in a thread of its own, one item ahead of its consumer.
 
     Args:
         items: iterated in the thread; none of them is None.

@@ -74,7 +74,7 @@ def to_pixels(points: Points, height: int, width: int, option: str) -> Points:
         option: where they were given, for the message.
 
     Raises:
-        UserError: a point lies outside the picture.
+        UserError: a point lies outside the frame.
     """
     if all(number <= 1 for point in points for number in point):
         return tuple((x * width, y * height) for x, y in points)
@@ -83,7 +83,7 @@ def to_pixels(points: Points, height: int, width: int, option: str) -> Points:
     for x, y in points:
         if x > width or y > height:
             raise UserError(
-                f"{option}: the point {x:g},{y:g} lies outside the picture, which has "
+                f"{option}: the point {x:g},{y:g} lies outside the frame, which has "
                 f"{width}x{height} pixels; give smaller numbers, or fractions from 0 to 1"
             )
     return points

@@ -1,4 +1,4 @@
-"""What happened to whom and when, as a CSV or JSON lines file that is good at every moment."""
+"""Event log of the tracks: CSV or JSON lines, append-only, flushed per frame."""
 
 from __future__ import annotations
 

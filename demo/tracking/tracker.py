@@ -1,4 +1,4 @@
-"""Tracks: which box of one frame is which box of the next. The algorithm is ByteTrack's.
+"""Multi-object tracking: track ids and trails, by ByteTrack per class.
 
 The libraries for it (`trackers` and `supervision`) are imported when the first `Tracker` is made.
 """

@@ -1,4 +1,4 @@
-"""Who is who from frame to frame: tracks, counts and events, from when they are first asked for."""
+"""Track ids and counts of the frames shown, and the events that they make."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Wanted(NamedTuple):
     events: EventLog | None = None
 
 
-class Follower:
+class Tracks:
     """Follows what is shown, if anyone wants it; a context manager that closes the log.
 
     Args:

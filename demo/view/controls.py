@@ -1,4 +1,4 @@
-"""What can be changed while the demo runs: by keys, by flags and from the web page.
+"""Run-time settings, changed by keys, by flags and from the web page.
 
 Plain state, read once per frame. Keys come from the thread of the window, changes of the page
 from the threads that serve it: each attribute is assigned as a whole, and the one that is
@@ -21,7 +21,7 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("t", "show or hide tracks"),
     ("h", "show or hide this help and the times"),
 )
-"""Keys and what they do, for the help in the picture and on the command line."""
+"""Keys and what they do, for the help in the frame and on the command line."""
 
 LOWEST_SCORE, HIGHEST_SCORE, _STEP = 0.05, 0.95, 0.05
 _SWITCHES = ("paused", "tracks", "recording", "help")
@@ -33,17 +33,17 @@ _CODE_BITS = 0xFFFF  # above them stand modifiers such as NumLock
 
 @dataclass(eq=False)
 class Controls:
-    """What its user may change while it runs.
+    """What the user may change while the demo runs.
 
     Attributes:
         names: of the classes, by label.
         score: lowest score shown, 0.05 ... 0.95.
         labels: of the classes shown; None for all.
-        paused: the picture stands still.
+        paused: the frame stands still.
         tracks: tracks are drawn.
         help: keys and stage times are drawn.
         recording: what is shown is being recorded.
-        ended: it is to end.
+        ended: the run is to end.
         snapshots: how many have been asked for and not yet taken.
     """
 

@@ -1,4 +1,4 @@
-"""What is written over the picture: rate and latency, notes, and on demand times and keys."""
+"""Text overlays: frame rate and latency, notes, and on demand stage times and keys."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ _LEAST_PX = 8  # of a font that can still be read
 
 
 def draw_hud(image: np.ndarray, fps: float | None, latency_s: float | None) -> None:
-    """Write the rate and the latency into a picture; nothing as long as either is unknown.
+    """Write the rate and the latency into an image; nothing as long as either is unknown.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB; altered in place.
@@ -28,7 +28,7 @@ def draw_hud(image: np.ndarray, fps: float | None, latency_s: float | None) -> N
 
 
 def draw_notes(image: np.ndarray, notes: Sequence[str], recording: bool = False) -> None:
-    """Write notes at the top right of a picture, one below the other.
+    """Write notes at the top right of an image, one below the other.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB; altered in place.
@@ -45,7 +45,7 @@ def draw_notes(image: np.ndarray, notes: Sequence[str], recording: bool = False)
 
 
 def draw_help(image: np.ndarray, stage_ms: Mapping[str, float]) -> None:
-    """Write what each stage takes and what each key does over the left of a picture.
+    """Write what each stage takes and what each key does over the left of an image.
 
     Args:
         image: uint8 `(H, W, 3)`, RGB; altered in place. Where it is too small for all lines,

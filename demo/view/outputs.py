@@ -1,4 +1,4 @@
-"""What a run leaves: recordings, snapshots and the detections as JSON."""
+"""Output files of a run: recordings, snapshots, and the detections as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from configs.errors import UserError
 from demo.sources.capture import Frame, Source
 from demo.view.controls import Controls
 from demo.view.recorder import Recorder, Still
-from demo.view.stats import Tally
+from demo.view.stats import Stats
 from detector.files import make_folder
 from detector.images import SUFFIXES, write_image
 from detector.results import ResultsWriter, open_results
@@ -30,7 +30,7 @@ OUT = Path("out")
 """Where snapshots go, and recordings that were not given a name."""
 
 _LIVE_FPS = 30.0  # of the recording of a camera that does not say
-_PICTURE_FPS = 1.0  # of the recording of pictures
+_IMAGE_FPS = 1.0  # of the recording of images
 _LEAST_FREE = 32 * 2**20  # bytes of disk with which a video can still be closed
 _CHECK_S = 1.0
 
@@ -41,13 +41,13 @@ def recorder_for(path: Path, source: Source) -> Recorder | Still:
     Raises:
         UserError: the file's suffix is none that it can write.
     """
-    if source.pictures and source.count == 1 and path.suffix.lower() in SUFFIXES:
+    if source.of_images and source.count == 1 and path.suffix.lower() in SUFFIXES:
         return Still(path)
-    return Recorder(path, _PICTURE_FPS if source.pictures else source.fps or _LIVE_FPS)
+    return Recorder(path, _IMAGE_FPS if source.of_images else source.fps or _LIVE_FPS)
 
 
 class Files:
-    """A context manager in which they grow, and at whose end they are complete.
+    """A context manager that writes them; at its end they are complete.
 
     If it ends in an exception, no recording and no JSON of this run is left behind.
 
@@ -103,11 +103,11 @@ class Files:
             self._recorder.add(drawn, at=frame.captured_at if self._source.live else None)
         if self._results:
             height, width = frame.image.shape[:2]
-            index = None if self._source.pictures else frame.index
+            index = None if self._source.of_images else frame.index
             self._results.add(frame.file, height, width, shown, frame=index)
 
     def save_snapshot(self, drawn: np.ndarray) -> Path:
-        """Write a uint8 `(H, W, 3)` RGB picture; where it went.
+        """Write a uint8 `(H, W, 3)` RGB image; where it went.
 
         Raises:
             UserError: it cannot be written.
@@ -117,10 +117,10 @@ class Files:
         self.saved.append(path)
         return path
 
-    def finish(self, tally: Tally) -> None:
+    def finish(self, stats: Stats) -> None:
         """Put the figures of the whole run into the JSON."""
         if self._results and self._json:
-            self._results.finish(fps=round(tally.fps, 2), stage_ms=tally.stage_ms)
+            self._results.finish(fps=round(stats.fps, 2), stage_ms=stats.stage_ms)
             self.saved.append(self._json)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Recording: a video that plays as long as the real thing, and is either playable or not there."""
+"""Video recording in real time; a file is either playable or not there."""
 
 import contextlib
 from pathlib import Path
@@ -135,13 +135,13 @@ class Recorder:
 
 
 class Still:
-    """A recording of a single picture: an image file. It is used like a `Recorder`."""
+    """A recording of a single image: an image file. It is used like a `Recorder`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def add(self, image: np.ndarray, at: float | None = None) -> None:  # noqa: ARG002
-        """Write a uint8 `(H, W, 3)` RGB picture; `at` has no meaning here.
+        """Write a uint8 `(H, W, 3)` RGB image; `at` has no meaning here.
 
         Raises:
             UserError: the file cannot be written.
@@ -156,7 +156,7 @@ class Still:
 
 
 def letterbox(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Scale a picture to fit into a size, centred on black.
+    """Scale an image to fit into a size, centred on black.
 
     Args:
         image: uint8 `(H, W, 3)`.

@@ -1,4 +1,4 @@
-"""Figures of a run: how fast it is, and what was seen."""
+"""Statistics of a run: frame rate, latency, stage times, and the classes detected."""
 
 import statistics
 import time
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 _REMEMBERED = 3600  # frames that medians are taken of: the latest, so that memory does not grow
 
 
-class Smooth:
+class MovingAverage:
     """An exponentially weighted mean, so that a figure on the screen can be read.
 
     Attributes:
@@ -31,7 +31,7 @@ class Rate:
     """Events per second, from the time of each: n stamps bound n - 1 intervals."""
 
     def __init__(self) -> None:
-        self._interval = Smooth()
+        self._interval = MovingAverage()
         self._last: float | None = None
         self._elapsed, self._intervals = 0.0, 0
 
@@ -58,8 +58,8 @@ class Rate:
         return self._intervals / self._elapsed if self._elapsed > 0 else None
 
 
-class Tally:
-    """What a run amounts to.
+class Stats:
+    """Statistics over the frames of a run.
 
     Attributes:
         frames: how many there were.
@@ -70,10 +70,10 @@ class Tally:
     def __init__(self) -> None:
         self.frames = 0
         self.rate = Rate()
-        self.latency = Smooth()
+        self.latency = MovingAverage()
         self._latencies: deque[float] = deque(maxlen=_REMEMBERED)
         self._stages: dict[str, deque[float]] = {}
-        self._recent: dict[str, Smooth] = {}
+        self._recent: dict[str, MovingAverage] = {}
         self._seen: Counter[str] = Counter()
 
     def add(self, latency_s: float, stage_ms: Mapping[str, float], names: Iterable[str]) -> None:
@@ -90,7 +90,7 @@ class Tally:
         self._latencies.append(latency_s)
         for stage, milliseconds in stage_ms.items():
             self._stages.setdefault(stage, deque(maxlen=_REMEMBERED)).append(milliseconds)
-            self._recent.setdefault(stage, Smooth()).add(milliseconds)
+            self._recent.setdefault(stage, MovingAverage()).add(milliseconds)
         self._seen.update(set(names))
 
     @property

@@ -1,7 +1,7 @@
-"""The live picture as a web page, for a machine without a screen: `--view web`.
+"""A web page with the live frames, for a machine without a screen: `--view web`.
 
-The page itself is `page.html`: it shows the newest picture, what was found in it and the figures,
-and sends back what its user changes. A picture is encoded when the first viewer asks for it, in
+The page itself is `page.html`: it shows the newest frame, what was found in it and the figures,
+and sends back what its user changes. A frame is encoded when the first viewer asks for it, in
 the thread that serves that viewer, and once however many there are; each gets the newest, at its
 own pace.
 """
@@ -26,8 +26,8 @@ from demo.view.controls import Controls
 from demo.view.web_server import PageServer
 from detector.draw import class_colour
 
-_PERIOD_S = 1 / 30  # between two pictures of a stream, at least
-_REPEAT_S = 1.0  # a picture that stands still is sent again: so a closed connection is noticed
+_PERIOD_S = 1 / 30  # between two frames of a stream, at least
+_REPEAT_S = 1.0  # a frame that stands still is sent again: so a closed connection is noticed
 _MOST_BYTES = 16 * 1024  # of what a page sends
 _POLL_S = 0.05
 _QUALITY = 85  # JPEG
@@ -91,11 +91,11 @@ class Page:
 
     @property
     def viewers(self) -> int:
-        """How many picture streams are open."""
+        """How many frame streams are open."""
         return self._viewers
 
     def show(self, image: np.ndarray, status: Mapping[str, Any]) -> None:
-        """Show a picture and what is known of it, in place of the one before; never waits.
+        """Show a frame and what is known of it, in place of the one before; never waits.
 
         Args:
             image: uint8 `(H, W, 3)`, RGB.
@@ -110,7 +110,7 @@ class Page:
             self._changed.notify_all()
 
     def wait(self, seconds: float) -> bool:
-        """Let so much time pass; False, as no key of a page goes on to the next picture."""
+        """Let so much time pass; False, as no key of a page goes on to the next frame."""
         self._closing.wait(seconds)
         return False
 
@@ -192,7 +192,7 @@ class Page:
 
     def _current(self) -> _Frame:
         if not self._frame:
-            abort(503, "there is no picture yet")
+            abort(503, "there is no frame yet")
         return self._frame
 
     def _parts(self) -> Iterator[bytes]:
@@ -202,7 +202,7 @@ class Page:
             while frame := self._newer_than(seen):
                 jpeg, seen = frame.jpeg(), frame.number
                 head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
-                # Browsers show a picture when they see the boundary after it.
+                # Browsers show a frame when they see the boundary after it.
                 yield b"".join((head, jpeg, b"\r\n", _BOUNDARY))
                 now = time.monotonic()
                 due = max(due, now - _PERIOD_S) + _PERIOD_S

@@ -1,4 +1,4 @@
-"""The web server under the demo's page: Werkzeug's, with an end, and closed to other sites."""
+"""The web server of the demo's page: Werkzeug's, with a clean shutdown; blocks DNS rebinding."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ _BUFFER_BYTES = 128 * 1024  # what waits in the socket of a slow viewer is old w
 
 
 class PageServer(ThreadedWSGIServer):
-    """Werkzeug's server with an end: no thread and no connection outlives it.
+    """Werkzeug's server with a clean shutdown: no thread and no connection outlives it.
 
     It answers only to names of this machine or, where it serves the network, of the network: a
     page of another site could otherwise reach it under a name of its own (DNS rebinding).

@@ -1,4 +1,4 @@
-"""The window: whether there can be one, and one that shows frames and takes keys."""
+"""The OpenCV window that shows frames and takes keys, and whether one can be opened."""
 
 import contextlib
 import importlib.metadata
@@ -39,7 +39,7 @@ def _no_gui() -> str:
     except importlib.metadata.PackageNotFoundError:
         version = ""
     return (
-        "this OpenCV has no windows (mend it: "
+        "this OpenCV has no windows (fix it: "
         f"pip install --force-reinstall --no-deps opencv-python{version})"
     )
 
@@ -56,7 +56,7 @@ def _can_open() -> bool:
 
 
 class Window:
-    """A window that opens with its first picture; a context manager that destroys it.
+    """A window that opens with its first frame; a context manager that destroys it.
 
     Args:
         title: unique among the windows of this process.
@@ -68,7 +68,7 @@ class Window:
         self._opened = False
 
     def show(self, image: np.ndarray, status: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Show a uint8 `(H, W, 3)` RGB picture; the window has no use for its `status`."""
+        """Show a uint8 `(H, W, 3)` RGB image; the window has no use for its `status`."""
         if not self._opened:
             self._open(image)
         if not self._controls.ended:

@@ -35,7 +35,7 @@ sys.exit(run(lambda: webcam.main(sys.argv[1:])))
 
 
 class FakePredictor:
-    """Sees a person in every picture, and a tie in bright ones; "slow" takes 50 ms for it."""
+    """Sees a person in every image, and a tie in bright ones; "slow" takes 50 ms for it."""
 
     name = "fake"
     classes = coco_classes([1, 32])  # person, tie
@@ -98,10 +98,10 @@ def make_video():
 
 
 @pytest.fixture
-def make_picture():
-    """Writes a picture of one grey: `make_picture(name, grey, height, width)`."""
+def make_image():
+    """Writes an image of one grey: `make_image(name, grey, height, width)`."""
 
-    def make(name="picture.png", grey=100, height=48, width=64):
+    def make(name="image.png", grey=100, height=48, width=64):
         write_image(Path(name), np.full((height, width, 3), grey, np.uint8))
         return name
 
@@ -133,7 +133,7 @@ def read_json():
 
 
 class SleepingPredictor:
-    """Finds a person at 90 % and a tie at 50 % in every picture, in so many seconds."""
+    """Finds a person at 90 % and a tie at 50 % in every image, in so many seconds."""
 
     name = "fake"
     classes = coco_classes([1, 32])
@@ -149,7 +149,7 @@ class SleepingPredictor:
 
 
 class NotingView:
-    """Notes what it is shown; `plan` says what its user does after so many pictures."""
+    """Notes what it is shown; `plan` says what its user does after so many frames."""
 
     def __init__(self, controls, plan=(), seconds=0.0):
         self.controls, self.plan, self.seconds = controls, dict(plan), seconds
@@ -181,9 +181,9 @@ def noting_view():
 
 @pytest.fixture
 def video():
-    """A source of pictures, each a little brighter: `video(frames, fps)`."""
+    """A source of frames, each a little brighter: `video(frames, fps)`."""
     from demo.sources.capture import Source
-    from demo.sources.on_demand import timed
+    from demo.sources.frames import timed
 
     def make(frames, fps=1000.0):
         images = (np.full((120, 160, 3), i % 250, np.uint8) for i in range(frames))
@@ -204,7 +204,7 @@ def two_classes():
 def run(tmp_path, monkeypatch, two_classes):
     """Run a show of a source to its end."""
     from demo.show import Show
-    from demo.tracking.tracks import Follower, Wanted
+    from demo.tracking.tracks import Tracks, Wanted
     from demo.view.outputs import Files
 
     monkeypatch.chdir(tmp_path)
@@ -220,13 +220,13 @@ def run(tmp_path, monkeypatch, two_classes):
         linger=False,
     ):
         predictor = predictor or SleepingPredictor(seconds)
-        follower = Follower(controls.names, source, controls, wanted or Wanted())
-        with source, Files(source, controls, None) as files, follower:
-            show = Show(source, predictor, controls, view, files, follower, most)
+        tracks = Tracks(controls.names, source, controls, wanted or Wanted())
+        with source, Files(source, controls, None) as files, tracks:
+            show = Show(source, predictor, controls, view, files, tracks, most)
             show.run()
             if linger:
                 show.linger()
-        return types.SimpleNamespace(tally=show.tally, files=files, follower=follower)
+        return types.SimpleNamespace(stats=show.stats, files=files, tracks=tracks)
 
     return run
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from demo.sources.capture import Source
-from demo.sources.on_demand import Shot
+from demo.sources.frames import Shot
 from demo.sources.stream import LiveReader
 
 PROOFS = bool(os.environ.get("SSDLITE_PROOFS"))
@@ -17,7 +17,7 @@ SIZE_HW = (120, 160)
 
 
 class Camera:
-    """A camera of so many fps; the brightness of a picture is its number."""
+    """A camera of so many fps; the brightness of a frame is its number."""
 
     def __init__(self, fps):
         self.fps, self.number, self._start = fps, -1, time.monotonic()
@@ -39,8 +39,8 @@ def camera(fps=30.0):
     reader = LiveReader("camera 0", Camera(fps), lambda: None, patience_s=1)
 
     def shots():
-        while picture := reader.take(lambda: source.stopped):
-            yield Shot(picture[0], "camera 0", *picture[1:])
+        while frame := reader.take(lambda: source.stopped):
+            yield Shot(frame[0], "camera 0", *frame[1:])
 
     source = Source("camera 0", shots(), fps, live=True, close=reader.close)
     return source
@@ -71,7 +71,7 @@ def pausing_view(noting_view):
 
 def test_every_frame_of_a_file_is_shown_in_order(run, controls, noting_view, video):
     view = noting_view(controls)
-    assert run(video(30), controls, view).tally.frames == 30
+    assert run(video(30), controls, view).stats.frames == 30
     corners = [int(image[-1, -1, 0]) for image in view.shown]
     assert corners == list(range(30))
 
@@ -87,17 +87,17 @@ def test_reading_detecting_and_drawing_overlap(run, controls, noting_view, video
 def test_a_slow_model_shows_no_frame_older_than_two_frame_times_and_its_own(run, controls):
     """Latency, not backlog, however long it runs (SSDLITE_PROOFS: ten minutes)."""
     inference_s, frames = 0.1, 6000 if PROOFS else 30
-    tally = run(camera(fps=30.0), controls, seconds=inference_s, most=frames).tally
-    print(f"median {1000 * tally.latency_s:.0f} ms at {tally.fps:.1f} fps")
-    assert tally.latency_s < 2 / 30 + inference_s
-    assert tally.fps == pytest.approx(1 / inference_s, rel=0.1)
+    stats = run(camera(fps=30.0), controls, seconds=inference_s, most=frames).stats
+    print(f"median {1000 * stats.latency_s:.0f} ms at {stats.fps:.1f} fps")
+    assert stats.latency_s < 2 / 30 + inference_s
+    assert stats.fps == pytest.approx(1 / inference_s, rel=0.1)
 
 
 def test_the_stages_are_told_from_grab_to_draw(run, controls, noting_view, video):
     view = noting_view(controls)
-    tally = run(video(5), controls, view).tally
-    assert list(tally.stage_ms) == ["grab", "resize", "run", "decode", "nms", "draw"]
-    assert list(view.statuses[-1]["stage_ms"]) == list(tally.stage_ms)
+    stats = run(video(5), controls, view).stats
+    assert list(stats.stage_ms) == ["grab", "resize", "run", "decode", "nms", "draw"]
+    assert list(view.statuses[-1]["stage_ms"]) == list(stats.stage_ms)
 
 
 @pytest.mark.timeout(3600)
@@ -130,14 +130,12 @@ def test_no_thread_is_left(run, controls, video, noting_view):
 # ---- pauses
 
 
-def test_a_pause_holds_the_picture_and_then_goes_on_where_it_was(
-    run, controls, pausing_view, video
-):
+def test_a_pause_holds_the_frame_and_then_goes_on_where_it_was(run, controls, pausing_view, video):
     view = pausing_view(controls, {5: " "})
-    assert run(video(20), controls, view).tally.frames == 20
+    assert run(video(20), controls, view).stats.frames == 20
     gaps = np.diff(view.at)
     assert gaps.max() > 0.5
-    assert view.statuses[5]["note"] == "paused"  # the same picture once more, with a note
+    assert view.statuses[5]["note"] == "paused"  # the same frame once more, with a note
     np.testing.assert_array_equal(view.shown[4][20:100], view.shown[5][20:100])
 
 
@@ -152,5 +150,5 @@ def test_after_a_pause_a_camera_shows_what_is_there_now(run, controls, pausing_v
 
 
 def test_a_pause_does_not_count_as_slow(run, controls, video, pausing_view):
-    tally = run(video(20, fps=50), controls, pausing_view(controls, {10: " "})).tally
-    assert tally.fps > 30
+    stats = run(video(20, fps=50), controls, pausing_view(controls, {10: " "})).stats
+    assert stats.fps > 30

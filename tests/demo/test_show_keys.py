@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demo.sources.capture import Source
-from demo.sources.on_demand import Shot
+from demo.sources.frames import Shot
 from demo.tracking.tracks import Wanted
 from detector.images import read_image
 
@@ -20,7 +20,7 @@ def controls(two_classes):
 
 def test_q_ends_it(run, controls, noting_view, video):
     view = noting_view(controls, {5: "q"})
-    assert run(video(100), controls, view).tally.frames == 5
+    assert run(video(100), controls, view).stats.frames == 5
 
 
 def test_the_threshold_takes_away_and_gives_back_also_while_paused(
@@ -82,12 +82,12 @@ def test_a_snapshot_that_cannot_be_saved_is_said_and_the_demo_goes_on(
 ):
     (tmp_path / "out").write_text("a file where the folder should be")
     view = noting_view(controls, {3: "s"})
-    assert run(video(8), controls, view).tally.frames == 8
+    assert run(video(8), controls, view).stats.frames == 8
     assert any("cannot write" in status["note"] for status in view.statuses)
 
 
-def test_keys_act_on_the_picture_that_is_on_the_screen(run, controls, noting_view):
-    def pictures():
+def test_keys_act_on_the_frame_that_is_on_the_screen(run, controls, noting_view):
+    def frames():
         for grey in (50, 90, 130):
             yield Shot(np.full((*SIZE_HW, 3), grey, np.uint8), "a.png", time.monotonic(), 0.1)
 
@@ -98,7 +98,7 @@ def test_keys_act_on_the_picture_that_is_on_the_screen(run, controls, noting_vie
                 self.controls.press(ord("s"))
             return True  # Enter: on to the next
 
-    result = run(Source("photos", pictures(), count=3), controls, Quick(controls))
+    result = run(Source("photos", frames(), count=3), controls, Quick(controls))
     greys = {int(read_image(saved)[-1, -1, 0]) for saved in result.files.saved}
     assert greys == {50}
 
@@ -121,7 +121,7 @@ def test_h_draws_the_times(run, controls, noting_view, video):
 def test_t_draws_tracks_and_their_ids(run, controls, noting_view, video):
     view = noting_view(controls, {5: "t"})
     result = run(video(12), controls, view)
-    assert result.tally.frames == 12
+    assert result.stats.frames == 12
     assert controls.tracks
 
 
@@ -133,7 +133,7 @@ def test_what_has_no_track_yet_has_no_number(run, controls, noting_view, video):
     assert set(tracks) == {None, 1, 2}
 
 
-def test_the_last_picture_cannot_be_recorded_and_that_is_said(run, controls, noting_view):
+def test_the_last_frame_cannot_be_recorded_and_that_is_said(run, controls, noting_view):
     shot = Shot(np.full((*SIZE_HW, 3), 50, np.uint8), "a.png", time.monotonic(), 0.1)
 
     class Asking(noting_view):
@@ -160,5 +160,5 @@ def test_counts_reach_the_view_and_the_end(run, controls, noting_view, video):
     wanted = Wanted(zone=((0, 0), (1, 0), (1, 1), (0, 1)))
     view = noting_view(controls)
     result = run(video(6), controls, view, wanted=wanted)
-    assert result.follower.counts()["person entered"] == 1
+    assert result.tracks.counts()["person entered"] == 1
     assert view.statuses[-1]["counts"]["person inside"] == 1

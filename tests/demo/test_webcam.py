@@ -63,12 +63,12 @@ def test_importing_the_command_imports_the_standard_library_only():
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_found_before_the_model_is_loaded(
-    arguments, message, no_model, make_video, make_picture, run_headless
+    arguments, message, no_model, make_video, make_image, run_headless
 ):
     make_video()
     capture.Path("photos").mkdir()
-    make_picture("photos/a.png")
-    make_picture("photos/b.png")
+    make_image("photos/a.png")
+    make_image("photos/b.png")
     with pytest.raises(UserError, match=message):
         run_headless(*arguments)
 
@@ -89,7 +89,7 @@ def test_what_argparse_refuses_exits_with_2(arguments, capsys):
 
 
 def test_model_runtime_and_score_reach_the_predictor(
-    monkeypatch, fake_predictor, run_headless, make_picture
+    monkeypatch, fake_predictor, run_headless, make_image
 ):
     given = []
     load = fake_predictor.load
@@ -99,14 +99,14 @@ def test_model_runtime_and_score_reach_the_predictor(
         return load(model, runtime, options, score_threshold=score_threshold)
 
     monkeypatch.setattr(fake_predictor, "load", note)
-    run_headless("--source", make_picture())
+    run_headless("--source", make_image())
     mine = ("--model", "mine", "--runtime", "onnx", "--threads", "2", "--score", "0.7")
-    run_headless("--source", make_picture(), *mine)
+    run_headless("--source", make_image(), *mine)
     assert given == [("coco", "auto", None, None), ("mine", "onnx", 2, 0.7)]
 
 
 def test_without_a_network_the_built_in_model_takes_over_in_one_line(
-    monkeypatch, capsys, fake_predictor, run_headless, make_picture
+    monkeypatch, capsys, fake_predictor, run_headless, make_image
 ):
     def no_network(_):
         raise UserError("cannot download it")
@@ -115,7 +115,7 @@ def test_without_a_network_the_built_in_model_takes_over_in_one_line(
     load = fake_predictor.load
     monkeypatch.setattr(presets, "fetch_preset", no_network)
     monkeypatch.setattr(fake_predictor, "load", lambda *a, **k: given.append(a[0]) or load(*a, **k))
-    assert run_headless("--source", make_picture()) == 0
+    assert run_headless("--source", make_image()) == 0
     assert given == ["shapes"]
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("cannot download it; taking the built-in model, which finds circles, ")
@@ -206,15 +206,15 @@ def test_with_nohup_it_outlives_its_terminal(make_video, runner, read_json):
     assert len(read_json()["images"]) > 3
 
 
-def test_the_signal_handlers_are_restored(run_headless, make_picture):
+def test_the_signal_handlers_are_restored(run_headless, make_image):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    run_headless("--source", make_picture())
+    run_headless("--source", make_image())
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
-def test_it_runs_in_another_thread_which_may_not_set_handlers(make_picture, run_headless):
+def test_it_runs_in_another_thread_which_may_not_set_handlers(make_image, run_headless):
     codes = []
-    arguments = ["--source", make_picture()]
+    arguments = ["--source", make_image()]
     thread = threading.Thread(target=lambda: codes.append(run_headless(*arguments)))
     thread.start()
     thread.join()

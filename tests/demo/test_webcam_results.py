@@ -8,7 +8,7 @@ import pytest
 from configs.errors import UserError
 from demo import webcam
 from demo.sources import capture
-from demo.sources.on_demand import Shot
+from demo.sources.frames import Shot
 from detector.images import read_image
 
 pytestmark = pytest.mark.usefixtures("fake_predictor")
@@ -47,11 +47,11 @@ def test_the_json_of_a_video_keeps_the_contract(read_json, run_headless, make_vi
     }
 
 
-def test_the_json_of_pictures_names_each_and_has_no_frame_numbers(
-    make_picture, run_headless, read_json
+def test_the_json_of_images_names_each_and_has_no_frame_numbers(
+    make_image, run_headless, read_json
 ):
-    make_picture("a.png")
-    make_picture("b.png")
+    make_image("a.png")
+    make_image("b.png")
     assert run_headless("--source", "*.png", "--json", "out.json") == 0
     images = read_json()["images"]
     assert [image["file"] for image in images] == ["a.png", "b.png"]
@@ -66,14 +66,14 @@ def test_a_saved_video_has_the_frames_and_the_rate_of_its_source(
     assert count_and_fps("out.mp4") == (12, pytest.approx(fps, abs=0.001))
 
 
-def test_boxes_are_drawn_into_what_is_saved(run_headless, make_picture):
-    run_headless("--source", make_picture(grey=0), "--save", "out/drawn.png")
+def test_boxes_are_drawn_into_what_is_saved(run_headless, make_image):
+    run_headless("--source", make_image(grey=0), "--save", "out/drawn.png")
     assert read_image(capture.Path("out/drawn.png")).max() > 100
 
 
-def test_pictures_are_saved_as_a_video_of_a_second_each(make_picture, run_headless, count_and_fps):
-    make_picture("a.png")
-    make_picture("b.png", height=96)
+def test_images_are_saved_as_a_video_of_a_second_each(make_image, run_headless, count_and_fps):
+    make_image("a.png")
+    make_image("b.png", height=96)
     run_headless("--source", "*.png", "--save", "out.mp4")
     assert count_and_fps("out.mp4") == (2, 1.0)
 
@@ -88,15 +88,15 @@ def test_a_live_source_is_saved_in_real_time(monkeypatch, run_headless, count_an
     assert frames / fps == pytest.approx(times[-1] - times[0], abs=1.6 / 30)
 
 
-def test_only_the_classes_asked_for_are_kept(run_headless, make_picture, read_json):
-    run_headless("--source", make_picture(grey=200), "--json", "out.json", "--classes", "tie")
+def test_only_the_classes_asked_for_are_kept(run_headless, make_image, read_json):
+    run_headless("--source", make_image(grey=200), "--json", "out.json", "--classes", "tie")
     (image,) = read_json()["images"]
     assert [found["name"] for found in image["detections"]] == ["tie"]
 
 
-def test_an_unknown_class_offers_the_nearest(run_headless, make_picture):
+def test_an_unknown_class_offers_the_nearest(run_headless, make_image):
     with pytest.raises(UserError, match="unknown class 'persn'; did you mean 'person'"):
-        run_headless("--source", make_picture(), "--classes", "tie,persn")
+        run_headless("--source", make_image(), "--classes", "tie,persn")
 
 
 def test_frames_ends_the_run_early(run_headless, make_video, read_json):
@@ -104,19 +104,19 @@ def test_frames_ends_the_run_early(run_headless, make_video, read_json):
     assert len(read_json()["images"]) == 5
 
 
-def test_a_picture_that_cannot_be_read_makes_the_exit_code_1(
-    capsys, make_picture, run_headless, read_json
+def test_an_image_that_cannot_be_read_makes_the_exit_code_1(
+    capsys, make_image, run_headless, read_json
 ):
-    make_picture("a.png")
+    make_image("a.png")
     capture.Path("b.png").write_text("no pixels")
     assert run_headless("--source", "*.png", "--json", "out.json") == 1
     assert len(read_json()["images"]) == 1
     assert "b.png" in capsys.readouterr().err
 
 
-def test_pictures_of_which_none_can_be_read_are_bad_input_and_leave_nothing(run_headless):
+def test_images_of_which_none_can_be_read_are_bad_input_and_leave_nothing(run_headless):
     capture.Path("b.png").write_text("no pixels")
-    with pytest.raises(UserError, match=r"none of the pictures of b\.png can be read"):
+    with pytest.raises(UserError, match=r"none of the images of b\.png can be read"):
         run_headless("--source", "b.png", "--json", "out.json", "--save", "out.mp4")
     assert not capture.Path("out.json").exists()
     assert not capture.Path("out.mp4").exists()

@@ -61,17 +61,17 @@ def test_a_video_is_not_played_faster_than_its_own_rate(make_video, in_a_window)
     assert float(words[2]) < 14  # 12.5, and what a stall makes up for; a busy one is slower
 
 
-def test_the_last_picture_stays_until_a_key_is_pressed(make_picture, in_a_window):
-    make_picture()
-    script = "webcam --source picture.png & sleep 1.5; kill -0 $! && echo waits" + PRESS
+def test_the_last_image_stays_until_a_key_is_pressed(make_image, in_a_window):
+    make_image()
+    script = "webcam --source image.png & sleep 1.5; kill -0 $! && echo waits" + PRESS
     output = in_a_window(script.format("Return"))
     assert output.startswith("waits\n1 frames")
 
 
-def test_sigterm_ends_the_wait_for_a_key(make_picture, in_a_window):
-    make_picture()
+def test_sigterm_ends_the_wait_for_a_key(make_image, in_a_window):
+    make_image()
     script = (
-        f"{sys.executable} runner.py --source picture.png & "
+        f"{sys.executable} runner.py --source image.png & "
         "xdotool search --sync --onlyvisible --name 'q or Esc ends' >/dev/null; sleep 1; "
         "kill $!; wait $!; echo $?"
     )

@@ -6,15 +6,6 @@ from PIL import Image
 
 from detector.types import Detections
 
-
-@pytest.fixture(params=["numpy", "keras.ops"])
-def xp(request):
-    """The namespaces that production code passes: NumPy, and keras.ops inside a graph."""
-    if request.param == "numpy":
-        return np
-    return pytest.importorskip("keras").ops
-
-
 # ---- reading and writing images: test_images*.py
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

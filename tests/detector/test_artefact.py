@@ -11,6 +11,8 @@ from detector.artefact import DetectorSpec
 from detector.models import load_model
 from detector.ssdlite import build_ssdlite
 
+pytestmark = pytest.mark.keras
+
 CONFIG = ModelConfig(input_size=96, width_multiplier=0.35)
 
 

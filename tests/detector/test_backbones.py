@@ -4,6 +4,8 @@ import pytest
 
 from detector.backbones import BACKBONES, TAP_NAMES, build_classifier, image_input, rescale
 
+pytestmark = pytest.mark.keras
+
 # The widths that keras.applications publishes weights for.
 V1_WIDTHS = (0.25, 0.5, 0.75, 1.0)
 V2_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)

@@ -9,6 +9,7 @@ import pytest
 from detector.backend import stderr_held_back
 
 
+@pytest.mark.keras
 def test_a_command_that_needs_keras_prints_nothing_but_its_own():
     result = subprocess.run(
         [sys.executable, "-m", "detector.summary", "mobilenet_v1", "--width", "0.25"],

@@ -4,6 +4,8 @@ import pytest
 
 from detector.blocks import Unit, inverted_residual, make_divisible, separable
 
+pytestmark = pytest.mark.keras
+
 
 def make_identity(norm: keras.layers.BatchNormalization) -> None:
     gamma, beta, mean, variance = norm.get_weights()

@@ -25,7 +25,8 @@ def test_it_is_described():
     assert found.in_words() == "shapes (tflite-int8)"
 
 
-@pytest.mark.parametrize("runtime", ["tflite-int8", "keras"])
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["tflite-int8", pytest.param("keras", marks=pytest.mark.keras)])
 def test_it_finds_the_shapes_of_the_clip(runtime):
     predictor = Predictor.load("shapes", runtime)
     frames = list(itertools.islice(moving_scene(1, 300), 0, None, 30))

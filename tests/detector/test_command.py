@@ -58,7 +58,7 @@ def piped(body: str, reader: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=250,
     )
 
 
@@ -107,7 +107,6 @@ def test_any_other_number_is_refused(kind, text, says):
         parse(kind, text)
 
 
-@pytest.mark.timeout(120)
 def test_a_dry_run_needs_neither_tensorflow_nor_a_network(exported, squares, tmp_path):
     Image.new("RGB", (40, 30)).save(tmp_path / "photo.jpg")
     shutil.copytree(squares / "JPEGImages", tmp_path / "classes/one")
@@ -162,7 +161,7 @@ def test_a_child_may_finish_what_it_saves(tmp_path, number, whom, code):
         "    sys.exit(0)\n"
         "signal.signal(signal.SIGINT, save), signal.signal(signal.SIGTERM, save)\n"
         "open('ready', 'w').close()\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     parent = "import sys\nfrom detector import command\ncommand._SAVING_S = 3\n"
     parent += "sys.exit(command.run(lambda: command.run_child(['child'])))"
@@ -170,5 +169,5 @@ def test_a_child_may_finish_what_it_saves(tmp_path, number, whom, code):
     while not (tmp_path / "ready").exists():
         time.sleep(0.02)
     whom(process.pid, number)
-    assert process.wait(timeout=30) == code
+    assert process.wait(timeout=250) == code
     assert (tmp_path / "saved").exists()

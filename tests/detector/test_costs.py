@@ -5,6 +5,8 @@ from detector.backbones import build_classifier
 from detector.costs import layer_costs, separable_costs
 from detector.ssdlite import build_ssdlite
 
+pytestmark = pytest.mark.keras
+
 
 def totals(config: str, num_classes: int) -> tuple[int, int]:
     costs = layer_costs(build_ssdlite(load_config(config).model, num_classes))

@@ -13,6 +13,8 @@ from detector.artefact import DetectorSpec
 from detector.command import run
 from detector.ssdlite import build_ssdlite
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> str:

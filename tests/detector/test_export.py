@@ -15,6 +15,8 @@ from detector.exporting import exporter, parity
 from detector.models import open_model
 from detector.runtimes.keras_model import KerasRuntime
 
+pytestmark = pytest.mark.keras
+
 FORMATS = ("tflite", "tflite-f16", "tflite-int8", "onnx", "openvino", "saved_model")
 
 

@@ -8,6 +8,8 @@ from detector.fold import Folding
 from detector.ssdlite import build_ssdlite
 from training.model.unfold import is_folded
 
+pytestmark = pytest.mark.keras
+
 
 def with_statistics(network: keras.Model) -> keras.Model:
     """As if it had been trained: no batch norm is like another."""

@@ -134,6 +134,7 @@ def damaged(draw, whole: bytes):
     return bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "whole",
     [

@@ -28,6 +28,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         load_model(str(tmp_path / "model.pt"))
 
 
+@pytest.mark.keras
 def test_the_20_class_archive_knows_its_names(test_data):
     network, spec = load_model(str(test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz"))
     assert len(spec.class_names) == 20

@@ -7,6 +7,8 @@ from detector.boxes import pairwise_iou
 from detector.images import read_image
 from detector.predictor import Predictor
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.fixture(scope="module")
 def predictor(test_data) -> Predictor:

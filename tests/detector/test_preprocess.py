@@ -5,6 +5,7 @@ from detector.images import read_image
 from detector.preprocess import resize, to_source_pixels
 
 
+@pytest.mark.keras
 def test_resize_agrees_with_tensorflow_bilinear_within_one_grey_level(test_data):
     """The rule by which the official model was trained, on real images."""
     import tensorflow as tf

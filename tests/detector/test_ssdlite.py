@@ -6,6 +6,8 @@ from configs.schema import ModelConfig
 from detector.anchors import model_anchors
 from detector.ssdlite import build_ssdlite
 
+pytestmark = pytest.mark.keras
+
 
 def build(num_classes: int = 3, **config) -> keras.Model:
     return build_ssdlite(ModelConfig(**config), num_classes)

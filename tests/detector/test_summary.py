@@ -7,6 +7,7 @@ from configs.load import dump_config, load_config
 from detector.summary import main
 
 
+@pytest.mark.keras
 def test_the_totals_of_a_detector_are_printed(capsys):
     assert main(["coco_300", "--classes", "20"]) == 0
     text = capsys.readouterr().out
@@ -15,6 +16,7 @@ def test_the_totals_of_a_detector_are_printed(capsys):
     assert "anchors: 1,917" in text
 
 
+@pytest.mark.keras
 def test_a_configuration_of_a_classifier_is_one(capsys):
     main(["cifar10"])
     text = capsys.readouterr().out
@@ -30,6 +32,7 @@ OF_A_RUN = dump_config(load_config("shapes"))
 BOTH = "model: {input_size: 96}\nclassifier: {resolution: 32}\n"
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -51,11 +54,13 @@ def test_a_configuration_says_what_it_describes(tmp_path, capsys, text, says):
     assert ("anchors: " in printed) == (says in ("anchors: ", "input 96x96"))
 
 
+@pytest.mark.keras
 def test_a_classifiers_input_may_be_smaller_than_any_detectors(capsys):
     assert main(["cifar10", "--resolution", "32", "--width", "0.25"]) == 0
     assert "input 32x32" in capsys.readouterr().out
 
 
+@pytest.mark.keras
 def test_layers_and_ratios_are_listed_on_request(capsys):
     main(["mobilenet_v1", "--width", "0.25", "--resolution", "32", "--classes", "10", "--layers"])
     text = capsys.readouterr().out
@@ -63,6 +68,7 @@ def test_layers_and_ratios_are_listed_on_request(capsys):
     assert "1/N + 1/k^2" in text
 
 
+@pytest.mark.keras
 def test_json_holds_every_layer(tmp_path, capsys):
     main(["coco_300", "--width", "0.35", "--json", str(tmp_path / "cost.json")])
     written = json.loads((tmp_path / "cost.json").read_text())

@@ -10,6 +10,8 @@ from docs.draw_figures import layers as figures_layers
 from docs.draw_figures.__main__ import draw_all, figures, main
 from docs.draw_figures.style import canvas, save, style
 
+pytestmark = pytest.mark.keras
+
 _DOCS = Path(__file__).parents[2] / "docs"
 _LARGEST = 150_000  # bytes
 

@@ -6,14 +6,6 @@ import pytest
 from detector.types import Sample
 
 
-@pytest.fixture(params=["numpy", "keras.ops"])
-def xp(request):
-    """The namespaces that production code passes: NumPy, and keras.ops inside a graph."""
-    if request.param == "numpy":
-        return np
-    return pytest.importorskip("keras").ops
-
-
 @pytest.fixture
 def sample_of():
     """A sample of an image that is never read: `sample_of(boxes, labels, ...)`."""

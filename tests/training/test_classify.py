@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -209,13 +208,11 @@ def test_help_needs_no_tensorflow(words):
 
 @pytest.mark.skipif("not __import__('os').environ.get('SSDLITE_PROOFS')", reason="a minute: proofs")
 def test_nearly_all_digits_are_told_apart(digits, command, tmp_path):
-    start = time.monotonic()
     code, _, _ = command("train", "--data", digits, "--output", tmp_path / "run")
     assert code == 0
     metrics = json.loads((tmp_path / "run" / "classifier.json").read_text())["metrics"]
     assert metrics["images"] == 359
     assert metrics["accuracy"] >= 0.97
-    print(f"digits: {metrics['accuracy']:.4f} in {time.monotonic() - start:.0f} s")
 
 
 def test_a_dry_run_says_what_it_would_train(colours, command, tmp_path):

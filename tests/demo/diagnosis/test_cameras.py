@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from demo.diagnosis import cameras, probes
+from demo.diagnosis import cameras, subprocess_check
 from demo.diagnosis.cameras import (
     Camera,
     Trial,
@@ -15,6 +15,7 @@ from demo.diagnosis.cameras import (
     try_camera,
     why_no_camera,
 )
+from demo.diagnosis.subprocess_check import BusyError
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the devices are Linux's")
 
@@ -87,36 +88,48 @@ def test_a_camera_knows_its_name_and_what_opens_it(devices):
 
 
 @on_linux
-def test_a_device_that_only_describes_pictures_is_no_camera(devices):
+def test_a_device_that_only_describes_frames_is_no_camera(devices):
     devices({"video0": CAPTURES, "video1": DESCRIBES})
     assert [camera.index for camera in list_cameras()] == [0]
 
 
 @on_linux
-def test_a_device_that_may_not_be_read_is_listed_with_the_mend(devices, monkeypatch):
+def test_a_device_that_may_not_be_read_is_listed_with_the_fix(devices, monkeypatch):
     devices({"video0": CAPTURES})
     monkeypatch.setattr(cameras.os, "access", lambda *_: False)
     assert "usermod -aG video" in list_cameras()[0].fault
 
 
-def test_a_camera_gives_a_picture(camera_from_a_file):
+def test_a_camera_gives_a_frame(camera_from_a_file):
     trial = try_camera(0)
     assert trial == Trial((48, 64), 25.0, "")
     assert str(trial) == "64x48 at 25 fps"
 
 
-def test_a_camera_that_is_not_there_says_so_with_the_mend():
+def test_a_camera_that_is_not_there_says_so_with_the_fix():
     trial = try_camera(97)
     assert trial.size_hw is None
     assert "camera 97 cannot be opened" in trial.fault
     assert "--source FILE" in trial.fault
 
 
-def test_a_camera_that_hangs_is_given_up(tmp_path, monkeypatch):
-    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(60)")
+@pytest.mark.parametrize(
+    ("idle", "fault"),
+    [
+        pytest.param(0.5, "no answer within 1 s", id="it hangs"),
+        pytest.param(
+            0.05,
+            f"no answer within 1 s, the machine is busy; {BusyError.fix}",
+            id="the machine is busy",
+        ),
+    ],
+)
+def test_a_camera_without_an_answer_is_given_up(tmp_path, monkeypatch, processors, idle, fault):
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(600)")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(probes, "PATIENCE_S", 1.0)
-    assert try_camera(0).fault == "no answer within 1 s"
+    monkeypatch.setattr(subprocess_check, "PATIENCE_S", 1.0)
+    processors(idle)
+    assert try_camera(0).fault == fault
 
 
 def test_a_camera_that_does_not_say_how_fast_it_is():
@@ -124,7 +137,7 @@ def test_a_camera_that_does_not_say_how_fast_it_is():
 
 
 @pytest.mark.parametrize(
-    ("system", "release", "marks", "mend"),
+    ("system", "release", "marks", "fix"),
     [
         pytest.param("linux", "6.1.0", (), "/dev/video*", id="Linux"),
         pytest.param("linux", "6.1.0", (__file__,), "--device /dev/video0", id="container"),
@@ -134,13 +147,11 @@ def test_a_camera_that_does_not_say_how_fast_it_is():
         pytest.param("freebsd14", "14.1", (), "/dev/video*", id="another"),
     ],
 )
-def test_where_there_is_no_camera_the_mend_fits_the_place(
-    monkeypatch, system, release, marks, mend
-):
+def test_where_there_is_no_camera_the_fix_fits_the_place(monkeypatch, system, release, marks, fix):
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(platform, "release", lambda: release)
     monkeypatch.setattr(cameras, "_CONTAINER_MARKS", marks)
-    assert mend in why_no_camera()
+    assert fix in why_no_camera()
     assert "\n" not in why_no_camera()
 
 
@@ -159,7 +170,7 @@ def test_the_list_says_which_cameras_work_and_how_to_use_one(monkeypatch):
     ]
 
 
-def test_an_empty_list_says_so_with_the_mend(monkeypatch):
+def test_an_empty_list_says_so_with_the_fix(monkeypatch):
     monkeypatch.setattr(cameras, "list_cameras", list)
     (line,) = camera_lines()
     assert line == f"no camera found: {why_no_camera()}"

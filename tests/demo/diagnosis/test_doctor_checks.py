@@ -9,7 +9,7 @@ import pytest
 
 from demo.diagnosis import doctor_checks, doctor_models
 from demo.diagnosis.doctor_checks import Line
-from demo.diagnosis.probes import NoAnswerError
+from demo.diagnosis.subprocess_check import BusyError, NoAnswerError
 from detector import models
 from detector.weights import presets
 from detector.weights.download import RemoteFile
@@ -26,8 +26,8 @@ def preset_at(*urls):
 def asking(**answers):
     """Answers as told; whatever is an exception is raised."""
 
-    def ask(question):
-        answer = answers[question]
+    def ask(name):
+        answer = answers[name]
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -36,6 +36,7 @@ def asking(**answers):
 
 
 DEAD = NoAnswerError("it died")
+BUSY = BusyError("no answer within 18 s, the machine is busy")
 ENGINE = {"version": "1.0", "seconds": 0.1, "devices": ["CPU"]}
 ENGINES = ("onnxruntime", "litert", "openvino", "keras")
 
@@ -44,14 +45,14 @@ def statuses(lines):
     return [line.status for line in lines]
 
 
-def test_an_opencv_that_lacks_system_libraries_has_another_mend_than_a_broken_one():
+def test_an_opencv_that_lacks_system_libraries_has_another_fix_than_a_broken_one():
     lacking = NoAnswerError("ImportError: libGL.so.1: cannot open shared object file")
     (line,) = doctor_checks.opencv(asking(opencv=lacking))
     assert line.status == "FAIL"
     if sys.platform == "linux":
-        assert "apt-get install libgl1" in line.mend
+        assert "apt-get install libgl1" in line.fix
     (line,) = doctor_checks.opencv(asking(opencv=DEAD))
-    assert "pip install --force-reinstall --no-deps opencv-python" in line.mend
+    assert "pip install --force-reinstall --no-deps opencv-python" in line.fix
     assert list(doctor_checks.window(asking(opencv=DEAD))) == []  # said once
 
 
@@ -61,17 +62,17 @@ def test_two_opencvs_of_different_versions_are_told_apart(monkeypatch):
     (line,) = doctor_checks.opencv(asking(opencv={"version": "4.11", "gui": ""}))
     assert line.status == "warn"
     assert "opencv-python 5.0 and opencv-python-headless 4.11 share" in line.found
-    assert line.mend.endswith("opencv-python==5.0")
+    assert line.fix.endswith("opencv-python==5.0")
 
 
-def test_an_opencv_without_windows_has_the_mend_of_the_webcam(monkeypatch):
+def test_an_opencv_without_windows_has_the_fix_of_the_webcam(monkeypatch):
     from demo.view.window import why_no_window
 
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")
     (line,) = doctor_checks.window(asking(opencv={"no_window": why_no_window()}))
     assert line.status == "warn"
     assert line.found == "this OpenCV has no windows: the webcam will save a video instead"
-    assert re.fullmatch(r"pip install --force-reinstall --no-deps opencv-python==[\d.]+", line.mend)
+    assert re.fullmatch(r"pip install --force-reinstall --no-deps opencv-python==[\d.]+", line.fix)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_packages_are_compared_with_what_the_project_asks(monkeypatch, tmp_path,
     monkeypatch.setattr(doctor_checks, "_PROJECT", path)
     (line,) = doctor_checks.packages(asking())
     assert said in line.found
-    assert bool(line.mend) == (line.status != "ok")
+    assert bool(line.fix) == (line.status != "ok")
 
 
 def test_without_the_projects_file_the_installation_says_what_it_asks(monkeypatch, tmp_path):
@@ -107,7 +108,7 @@ CAMERA_2 = {"index": 2, "name": "Desk", "backend": "V4L2", "fault": ""}
 CAMERA_4 = {"index": 4, "name": "Wall", "backend": "V4L2", "fault": ""}
 
 
-def test_cameras_are_tried_until_one_gives_a_picture(monkeypatch):
+def test_cameras_are_tried_until_one_gives_a_frame(monkeypatch):
     from demo.diagnosis import cameras
 
     trials = {0: cameras.Trial(None, None, "busy"), 2: cameras.Trial((480, 640), 30.0, "")}
@@ -125,7 +126,7 @@ def test_cameras_are_tried_until_one_gives_a_picture(monkeypatch):
     ]
 
 
-def test_where_no_camera_gives_a_picture_the_last_one_fails(monkeypatch):
+def test_where_no_camera_gives_a_frame_the_last_one_fails(monkeypatch):
     from demo.diagnosis import cameras
 
     monkeypatch.setattr(cameras, "try_camera", lambda _: cameras.Trial(None, None, "busy"))
@@ -150,7 +151,7 @@ def test_a_full_disk_is_said(monkeypatch):
     folder, cache = doctor_checks.storage(asking())
     assert (folder.status, cache.status) == ("warn", "warn")
     assert "0.1 GB free" in folder.found
-    assert "SSDLITE_HOME" in cache.mend
+    assert "SSDLITE_HOME" in cache.fix
 
 
 def test_a_cache_that_cannot_be_written_to_is_said(monkeypatch, tmp_path):
@@ -172,12 +173,31 @@ def test_without_any_runtime_the_webcam_cannot_work():
     assert lines[-1].status == "FAIL"
 
 
+@pytest.mark.parametrize("check", [doctor_checks.program, doctor_checks.opencv])
+def test_on_a_busy_machine_nothing_is_to_be_installed(check):
+    (line,) = check(asking(program=BUSY, opencv=BUSY))
+    assert line[1:] == ("FAIL", "no answer within 18 s, the machine is busy", BusyError.fix)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param(dict.fromkeys(ENGINES, BUSY), id="no runtime answers"),
+        pytest.param({**dict.fromkeys(ENGINES, ENGINE), "keras": BUSY}, id="one does not"),
+    ],
+)
+def test_on_a_busy_machine_no_runtime_is_to_be_installed(answers):
+    off = [line for line in doctor_models.runtimes(asking(**answers)) if line.status != "ok"]
+    assert off
+    assert {line.fix for line in off} == {BusyError.fix}
+
+
 def test_openvino_need_not_be_installed():
     answers = dict.fromkeys(ENGINES, ENGINE)
     answers["openvino"] = NoAnswerError("ModuleNotFoundError: No module named 'openvino'")
     lines = list(doctor_models.runtimes(asking(**answers)))
     assert statuses(lines) == ["ok"] * 4
-    assert lines[2].mend.startswith("pip install openvino")
+    assert lines[2].fix.startswith("pip install openvino")
 
 
 @on_linux
@@ -191,7 +211,6 @@ def test_openvino_need_not_be_installed():
         pytest.param(
             "echo 'no driver' >&2; exit 9", ["CPU"], "warn", "nvidia-smi: no driver", id="broken"
         ),
-        pytest.param("exec sleep 30", ["CPU"], "warn", "no answer within 0 s", id="hanging"),
     ],
 )
 def test_a_gpu_is_said_with_what_uses_it(monkeypatch, tmp_path, script, devices, status, said):
@@ -199,11 +218,32 @@ def test_a_gpu_is_said_with_what_uses_it(monkeypatch, tmp_path, script, devices,
     tool.write_text(f"#!/bin/sh\n{script}\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(doctor_models, "_SMI_S", 0.4)
+    monkeypatch.setattr(doctor_models, "_SMI_S", 250.0)
     ask = asking(keras={**ENGINE, "devices": devices}, onnxruntime=DEAD)
     (line,) = doctor_models.gpu(ask)
     assert line.status == status
     assert said in line.found
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("idle", "said", "fix"),
+    [
+        pytest.param(0.5, "no answer within 0 s", "NVIDIA's driver anew", id="hanging"),
+        pytest.param(0.05, "the machine is busy", BusyError.fix, id="the machine is busy"),
+    ],
+)
+def test_a_gpu_that_does_not_answer(monkeypatch, tmp_path, processors, idle, said, fix):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nexec sleep 600\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(doctor_models, "_SMI_S", 0.1)
+    processors(idle)
+    (line,) = doctor_models.gpu(asking(keras=ENGINE, onnxruntime=DEAD))
+    assert line.status == "warn"
+    assert line.found.endswith(said)
+    assert line.fix.endswith(fix)
 
 
 def test_a_machine_without_a_gpu_is_no_fault(monkeypatch, tmp_path):

@@ -39,7 +39,7 @@ def test_a_video_gives_every_frame_in_order(tmp_path):
         frames = list(source)
     assert redness(frames) == list(range(12))
     assert [frame.index for frame in frames] == list(range(12))
-    assert (source.fps, source.count, source.live, source.pictures) == (12.5, 12, False, False)
+    assert (source.fps, source.count, source.live, source.of_images) == (12.5, 12, False, False)
     assert {frame.file for frame in frames} == {str(path)}
 
 
@@ -63,10 +63,10 @@ def test_stop_ends_the_iteration(tmp_path):
 
 
 @pytest.mark.parametrize("keep", [0, 40, 300], ids=["empty", "a header", "cut in the middle"])
-def test_a_damaged_video_is_the_users_to_mend(tmp_path, keep):
+def test_a_damaged_video_is_the_users_to_fix(tmp_path, keep):
     path = write_video(tmp_path / "video.mp4")
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(UserError, match=r"cannot read .*video\.mp4: not a video or a picture"):
+    with pytest.raises(UserError, match=r"cannot read .*video\.mp4: not a video or an image"):
         open_source(str(path))
 
 
@@ -85,7 +85,7 @@ def test_opencv_and_ffmpeg_print_nothing(tmp_path, source):
     assert (done.stdout, done.stderr) == ("one line\n", "")
 
 
-def test_a_video_that_opens_but_has_no_frame_is_the_users_to_mend(tmp_path):
+def test_a_video_that_opens_but_has_no_frame_is_the_users_to_fix(tmp_path):
     path = write_video(tmp_path / "video.mp4")
     data = bytearray(path.read_bytes())
     start = data.index(b"mdat") + 4
@@ -95,25 +95,25 @@ def test_a_video_that_opens_but_has_no_frame_is_the_users_to_mend(tmp_path):
         open_source(str(path))
 
 
-def test_a_folder_gives_its_pictures_by_name(tmp_path):
+def test_a_folder_gives_its_images_by_name(tmp_path):
     for name in ("b.png", "a.jpg", "c.webp"):
         write_image(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
-    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "notes.txt").write_text("not an image")
     with open_source(str(tmp_path)) as source:
         assert [frame.file for frame in source] == [
             str(tmp_path / name) for name in ("a.jpg", "b.png", "c.webp")
         ]
-    assert (source.pictures, source.fps, source.count) == (True, None, 3)
+    assert (source.of_images, source.fps, source.count) == (True, None, 3)
 
 
-def test_a_glob_gives_pictures_only(tmp_path):
+def test_a_glob_gives_images_only(tmp_path):
     write_image(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))
     write_video(tmp_path / "a.mp4")
     with open_source(str(tmp_path / "a.*")) as source:
         assert [frame.file for frame in source] == [str(tmp_path / "a.png")]
 
 
-def test_a_picture_that_cannot_be_read_is_named_counted_and_skipped(tmp_path, capsys):
+def test_an_image_that_cannot_be_read_is_named_counted_and_skipped(tmp_path, capsys):
     for name in ("a.png", "c.png"):
         write_image(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "b.png").write_text("no pixels here")
@@ -144,13 +144,13 @@ def test_a_device_is_no_file():
 
 
 def test_a_glob_without_a_match_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"no such picture, folder or pattern"):
+    with pytest.raises(UserError, match=r"no such image, folder or pattern"):
         open_source(str(tmp_path / "*.jpg"))
 
 
 def test_a_text_file_is_not_a_source(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(UserError, match="not a video or a picture"):
+    with pytest.raises(UserError, match="not a video or an image"):
         open_source(str(tmp_path / "notes.txt"))
 
 
@@ -158,7 +158,7 @@ def test_a_text_file_is_not_a_source(tmp_path):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """`/range.mp4` with byte ranges, `/plain.mp4` without, `/mjpeg` a camera of 30 pictures."""
+    """`/range.mp4` with byte ranges, `/plain.mp4` without, `/mjpeg` a camera of 30 frames."""
 
     video = b""
 
@@ -188,8 +188,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
         self.end_headers()
         for i in range(30):
-            picture = np.full((48, 64, 3), (0, 0, 8 * i), np.uint8)
-            data = cv2.imencode(".jpg", picture)[1].tobytes()
+            image = np.full((48, 64, 3), (0, 0, 8 * i), np.uint8)
+            data = cv2.imencode(".jpg", image)[1].tobytes()
             head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
             self.wfile.write(head.encode() + data + b"\r\n")
             time.sleep(1 / 30)
@@ -226,7 +226,7 @@ def test_a_stream_that_ends_is_opened_again_and_that_is_said(server, capsys):
     assert max(numbers) > 25
     name = f"{server}/mjpeg"
     first, second = capsys.readouterr().err.splitlines()
-    assert first == f"{name} gives no more pictures; opening it again"
+    assert first == f"{name} gives no more frames; opening it again"
     assert second.startswith(f"{name} is open again after ")
 
 
@@ -240,7 +240,7 @@ def test_a_stream_gives_fresh_frames_to_a_slow_consumer(server):
     assert numbers[-1] - numbers[0] > len(numbers)  # most were dropped, none was queued
 
 
-def test_a_url_with_nothing_behind_it_is_the_users_to_mend(server, capfd):
+def test_a_url_with_nothing_behind_it_is_the_users_to_fix(server, capfd):
     with pytest.raises(UserError, match=r"cannot open http.*/none: nothing there"):
         open_source(server + "/none")
     assert capfd.readouterr() == ("", "")

@@ -5,7 +5,7 @@ import pytest
 
 from configs.errors import UserError
 from demo.sources import capture
-from demo.sources.capture import CameraWish, open_source
+from demo.sources.capture import CameraSettings, open_source
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_without_a_camera_the_clip_plays_after_one_clear_line(capfd):
     )
 
 
-def test_a_camera_that_stays_dark_is_the_users_to_mend(monkeypatch):
+def test_a_camera_that_stays_dark_is_the_users_to_fix(monkeypatch):
     class Dark:
         def __init__(self, *_):
             pass
@@ -53,7 +53,7 @@ def test_a_camera_that_stays_dark_is_the_users_to_mend(monkeypatch):
 
     monkeypatch.setattr(cv2, "VideoCapture", Dark)
     monkeypatch.setattr(capture, "_CAMERA_PATIENCE_S", 0.2)
-    with pytest.raises(UserError, match=r"camera 3 gave no picture within 0 s \(tried"):
+    with pytest.raises(UserError, match=r"camera 3 gave no frame within 0 s \(tried"):
         open_source("3")
 
 
@@ -63,7 +63,7 @@ def test_a_camera_is_asked_for_size_and_rate():
             asked[number] = value
 
     asked = {}
-    CameraWish(1280, 720, 60).ask(Asked())
+    CameraSettings(1280, 720, 60).ask(Asked())
     asked.pop(cv2.CAP_PROP_FOURCC, None)
     assert asked == {
         cv2.CAP_PROP_FRAME_WIDTH: 1280,

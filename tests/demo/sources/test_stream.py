@@ -8,7 +8,7 @@ from demo.sources.stream import LiveReader
 
 
 class FakeCamera:
-    """30 pictures per second; the red of a picture is its number. `length` ends it."""
+    """30 frames per second; the red of a frame is its number. `length` ends it."""
 
     def __init__(self, length=10_000, fps=30):
         self.length, self.released = length, False
@@ -41,7 +41,7 @@ def test_a_slow_consumer_gets_fresh_frames_in_order():
         shown_by_camera = camera.number
         image, *_ = reader.take(lambda: False)
         numbers.append(int(image[0, 0, 0]))
-        # The camera's latest picture may be on its way from the driver; the one before is here.
+        # The camera's latest frame may be on its way from the driver; the one before is here.
         assert numbers[-1] >= shown_by_camera - 1
         time.sleep(0.11)  # a slow detector: 9 fps
     reader.close()
@@ -52,8 +52,8 @@ def test_a_slow_consumer_gets_fresh_frames_in_order():
 def test_a_fast_consumer_gets_each_frame_once():
     reader = read(FakeCamera(length=10, fps=100), patience_s=0)
     numbers = []
-    while picture := reader.take(lambda: bool(reader.trouble)):
-        numbers.append(int(picture[0][0, 0, 0]))
+    while frame := reader.take(lambda: bool(reader.trouble)):
+        numbers.append(int(frame[0][0, 0, 0]))
     reader.close()
     assert numbers == sorted(set(numbers))
     assert numbers[-1] == 9  # the end does not swallow the last
@@ -88,7 +88,7 @@ def test_a_camera_that_warms_up_is_waited_for():
 
 
 class Flaky:
-    """A camera that gives five pictures and is then gone; it opens at the `opens_at`-th try."""
+    """A camera that gives five frames and is then gone; it opens at the `opens_at`-th try."""
 
     def __init__(self, opens_at):
         self.tries, self._opens_at = 0, opens_at
@@ -104,13 +104,13 @@ def test_a_lost_camera_is_opened_again_at_growing_intervals_and_that_is_said(mon
     flaky = Flaky(opens_at=6)
     lost = FakeCamera(length=5, fps=200)
     reader = LiveReader("camera 0", lost, flaky.reopen, patience_s=0)
-    pictures = [reader.take(lambda: False) for _ in range(8)]
+    frames = [reader.take(lambda: False) for _ in range(8)]
     reader.close()
-    assert all(picture is not None for picture in pictures)
+    assert all(frame is not None for frame in frames)
     assert lost.released
     said = capsys.readouterr().err.splitlines()
     waits = ("0.01", "0.02", "0.04", "0.05", "0.05")
-    assert said[0] == "camera 0 gives no more pictures; opening it again"
+    assert said[0] == "camera 0 gives no more frames; opening it again"
     assert said[1:6] == [f"camera 0 is lost; next try in {wait} s" for wait in waits]
     assert said[6].startswith("camera 0 is open again after ")
 
@@ -146,7 +146,7 @@ def test_after_a_steady_while_the_first_try_is_at_once_again(monkeypatch):
     assert len(opened) >= 3
 
 
-def test_what_is_wrong_can_be_shown_until_pictures_come_again():
+def test_what_is_wrong_can_be_shown_until_frames_come_again():
     flaky = Flaky(opens_at=2)
     reader = LiveReader("camera 0", FakeCamera(length=3, fps=200), flaky.reopen, patience_s=0)
     assert reader.take(lambda: False) is not None

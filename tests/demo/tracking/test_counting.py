@@ -239,7 +239,7 @@ def test_counts_change_what_is_drawn():
     assert (before != after).any()
 
 
-def test_many_classes_leave_the_picture_visible():
+def test_many_classes_leave_the_image_visible():
     counter = ZoneCounter(ROOM)
     boxes = [square(220 + 2 * k, 200) for k in range(80)]
     count(counter, [found(*boxes, labels=list(range(80)))] * 3)

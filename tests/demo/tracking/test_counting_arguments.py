@@ -59,7 +59,7 @@ def test_another_zone_is_refused_with_what_is_wrong(text, complaint):
         parse_zone(text)
 
 
-def test_numbers_up_to_1_are_fractions_of_the_picture():
+def test_numbers_up_to_1_are_fractions_of_the_frame():
     assert to_pixels(((0, 0.5), (1, 0.25)), 480, 640, "--count-line") == ((0, 240), (640, 120))
 
 
@@ -73,7 +73,7 @@ def test_a_fraction_above_1_is_no_pixel():
 
 
 @pytest.mark.parametrize("point", [(641, 2), (2, 481)])
-def test_a_point_outside_the_picture_is_the_users_to_mend(point):
-    wanted = r"--count-line: the point \d+,\d+ lies outside the picture, which has 640x480 pixels"
+def test_a_point_outside_the_frame_is_the_users_to_fix(point):
+    wanted = r"--count-line: the point \d+,\d+ lies outside the frame, which has 640x480 pixels"
     with pytest.raises(UserError, match=wanted):
         to_pixels(((5, 5), point), 480, 640, "--count-line")

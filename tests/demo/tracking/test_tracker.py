@@ -228,7 +228,7 @@ def test_a_trail_without_a_colour_is_not_drawn():
 
 
 @pytest.mark.parametrize("far", [-1e10, 1e10])
-def test_a_trail_that_leads_far_out_of_the_picture_is_no_fault(far):
+def test_a_trail_that_leads_far_out_of_the_image_is_no_fault(far):
     image = blank()
     draw_trails(image, {1: np.array([(far, 60), (80, 60), (far, far)], np.float32)}, {1: RED})
     assert (image[60, 80] != GREY).any()

@@ -6,7 +6,7 @@ import pytest
 from configs.errors import UserError
 from demo.sources.capture import Frame, Source
 from demo.tracking.events import EventLog
-from demo.tracking.tracks import Follower, Wanted
+from demo.tracking.tracks import Tracks, Wanted
 from demo.view.controls import Controls
 from detector.types import Detections
 
@@ -20,34 +20,34 @@ def ball(x):
     return Detections(box, np.array([0.9], np.float32), np.array([0]))
 
 
-def roll(follower, start=60, end=260, step=10):
+def roll(tracks, start=60, end=260, step=10):
     """A ball that rolls from left to right; gives the last frame as drawn."""
     for index, x in enumerate(range(start, end, step)):
         shown = ball(x)
-        follower.follow(shown, Frame(IMAGE, "video.mp4", index / 25, 1.0, index))
-        drawn = follower.draw(IMAGE, shown)
+        tracks.follow(shown, Frame(IMAGE, "video.mp4", index / 25, 1.0, index))
+        drawn = tracks.draw(IMAGE, shown)
     return drawn
 
 
-def follower(controls=None, **wanted):
+def tracks(controls=None, **wanted):
     source = Source("video.mp4", iter(()), 25.0)
-    return Follower(NAMES, source, controls or Controls(NAMES), Wanted(**wanted))
+    return Tracks(NAMES, source, controls or Controls(NAMES), Wanted(**wanted))
 
 
 def test_nothing_is_followed_unasked(monkeypatch):
-    from demo.tracking.tracker import tracker as tracking
+    from demo.tracking import tracker as tracking
 
     monkeypatch.setattr(tracking, "Tracker", lambda _: pytest.fail("nobody asked for tracks"))
-    one = follower()
+    one = tracks()
     roll(one)
     assert one.counts() == {}
 
 
 def test_tracks_leave_a_trail_and_ids_when_they_are_switched_on():
     controls = Controls(NAMES)
-    plain = roll(follower(controls))
+    plain = roll(tracks(controls))
     controls.tracks = True
-    tracked = roll(follower(controls))
+    tracked = roll(tracks(controls))
     behind = slice(115, 125), slice(100, 200)  # where the ball came from
     assert (plain[behind] == 90).all()
     assert (tracked[behind] != 90).any()
@@ -55,21 +55,21 @@ def test_tracks_leave_a_trail_and_ids_when_they_are_switched_on():
 
 
 def test_a_line_counts_and_its_counts_are_drawn():
-    one = follower(line=((0.5, 0.0), (0.5, 1.0)))
+    one = tracks(line=((0.5, 0.0), (0.5, 1.0)))
     drawn = roll(one)
     assert one.counts() == {"ball in": 1}
     assert (drawn[:60, 158:163] != 90).any()
 
 
 def test_a_zone_counts_who_is_inside():
-    one = follower(zone=((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)))
+    one = tracks(zone=((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)))
     roll(one)
     assert one.counts() == {"ball inside": 1, "ball entered": 1}
 
 
 def test_events_are_written_with_the_time_of_the_file(tmp_path):
     path = tmp_path / "events.csv"
-    with follower(line=((160.0, 0.0), (160.0, 240.0)), events=EventLog(path, NAMES)) as one:
+    with tracks(line=((160.0, 0.0), (160.0, 240.0)), events=EventLog(path, NAMES)) as one:
         roll(one)
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["event"] for row in rows] == ["appear", "cross_in"]
@@ -80,8 +80,8 @@ def test_events_are_written_with_the_time_of_the_file(tmp_path):
 def test_a_wrong_line_leaves_the_events_of_an_earlier_run(tmp_path):
     path = tmp_path / "events.csv"
     path.write_text("what was counted yesterday")
-    wrong = follower(line=((0.0, 0.0), (900.0, 9.0)), events=EventLog(path, NAMES))
-    with pytest.raises(UserError, match="lies outside the picture"), wrong:
+    wrong = tracks(line=((0.0, 0.0), (900.0, 9.0)), events=EventLog(path, NAMES))
+    with pytest.raises(UserError, match="lies outside the frame"), wrong:
         roll(wrong)
     assert path.read_text() == "what was counted yesterday"
 
@@ -89,7 +89,7 @@ def test_a_wrong_line_leaves_the_events_of_an_earlier_run(tmp_path):
 def test_two_classes_on_one_box_have_an_id_each():
     controls = Controls(["ball", "moon"], tracks=True)
     source = Source("video.mp4", iter(()), 25.0)
-    one = Follower(["ball", "moon"], source, controls, Wanted())
+    one = Tracks(["ball", "moon"], source, controls, Wanted())
     boxes = ball(100).boxes.repeat(2, axis=0)
     both = Detections(boxes, np.array([0.9, 0.8], np.float32), np.array([0, 1]))
     for index in range(5):
@@ -97,14 +97,14 @@ def test_two_classes_on_one_box_have_an_id_each():
     assert sorted(one.ids(both)) == [1, 2]
 
 
-def test_a_line_beyond_the_picture_is_the_users_to_mend():
-    with pytest.raises(UserError, match="--count-line: the point 900,0 lies outside the picture"):
-        roll(follower(line=((900.0, 0.0), (900.0, 240.0))))
+def test_a_line_beyond_the_frame_is_the_users_to_fix():
+    with pytest.raises(UserError, match="--count-line: the point 900,0 lies outside the frame"):
+        roll(tracks(line=((900.0, 0.0), (900.0, 240.0))))
 
 
 def test_other_detections_than_those_followed_are_drawn_without_ids():
     controls = Controls(NAMES, tracks=True)
-    one = follower(controls)
+    one = tracks(controls)
     roll(one)
     nothing = ball(0)[:0]
     assert (one.draw(IMAGE, nothing) != 90).any()  # the trail alone

@@ -22,7 +22,7 @@ def test_nothing_is_drawn_before_the_figures_are_known():
     assert (image == 90).all()
 
 
-def test_a_picture_smaller_than_the_line_is_no_fault():
+def test_an_image_smaller_than_the_line_is_no_fault():
     draw_hud(np.zeros((8, 10, 3), np.uint8), 28.4, 0.031)
 
 

@@ -11,7 +11,7 @@ from demo.sources.capture import Frame, Source
 from demo.view.controls import Controls
 from demo.view.outputs import Files, recorder_for
 from demo.view.recorder import Recorder, Still
-from demo.view.stats import Tally
+from demo.view.stats import Stats
 from detector.classes import coco_classes
 from detector.types import Detections
 
@@ -97,7 +97,7 @@ def test_json_has_every_frame_and_the_figures_of_the_run(controls, tmp_path):
     with Files(source(), controls, None) as files:
         files.write_json(tmp_path / "a.json", predictor)
         keep(files, 3)
-        files.finish(Tally())
+        files.finish(Stats())
     found = json.loads((tmp_path / "a.json").read_text())
     assert [image["frame"] for image in found["images"]] == [0, 1, 2]
     assert found["fps"] == 0
@@ -111,10 +111,10 @@ def test_snapshots_of_one_second_have_names_of_their_own(controls):
     assert all(path.is_file() for path in paths)
 
 
-def test_a_single_picture_may_be_saved_as_one(tmp_path):
-    picture = source(fps=None, count=1)
-    assert isinstance(recorder_for(tmp_path / "a.png", picture), Still)
-    assert isinstance(recorder_for(tmp_path / "a.mp4", picture), Recorder)
+def test_a_single_image_may_be_saved_as_one(tmp_path):
+    single = source(fps=None, count=1)
+    assert isinstance(recorder_for(tmp_path / "a.png", single), Still)
+    assert isinstance(recorder_for(tmp_path / "a.mp4", single), Recorder)
     with pytest.raises(UserError, match=r"\.mp4 or \.avi or \.webm"):
         recorder_for(tmp_path / "a.png", source())
 

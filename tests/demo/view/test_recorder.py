@@ -123,7 +123,7 @@ def test_another_suffix_is_refused_with_the_list_of_good_ones(name, tmp_path):
         Recorder(tmp_path / name, 30)
 
 
-def test_a_size_that_the_codec_refuses_is_the_users_to_mend(tmp_path):
+def test_a_size_that_the_codec_refuses_is_the_users_to_fix(tmp_path):
     with (
         pytest.raises(UserError, match=r"cannot encode mp4v at 1x1; try \.avi"),
         Recorder(tmp_path / "video.mp4", 30) as recorder,
@@ -165,13 +165,13 @@ def test_opencv_prints_nothing_while_recording(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_single_picture_is_written_as_it_is(tmp_path):
+def test_a_single_image_is_written_as_it_is(tmp_path):
     with Still(tmp_path / "drawn.png") as still:
         still.add(flat(77))
     np.testing.assert_array_equal(read_image(tmp_path / "drawn.png"), flat(77))
 
 
-def test_letterbox_of_the_right_size_is_the_picture_itself():
+def test_letterbox_of_the_right_size_is_the_image_itself():
     image = flat(5)
     assert letterbox(image, (48, 64)) is image
 

@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from demo.view.stats import Rate, Smooth, Tally
+from demo.view.stats import MovingAverage, Rate, Stats
 
 
 def test_a_rate_counts_intervals_not_stamps():
@@ -33,43 +33,43 @@ def test_the_recent_rate_follows_a_change_and_the_mean_remembers():
 
 
 def test_smoothing_starts_at_the_first_number_and_moves_by_its_weight():
-    smooth = Smooth(weight=0.25)
+    smooth = MovingAverage(weight=0.25)
     smooth.add(8.0)
     smooth.add(4.0)
     assert smooth.value == 7.0
 
 
 def test_the_tally_reports_medians_that_a_slow_first_frame_does_not_move():
-    tally = Tally()
+    stats = Stats()
     for latency_s in (3.0, 0.02, 0.02):
-        tally.add(latency_s, {"run": 1000 * latency_s}, [])
-    assert tally.latency_s == 0.02
-    assert tally.stage_ms == {"run": 20.0}
+        stats.add(latency_s, {"run": 1000 * latency_s}, [])
+    assert stats.latency_s == 0.02
+    assert stats.stage_ms == {"run": 20.0}
 
 
 def test_the_tally_counts_a_class_once_per_frame():
-    tally = Tally()
-    tally.add(0.02, {}, ["person", "person", "tie"])
-    tally.add(0.02, {}, ["person"])
-    assert list(tally.lines())[1:] == ["person in 2 of 2 frames", "tie in 1 of 2 frames"]
+    stats = Stats()
+    stats.add(0.02, {}, ["person", "person", "tie"])
+    stats.add(0.02, {}, ["person"])
+    assert list(stats.lines())[1:] == ["person in 2 of 2 frames", "tie in 1 of 2 frames"]
 
 
 def test_the_rate_of_a_single_frame_comes_from_its_latency():
-    tally = Tally()
-    tally.add(0.05, {}, [])
-    assert tally.fps == pytest.approx(20)
+    stats = Stats()
+    stats.add(0.05, {}, [])
+    assert stats.fps == pytest.approx(20)
 
 
 def test_no_frame_at_all_is_reported_without_a_fault():
-    assert list(Tally().lines()) == ["0 frames, 0.0 fps, latency 0 ms", "nothing detected"]
+    assert list(Stats().lines()) == ["0 frames, 0.0 fps, latency 0 ms", "nothing detected"]
 
 
 def test_a_long_run_takes_no_more_memory_than_a_short_one():
-    tally = Tally()
+    stats = Stats()
     sizes = []
     tracemalloc.start()
     for frame in range(12_000):
-        tally.add(0.02, {"run": 1.0, "nms": 0.1}, ["person"])
+        stats.add(0.02, {"run": 1.0, "nms": 0.1}, ["person"])
         if frame % 4000 == 3999:
             sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
@@ -77,8 +77,8 @@ def test_a_long_run_takes_no_more_memory_than_a_short_one():
 
 
 def test_recent_times_follow_and_medians_remember():
-    tally = Tally()
+    stats = Stats()
     for ms in [10.0] * 100 + [20.0] * 60:
-        tally.add(0.02, {"run": ms}, [])
-    assert tally.recent_ms["run"] == pytest.approx(20, abs=0.1)
-    assert tally.stage_ms["run"] == 10
+        stats.add(0.02, {"run": ms}, [])
+    assert stats.recent_ms["run"] == pytest.approx(20, abs=0.1)
+    assert stats.stage_ms["run"] == 10

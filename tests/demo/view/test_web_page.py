@@ -34,13 +34,13 @@ def test_the_page_loads_nothing_from_elsewhere(page, get):
     )
 
 
-def test_a_picture_keeps_its_colours(page, pixels, get):
+def test_a_frame_keeps_its_colours(page, pixels, get):
     page.show(np.full((48, 64, 3), (250, 10, 10), np.uint8), {})
     bgr = pixels(get(page, "snapshot.jpg").content)
     np.testing.assert_allclose(bgr.mean(axis=(0, 1)), (10, 10, 250), atol=4)
 
 
-def test_a_snapshot_is_the_newest_picture_as_a_download(page, get, grey, pixels):
+def test_a_snapshot_is_the_newest_frame_as_a_download(page, get, grey, pixels):
     page.show(grey(10), {})
     page.show(grey(90), {})
     response = get(page, "snapshot.jpg")
@@ -50,11 +50,11 @@ def test_a_snapshot_is_the_newest_picture_as_a_download(page, get, grey, pixels)
     assert round(pixels(response.content).mean()) == 90
 
 
-def test_before_the_first_picture_there_is_a_status_but_no_stream(page, get):
+def test_before_the_first_frame_there_is_a_status_but_no_stream(page, get):
     assert get(page, "status.json").json()["frame"] is None
     for path in ("stream.mjpg", "snapshot.jpg"):
         response = get(page, path)
-        assert (response.status_code, response.text) == (503, "there is no picture yet\n")
+        assert (response.status_code, response.text) == (503, "there is no frame yet\n")
 
 
 @pytest.mark.parametrize("path", ["", "status.json", "snapshot.jpg", "nowhere"])

@@ -29,7 +29,7 @@ def browser():
 
 @pytest.fixture
 def show(controls, grey):
-    """Shows, for a page in a block, pictures as grey as the score threshold, all the time."""
+    """Shows, for a page in a block, frames as grey as the score threshold, all the time."""
 
     @contextlib.contextmanager
     def showing(controls, port=0):
@@ -82,12 +82,12 @@ def tab(browser, timeout_s, page):
 
 
 def wait_for_level(tab, level):
-    """Until the middle of the picture, as the browser shows it, is of this grey."""
+    """Until the middle of the frame, as the browser shows it, is of this grey."""
     middle = "$('canvas').getContext('2d').getImageData(32, 24, 1, 1).data[0]"
     tab.wait_for_function(f"() => Math.abs({middle} - {level}) < 3")
 
 
-def test_the_slider_moves_the_threshold_and_the_picture_follows(controls, live, tab, wait_until):
+def test_the_slider_moves_the_threshold_and_the_frame_follows(controls, live, tab, wait_until):
     tab = tab(live)
     wait_for_level(tab, 80)
     assert tab.locator("#seen li").all_text_contents() == ["cat90%", "dog#750%"]
@@ -132,8 +132,8 @@ def test_a_snapshot_is_asked_for_and_another_downloaded(controls, live, tab, tmp
     with tab.expect_download() as download:
         tab.locator("#download").click()
     assert re.fullmatch(r"snapshot.*\.jpg", download.value.suggested_filename)
-    download.value.save_as(tmp_path / "picture.jpg")
-    assert cv2.imread(str(tmp_path / "picture.jpg")).shape == (48, 64, 3)
+    download.value.save_as(tmp_path / "frame.jpg")
+    assert cv2.imread(str(tmp_path / "frame.jpg")).shape == (48, 64, 3)
 
 
 def test_keys_do_in_the_page_what_they_do_in_the_window(controls, live, tab, wait_until):
@@ -211,10 +211,10 @@ def test_nothing_sticks_out_of_any_screen(live, tab):
     tab = tab(live)
     for width, height in [(360, 640), (844, 390), (1024, 700), (1280, 800), (3840, 2160)]:
         tab.set_viewport_size({"width": width, "height": height})
-        picture = tab.locator("#canvas").bounding_box()
+        frame = tab.locator("#canvas").bounding_box()
         assert tab.evaluate("document.documentElement.scrollWidth") == width
-        assert picture["width"] > 0.6 * width
-        assert picture["height"] > 0.4 * min(width, height)
+        assert frame["width"] > 0.6 * width
+        assert frame["height"] > 0.4 * min(width, height)
         cut_off = "e => e.offsetParent && e.scrollWidth > e.clientWidth + 1"
         assert (
             tab.evaluate(f"[...document.querySelectorAll('button, a')].filter({cut_off}).length")

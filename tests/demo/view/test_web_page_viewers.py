@@ -20,7 +20,7 @@ def noise(seed):
 
 
 class Viewer:
-    """An open stream, read picture by picture."""
+    """An open stream, read frame by frame."""
 
     def __init__(self, page, timeout_s, pixels):
         self.response = requests.get(page.url + "stream.mjpg", stream=True, timeout=timeout_s)
@@ -29,13 +29,13 @@ class Viewer:
         assert self._line() == b"--frame"
 
     def read(self) -> int:
-        """The grey level of the next picture."""
+        """The grey level of the next frame."""
         assert self._line() == b"Content-Type: image/jpeg"
         length = int(self._line().removeprefix(b"Content-Length: "))
         assert self._line() == b""
-        picture = self.pixels(self.response.raw.read(length))
+        image = self.pixels(self.response.raw.read(length))
         assert (self._line(), self._line()) == (b"", b"--frame")
-        return round(float(picture.mean()))
+        return round(float(image.mean()))
 
     def read_until(self, level):
         while self.read() != level:
@@ -81,7 +81,7 @@ def encodings(monkeypatch):
 # What they see
 
 
-def test_the_stream_gives_each_picture_that_is_shown(page, watch, grey):
+def test_the_stream_gives_each_frame_that_is_shown(page, watch, grey):
     page.show(grey(10), {})
     viewer = watch()
     assert viewer.read() == 10
@@ -112,7 +112,7 @@ def test_without_viewers_nothing_is_encoded(page, encodings, get, grey):
     assert encodings == []
 
 
-def test_each_picture_is_encoded_once_for_all_viewers(page, watch, encodings, get, grey):
+def test_each_frame_is_encoded_once_for_all_viewers(page, watch, encodings, get, grey):
     page.show(grey(0), {})
     viewers = [watch() for _ in range(3)]
     for level in range(10, 110, 10):
@@ -124,7 +124,7 @@ def test_each_picture_is_encoded_once_for_all_viewers(page, watch, encodings, ge
     assert page.viewers == 3
 
 
-def test_a_stream_has_at_most_thirty_pictures_a_second(page, watch, grey):
+def test_a_stream_has_at_most_thirty_frames_a_second(page, watch, grey):
     page.show(grey(0), {})
     viewer = watch()
     stop = threading.Event()
@@ -143,7 +143,7 @@ def test_a_stream_has_at_most_thirty_pictures_a_second(page, watch, grey):
     assert time.monotonic() - start > 0.9
 
 
-def test_a_picture_that_stands_still_is_sent_again(page, watch, grey):
+def test_a_frame_that_stands_still_is_sent_again(page, watch, grey):
     page.show(grey(70), {})
     viewer = watch()
     start = time.monotonic()
@@ -152,7 +152,7 @@ def test_a_picture_that_stands_still_is_sent_again(page, watch, grey):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts files as Linux does")
-def test_viewers_that_leave_a_still_picture_leave_nothing_behind(
+def test_viewers_that_leave_a_still_frame_leave_nothing_behind(
     page, get, wait_until, grey, viewer_of
 ):
     page.show(grey(0), {})
@@ -191,15 +191,15 @@ def test_a_stalled_viewer_delays_neither_the_program_nor_others(page, stalled, w
     viewer = watch()
     times = []
     for seed in range(1, 20):
-        picture = noise(seed)
+        image = noise(seed)
         start = time.perf_counter()
-        page.show(picture, {})
+        page.show(image, {})
         times.append(time.perf_counter() - start)
         viewer.read()
     assert sorted(times)[-2] < 0.02  # one may have met a busy machine
 
 
-def test_a_slow_viewer_gets_new_pictures_not_a_backlog(page, stalled, wait_until, grey, get):
+def test_a_slow_viewer_gets_new_frames_not_a_backlog(page, stalled, wait_until, grey, get):
     wait_until(lambda: page.viewers == 1)
     for seed in range(40):
         page.show(noise(seed), {})

@@ -199,7 +199,7 @@ def test_qt_prints_nothing(show):
 
 
 @pytest.mark.skipif(shutil.which("import") is None, reason="ImageMagick is not installed")
-def test_the_colours_on_the_screen_are_those_of_the_picture(show, tmp_path):
+def test_the_colours_on_the_screen_are_those_of_the_frame(show, tmp_path):
     process = show()
     find_window()
     time.sleep(1.5)  # a screenshot of a window that is just being mapped keeps Qt from painting it

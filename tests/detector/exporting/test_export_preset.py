@@ -8,6 +8,8 @@ from detector.exporting.parity import Limits
 from detector.models import open_model
 from detector.weights.presets import exported_folder
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.fixture
 def small_coco(detector_maker, tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from detector.exporting.int8 import Quantizer, correct_biases
 from detector.runtimes import open_runtime
 from detector.runtimes.keras_model import KerasRuntime
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.fixture(scope="module")
 def model(exported):

@@ -11,6 +11,8 @@ from detector.exporting.nms_tflite import complete, with_nms
 from detector.postprocess import Postprocessor
 from detector.runtimes.keras_model import KerasRuntime
 
+pytestmark = pytest.mark.keras
+
 # Anchors well inside the image, and four different variances, so that none can be mistaken.
 INSIDE = AnchorConfig(min_scale=0.1, max_scale=0.3, variances=(0.01, 0.02, 0.03, 0.04))
 

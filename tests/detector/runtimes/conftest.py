@@ -5,7 +5,7 @@ import pytest
 
 
 @pytest.fixture
-def make_tflite(tmp_path):
+def make_tflite(tmp_path, keras):
     """Writes a `.tflite` of a TensorFlow function; `calibration` arrays make it int8."""
 
     def make(function, shape, dtype=np.uint8, calibration=(), io=None):

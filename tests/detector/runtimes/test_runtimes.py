@@ -15,6 +15,8 @@ from detector.runtimes import open_graph, open_runtime
 from detector.runtimes.graph import EngineOptions
 from detector.runtimes.keras_model import KerasRuntime
 
+pytestmark = pytest.mark.keras
+
 FORMATS = ["tflite", "onnx", "xml"]
 
 

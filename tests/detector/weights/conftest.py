@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 
 from configs.schema import ModelConfig
-from detector.ssdlite import build_ssdlite
 from detector.weights import download
 from detector.weights.download import RemoteFile
-from detector.weights.tf_od_api import official_units
 
 # ---- the model
 
 
 @pytest.fixture(scope="session")
-def official_shapes() -> dict[str, tuple[int, ...]]:
+def official_shapes(keras) -> dict[str, tuple[int, ...]]:
     """Kernel shape of each unit of the official model, 91 class channels, by TensorFlow scope."""
+    from detector.ssdlite import build_ssdlite
+    from detector.weights.tf_od_api import official_units
+
     model = build_ssdlite(ModelConfig(), 90)
     return {unit.scope: model.get_layer(unit.conv).kernel.shape for unit in official_units()}
 
@@ -31,6 +32,8 @@ def official_shapes() -> dict[str, tuple[int, ...]]:
 @pytest.fixture(scope="session")
 def checkpoint_variables(official_shapes) -> dict[str, np.ndarray]:
     """All network variables of the TF1 checkpoint."""
+    from detector.weights.tf_od_api import official_units
+
     rng = np.random.default_rng(0)
     variables = {}
     for unit in official_units():

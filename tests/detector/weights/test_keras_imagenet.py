@@ -9,6 +9,8 @@ from detector.backbones import build_classifier
 from detector.ssdlite import build_ssdlite
 from detector.weights.keras_imagenet import load_imagenet
 
+pytestmark = pytest.mark.keras
+
 DONORS = {
     "mobilenet_v1": keras.applications.MobileNet,
     "mobilenet_v2": keras.applications.MobileNetV2,

@@ -5,6 +5,8 @@ from configs.errors import UserError
 from detector.classes import COCO_CATEGORY_IDS
 from detector.weights.tf_od_files import load_checkpoint
 
+pytestmark = pytest.mark.keras
+
 
 def write(prefix, variables) -> None:
     """A TF1 checkpoint, written by TensorFlow itself."""

@@ -8,6 +8,8 @@ from detector.classes import COCO_CATEGORY_IDS
 from detector.weights.tf_od_api import official_units
 from detector.weights.tf_od_files import load_npz
 
+pytestmark = pytest.mark.keras
+
 META = "meta/coco_category_ids_of_class_channels"
 
 

@@ -9,6 +9,8 @@ from detector.classes import COCO_CATEGORY_IDS
 from detector.weights.tf_od_api import official_units
 from detector.weights.tf_od_files import load_tfjs_graph
 
+pytestmark = pytest.mark.keras
+
 SHARD_BYTES = 4_194_304
 
 

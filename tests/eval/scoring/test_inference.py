@@ -20,6 +20,7 @@ def test_figures_do_not_depend_on_the_machine(exported):
         score(str(exported), "nowhere", runtime="auto")
 
 
+@pytest.mark.keras
 def test_the_20_class_weights_have_the_references_figures(test_data, reference):
     """The independent reference: AP 0.341, AP50 0.518 on its 20 categories."""
     weights = test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz"

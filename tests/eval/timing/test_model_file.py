@@ -15,7 +15,7 @@ def test_the_official_weights_are_float32(tmp_path):
 
 
 @pytest.fixture
-def make_tflite(tmp_path):
+def make_tflite(tmp_path, keras):
     """A convolution converted with what the converter is told, and images to calibrate on."""
 
     def make(**settings):

@@ -108,6 +108,7 @@ def test_equals_the_rules_in_plain_loops(data, num_boxes, num_anchors, threshold
     assert matched(boxes, valid, anchors, threshold) == expected
 
 
+@pytest.mark.keras
 def test_keras_and_numpy_agree_on_many_images():
     ops = pytest.importorskip("keras").ops
     generator = np.random.default_rng(1)
@@ -119,6 +120,7 @@ def test_keras_and_numpy_agree_on_many_images():
     np.testing.assert_array_equal(np.asarray(match(boxes, valid, anchors, xp=ops)), expected)
 
 
+@pytest.mark.keras
 def test_the_rules_hold_inside_a_graph_with_any_batch_size():
     tf = pytest.importorskip("tensorflow")
     ops = pytest.importorskip("keras").ops

@@ -6,6 +6,8 @@ from detector.backbones import build_classifier
 from training.classifier.class_data import Loaded
 from training.classifier.classifier_fit import BATCH_SIZE, Batches, Recipe, augment, make_optimizer
 
+pytestmark = pytest.mark.keras
+
 RECIPE = Recipe(epochs=2, seed=3, mirror=True)
 
 

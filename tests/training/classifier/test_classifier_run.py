@@ -16,6 +16,8 @@ from training.classifier.classifier_run import (
     save_run,
 )
 
+pytestmark = pytest.mark.keras
+
 
 def classifier(network="mobilenet_v1", width=0.25) -> Classifier:
     spec = ClassifierSpec(

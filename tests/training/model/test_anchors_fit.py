@@ -8,6 +8,8 @@ from detector.ssdlite import build_ssdlite
 from training.model.anchors_fit import fit_finest_anchors, move_finest_anchors
 from training.run.run_folder import with_finest
 
+pytestmark = pytest.mark.keras
+
 DROPS, COINS = (0.03, 0.06), (0.12, 0.12)  # width and height of two kinds, in fractions
 
 

@@ -8,6 +8,8 @@ from detector.blocks import Unit, conv, inverted_residual
 from detector.ssdlite import build_ssdlite
 from training.model.fused_norm import FusedBatchNormalization
 
+pytestmark = pytest.mark.keras
+
 WEIGHTS = {"gamma": [1.5, -0.5, 0.8], "beta": [0.2, 0.0, -3.0], "mean": [1.0, 2.0, 3.0]}
 VARIANCE = [0.5, 1.0, 2.0]
 

@@ -16,6 +16,8 @@ from detector.ssdlite import build_ssdlite
 from training.classifier.classifier_run import Classifier, ClassifierSpec, save_run
 from training.model.init_weights import InitReport, load_initial_weights
 
+pytestmark = pytest.mark.keras
+
 CONFIG = ModelConfig(backbone="mobilenet_v1", input_size=96, width_multiplier=0.25)
 DONOR_CLASSES = ("cat", "dog", "owl", "fox")
 

@@ -15,6 +15,8 @@ from training.model.losses import (
     hard_negatives,
 )
 
+pytestmark = pytest.mark.keras
+
 MODEL = ModelConfig(input_size=96)
 ANCHORS = model_anchors(MODEL)
 VARIANCES = MODEL.anchors.variances

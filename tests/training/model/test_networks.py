@@ -8,6 +8,8 @@ from configs.schema import ModelConfig
 from detector.ssdlite import build_ssdlite
 from training.model.networks import freeze
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.fixture(scope="module", params=["mobilenet_v1", "mobilenet_v2"])
 def network(request) -> keras.Model:

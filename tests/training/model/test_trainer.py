@@ -17,6 +17,8 @@ from training.model.trainer import (
     make_threshold_match,
 )
 
+pytestmark = pytest.mark.keras
+
 CONFIG = Config.model_validate({"model": {"input_size": 96, "width_multiplier": 0.35}})
 
 

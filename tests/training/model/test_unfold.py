@@ -12,6 +12,8 @@ from detector.weights.tf_od_api import folded_norm
 from detector.weights.tf_od_files import load_npz
 from training.model.unfold import is_folded, unfold
 
+pytestmark = pytest.mark.keras
+
 
 def norms(network) -> list[keras.layers.BatchNormalization]:
     return [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization)]

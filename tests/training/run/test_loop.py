@@ -26,6 +26,8 @@ from training.run.run_folder import RunFolder, RunSettings
 from training.run.splits import train_val
 from training.run.state import read_state
 
+pytestmark = pytest.mark.keras
+
 
 def run_for(config, data, output, start="none", seconds=None) -> Run:
     splits = train_val(*(open_dataset(f"{data}:{split}") for split in ("train", "val")))

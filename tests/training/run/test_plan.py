@@ -6,6 +6,8 @@ import pytest
 from configs.load import load_config
 from training.run.plan import Plan, Timing, duration, sampled_fit
 
+pytestmark = pytest.mark.keras
+
 
 def make_plan(sample_of, boxes=((20, 20, 90, 90),), settings=(), **changes) -> Plan:
     """Of 100 images of 200x100 px with the same objects."""

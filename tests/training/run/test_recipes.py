@@ -16,6 +16,8 @@ from training.model.schedule import make_optimizer
 from training.model.trainer import Trainer
 from training.run.splits import train_val
 
+pytestmark = pytest.mark.keras
+
 PROOFS = bool(os.environ.get("SSDLITE_PROOFS"))
 # In CI nothing but the sizes is changed, and steps run without building a graph.
 SMALL = ("model.input_size=96", "model.width_multiplier=0.35", "loader.batch_size=4")

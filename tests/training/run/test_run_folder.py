@@ -7,6 +7,8 @@ from configs.load import load_config
 from training.run.run_folder import RunFolder, RunSettings, differences
 from training.run.state import State
 
+pytestmark = pytest.mark.keras
+
 CONFIG = load_config("finetune")
 SETTINGS = RunSettings("images/", None, "coco", None, 600.0, 12, "abc")
 

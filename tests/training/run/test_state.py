@@ -8,6 +8,8 @@ import pytest
 from configs.errors import UserError
 from training.run.state import State, are_finite, read_state, write_state
 
+pytestmark = pytest.mark.keras
+
 SAVED = {
     "weights": [np.arange(6, dtype=np.float32).reshape(2, 3), np.array([0.1], np.float32)],
     "optimizer": [np.array(7, np.int64)],

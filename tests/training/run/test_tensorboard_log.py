@@ -7,6 +7,8 @@ from configs.errors import UserError
 from configs.load import load_config
 from training.run.tensorboard_log import TensorBoardLog
 
+pytestmark = pytest.mark.keras
+
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     run = SimpleNamespace(

@@ -1,4 +1,4 @@
-"""Frames that stand still until they are asked for: of a video, of pictures, of a clip."""
+"""On-demand frame sources: videos, image files and clips, decoded when a frame is asked for."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ _VIDEO_FPS = 30.0  # of a video that does not say
 
 
 class Shot(NamedTuple):
-    """One picture as it comes in.
+    """One frame as it comes in.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
@@ -74,14 +74,14 @@ def open_video(name: str, capture: cv2.VideoCapture) -> Video:
     return Video(timed(images(), name), fps, count or None, capture.release)
 
 
-def pictures(paths: Sequence[Path]) -> Iterator[Shot | None]:
-    """The pictures; None stands for one that cannot be read, which is said."""
+def read_images(paths: Sequence[Path]) -> Iterator[Shot | None]:
+    """The images; None stands for one that cannot be read, which is said."""
     for path in paths:
         yield from timed(map(_read, [path]), str(path))
 
 
 def timed(images: Iterable[np.ndarray | None], file: str) -> Iterator[Shot | None]:
-    """Pictures of one file with the time at which each was read and what that took."""
+    """Frames of one file with the time at which each was read and what that took."""
     images = iter(images)
     while True:
         begun = time.monotonic()

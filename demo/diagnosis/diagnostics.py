@@ -1,8 +1,15 @@
-"""What is asked of this machine by `demo.diagnosis.probes`; each answer is JSON's to write."""
+"""The diagnostics that `demo.doctor` runs in subprocesses, and their entry point.
+
+`python -m demo.diagnosis.diagnostics NAME` writes one line of JSON to stdout, whatever the
+engines print there; `demo.diagnosis.subprocess_check` starts it and reads that line.
+"""
 
 from __future__ import annotations
 
 import importlib
+import json
+import os
+import sys
 import tempfile
 import threading
 import time
@@ -74,14 +81,14 @@ def _cameras() -> dict[str, Any]:
 
 
 def _frame(index: str) -> dict[str, Any]:
-    """One picture of a camera, by the way that the webcam takes."""
+    """One frame of a camera, opened as the webcam opens it."""
     from configs.errors import UserError
     from demo.sources.capture import open_source
 
     with open_source(index) as source:
         frame = next(source, None)
     if frame is None:
-        raise UserError(f"camera {index} gave no picture")
+        raise UserError(f"camera {index} gave no frame")
     return {"size_hw": frame.image.shape[:2], "fps": source.fps}
 
 
@@ -131,7 +138,7 @@ def _openvino() -> dict[str, Any]:
 
 
 def _engine(module: Any, devices: list[str]) -> dict[str, Any]:
-    # CPU time, as other questions are being answered beside this one.
+    # CPU time, as other diagnostics run beside this one.
     seconds = time.process_time()
     return {"version": module.__version__.split("-")[0], "seconds": seconds, "devices": devices}
 
@@ -139,6 +146,8 @@ def _engine(module: Any, devices: list[str]) -> dict[str, Any]:
 def _network() -> dict[str, Any]:
     """Why each server that holds weights cannot be reached; "" for one that answers."""
     from urllib.parse import urlsplit
+
+    import requests  # noqa: F401  (takes a while, which is none of a server's)
 
     from detector.weights.presets import PRESETS
 
@@ -175,7 +184,7 @@ def _why_unreachable(url: str) -> str:
     return "" if answer.ok else f"answers {answer.status_code} {answer.reason}"
 
 
-QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
+DIAGNOSTICS: dict[str, Callable[..., dict[str, Any]]] = {
     "program": _program,
     "opencv": _opencv,
     "cameras": _cameras,
@@ -188,3 +197,24 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "network": _network,
 }
 """By name. All but `frame`, which takes a camera's number, stand alone."""
+
+
+def main() -> None:
+    """Run the diagnostic that the arguments name."""
+    from configs.errors import UserError
+
+    name, *arguments = sys.argv[1:]
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(2, 1)
+        try:
+            answer = DIAGNOSTICS[name](*arguments)
+        except UserError as error:
+            answer = {"error": str(error)}
+        except BaseException as error:  # a broken package may raise anything
+            answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+        json.dump(answer, out)
+    os._exit(0)  # some engines hang or crash while they are taken down
+
+
+if __name__ == "__main__":
+    main()
