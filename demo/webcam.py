@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,10 @@ from detector.files import check_outputs
 from detector.model_arguments import load_predictor, model_files
 
 if TYPE_CHECKING:
-    from demo.show import Result, View
-    from demo.sources.capture import CameraSettings, Source
+    from demo.show import View
+    from demo.sources.capture import CameraSettings
     from demo.sources.clip import Clip
+    from demo.sources.frames import Source
     from demo.tracking.tracks import Tracks
     from demo.view.controls import Controls
     from demo.view.outputs import Files
@@ -55,7 +56,8 @@ def main(argv: list[str] | None = None) -> int:
         for line in camera_lines():
             print(line, flush=True)
         return EXIT_OK
-    from demo.sources.capture import Source, is_live, open_source, shown_name
+    from demo.sources.capture import is_live, open_source, shown_name
+    from demo.sources.frames import Source
 
     _settle_model(args)
     # On a page, the clip plays until somebody ends it.
@@ -180,6 +182,8 @@ def _play(
     tracks: Tracks,
     args: argparse.Namespace,
 ) -> tuple[Stats, Files]:
+    from tqdm import tqdm
+
     from demo.show import Show
     from demo.view.outputs import Files
 
@@ -191,7 +195,9 @@ def _play(
         if args.json:
             files.write_json(args.json, predictor)
         show = Show(source, predictor, controls, view, files, tracks, args.frames)
-        stats = show.run(lambda results: _progress(results, source, args))
+        total = min(filter(None, (source.count, args.frames)), default=None)
+        with tqdm(total=total, unit="frame", delay=2, disable=not args.headless) as bar:
+            stats = show.run(bar.update)
         if not stats.frames and source.unreadable:  # within the block: no empty file is written
             raise UserError(f"none of the images of {source.name} can be read")
         files.finish(stats)
@@ -202,10 +208,10 @@ def _play(
 
 def _tracks(source: Source, controls: Controls, args: argparse.Namespace) -> Tracks:
     from demo.tracking.events import EventLog
-    from demo.tracking.tracks import Tracks, Wanted
+    from demo.tracking.tracks import Tracks
 
     log = EventLog(args.events, controls.names) if args.events else None
-    return Tracks(controls.names, source, controls, Wanted(args.count_line, args.count_zone, log))
+    return Tracks(source, controls, args.count_line, args.count_zone, log)
 
 
 def _view(
@@ -227,15 +233,6 @@ def _view(
     from demo.view.window import Window
 
     return Window(f"{source.name} - q or Esc ends", controls)
-
-
-def _progress(
-    results: Iterator[Result], source: Source, args: argparse.Namespace
-) -> Iterable[Result]:
-    from tqdm import tqdm
-
-    total = min(filter(None, (source.count, args.frames)), default=None)
-    return tqdm(results, total=total, unit="frame", delay=2, disable=not args.headless)
 
 
 @contextlib.contextmanager

@@ -10,19 +10,17 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
 
 from configs.errors import UserError
 from demo.sources.clip import PHOTO_CLIP, Clip
-from demo.sources.frames import Shot, Video, frame_rate, open_video, read_images, timed
+from demo.sources.frames import Source, open_images, open_video, timed
 from demo.sources.prefetch_thread import Prefetcher
-from demo.sources.stream import LiveReader
+from demo.sources.stream import LiveSource
 from detector.files import opencv_path
 from detector.images import SUFFIXES, find_images
 
@@ -65,88 +63,6 @@ class CameraSettings(NamedTuple):
         for number, value in wanted.items():
             if value is not None:
                 capture.set(number, value)
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One frame of a source.
-
-    Attributes:
-        image: uint8 `(H, W, 3)`, RGB.
-        file: the image's own path, or the name of the source.
-        captured_at: `time.monotonic()` when it came out of the camera or the file, seconds.
-        grab_ms: what decoding it took, milliseconds.
-        index: 0 for the first frame given.
-    """
-
-    image: np.ndarray
-    file: str
-    captured_at: float
-    grab_ms: float
-    index: int
-
-    @property
-    def age_s(self) -> float:
-        """Seconds since it was captured."""
-        return time.monotonic() - self.captured_at
-
-
-@dataclass(eq=False)
-class Source:
-    """An iterator of frames; a context manager that closes what it reads from.
-
-    Attributes:
-        name: the source as text, without a password.
-        shots: what it gives, in order; None stands for an image that cannot be read.
-        fps: frames per second, or None: images, or a camera that does not say.
-        count: how many frames there are, or None where that is unknown.
-        live: it goes on by itself, and only its newest frame is given.
-        close: lets go of the camera or the file.
-        trouble: what keeps a live source from giving frames, in words; "" if nothing does.
-        stopped: `stop` was called.
-        paths: the files it reads.
-        unreadable: how many images could not be read so far, or 1 for a video cut short.
-    """
-
-    name: str
-    shots: Iterator[Shot | None]
-    fps: float | None = None
-    count: int | None = None
-    live: bool = False
-    close: Callable[[], None] = lambda: None
-    trouble: Callable[[], str] = lambda: ""
-    paths: Sequence[Path] = ()
-    stopped: bool = False
-    unreadable: int = 0
-
-    def __post_init__(self) -> None:
-        self._indices = itertools.count()
-
-    @property
-    def of_images(self) -> bool:
-        """Whether its frames are images on disk, not a video."""
-        return self.fps is None and not self.live
-
-    def stop(self) -> None:
-        """Give no further frame; may be called from a signal handler."""
-        self.stopped = True
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Frame:
-        while not self.stopped:
-            shot = next(self.shots)
-            if shot is not None:
-                return Frame(*shot, next(self._indices))
-            self.unreadable += 1
-        raise StopIteration
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def open_source(
@@ -239,15 +155,15 @@ def _open_url(url: str) -> Source:
 
     # In a thread, so that Ctrl-C need not wait for the network.
     begun = time.monotonic()
-    capture = next(iter(Prefetcher((open_capture() for _ in range(1)), "opening")))
-    if not capture.isOpened():
+    capture = Prefetcher((open_capture() for _ in range(1)), "opening").take()
+    if capture is None or not capture.isOpened():
         raise UserError(
             f"cannot open {name}: nothing there, no answer within {_STREAM_TIMEOUT_S:.0f} s, or "
             "not a video; check the address"
         )
     timeout_s = min(timeout_s, max(_LEAST_TIMEOUT_S, 2 * (time.monotonic() - begun)))
     if url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        return _recorded(name, open_video(name, capture))
+        return open_video(name, capture)
     patience = (0.0, _STREAM_TIMEOUT_S)
     return _live(name, capture, open_capture, patience, "(check it in another player)")
 
@@ -258,27 +174,17 @@ def _live(
     open_capture: Callable[[], Any],
     patience_s: tuple[float, float],
     fix: str,
-) -> Source:
+) -> LiveSource:
     """A live source; how long it may be silent while it runs, and before its first frame."""
 
     def reopen() -> Any | None:
         again = open_capture()
         return again if again.isOpened() else None
 
-    fps = frame_rate(capture)
-    reader = LiveReader(name, capture, reopen, patience_s[0])
-    if not reader.wait(patience_s[1]):
-        reader.close()
+    source = LiveSource(name, capture, reopen, patience_s[0])
+    if not source.wait(patience_s[1]):
+        source.close()
         raise UserError(f"{name} gave no frame within {patience_s[1]:.0f} s {fix}")
-
-    def shots() -> Iterator[Shot]:
-        while frame := reader.take(lambda: source.stopped):
-            image, captured_at, grab_ms = frame
-            yield Shot(image, name, captured_at, grab_ms)
-
-    source = Source(
-        name, shots(), fps, live=True, close=reader.close, trouble=lambda: reader.trouble
-    )
     return source
 
 
@@ -288,7 +194,7 @@ def _open_files(source: str) -> Source:
         capture = cv2.VideoCapture(opencv_path(path))
         if not capture.isOpened():
             raise UserError(f"cannot read {source}: not a video or an image in a known format")
-        return _recorded(source, open_video(source, capture), [path])
+        return open_video(source, capture, [path])
     if not source or not (path.exists() or re.search(r"[*?\[]", source)):
         raise UserError(f"no such file or folder: {source!r}")
     if path.exists() and not (path.is_file() or path.is_dir()):
@@ -297,8 +203,4 @@ def _open_files(source: str) -> Source:
         paths = find_images([source])
     except UserError as error:
         raise UserError(f"{error}; a video is named by itself") from error
-    return Source(source, read_images(paths), count=len(paths), paths=paths)
-
-
-def _recorded(name: str, video: Video, paths: Sequence[Path] = ()) -> Source:
-    return Source(name, video.shots, video.fps, video.count, close=video.close, paths=paths)
+    return open_images(source, paths)
