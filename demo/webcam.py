@@ -25,7 +25,6 @@ from detector.model_arguments import load_predictor, model_files
 
 if TYPE_CHECKING:
     from demo.show import View
-    from demo.sources.capture import CameraSettings
     from demo.sources.clip import Clip
     from demo.sources.frames import Source
     from demo.tracking.tracks import Tracks
@@ -65,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run and is_live(args.source):  # no camera is opened for that
         opened = Source(shown_name(args.source or "the first camera"), iter(()), live=True)
     else:
-        opened = open_source(args.source, _settings(args), _clip(args), repeat)
+        opened = open_source(args.source, args.size, args.fps, _clip(args), repeat)
     with opened as source:
         _settle_outputs(args, source)
         if args.dry_run:
@@ -73,22 +72,12 @@ def main(argv: list[str] | None = None) -> int:
             return EXIT_OK
         predictor, controls = _load(args)
         with _on_signals(source.stop):
-            tracks = _tracks(source, controls, args)
-            stats, files = _play(source, predictor, controls, tracks, args)
+            stats, files, tracks = _play(source, predictor, controls, args)
     counted = (f"{what}: {number}" for what, number in tracks.counts().items())
     logged = [args.events] if args.events and stats.frames else []
     saved = (f"saved {saved}" for saved in [*files.saved, *logged])
     print(*stats.lines(), *counted, *saved, sep="\n")
     return EXIT_CHECK_FAILED if source.unreadable or files.cut_short else EXIT_OK
-
-
-def _settings(args: argparse.Namespace) -> CameraSettings | None:
-    from demo.sources.capture import CameraSettings
-
-    if args.size is None and args.fps is None:
-        return None
-    width, height = args.size or (None, None)
-    return CameraSettings(width, height, args.fps)
 
 
 def _settle_model(args: argparse.Namespace) -> None:
@@ -176,21 +165,20 @@ def _load(args: argparse.Namespace) -> tuple[Predictor, Controls]:
 
 
 def _play(
-    source: Source,
-    predictor: Predictor,
-    controls: Controls,
-    tracks: Tracks,
-    args: argparse.Namespace,
-) -> tuple[Stats, Files]:
+    source: Source, predictor: Predictor, controls: Controls, args: argparse.Namespace
+) -> tuple[Stats, Files, Tracks]:
     from tqdm import tqdm
 
     from demo.show import Show
+    from demo.tracking.events import EventLog
+    from demo.tracking.tracks import Tracks
     from demo.view.outputs import Files
 
+    log = EventLog(args.events, controls.names) if args.events else None
     with (
         _view(source, controls, args) as view,
         Files(source, controls, args.save) as files,
-        tracks,
+        Tracks(source, controls, args.count_line, args.count_zone, log) as tracks,
     ):
         if args.json:
             files.write_json(args.json, predictor)
@@ -203,15 +191,7 @@ def _play(
         files.finish(stats)
         if source.of_images:
             show.linger()
-    return stats, files
-
-
-def _tracks(source: Source, controls: Controls, args: argparse.Namespace) -> Tracks:
-    from demo.tracking.events import EventLog
-    from demo.tracking.tracks import Tracks
-
-    log = EventLog(args.events, controls.names) if args.events else None
-    return Tracks(source, controls, args.count_line, args.count_zone, log)
+    return stats, files, tracks
 
 
 def _view(

@@ -10,9 +10,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 
@@ -38,36 +37,10 @@ _PERMISSION = {
 }
 
 
-class CameraSettings(NamedTuple):
-    """What to ask of a camera; one that cannot do it gives what comes nearest.
-
-    Attributes:
-        width: of its frames, px; None for its own choice.
-        height: likewise.
-        fps: frames per second; None for its own choice.
-    """
-
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-
-    def ask(self, capture: cv2.VideoCapture) -> None:
-        """Ask an opened camera."""
-        if sys.platform == "linux":  # uncompressed, USB carries large frames only slowly
-            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        wanted = {
-            cv2.CAP_PROP_FRAME_WIDTH: self.width,
-            cv2.CAP_PROP_FRAME_HEIGHT: self.height,
-            cv2.CAP_PROP_FPS: self.fps,
-        }
-        for number, value in wanted.items():
-            if value is not None:
-                capture.set(number, value)
-
-
 def open_source(
     source: str | None,
-    settings: CameraSettings | None = None,
+    size_wh: tuple[int, int] | None = None,
+    fps: float | None = None,
     clip: Clip = PHOTO_CLIP,
     repeat_clip: bool = False,
 ) -> Source:
@@ -75,7 +48,9 @@ def open_source(
 
     Args:
         source: a camera's number, a file, a folder, a glob or a URL.
-        settings: what to ask of a camera.
+        size_wh: width and height to ask of a camera, px; None for its own choice. One that cannot
+            do it gives what comes nearest.
+        fps: frames per second, likewise.
         clip: what to play where there is no camera.
         repeat_clip: without an end.
 
@@ -86,9 +61,9 @@ def open_source(
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if source is None:
-        return _camera_or_clip(settings, clip, repeat_clip)
+        return _camera_or_clip(size_wh, fps, clip, repeat_clip)
     if camera := re.fullmatch(_CAMERA, source):
-        return _open_camera(int(camera[1]), settings)
+        return _open_camera(int(camera[1]), size_wh, fps)
     if re.match(_URL, source):
         return _open_url(source)
     return _open_files(source)
@@ -106,10 +81,12 @@ def is_live(source: str | None) -> bool:
     return source is None or bool(re.fullmatch(_CAMERA, source) or re.match(_URL, source))
 
 
-def _camera_or_clip(settings: CameraSettings | None, clip: Clip, repeat: bool) -> Source:
+def _camera_or_clip(
+    size_wh: tuple[int, int] | None, fps: float | None, clip: Clip, repeat: bool
+) -> Source:
     try:
         if sys.platform != "linux" or any(Path("/dev").glob("video*")):
-            return _open_camera(0, settings)
+            return _open_camera(0, size_wh, fps)
         trouble = "no camera found"
     except UserError as error:
         trouble = str(error)
@@ -121,7 +98,7 @@ def _camera_or_clip(settings: CameraSettings | None, clip: Clip, repeat: bool) -
     return Source("built-in clip", timed(images, "built-in clip"), clip.fps, length)
 
 
-def _open_camera(index: int, settings: CameraSettings | None) -> Source:
+def _open_camera(index: int, size_wh: tuple[int, int] | None, fps: float | None) -> Source:
     backend = BACKENDS.get(sys.platform, cv2.CAP_ANY)
     fix = (
         f"(tried {cv2.videoio_registry.getBackendName(backend)}): try another number, close other "
@@ -131,15 +108,15 @@ def _open_camera(index: int, settings: CameraSettings | None) -> Source:
 
     def open_capture() -> Any:
         capture = cv2.VideoCapture(index, backend)
-        if settings and capture.isOpened():
-            settings.ask(capture)
+        if (size_wh or fps) and capture.isOpened():
+            ask_camera(capture, size_wh, fps)
         return capture
 
     capture = open_capture()
     if not capture.isOpened():
         raise UserError(f"camera {index} cannot be opened {fix}")
-    patience_s = _CAMERA_PATIENCE_S
-    return _live(f"camera {index}", capture, open_capture, (patience_s, patience_s), fix)
+    source = LiveSource(f"camera {index}", capture, open_capture, _CAMERA_PATIENCE_S)
+    return _with_frame(source, _CAMERA_PATIENCE_S, fix)
 
 
 def _open_url(url: str) -> Source:
@@ -164,27 +141,26 @@ def _open_url(url: str) -> Source:
     timeout_s = min(timeout_s, max(_LEAST_TIMEOUT_S, 2 * (time.monotonic() - begun)))
     if url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return open_video(name, capture)
-    patience = (0.0, _STREAM_TIMEOUT_S)
-    return _live(name, capture, open_capture, patience, "(check it in another player)")
+    source = LiveSource(name, capture, open_capture, patience_s=0.0)
+    return _with_frame(source, _STREAM_TIMEOUT_S, "(check it in another player)")
 
 
-def _live(
-    name: str,
-    capture: Any,
-    open_capture: Callable[[], Any],
-    patience_s: tuple[float, float],
-    fix: str,
-) -> LiveSource:
-    """A live source; how long it may be silent while it runs, and before its first frame."""
+def ask_camera(capture: Any, size_wh: tuple[int, int] | None, fps: float | None) -> None:
+    """Ask an opened camera for a size and a rate; see `open_source`."""
+    if sys.platform == "linux":  # uncompressed, USB carries large frames only slowly
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    if size_wh:
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, size_wh[0])
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size_wh[1])
+    if fps:
+        capture.set(cv2.CAP_PROP_FPS, fps)
 
-    def reopen() -> Any | None:
-        again = open_capture()
-        return again if again.isOpened() else None
 
-    source = LiveSource(name, capture, reopen, patience_s[0])
-    if not source.wait(patience_s[1]):
+def _with_frame(source: LiveSource, patience_s: float, fix: str) -> LiveSource:
+    """The source, once it has given its first frame."""
+    if not source.wait(patience_s):
         source.close()
-        raise UserError(f"{name} gave no frame within {patience_s[1]:.0f} s {fix}")
+        raise UserError(f"{source.name} gave no frame within {patience_s:.0f} s {fix}")
     return source
 
 

@@ -21,18 +21,17 @@ class LiveSource(Source):
 
     Args:
         name: the source as text, without a password.
-        capture: an opened `cv2.VideoCapture`, or anything with its `get`, `grab`, `retrieve` and
-            `release`.
-        reopen: opens it once more; None if that fails.
+        capture: an opened `cv2.VideoCapture`.
+        open_capture: opens it once more.
         patience_s: it counts as lost when it gives nothing for so many seconds.
     """
 
     def __init__(
-        self, name: str, capture: Any, reopen: Callable[[], Any | None], patience_s: float
+        self, name: str, capture: Any, open_capture: Callable[[], Any], patience_s: float
     ) -> None:
         super().__init__(name, iter(()), frame_rate(capture), live=True, close=self._close)
-        self._reopen = reopen
-        self._capture: Any = capture  # None once it could not be opened again
+        self._open_capture = open_capture
+        self._capture: Any = capture  # None while it cannot be opened again
         self._patience_s = patience_s
         self._tries = 0
         self._closing = threading.Event()
@@ -88,7 +87,8 @@ class LiveSource(Source):
             else:
                 self._say("gives no more frames; opening it again")
             self._tries += 1
-            self._capture = None if self._closing.is_set() else self._reopen()
+            if not self._closing.is_set() and (capture := self._open_capture()).isOpened():
+                self._capture = capture
         if self._capture is not None:
             self._say(f"is open again after {time.monotonic() - lost:.0f} s")
 

@@ -6,7 +6,6 @@ the thread that serves that viewer, and once however many there are; each gets t
 own pace.
 """
 
-import contextlib
 import json
 import secrets
 import threading
@@ -193,7 +192,9 @@ class Page:
         return self._frame
 
     def _parts(self) -> Iterator[bytes]:
-        with self._counted():
+        with self._changed:
+            self._viewers += 1
+        try:
             yield _BOUNDARY
             seen, due = 0, 0.0
             while frame := self._newer_than(seen):
@@ -204,13 +205,6 @@ class Page:
                 now = time.monotonic()
                 due = max(due, now - _PERIOD_S) + _PERIOD_S
                 self._closing.wait(due - now)
-
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._changed:
-            self._viewers += 1
-        try:
-            yield
         finally:
             with self._changed:
                 self._viewers -= 1

@@ -67,7 +67,7 @@ class Predictor:
 
 def main() -> None:
     shrink = int(sys.argv[1]) if sys.argv[1:] else 1  # for a quick look
-    source = LiveSource("camera", Camera(), lambda: None, patience_s=1.0)
+    source = LiveSource("camera", Camera(), Camera, patience_s=60.0)
     stats = run(source, Predictor(INFERENCE_S), LIVE_FRAMES // shrink)
     bound_ms = 1000 * (2 / CAMERA_FPS + INFERENCE_S)
     print(

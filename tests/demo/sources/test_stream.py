@@ -39,6 +39,9 @@ class FakeCamera:
     def retrieve(self):
         return True, np.full((4, 4, 3), (0, 0, self._number % 256), np.uint8)
 
+    def isOpened(self):  # noqa: N802 - OpenCV's name
+        return True
+
     def get(self, _):
         return 30.0
 
@@ -46,12 +49,19 @@ class FakeCamera:
         self.released = True
 
 
+class Gone(FakeCamera):
+    """A camera that cannot be opened."""
+
+    def isOpened(self):  # noqa: N802 - OpenCV's name
+        return False
+
+
 @pytest.fixture
 def read():
     """Reads a camera: `read(camera, reopen, patience_s)`. None of them outlives the test."""
     sources = []
 
-    def start(camera, reopen=lambda: None, patience_s=LONG_S):
+    def start(camera, reopen=Gone, patience_s=LONG_S):
         sources.append(LiveSource("camera 0", camera, reopen, patience_s))
         return sources[-1]
 
@@ -122,7 +132,7 @@ def test_a_lost_camera_is_opened_again_at_growing_intervals_and_that_is_said(
 ):
     monkeypatch.setattr(stream, "_FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(stream, "_LONGEST_WAIT_S", 0.05)
-    tries = iter([None] * 5 + [FakeCamera(2, repeat=True)])
+    tries = iter([Gone() for _ in range(5)] + [FakeCamera(2, repeat=True)])
     lost = FakeCamera(1)
     source = read(lost, lambda: next(tries), patience_s=0)
     while number(next(source)) != 2:
