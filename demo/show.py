@@ -87,7 +87,7 @@ class Show:
         self._due: float | None = None
 
     def run(self, on_frame: Callable[[], Any] = lambda: None) -> Stats:
-        """Present frames until the source ends, or its user ends it.
+        """Present frames until the source ends, or the user ends it.
 
         Args:
             on_frame: called after each frame, to count them.
@@ -186,7 +186,7 @@ class Show:
         self._take_snapshots()
 
     def _wait_until_due(self) -> bool:
-        """Keep the frame before for its time; its user can still work on it.
+        """Keep the frame before for its time; the user can still work on it.
 
         Returns:
             whether the next one is to be shown.
@@ -222,7 +222,7 @@ class Show:
         return 0.0 if self._source.live else 1 / (self._source.fps or 1)
 
     def _say_choice(self) -> None:
-        """Write what is shown from now on, where its user has just changed that."""
+        """Write what is shown from now on, where the user has just changed that."""
         (score, labels), before = (self._controls.score, self._controls.labels), self._choice
         self._choice = score, labels
         if score != before[0]:

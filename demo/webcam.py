@@ -151,7 +151,7 @@ def _load(args: argparse.Namespace) -> tuple[Predictor, Controls]:
     from demo.view.controls import Controls
 
     asked = args.score
-    if not args.headless:  # its user may want to see more
+    if not args.headless:  # the user may want to see more
         args.score = LOWEST_SCORE if asked is None else min(asked, LOWEST_SCORE)
     predictor = load_predictor(args)
     labels = predictor.classes.labels_of(args.classes) if args.classes else None

@@ -116,7 +116,7 @@ def _open_camera(index: int, size_wh: tuple[int, int] | None, fps: float | None)
     if not capture.isOpened():
         raise UserError(f"camera {index} cannot be opened {fix}")
     source = LiveSource(f"camera {index}", capture, open_capture, _CAMERA_PATIENCE_S)
-    return _with_frame(source, _CAMERA_PATIENCE_S, fix)
+    return source.with_first_frame(_CAMERA_PATIENCE_S, fix)
 
 
 def _open_url(url: str) -> Source:
@@ -142,7 +142,7 @@ def _open_url(url: str) -> Source:
     if url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return open_video(name, capture)
     source = LiveSource(name, capture, open_capture, patience_s=0.0)
-    return _with_frame(source, _STREAM_TIMEOUT_S, "(check it in another player)")
+    return source.with_first_frame(_STREAM_TIMEOUT_S, "(check it in another player)")
 
 
 def ask_camera(capture: Any, size_wh: tuple[int, int] | None, fps: float | None) -> None:
@@ -154,14 +154,6 @@ def ask_camera(capture: Any, size_wh: tuple[int, int] | None, fps: float | None)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size_wh[1])
     if fps:
         capture.set(cv2.CAP_PROP_FPS, fps)
-
-
-def _with_frame(source: LiveSource, patience_s: float, fix: str) -> LiveSource:
-    """The source, once it has given its first frame."""
-    if not source.wait(patience_s):
-        source.close()
-        raise UserError(f"{source.name} gave no frame within {patience_s:.0f} s {fix}")
-    return source
 
 
 def _open_files(source: str) -> Source:

@@ -4,10 +4,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import cv2
 
+from configs.errors import UserError
 from demo.sources.frames import Frame, Source, frame_rate
 from demo.sources.prefetch_thread import STEP_S, Prefetcher
 
@@ -37,9 +38,16 @@ class LiveSource(Source):
         self._closing = threading.Event()
         self._newest = Prefetcher(self._read(), "capture", newest=True)
 
-    def wait(self, seconds: float) -> bool:
-        """Whether there is a frame not yet taken, or one comes within so many seconds."""
-        return self._newest.wait(seconds)
+    def with_first_frame(self, seconds: float, fix: str) -> Self:
+        """The source itself, once it has given a frame.
+
+        Raises:
+            UserError: none came within so many seconds; the message ends in `fix`.
+        """
+        if not self._newest.wait(seconds):
+            self.close()
+            raise UserError(f"{self.name} gave no frame within {seconds:.0f} s {fix}")
+        return self
 
     def __next__(self) -> Frame:
         while not (self.stopped or self._newest.ended):

@@ -8,8 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -124,19 +123,14 @@ class Files:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         try:
-            if self._recorder and kind:
-                self._recorder.__exit__(kind, error, traceback)
+            if self._recorder and error[0]:
+                self._recorder.__exit__(*error)
             elif self._recorder:
                 self._stop()
         finally:
-            self._files.__exit__(kind, error, traceback)
+            self._files.__exit__(*error)
 
     def _try_start(self) -> None:
         """Start a recording; one that nobody named is given up where it cannot be written."""

@@ -1,7 +1,7 @@
 """A web page with the live frames, for a machine without a screen: `--view web`.
 
 The page itself is `page.html`: it shows the newest frame, what was found in it and the figures,
-and sends back what its user changes. A frame is encoded when the first viewer asks for it, in
+and sends back what the user changes. A frame is encoded when the first viewer asks for it, in
 the thread that serves that viewer, and once however many there are; each gets the newest, at its
 own pace.
 """

@@ -15,7 +15,7 @@ def camera_number():
 
 
 @pytest.mark.parametrize("prefix", ["", "/dev/video"])
-def test_an_absent_camera_is_reported_with_the_mend(camera_number, prefix, capfd):
+def test_an_absent_camera_is_reported_with_the_fix(camera_number, prefix, capfd):
     with pytest.raises(UserError, match=r"camera 97 cannot be opened \(tried .+--source FILE"):
         open_source(prefix + camera_number)
     assert capfd.readouterr() == ("", "")

@@ -121,7 +121,7 @@ def test_a_camera_that_warms_up_is_waited_for(read, timeout_s):
             self.tries += 1
             return self.tries > 5 and super().grab()
 
-    assert read(Cold(1)).wait(timeout_s)
+    assert number(next(read(Cold(1)).with_first_frame(timeout_s, ""))) == 1
 
 
 # ---- lost and found

@@ -178,7 +178,7 @@ def test_what_keys_change_in_the_window_is_seen_in_the_page(controls, live, tab)
     assert tab.get_by_label("cat").is_checked()
 
 
-def test_a_lost_connection_is_said_and_mends_itself(controls, show, tab, address_of):
+def test_a_lost_connection_is_said_and_fixed_by_itself(controls, show, tab, address_of):
     with show(controls) as page:
         port = address_of(page)[1]
         tab = tab(page)

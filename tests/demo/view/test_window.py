@@ -145,7 +145,7 @@ def test_a_display_that_does_not_answer_is_said_and_nothing_aborts(monkeypatch):
     assert why_no_window() == "no answer from display ':987'"
 
 
-def test_an_opencv_without_windows_is_said_with_the_mend(monkeypatch):
+def test_an_opencv_without_windows_is_said_with_the_fix(monkeypatch):
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")
     reason = why_no_window()
     assert "pip install --force-reinstall --no-deps opencv-python==" in reason
