@@ -6,24 +6,21 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from configs.errors import UserError
-from demo.sources.capture import Frame, Source
+from demo.sources.frames import Frame, Source
 from demo.sources.prefetch_thread import Prefetcher
 from demo.view.controls import Controls
 from demo.view.hud import draw_help, draw_hud, draw_notes
 from demo.view.stats import Stats
 from detector.results import readable
-from detector.types import Detections
 
 if TYPE_CHECKING:
     from demo.tracking.tracks import Tracks
     from demo.view.outputs import Files
-    from detector.classes import ClassMap
     from detector.predictor import Predictor
 
 IMAGE_S = 1.0
@@ -44,26 +41,12 @@ class View(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A frame and what was found in it.
-
-    Attributes:
-        frame: as it came.
-        detections: all that the model gives, best first.
-        stage_ms: milliseconds in each stage so far.
-    """
-
-    frame: Frame
-    detections: Detections
-    stage_ms: Mapping[str, float]
-
-
-def detect(frames: Iterable[Frame], predictor: Predictor) -> Iterator[Result]:
+def detect(frames: Iterable[Frame], predictor: Predictor) -> Iterator[Frame]:
     """Detect in one frame after the other."""
     for frame in frames:
-        found = predictor(frame.image)
-        yield Result(frame, found, {"grab": frame.grab_ms, **predictor.stage_ms})
+        frame.detections = predictor(frame.image)
+        frame.stage_ms |= predictor.stage_ms
+        yield frame
 
 
 class Show:
@@ -75,11 +58,11 @@ class Show:
         controls: obeyed from frame to frame.
         view: where to show them, or None.
         files: where to keep them.
-        tracks: gives ids to what is found, and counts it.
+        tracks: gives ids to what is found, counts it, and draws it all.
         most: frames to be shown, or None for all.
 
     Attributes:
-        stats: what it amounts to so far.
+        stats: of the frames shown so far.
     """
 
     def __init__(
@@ -96,34 +79,48 @@ class Show:
         self._source, self._predictor, self._controls = source, predictor, controls
         self._view, self._files, self._tracks = view, files, tracks
         self._most = most
-        self._classes: ClassMap = predictor.classes
-        self._latest: Result | None = None
-        self._scene: np.ndarray | None = None  # the latest frame with all that is found in it
-        self._drawn_as: Any = None  # what the controls were then
+        self._names = predictor.classes.names
+        self._latest: Frame | None = None
+        self._drawn_as: Any = None  # what the controls were when it was drawn
         self._note, self._note_until = "", 0.0
         self._choice = controls.score, controls.labels
         self._due: float | None = None
 
-    def run(self, progress: Callable[[Iterator[Result]], Iterable[Result]] = iter) -> Stats:
-        """Present frames until the source ends, or its user ends it.
+    def run(self, on_frame: Callable[[], Any] = lambda: None) -> Stats:
+        """Present frames until the source ends, or the user ends it.
 
         Args:
-            progress: wraps the results, to count them.
+            on_frame: called after each frame, to count them.
 
         Raises:
             UserError: a file cannot be written.
         """
-        reading = self._reading()
-        results = Prefetcher(detect(reading, self._predictor), "detecting", self._source.live)
+        frames: Source | Prefetcher[Frame] = self._source  # one that is live reads ahead itself
+        if not self._source.live:  # no more is read than is asked for
+            frames = Prefetcher(itertools.islice(self._source, self._most), "reading")
+        detected = Prefetcher(detect(frames, self._predictor), "detecting", self._source.live)
         try:
-            for result in progress(itertools.islice(self._taken(results), self._most)):
-                self._present(result)
+            while not (self._is_over() or detected.ended or self.stats.frames == self._most):
+                frame = None if self._controls.paused else detected.take(_POLL_S)
+                if frame is None:
+                    self._idle()
+                elif self._wait_until_due():
+                    self._latest, begun = frame, time.perf_counter()
+                    frame.select(self._controls.score, self._controls.labels)
+                    self._tracks.update(frame)
+                    self._tracks.draw(frame)
+                    frame.stage_ms["draw"] = 1000 * (time.perf_counter() - begun)
+                    self._show(frame)
+                    self._count(frame)
+                    self._files.keep(frame)
+                    self._take_snapshots()
+                    on_frame()
         finally:
-            if isinstance(reading, Prefetcher):
-                reading.close()
+            if isinstance(frames, Prefetcher):
+                frames.close()
             else:
-                self._source.stop()
-            results.close()
+                frames.stop()
+            detected.close()
         return self.stats
 
     def linger(self) -> None:
@@ -135,24 +132,12 @@ class Show:
             self._redraw()
         self._take_snapshots()
 
-    def _reading(self) -> Prefetcher[Frame] | Source:
-        """Frames ahead of their use; those of a live source are read by a thread of its own."""
-        if self._source.live:
-            return self._source
-        # No more is read than is asked for.
-        return Prefetcher(itertools.islice(self._source, self._most), "reading")
+    def note(self, text: str) -> None:
+        """Write something over the frame for two seconds."""
+        self._note, self._note_until = text, time.monotonic() + _NOTE_S
 
     def _is_over(self) -> bool:
         return self._controls.ended or self._source.stopped
-
-    def _taken(self, results: Prefetcher[Result]) -> Iterator[Result]:
-        """The results as they come; between them, the view is served."""
-        while not (self._is_over() or results.ended):
-            result = None if self._controls.paused else results.take(_POLL_S)
-            if result:
-                yield result
-            else:
-                self._idle()
 
     def _idle(self) -> None:
         self._rest()
@@ -161,40 +146,25 @@ class Show:
         elif self._controls.paused:
             time.sleep(_POLL_S)
 
-    def _present(self, result: Result) -> None:
-        if not self._wait_until_due():
-            return
-        self._latest = result
-        begun = time.perf_counter()
-        shown = self._shown(result)
-        self._tracks.follow(shown, result.frame)
-        self._scene = self._tracks.draw(result.frame.image, shown)
-        stage_ms = {**result.stage_ms, "draw": 1000 * (time.perf_counter() - begun)}
-        self._show(shown)
+    def _count(self, frame: Frame) -> None:
         # The frame of a file waits for its turn on purpose: only the work on it counts.
-        late_s = result.frame.age_s if self._source.live else sum(stage_ms.values()) / 1000
-        names = {self._classes.names[label] for label in shown.labels}
-        self.stats.add(late_s, stage_ms, names)
-        self._files.keep(result.frame, self._scene, shown)
-        self._take_snapshots()
+        age_s = time.monotonic() - frame.captured_at
+        late_s = age_s if self._source.live else sum(frame.stage_ms.values()) / 1000
+        self.stats.add(late_s, frame.stage_ms, {self._names[k] for k in frame.shown.labels})
 
-    def _shown(self, result: Result) -> Detections:
-        controls, found = self._controls, result.detections
-        return found[found.scores >= controls.score].of_labels(controls.labels)
-
-    def _show(self, shown: Detections) -> None:
-        """Show the scene, with figures and notes that are on the screen alone."""
+    def _show(self, frame: Frame) -> None:
+        """Show a drawn frame, with figures and notes that are on the screen alone."""
         self._say_choice()
         self._drawn_as = self._look()
-        if self._view is None or self._scene is None:
+        if self._view is None:
             return
-        screen = self._scene.copy()
+        screen = frame.drawn.copy()
         if not self._source.of_images:
             draw_hud(screen, self.stats.rate.recent, self.stats.latency.value)
         draw_notes(screen, self._notes(), self._controls.recording)
         if self._controls.help:
             draw_help(screen, self.stats.recent_ms)
-        self._view.show(screen, self._status(shown))
+        self._view.show(screen, self._status(frame))
 
     def _look(self) -> tuple[Any, ...]:
         """All that the drawing of a frame depends on."""
@@ -203,21 +173,20 @@ class Show:
         return (*state, controls.recording, controls.paused, *self._notes())
 
     def _notes(self) -> list[str]:
-        notes = [self._source.trouble()] if self._source.live else []
-        notes += ["paused"] * self._controls.paused
-        notes += [self._note] * (time.monotonic() < self._note_until)
+        is_noted = time.monotonic() < self._note_until
+        notes = (self._source.trouble, "paused" * self._controls.paused, self._note * is_noted)
         return [note for note in notes if note]
 
     def _redraw(self) -> None:
         """Show the latest frame once more if the controls have changed since."""
-        if self._latest is not None and self._view and self._look() != self._drawn_as:
-            shown = self._shown(self._latest)
-            self._scene = self._tracks.draw(self._latest.frame.image, shown)
-            self._show(shown)
+        if self._latest and self._view and self._look() != self._drawn_as:
+            self._latest.select(self._controls.score, self._controls.labels)
+            self._tracks.draw(self._latest)
+            self._show(self._latest)
         self._take_snapshots()
 
     def _wait_until_due(self) -> bool:
-        """Keep the frame before for its time; its user can still work on it.
+        """Keep the frame before for its time; the user can still work on it.
 
         Returns:
             whether the next one is to be shown.
@@ -242,7 +211,7 @@ class Show:
 
     def _rest(self) -> None:
         """What goes on between two frames."""
-        if self._controls.paused or (self._source.live and self._source.trouble()):
+        if self._controls.paused or self._source.trouble:
             self.stats.rate.pause()
         self._redraw()
 
@@ -253,32 +222,29 @@ class Show:
         return 0.0 if self._source.live else 1 / (self._source.fps or 1)
 
     def _say_choice(self) -> None:
-        """Write what is shown from now on, where its user has just changed that."""
+        """Write what is shown from now on, where the user has just changed that."""
         (score, labels), before = (self._controls.score, self._controls.labels), self._choice
         self._choice = score, labels
         if score != before[0]:
             self.note(f"from {score:.0%}")
         elif labels != before[1]:
-            names = [self._classes.names[label] for label in labels or ()]
+            names = [self._names[label] for label in labels or ()]
             self.note("all classes" if labels is None else "only " + ", ".join(names))
 
     def _take_snapshots(self) -> None:
-        while self._scene is not None and self._controls.take_snapshot():
+        while self._latest and self._controls.take_snapshot():
             try:
-                self.note(f"saved {self._files.save_snapshot(self._scene)}")
+                self.note(f"saved {self._files.save_snapshot(self._latest.drawn)}")
             except UserError as error:
                 print(error, file=sys.stderr)
                 self.note(str(error))
 
-    def note(self, text: str) -> None:
-        """Write something over the frame for two seconds."""
-        self._note, self._note_until = text, time.monotonic() + _NOTE_S
-
-    def _status(self, shown: Detections) -> dict[str, Any]:
+    def _status(self, frame: Frame) -> dict[str, Any]:
         """What a page wants to know of a frame."""
-        found = readable(shown, self._classes)
-        for entry, number in zip(found, self._tracks.ids(shown), strict=False):
-            entry["track"] = number if number > 0 else None  # it has none yet
+        found, ids = readable(frame.shown, self._predictor.classes), frame.shown_ids
+        if self._controls.tracks and ids is not None:
+            for entry, number in zip(found, ids.tolist(), strict=True):
+                entry["track"] = number if number > 0 else None  # it has none yet
         latency = self.stats.latency.value
         return {
             "model": self._predictor.name,

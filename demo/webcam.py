@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,9 @@ from detector.files import check_outputs
 from detector.model_arguments import load_predictor, model_files
 
 if TYPE_CHECKING:
-    from demo.show import Result, View
-    from demo.sources.capture import CameraSettings, Source
+    from demo.show import View
     from demo.sources.clip import Clip
+    from demo.sources.frames import Source
     from demo.tracking.tracks import Tracks
     from demo.view.controls import Controls
     from demo.view.outputs import Files
@@ -55,7 +55,8 @@ def main(argv: list[str] | None = None) -> int:
         for line in camera_lines():
             print(line, flush=True)
         return EXIT_OK
-    from demo.sources.capture import Source, is_live, open_source, shown_name
+    from demo.sources.capture import is_live, open_source, shown_name
+    from demo.sources.frames import Source
 
     _settle_model(args)
     # On a page, the clip plays until somebody ends it.
@@ -63,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run and is_live(args.source):  # no camera is opened for that
         opened = Source(shown_name(args.source or "the first camera"), iter(()), live=True)
     else:
-        opened = open_source(args.source, _settings(args), _clip(args), repeat)
+        opened = open_source(args.source, args.size, args.fps, _clip(args), repeat)
     with opened as source:
         _settle_outputs(args, source)
         if args.dry_run:
@@ -71,22 +72,12 @@ def main(argv: list[str] | None = None) -> int:
             return EXIT_OK
         predictor, controls = _load(args)
         with _on_signals(source.stop):
-            tracks = _tracks(source, controls, args)
-            stats, files = _play(source, predictor, controls, tracks, args)
+            stats, files, tracks = _play(source, predictor, controls, args)
     counted = (f"{what}: {number}" for what, number in tracks.counts().items())
     logged = [args.events] if args.events and stats.frames else []
     saved = (f"saved {saved}" for saved in [*files.saved, *logged])
     print(*stats.lines(), *counted, *saved, sep="\n")
     return EXIT_CHECK_FAILED if source.unreadable or files.cut_short else EXIT_OK
-
-
-def _settings(args: argparse.Namespace) -> CameraSettings | None:
-    from demo.sources.capture import CameraSettings
-
-    if args.size is None and args.fps is None:
-        return None
-    width, height = args.size or (None, None)
-    return CameraSettings(width, height, args.fps)
 
 
 def _settle_model(args: argparse.Namespace) -> None:
@@ -160,7 +151,7 @@ def _load(args: argparse.Namespace) -> tuple[Predictor, Controls]:
     from demo.view.controls import Controls
 
     asked = args.score
-    if not args.headless:  # its user may want to see more
+    if not args.headless:  # the user may want to see more
         args.score = LOWEST_SCORE if asked is None else min(asked, LOWEST_SCORE)
     predictor = load_predictor(args)
     labels = predictor.classes.labels_of(args.classes) if args.classes else None
@@ -174,38 +165,33 @@ def _load(args: argparse.Namespace) -> tuple[Predictor, Controls]:
 
 
 def _play(
-    source: Source,
-    predictor: Predictor,
-    controls: Controls,
-    tracks: Tracks,
-    args: argparse.Namespace,
-) -> tuple[Stats, Files]:
+    source: Source, predictor: Predictor, controls: Controls, args: argparse.Namespace
+) -> tuple[Stats, Files, Tracks]:
+    from tqdm import tqdm
+
     from demo.show import Show
+    from demo.tracking.events import EventLog
+    from demo.tracking.tracks import Tracks
     from demo.view.outputs import Files
 
+    log = EventLog(args.events, controls.names) if args.events else None
     with (
         _view(source, controls, args) as view,
         Files(source, controls, args.save) as files,
-        tracks,
+        Tracks(source, controls, args.count_line, args.count_zone, log) as tracks,
     ):
         if args.json:
             files.write_json(args.json, predictor)
         show = Show(source, predictor, controls, view, files, tracks, args.frames)
-        stats = show.run(lambda results: _progress(results, source, args))
+        total = min(filter(None, (source.count, args.frames)), default=None)
+        with tqdm(total=total, unit="frame", delay=2, disable=not args.headless) as bar:
+            stats = show.run(bar.update)
         if not stats.frames and source.unreadable:  # within the block: no empty file is written
             raise UserError(f"none of the images of {source.name} can be read")
         files.finish(stats)
         if source.of_images:
             show.linger()
-    return stats, files
-
-
-def _tracks(source: Source, controls: Controls, args: argparse.Namespace) -> Tracks:
-    from demo.tracking.events import EventLog
-    from demo.tracking.tracks import Tracks, Wanted
-
-    log = EventLog(args.events, controls.names) if args.events else None
-    return Tracks(controls.names, source, controls, Wanted(args.count_line, args.count_zone, log))
+    return stats, files, tracks
 
 
 def _view(
@@ -227,15 +213,6 @@ def _view(
     from demo.view.window import Window
 
     return Window(f"{source.name} - q or Esc ends", controls)
-
-
-def _progress(
-    results: Iterator[Result], source: Source, args: argparse.Namespace
-) -> Iterable[Result]:
-    from tqdm import tqdm
-
-    total = min(filter(None, (source.count, args.frames)), default=None)
-    return tqdm(results, total=total, unit="frame", delay=2, disable=not args.headless)
 
 
 @contextlib.contextmanager

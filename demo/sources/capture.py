@@ -10,19 +10,16 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import cv2
-import numpy as np
 
 from configs.errors import UserError
 from demo.sources.clip import PHOTO_CLIP, Clip
-from demo.sources.frames import Shot, Video, frame_rate, open_video, read_images, timed
+from demo.sources.frames import Source, open_images, open_video, timed
 from demo.sources.prefetch_thread import Prefetcher
-from demo.sources.stream import LiveReader
+from demo.sources.stream import LiveSource
 from detector.files import opencv_path
 from detector.images import SUFFIXES, find_images
 
@@ -40,118 +37,10 @@ _PERMISSION = {
 }
 
 
-class CameraSettings(NamedTuple):
-    """What to ask of a camera; one that cannot do it gives what comes nearest.
-
-    Attributes:
-        width: of its frames, px; None for its own choice.
-        height: likewise.
-        fps: frames per second; None for its own choice.
-    """
-
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-
-    def ask(self, capture: cv2.VideoCapture) -> None:
-        """Ask an opened camera."""
-        if sys.platform == "linux":  # uncompressed, USB carries large frames only slowly
-            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        wanted = {
-            cv2.CAP_PROP_FRAME_WIDTH: self.width,
-            cv2.CAP_PROP_FRAME_HEIGHT: self.height,
-            cv2.CAP_PROP_FPS: self.fps,
-        }
-        for number, value in wanted.items():
-            if value is not None:
-                capture.set(number, value)
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One frame of a source.
-
-    Attributes:
-        image: uint8 `(H, W, 3)`, RGB.
-        file: the image's own path, or the name of the source.
-        captured_at: `time.monotonic()` when it came out of the camera or the file, seconds.
-        grab_ms: what decoding it took, milliseconds.
-        index: 0 for the first frame given.
-    """
-
-    image: np.ndarray
-    file: str
-    captured_at: float
-    grab_ms: float
-    index: int
-
-    @property
-    def age_s(self) -> float:
-        """Seconds since it was captured."""
-        return time.monotonic() - self.captured_at
-
-
-@dataclass(eq=False)
-class Source:
-    """An iterator of frames; a context manager that closes what it reads from.
-
-    Attributes:
-        name: the source as text, without a password.
-        shots: what it gives, in order; None stands for an image that cannot be read.
-        fps: frames per second, or None: images, or a camera that does not say.
-        count: how many frames there are, or None where that is unknown.
-        live: it goes on by itself, and only its newest frame is given.
-        close: lets go of the camera or the file.
-        trouble: what keeps a live source from giving frames, in words; "" if nothing does.
-        stopped: `stop` was called.
-        paths: the files it reads.
-        unreadable: how many images could not be read so far, or 1 for a video cut short.
-    """
-
-    name: str
-    shots: Iterator[Shot | None]
-    fps: float | None = None
-    count: int | None = None
-    live: bool = False
-    close: Callable[[], None] = lambda: None
-    trouble: Callable[[], str] = lambda: ""
-    paths: Sequence[Path] = ()
-    stopped: bool = False
-    unreadable: int = 0
-
-    def __post_init__(self) -> None:
-        self._indices = itertools.count()
-
-    @property
-    def of_images(self) -> bool:
-        """Whether its frames are images on disk, not a video."""
-        return self.fps is None and not self.live
-
-    def stop(self) -> None:
-        """Give no further frame; may be called from a signal handler."""
-        self.stopped = True
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Frame:
-        while not self.stopped:
-            shot = next(self.shots)
-            if shot is not None:
-                return Frame(*shot, next(self._indices))
-            self.unreadable += 1
-        raise StopIteration
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
 def open_source(
     source: str | None,
-    settings: CameraSettings | None = None,
+    size_wh: tuple[int, int] | None = None,
+    fps: float | None = None,
     clip: Clip = PHOTO_CLIP,
     repeat_clip: bool = False,
 ) -> Source:
@@ -159,7 +48,9 @@ def open_source(
 
     Args:
         source: a camera's number, a file, a folder, a glob or a URL.
-        settings: what to ask of a camera.
+        size_wh: width and height to ask of a camera, px; None for its own choice. One that cannot
+            do it gives what comes nearest.
+        fps: frames per second, likewise.
         clip: what to play where there is no camera.
         repeat_clip: without an end.
 
@@ -170,9 +61,9 @@ def open_source(
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if source is None:
-        return _camera_or_clip(settings, clip, repeat_clip)
+        return _camera_or_clip(size_wh, fps, clip, repeat_clip)
     if camera := re.fullmatch(_CAMERA, source):
-        return _open_camera(int(camera[1]), settings)
+        return _open_camera(int(camera[1]), size_wh, fps)
     if re.match(_URL, source):
         return _open_url(source)
     return _open_files(source)
@@ -190,10 +81,12 @@ def is_live(source: str | None) -> bool:
     return source is None or bool(re.fullmatch(_CAMERA, source) or re.match(_URL, source))
 
 
-def _camera_or_clip(settings: CameraSettings | None, clip: Clip, repeat: bool) -> Source:
+def _camera_or_clip(
+    size_wh: tuple[int, int] | None, fps: float | None, clip: Clip, repeat: bool
+) -> Source:
     try:
         if sys.platform != "linux" or any(Path("/dev").glob("video*")):
-            return _open_camera(0, settings)
+            return _open_camera(0, size_wh, fps)
         trouble = "no camera found"
     except UserError as error:
         trouble = str(error)
@@ -205,7 +98,7 @@ def _camera_or_clip(settings: CameraSettings | None, clip: Clip, repeat: bool) -
     return Source("built-in clip", timed(images, "built-in clip"), clip.fps, length)
 
 
-def _open_camera(index: int, settings: CameraSettings | None) -> Source:
+def _open_camera(index: int, size_wh: tuple[int, int] | None, fps: float | None) -> Source:
     backend = BACKENDS.get(sys.platform, cv2.CAP_ANY)
     fix = (
         f"(tried {cv2.videoio_registry.getBackendName(backend)}): try another number, close other "
@@ -215,15 +108,15 @@ def _open_camera(index: int, settings: CameraSettings | None) -> Source:
 
     def open_capture() -> Any:
         capture = cv2.VideoCapture(index, backend)
-        if settings and capture.isOpened():
-            settings.ask(capture)
+        if (size_wh or fps) and capture.isOpened():
+            ask_camera(capture, size_wh, fps)
         return capture
 
     capture = open_capture()
     if not capture.isOpened():
         raise UserError(f"camera {index} cannot be opened {fix}")
-    patience_s = _CAMERA_PATIENCE_S
-    return _live(f"camera {index}", capture, open_capture, (patience_s, patience_s), fix)
+    source = LiveSource(f"camera {index}", capture, open_capture, _CAMERA_PATIENCE_S)
+    return source.with_first_frame(_CAMERA_PATIENCE_S, fix)
 
 
 def _open_url(url: str) -> Source:
@@ -239,47 +132,28 @@ def _open_url(url: str) -> Source:
 
     # In a thread, so that Ctrl-C need not wait for the network.
     begun = time.monotonic()
-    capture = next(iter(Prefetcher((open_capture() for _ in range(1)), "opening")))
-    if not capture.isOpened():
+    capture = Prefetcher((open_capture() for _ in range(1)), "opening").take()
+    if capture is None or not capture.isOpened():
         raise UserError(
             f"cannot open {name}: nothing there, no answer within {_STREAM_TIMEOUT_S:.0f} s, or "
             "not a video; check the address"
         )
     timeout_s = min(timeout_s, max(_LEAST_TIMEOUT_S, 2 * (time.monotonic() - begun)))
     if url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        return _recorded(name, open_video(name, capture))
-    patience = (0.0, _STREAM_TIMEOUT_S)
-    return _live(name, capture, open_capture, patience, "(check it in another player)")
+        return open_video(name, capture)
+    source = LiveSource(name, capture, open_capture, patience_s=0.0)
+    return source.with_first_frame(_STREAM_TIMEOUT_S, "(check it in another player)")
 
 
-def _live(
-    name: str,
-    capture: Any,
-    open_capture: Callable[[], Any],
-    patience_s: tuple[float, float],
-    fix: str,
-) -> Source:
-    """A live source; how long it may be silent while it runs, and before its first frame."""
-
-    def reopen() -> Any | None:
-        again = open_capture()
-        return again if again.isOpened() else None
-
-    fps = frame_rate(capture)
-    reader = LiveReader(name, capture, reopen, patience_s[0])
-    if not reader.wait(patience_s[1]):
-        reader.close()
-        raise UserError(f"{name} gave no frame within {patience_s[1]:.0f} s {fix}")
-
-    def shots() -> Iterator[Shot]:
-        while frame := reader.take(lambda: source.stopped):
-            image, captured_at, grab_ms = frame
-            yield Shot(image, name, captured_at, grab_ms)
-
-    source = Source(
-        name, shots(), fps, live=True, close=reader.close, trouble=lambda: reader.trouble
-    )
-    return source
+def ask_camera(capture: Any, size_wh: tuple[int, int] | None, fps: float | None) -> None:
+    """Ask an opened camera for a size and a rate; see `open_source`."""
+    if sys.platform == "linux":  # uncompressed, USB carries large frames only slowly
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    if size_wh:
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, size_wh[0])
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size_wh[1])
+    if fps:
+        capture.set(cv2.CAP_PROP_FPS, fps)
 
 
 def _open_files(source: str) -> Source:
@@ -288,7 +162,7 @@ def _open_files(source: str) -> Source:
         capture = cv2.VideoCapture(opencv_path(path))
         if not capture.isOpened():
             raise UserError(f"cannot read {source}: not a video or an image in a known format")
-        return _recorded(source, open_video(source, capture), [path])
+        return open_video(source, capture, [path])
     if not source or not (path.exists() or re.search(r"[*?\[]", source)):
         raise UserError(f"no such file or folder: {source!r}")
     if path.exists() and not (path.is_file() or path.is_dir()):
@@ -297,8 +171,4 @@ def _open_files(source: str) -> Source:
         paths = find_images([source])
     except UserError as error:
         raise UserError(f"{error}; a video is named by itself") from error
-    return Source(source, read_images(paths), count=len(paths), paths=paths)
-
-
-def _recorded(name: str, video: Video, paths: Sequence[Path] = ()) -> Source:
-    return Source(name, video.shots, video.fps, video.count, close=video.close, paths=paths)
+    return open_images(source, paths)

@@ -42,10 +42,10 @@ def _photo_frames() -> Iterator[np.ndarray]:
     photo = sample_photo()
     backdrop = cv2.GaussianBlur(cv2.resize(photo, (_WIDTH, _HEIGHT)), (0, 0), _BLUR_SIGMA) // 2
     for index in range(_FRAMES):
-        yield _compose(photo, backdrop, *_view(index / _FRAMES))
+        yield _compose(photo, backdrop, *_pose(index / _FRAMES))
 
 
-def _view(time: float) -> tuple[float, float]:
+def _pose(time: float) -> tuple[float, float]:
     """Where the photo's centre is, px right of the frame's, and its scale, at a time in [0, 1)."""
     turn = 2 * math.pi * time
     nearness = (1 - math.cos(turn)) / 2  # starts and ends at rest

@@ -1,55 +1,128 @@
-"""On-demand frame sources: videos, image files and clips, decoded when a frame is asked for."""
+"""The frame record of the demo, and frame sources that are read on demand: videos and images."""
 
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 import cv2
 import numpy as np
 
 from configs.errors import UserError
 from detector.images import read_image
+from detector.types import Detections
+
+LIVE_FPS = 30.0
+"""Frames per second of a camera that does not say."""
 
 _VIDEO_FPS = 30.0  # of a video that does not say
+_NOTHING = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
 
-class Shot(NamedTuple):
-    """One frame as it comes in.
+@dataclass(eq=False)
+class Frame:
+    """One frame on its way from a source to the screen; each stage fills in its part.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
-        file: its path, or the name of the source.
+        file: the image's own path, or the name of the source.
         captured_at: `time.monotonic()` when it came out of the camera or the file, seconds.
-        grab_ms: what decoding it took, milliseconds.
+        stage_ms: milliseconds in each stage so far, from "grab", its decoding, on.
+        index: 0 for the first frame that the source gives.
+        detections: N, all that the model gives, best first.
+        is_shown: bool `(N,)`, those that `select` has picked.
+        shown: these alone.
+        ids: int64 `(N,)`, the track id of each, -1 for none; None if they are not tracked.
+        drawn: the image with what is shown drawn on it, uint8 `(H, W, 3)`, RGB.
     """
 
     image: np.ndarray
     file: str
     captured_at: float
-    grab_ms: float
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    index: int = 0
+    detections: Detections = _NOTHING
+    is_shown: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    shown: Detections = _NOTHING
+    ids: np.ndarray | None = None
+    drawn: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
+
+    def select(self, score: float, labels: Sequence[int] | None) -> None:
+        """Show the detections of at least this score; of these labels, unless they are None."""
+        found = self.detections
+        is_wanted = True if labels is None else np.isin(found.labels, labels)
+        self.is_shown = (found.scores >= score) & is_wanted
+        self.shown = found[self.is_shown]
+
+    @property
+    def shown_ids(self) -> np.ndarray | None:
+        """The track ids of the detections shown."""
+        return None if self.ids is None else self.ids[self.is_shown]
 
 
-@dataclass(frozen=True)
-class Video:
-    """An opened video.
+@dataclass(eq=False)
+class Source:
+    """An iterator of frames; a context manager that closes what it reads from.
 
     Attributes:
-        shots: its frames; None, at the end, stands for those that are missing.
-        fps: frames per second.
-        count: how many there are, or None where that is unknown.
-        close: lets go of the file.
+        name: the source as text, without a password.
+        frames: what it gives, in order; None stands for an image that cannot be read.
+        fps: frames per second, or None: images, or a camera that does not say.
+        count: how many frames there are, or None where that is unknown.
+        live: it goes on by itself, and only its newest frame is given.
+        close: lets go of the camera or the file.
+        paths: the files it reads.
+        trouble: what keeps a live source from giving frames, in words; "" if nothing does.
+        stopped: `stop` was called.
+        unreadable: how many images could not be read so far, or 1 for a video cut short.
     """
 
-    shots: Iterator[Shot | None]
-    fps: float
-    count: int | None
-    close: Callable[[], None]
+    name: str
+    frames: Iterator[Frame | None]
+    fps: float | None = None
+    count: int | None = None
+    live: bool = False
+    close: Callable[[], Any] = lambda: None
+    paths: Sequence[Path] = ()
+    trouble: str = ""
+    stopped: bool = False
+    unreadable: int = 0
+
+    def __post_init__(self) -> None:
+        self._indices = itertools.count()
+
+    @property
+    def of_images(self) -> bool:
+        """Whether its frames are images on disk, not a video."""
+        return self.fps is None and not self.live
+
+    def stop(self) -> None:
+        """Give no further frame; may be called from a signal handler."""
+        self.stopped = True
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Frame:
+        while not self.stopped:
+            frame = next(self.frames)
+            if frame is not None:
+                frame.index = next(self._indices)
+                return frame
+            self.unreadable += 1
+        raise StopIteration
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def open_video(name: str, capture: cv2.VideoCapture) -> Video:
+def open_video(name: str, capture: cv2.VideoCapture, paths: Sequence[Path] = ()) -> Source:
     """The frames of a video that OpenCV has opened.
 
     Raises:
@@ -60,28 +133,32 @@ def open_video(name: str, capture: cv2.VideoCapture) -> Video:
     if not good:
         raise UserError(f"no frame can be read from {name}: it is empty, damaged or cut short")
 
-    def images() -> Iterator[np.ndarray | None]:
+    def frames() -> Iterator[Frame | None]:
         good, image, given = True, first, 0
+        begun = time.monotonic()
         while good:
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            now = time.monotonic()
+            yield Frame(image, name, now, {"grab": 1000 * (now - begun)})
             given += 1
+            begun = time.monotonic()
             good, image = capture.read()
         if given < 0.95 * count - 2:  # some formats only estimate how many frames there are
             print(f"{name} ends after {given} of {count} frames: it is cut short", file=sys.stderr)
             yield None
 
-    fps = frame_rate(capture) or _VIDEO_FPS
-    return Video(timed(images(), name), fps, count or None, capture.release)
+    fps, close = frame_rate(capture) or _VIDEO_FPS, capture.release
+    return Source(name, frames(), fps, count or None, close=close, paths=paths)
 
 
-def read_images(paths: Sequence[Path]) -> Iterator[Shot | None]:
-    """The images; None stands for one that cannot be read, which is said."""
-    for path in paths:
-        yield from timed(map(_read, [path]), str(path))
+def open_images(name: str, paths: Sequence[Path]) -> Source:
+    """The images, in this order; one that cannot be read is skipped with a line on stderr."""
+    frames = (frame for path in paths for frame in timed(map(_read, [path]), str(path)))
+    return Source(name, frames, count=len(paths), paths=paths)
 
 
-def timed(images: Iterable[np.ndarray | None], file: str) -> Iterator[Shot | None]:
-    """Frames of one file with the time at which each was read and what that took."""
+def timed(images: Iterable[np.ndarray | None], file: str) -> Iterator[Frame | None]:
+    """Frames of images, uint8 `(H, W, 3)`, that are read from one file as they are asked for."""
     images = iter(images)
     while True:
         begun = time.monotonic()
@@ -90,7 +167,7 @@ def timed(images: Iterable[np.ndarray | None], file: str) -> Iterator[Shot | Non
         except StopIteration:
             return
         now = time.monotonic()
-        yield None if image is None else Shot(image, file, now, 1000 * (now - begun))
+        yield None if image is None else Frame(image, file, now, {"grab": 1000 * (now - begun)})
 
 
 def frame_rate(capture: Any) -> float | None:

@@ -1,12 +1,15 @@
 """Prefetching in a thread, so that reading, detecting and drawing overlap."""
 
+import math
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_STEP_S = 0.05  # a signal handler cannot wake a waiting thread, so nobody waits for longer
+STEP_S = 0.05
+"""A signal handler cannot wake a waiting thread, so nobody waits for longer at once."""
 
 
 class Prefetcher(Generic[T]):
@@ -16,13 +19,9 @@ class Prefetcher(Generic[T]):
         items: iterated in the thread; none of them is None.
         name: of the thread.
         newest: an item that nobody took is replaced by the next; otherwise the thread waits.
-
-    Attributes:
-        replaced: how many items nobody took.
     """
 
     def __init__(self, items: Iterable[T], name: str, newest: bool = False) -> None:
-        self.replaced = 0
         self._items, self._newest = items, newest
         self._item: T | None = None
         self._error: BaseException | None = None
@@ -37,14 +36,19 @@ class Prefetcher(Generic[T]):
         with self._changed:
             return self._finished and self._item is None and self._error is None
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float = math.inf) -> bool:
         """Whether there is an item to take, or one comes within so many seconds."""
+        deadline = time.monotonic() + seconds
         with self._changed:
-            self._changed.wait_for(lambda: self._item is not None or self._finished, seconds)
+            while self._item is None and not self._finished:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(min(left, STEP_S))
             return self._item is not None
 
-    def take(self, seconds: float = _STEP_S) -> T | None:
-        """The next item, or None if none comes within so many seconds.
+    def take(self, seconds: float = math.inf) -> T | None:
+        """The next item; None after the last, or if none comes within so many seconds.
 
         Raises:
             BaseException: what the iteration raised, once, after its last item.
@@ -59,10 +63,7 @@ class Prefetcher(Generic[T]):
             return item
 
     def __iter__(self) -> Iterator[T]:
-        while not self.ended:
-            item = self.take()
-            if item is not None:
-                yield item
+        return iter(self.take, None)
 
     def close(self, seconds: float = 2.0) -> bool:
         """Ask for no further item; whether the thread has ended within so many seconds."""
@@ -75,21 +76,16 @@ class Prefetcher(Generic[T]):
     def _run(self) -> None:
         try:
             for item in self._items:
-                if not self._hand_over(item):
-                    break
+                with self._changed:
+                    if not self._newest:
+                        self._changed.wait_for(lambda: self._item is None or self._closing)
+                    self._item = item
+                    self._changed.notify_all()
+                    if self._closing:
+                        break
         except BaseException as error:  # raised again in the thread that takes
             self._error = error
         finally:
             with self._changed:
                 self._finished = True
                 self._changed.notify_all()
-
-    def _hand_over(self, item: T) -> bool:
-        """Put the item where it can be taken; False if nobody will."""
-        with self._changed:
-            if not self._newest:
-                self._changed.wait_for(lambda: self._item is None or self._closing)
-            self.replaced += self._item is not None
-            self._item = item
-            self._changed.notify_all()
-            return not self._closing

@@ -93,7 +93,7 @@ class LineCounter:
     """Counts tracks that cross a line, by class and direction.
 
     "In" is from the right to the left of somebody who looks from the first end to the second; for
-    a line from left to right that is upwards. `draw_line` shows it by an arrow. What passes
+    a line from left to right that is upwards. `draw` shows it by an arrow. What passes
     beyond an end does not cross.
 
     Args:
@@ -103,19 +103,17 @@ class LineCounter:
     def __init__(self, ends: Points) -> None:
         from supervision import LineZone, Point
 
-        self.ends = (x1, y1), (x2, y2) = ends
+        self._ends = (x1, y1), (x2, y2) = ends
         self._zone = LineZone(Point(x1, y1), Point(x2, y2), minimum_crossing_threshold=_FIRM_FRAMES)
         self._beyond = (2 * x1 - x2, 2 * y1 - y2)
 
-    @property
-    def crossed_in(self) -> Counter[int]:
-        """How many went in, by label."""
-        return Counter({int(k or 0): n for k, n in self._zone.in_count_per_class.items()})
-
-    @property
-    def crossed_out(self) -> Counter[int]:
-        """How many went out, by label."""
-        return Counter({int(k or 0): n for k, n in self._zone.out_count_per_class.items()})
+    def counts(self) -> dict[str, Counter[int]]:
+        """How many went "in" and "out", by label."""
+        by_class = {"in": self._zone.in_count_per_class, "out": self._zone.out_count_per_class}
+        return {
+            where: Counter({int(label or 0): number for label, number in counted.items()})
+            for where, counted in by_class.items()
+        }
 
     def update(self, tracked: Tracked) -> list[Event]:
         """Take in the next frame; gives what crossed: "cross_in" and "cross_out"."""
@@ -128,6 +126,28 @@ class LineCounter:
         went_in: list[Event] = [("cross_in", everyone[i]) for i in crossed_in.nonzero()[0]]
         return went_in + [("cross_out", everyone[i]) for i in crossed_out.nonzero()[0]]
 
+    def draw(self, image: np.ndarray, names: Sequence[str]) -> None:
+        """Draw the line, an arrow that shows which way is in, and the counts.
+
+        Args:
+            image: uint8 `(H, W, 3)`, RGB, of the source's size; altered in place.
+            names: class names by label.
+        """
+        from detector.draw import font_size, paste
+
+        (x1, y1), (x2, y2) = self._ends
+        x, y = (x1 + x2) / 2, (y1 + y2) / 2
+        length = math.dist(*self._ends)
+        to_right = (y1 - y2) / length, (x2 - x1) / length  # of somebody who looks along it
+        size = font_size(image)
+        _draw_path(image, self._ends)
+        _draw_path(image, ((x, y), (x - 2 * size * to_right[0], y - 2 * size * to_right[1])), True)
+        patch = _counts_patch(image, self.counts(), names)
+        height, width = patch.shape[:2]
+        x += to_right[0] * (size + width / 2) - width / 2
+        y += to_right[1] * (size + height / 2) - height / 2
+        paste(image, patch, round(x), round(y))
+
 
 class ZoneCounter:
     """Counts tracks that are in a zone and that have entered it, by class.
@@ -137,17 +157,14 @@ class ZoneCounter:
 
     Args:
         corners: three points or more, in pixels of the source.
-
-    Attributes:
-        entered: how many have entered in all, by label.
     """
 
     def __init__(self, corners: Points) -> None:
         import numpy as np
         from supervision import PolygonZone, Position
 
-        self.corners = corners
-        self.entered: Counter[int] = Counter()
+        self._corners = corners
+        self._entered: Counter[int] = Counter()
         polygon = np.array(corners).round().astype(int)
         edges = (
             Position.TOP_LEFT,
@@ -159,10 +176,9 @@ class ZoneCounter:
         self._touched = PolygonZone(polygon, edges, require_all_anchors=False)
         self._inside: dict[int, int] = {}  # labels by id
 
-    @property
-    def inside(self) -> Counter[int]:
-        """How many are inside now, by label."""
-        return Counter(self._inside.values())
+    def counts(self) -> dict[str, Counter[int]]:
+        """How many are "inside" now and how many have "entered" in all, by label."""
+        return {"inside": Counter(self._inside.values()), "entered": self._entered}
 
     def update(self, tracked: Tracked) -> list[Event]:
         """Take in the next frame; gives "enter" and "leave"."""
@@ -178,16 +194,27 @@ class ZoneCounter:
                 events.append(("leave", one))
         gone = (one for one in tracked.ended if one.id in self._inside)
         events.extend(("leave", one) for one in gone)
-        self._note(events)
-        return events
-
-    def _note(self, events: Sequence[Event]) -> None:
         for kind, one in events:
             if kind == "enter":
                 self._inside[one.id] = one.label
-                self.entered[one.label] += 1
+                self._entered[one.label] += 1
             else:
                 del self._inside[one.id]
+        return events
+
+    def draw(self, image: np.ndarray, names: Sequence[str]) -> None:
+        """Draw the border of the zone and, above its top left corner, the counts.
+
+        Args:
+            image: uint8 `(H, W, 3)`, RGB, of the source's size; altered in place.
+            names: class names by label.
+        """
+        from detector.draw import paste
+
+        _draw_path(image, (*self._corners, self._corners[0]))
+        patch = _counts_patch(image, self.counts(), names)
+        x, y = (min(values) for values in zip(*self._corners, strict=True))
+        paste(image, patch, round(x), round(y) - patch.shape[0])
 
 
 def _middles(sightings: Sequence[Sighting]) -> Detections:
@@ -204,46 +231,6 @@ def _middles(sightings: Sequence[Sighting]) -> Detections:
         class_id=np.array([one.label for one in sightings], int),
         tracker_id=np.array([one.id for one in sightings], int),
     )
-
-
-def draw_line(image: np.ndarray, counter: LineCounter, names: Sequence[str]) -> None:
-    """Draw a line, an arrow that shows which way is in, and the counts.
-
-    Args:
-        image: uint8 `(H, W, 3)`, RGB, of the source's size; altered in place.
-        counter: of the line.
-        names: class names by label.
-    """
-    from detector.draw import font_size, paste
-
-    (x1, y1), (x2, y2) = counter.ends
-    x, y = (x1 + x2) / 2, (y1 + y2) / 2
-    length = math.dist(*counter.ends)
-    to_right = (y1 - y2) / length, (x2 - x1) / length  # of somebody who looks along it
-    size = font_size(image)
-    _draw_path(image, counter.ends)
-    _draw_path(image, ((x, y), (x - 2 * size * to_right[0], y - 2 * size * to_right[1])), True)
-    patch = _counts_patch(image, {"in": counter.crossed_in, "out": counter.crossed_out}, names)
-    height, width = patch.shape[:2]
-    x += to_right[0] * (size + width / 2) - width / 2
-    y += to_right[1] * (size + height / 2) - height / 2
-    paste(image, patch, round(x), round(y))
-
-
-def draw_zone(image: np.ndarray, counter: ZoneCounter, names: Sequence[str]) -> None:
-    """Draw the border of a zone and, above its top left corner, the counts.
-
-    Args:
-        image: uint8 `(H, W, 3)`, RGB, of the source's size; altered in place.
-        counter: of the zone.
-        names: class names by label.
-    """
-    from detector.draw import paste
-
-    _draw_path(image, (*counter.corners, counter.corners[0]))
-    patch = _counts_patch(image, {"inside": counter.inside, "entered": counter.entered}, names)
-    x, y = (min(values) for values in zip(*counter.corners, strict=True))
-    paste(image, patch, round(x), round(y) - patch.shape[0])
 
 
 def _draw_path(image: np.ndarray, points: Points, as_arrow: bool = False) -> None:

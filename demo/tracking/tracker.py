@@ -45,31 +45,22 @@ class Sighting:
 
 @dataclass(frozen=True, eq=False)
 class Tracked:
-    """All detections of a frame, with the id of each one's track, and how the tracks go on.
+    """The track ids of the N detections of a frame, and how the tracks go on.
 
     Attributes:
-        detections: those given, none left out, in their order.
         ids: int64 `(N,)`, 1, 2, ...; -1 for a detection that has no track yet: an object gets
             its id in the second frame in a row that shows it.
+        seen: the tracks that this frame shows, in the order of the detections.
         begun: ids that are new in this frame.
         hidden: tracks that go on although this frame does not show them.
         ended: tracks that are given up with this frame; their ids never come again.
     """
 
-    detections: Detections
     ids: np.ndarray
+    seen: tuple[Sighting, ...] = ()
     begun: frozenset[int] = frozenset()
     hidden: tuple[Sighting, ...] = ()
     ended: tuple[Sighting, ...] = ()
-
-    @functools.cached_property
-    def seen(self) -> tuple[Sighting, ...]:
-        """The tracks that this frame shows, in the order of the detections."""
-        found = self.detections
-        return tuple(
-            Sighting(int(self.ids[i]), int(found.labels[i]), float(found.scores[i]), found.boxes[i])
-            for i in np.flatnonzero(self.ids > 0)
-        )
 
 
 class Tracker:
@@ -123,13 +114,14 @@ class Tracker:
         for label in sorted(self._of_label.keys() | set(detections.labels.tolist())):
             rows = np.flatnonzero(detections.labels == label)
             ids[rows] = self._update_label(label, detections[rows])
-        shown = frozenset(ids[ids > 0].tolist())
-        begun = shown - self._last_seen.keys()
+        columns = (ids.tolist(), detections.labels, detections.scores, detections.boxes)
+        rows = [row for row in zip(*columns, strict=True) if row[0] > 0]
+        seen = tuple(Sighting(k, int(label), float(score), box) for k, label, score, box in rows)
+        begun = frozenset(one.id for one in seen) - self._last_seen.keys()
         ended = self._forget_ended()
-        hidden = tuple(one for number, one in self._last_seen.items() if number not in shown)
-        tracked = Tracked(detections, ids, begun, hidden, ended)
-        self._remember(tracked.seen)
-        return tracked
+        self._remember(seen)
+        hidden = tuple(one for one in self._last_seen.values() if one not in seen)
+        return Tracked(ids, seen, begun, hidden, ended)
 
     def trails(self) -> Mapping[int, np.ndarray]:
         """Where the centre of each living track's box was in the last 2 s.

@@ -2,157 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from demo.sources.capture import Frame, Source
+from demo.sources.frames import LIVE_FPS, Frame, Source
 from demo.view.controls import Controls
 from detector.draw import class_colour, draw_detections
-from detector.types import Detections
 
 if TYPE_CHECKING:
     from demo.tracking.counting import LineCounter, Points, ZoneCounter
     from demo.tracking.events import EventLog
     from demo.tracking.tracker import Tracked, Tracker
 
-_LIVE_FPS = 30.0  # of a camera that does not say
-
-
-class Wanted(NamedTuple):
-    """What is to be counted and logged.
-
-    Attributes:
-        line: its two ends, as given; None for no line.
-        zone: its corners, as given; None for no zone.
-        events: of the log; None for no log.
-    """
-
-    line: Points | None = None
-    zone: Points | None = None
-    events: EventLog | None = None
-
 
 class Tracks:
-    """Follows what is shown, if anyone wants it; a context manager that closes the log.
+    """Tracks what is shown, if anyone asks for it; a context manager that closes the log.
 
     Args:
-        names: of the classes, by label.
         source: of the frames.
-        controls: say whether tracks are drawn.
-        wanted: what else needs tracks.
+        controls: the classes, and whether tracks are drawn.
+        line: to count at; its two ends, as given.
+        zone: to count in; its corners, as given.
+        log: of the events.
     """
 
     def __init__(
-        self, names: Sequence[str], source: Source, controls: Controls, wanted: Wanted
+        self,
+        source: Source,
+        controls: Controls,
+        line: Points | None = None,
+        zone: Points | None = None,
+        log: EventLog | None = None,
     ) -> None:
-        self._names, self._source, self._controls = names, source, controls
-        self._wanted = wanted
+        self._source, self._controls = source, controls
+        self._line, self._zone, self._log = line, zone, log
         self._tracker: Tracker | None = None
         self._tracked: Tracked | None = None
-        self._line: LineCounter | None = None
-        self._zone: ZoneCounter | None = None
-        self._log = ExitStack()
-        self._is_logging = False
+        self._counters: list[LineCounter | ZoneCounter] = []
+        self._is_started = False
+        self._open_log = ExitStack()
 
-    def follow(self, shown: Detections, frame: Frame) -> None:
-        """Take in what is shown of the next frame.
+    def update(self, frame: Frame) -> None:
+        """Take in the next frame: its track ids are set, and what is shown of it is counted.
 
         Raises:
             UserError: a line or a zone lies outside the frame, or the log cannot be written.
         """
-        if not (self._controls.tracks or any(self._wanted)):
+        if not (self._controls.tracks or self._line or self._zone or self._log):
             self._tracker = self._tracked = None
             return
+        from demo.tracking.events import appearances
         from demo.tracking.tracker import Tracker
 
-        fps = self._source.fps or _LIVE_FPS
+        if not self._is_started:
+            self._start(frame)
+        fps = self._source.fps or LIVE_FPS
         self._tracker = self._tracker or Tracker(fps)
         at = frame.captured_at if self._source.live else frame.index / fps
-        self._tracked = self._tracker.update(shown, at)
-        self._count(self._tracked, frame, at)
+        self._tracked = self._tracker.update(frame.shown, at)
+        frame.ids = np.full(len(frame.detections), -1, np.int64)
+        frame.ids[frame.is_shown] = self._tracked.ids
+        events = appearances(self._tracked)
+        for counter in self._counters:
+            events += counter.update(self._tracked)
+        if self._log:
+            self._log.add(at, frame.index, events)
 
-    def draw(self, image: np.ndarray, shown: Detections) -> np.ndarray:
-        """The boxes, and all that is followed, on a copy of a frame.
+    def draw(self, frame: Frame) -> None:
+        """Draw what is shown of the latest frame, tracks and counts on a copy of its image."""
+        image, ids = frame.image, frame.shown_ids if self._controls.tracks else None
+        if ids is not None and self._tracker and self._tracked:
+            from demo.tracking.tracker import draw_trails
 
-        Args:
-            image: uint8 `(H, W, 3)`, RGB.
-            shown: as given to `follow`; of other detections the tracks are not known.
-        """
-        ids = np.array(self.ids(shown) or [-1] * len(shown))
-        canvas = draw_detections(self._with_trails(image), shown, self._names, ids)
-        self._draw_counters(canvas)
-        return canvas
-
-    def ids(self, shown: Detections) -> list[int]:
-        """The ids of detections of the latest frame, -1 for none yet; empty if they are hidden."""
-        if not (self._controls.tracks and self._tracked):
-            return []
-        known = dict(zip(_keys(self._tracked.detections), self._tracked.ids.tolist(), strict=True))
-        return [known.get(key, -1) for key in _keys(shown)]
+            image = image.copy()
+            everyone = self._tracked.seen + self._tracked.hidden
+            colours = {one.id: class_colour(one.label) for one in everyone}
+            draw_trails(image, self._tracker.trails(), colours)
+        frame.drawn = draw_detections(image, frame.shown, self._controls.names, ids)
+        for counter in self._counters:
+            counter.draw(frame.drawn, self._controls.names)
 
     def counts(self) -> dict[str, int]:
         """What has been counted, by class and where: "person in": 3."""
-        return dict(self._counted())
+        return {
+            f"{self._controls.names[label]} {where}": number
+            for counter in self._counters
+            for where, by_label in counter.counts().items()
+            for label, number in sorted(by_label.items())
+        }
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._log.close()
+        self._open_log.close()
 
-    def _with_trails(self, image: np.ndarray) -> np.ndarray:
-        if not (self._controls.tracks and self._tracker and self._tracked):
-            return image
-        from demo.tracking.tracker import draw_trails
-
-        canvas = image.copy()
-        everyone = self._tracked.seen + self._tracked.hidden
-        colours = {one.id: class_colour(one.label) for one in everyone}
-        draw_trails(canvas, self._tracker.trails(), colours)
-        return canvas
-
-    def _count(self, tracked: Tracked, frame: Frame, at: float) -> None:
+    def _start(self, frame: Frame) -> None:
+        """Not before the first frame: an older log may hold what matters."""
         from demo.tracking.counting import LineCounter, ZoneCounter, to_pixels
-        from demo.tracking.events import appearances
 
-        line, zone, log = self._wanted
         height, width = frame.image.shape[:2]
-        if line and not self._line:
-            self._line = LineCounter(to_pixels(line, height, width, "--count-line"))
-        if zone and not self._zone:
-            self._zone = ZoneCounter(to_pixels(zone, height, width, "--count-zone"))
-        events = appearances(tracked)
-        for counter in filter(None, (self._line, self._zone)):
-            events += counter.update(tracked)
-        if log and not self._is_logging:  # not before: an older file may hold what matters
-            self._log.enter_context(log)
-            self._is_logging = True
-        if log:
-            log.add(at, frame.index, events)
-
-    def _draw_counters(self, canvas: np.ndarray) -> None:
-        from demo.tracking.counting import draw_line, draw_zone
-
         if self._line:
-            draw_line(canvas, self._line, self._names)
+            ends = to_pixels(self._line, height, width, "--count-line")
+            self._counters.append(LineCounter(ends))
         if self._zone:
-            draw_zone(canvas, self._zone, self._names)
-
-    def _counted(self) -> Iterator[tuple[str, int]]:
-        figures = {}
-        if self._line:
-            figures |= {"in": self._line.crossed_in, "out": self._line.crossed_out}
-        if self._zone:
-            figures |= {"inside": self._zone.inside, "entered": self._zone.entered}
-        for where, by_label in figures.items():
-            for label, number in sorted(by_label.items()):
-                yield f"{self._names[label]} {where}", number
-
-
-def _keys(detections: Detections) -> list[tuple[int, bytes]]:
-    """What tells detections apart: two classes may share a box."""
-    labels, boxes = detections.labels.tolist(), detections.boxes
-    return [(label, box.tobytes()) for label, box in zip(labels, boxes, strict=True)]
+            corners = to_pixels(self._zone, height, width, "--count-zone")
+            self._counters.append(ZoneCounter(corners))
+        if self._log:
+            self._open_log.enter_context(self._log)
+        self._is_started = True

@@ -8,20 +8,18 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from configs.errors import UserError
-from demo.sources.capture import Frame, Source
+from demo.sources.frames import LIVE_FPS, Frame, Source
 from demo.view.controls import Controls
 from demo.view.recorder import Recorder, Still
 from demo.view.stats import Stats
 from detector.files import make_folder
 from detector.images import SUFFIXES, write_image
 from detector.results import ResultsWriter, open_results
-from detector.types import Detections
 
 if TYPE_CHECKING:
     from detector.predictor import Predictor
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 OUT = Path("out")
 """Where snapshots go, and recordings that were not given a name."""
 
-_LIVE_FPS = 30.0  # of the recording of a camera that does not say
 _IMAGE_FPS = 1.0  # of the recording of images
 _LEAST_FREE = 32 * 2**20  # bytes of disk with which a video can still be closed
 _CHECK_S = 1.0
@@ -43,7 +40,7 @@ def recorder_for(path: Path, source: Source) -> Recorder | Still:
     """
     if source.of_images and source.count == 1 and path.suffix.lower() in SUFFIXES:
         return Still(path)
-    return Recorder(path, _IMAGE_FPS if source.of_images else source.fps or _LIVE_FPS)
+    return Recorder(path, _IMAGE_FPS if source.of_images else source.fps or LIVE_FPS)
 
 
 class Files:
@@ -89,8 +86,8 @@ class Files:
         opened = open_results(path, predictor.name, predictor.classes)
         self._results = self._files.enter_context(opened)
 
-    def keep(self, frame: Frame, drawn: np.ndarray, shown: Detections) -> None:
-        """Put a frame, as drawn and as found, wherever it belongs.
+    def keep(self, frame: Frame) -> None:
+        """Put a frame, as drawn and as detected, wherever it belongs.
 
         Raises:
             UserError: a file cannot be written.
@@ -100,11 +97,11 @@ class Files:
         elif self._recorder and (self._is_full() or not self._controls.recording):
             self._stop()
         if self._recorder:
-            self._recorder.add(drawn, at=frame.captured_at if self._source.live else None)
+            self._recorder.add(frame.drawn, at=frame.captured_at if self._source.live else None)
         if self._results:
             height, width = frame.image.shape[:2]
             index = None if self._source.of_images else frame.index
-            self._results.add(frame.file, height, width, shown, frame=index)
+            self._results.add(frame.file, height, width, frame.shown, frame=index)
 
     def save_snapshot(self, drawn: np.ndarray) -> Path:
         """Write a uint8 `(H, W, 3)` RGB image; where it went.
@@ -126,19 +123,14 @@ class Files:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         try:
-            if self._recorder and kind:
-                self._recorder.__exit__(kind, error, traceback)
+            if self._recorder and error[0]:
+                self._recorder.__exit__(*error)
             elif self._recorder:
                 self._stop()
         finally:
-            self._files.__exit__(kind, error, traceback)
+            self._files.__exit__(*error)
 
     def _try_start(self) -> None:
         """Start a recording; one that nobody named is given up where it cannot be written."""

@@ -2,8 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -90,16 +89,11 @@ class Recorder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is None:
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is None:
             self.close()
         else:
-            self._file.__exit__(kind, error, traceback)
+            self._file.__exit__(*error)
 
     def _write(self, image: np.ndarray) -> None:
         if self._writer is None:

@@ -1,12 +1,11 @@
 """A web page with the live frames, for a machine without a screen: `--view web`.
 
 The page itself is `page.html`: it shows the newest frame, what was found in it and the figures,
-and sends back what its user changes. A frame is encoded when the first viewer asks for it, in
+and sends back what the user changes. A frame is encoded when the first viewer asks for it, in
 the thread that serves that viewer, and once however many there are; each gets the newest, at its
 own pace.
 """
 
-import contextlib
 import json
 import secrets
 import threading
@@ -42,7 +41,9 @@ _HEADERS = {
 
 
 @dataclass(eq=False)
-class _Frame:
+class _Shown:
+    """What is on the page: an image, encoded at most once, and what is known of it."""
+
     number: int
     image: np.ndarray
     status: Mapping[str, Any]
@@ -78,7 +79,7 @@ class Page:
         self._controls = controls
         self._html = Path(__file__).with_name("page.html").read_bytes()
         self._run = secrets.token_hex(4)  # by it a page notices that another run answers
-        self._frame: _Frame | None = None
+        self._frame: _Shown | None = None
         self._viewers = 0
         self._changed = threading.Condition()  # guards the two above
         self._closing = threading.Event()
@@ -88,11 +89,6 @@ class Page:
         self._thread = threading.Thread(target=serve, args=(_POLL_S,), daemon=True)
         self.url = self._server.url
         self.is_open = not self._server.is_private
-
-    @property
-    def viewers(self) -> int:
-        """How many frame streams are open."""
-        return self._viewers
 
     def show(self, image: np.ndarray, status: Mapping[str, Any]) -> None:
         """Show a frame and what is known of it, in place of the one before; never waits.
@@ -106,7 +102,7 @@ class Page:
         """
         with self._changed:
             number = self._frame.number + 1 if self._frame else 1
-            self._frame = _Frame(number, image, status)
+            self._frame = _Shown(number, image, status)
             self._changed.notify_all()
 
     def wait(self, seconds: float) -> bool:
@@ -190,13 +186,15 @@ class Page:
         content_type = "multipart/x-mixed-replace; boundary=frame"
         return Response(self._parts(), content_type=content_type)
 
-    def _current(self) -> _Frame:
+    def _current(self) -> _Shown:
         if not self._frame:
             abort(503, "there is no frame yet")
         return self._frame
 
     def _parts(self) -> Iterator[bytes]:
-        with self._counted():
+        with self._changed:
+            self._viewers += 1
+        try:
             yield _BOUNDARY
             seen, due = 0, 0.0
             while frame := self._newer_than(seen):
@@ -207,18 +205,11 @@ class Page:
                 now = time.monotonic()
                 due = max(due, now - _PERIOD_S) + _PERIOD_S
                 self._closing.wait(due - now)
-
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._changed:
-            self._viewers += 1
-        try:
-            yield
         finally:
             with self._changed:
                 self._viewers -= 1
 
-    def _newer_than(self, number: int) -> _Frame | None:
+    def _newer_than(self, number: int) -> _Shown | None:
         """The newest frame, once it is another one or it is time to repeat it; None at the end."""
         is_over = self._closing.is_set
         with self._changed:

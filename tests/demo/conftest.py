@@ -9,6 +9,7 @@ import sys
 import time
 import types
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import cv2
@@ -35,7 +36,10 @@ sys.exit(run(lambda: webcam.main(sys.argv[1:])))
 
 
 class FakePredictor:
-    """Sees a person in every image, and a tie in bright ones; "slow" takes 50 ms for it."""
+    """Sees a person in every image, and a tie in bright ones.
+
+    "slow" takes 50 ms for it, and writes a byte into the file "progress" after each.
+    """
 
     name = "fake"
     classes = coco_classes([1, 32])  # person, tie
@@ -51,6 +55,9 @@ class FakePredictor:
 
     def __call__(self, image):
         time.sleep(self.seconds)
+        if self.seconds:
+            with Path("progress").open("ab") as progress:
+                progress.write(b".")
         self.stage_ms = {"resize": 0.5, "run": 1000 * self.seconds, "decode": 0.25, "nms": 0.25}
         boxes = np.array([[2, 3, 30, 40], [10, 20, 20, 30]], np.float32)
         found = Detections(boxes, np.array([0.9, 0.5], np.float32), np.array([0, 1]))
@@ -132,18 +139,29 @@ def read_json():
 # ---- the loop: test_show*.py
 
 
-class SleepingPredictor:
-    """Finds a person at 90 % and a tie at 50 % in every image, in so many seconds."""
+class FakeClock:
+    """Stands still but for what sleeps on it."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    perf_counter = monotonic
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+class InstantPredictor:
+    """Finds a person at 90 % and a tie at 50 % in every image."""
 
     name = "fake"
     classes = coco_classes([1, 32])
-
-    def __init__(self, seconds=0.0):
-        self.seconds = seconds
+    stage_ms: ClassVar = {"resize": 0.1, "run": 1.0, "decode": 0.1, "nms": 0.1}
 
     def __call__(self, _image):
-        time.sleep(self.seconds)
-        self.stage_ms = {"resize": 0.1, "run": 1000 * self.seconds, "decode": 0.1, "nms": 0.1}
         boxes = np.array([[2, 3, 30, 40], [10, 20, 20, 30]], np.float32)
         return Detections(boxes, np.array([0.9, 0.5], np.float32), np.array([0, 1]))
 
@@ -151,18 +169,19 @@ class SleepingPredictor:
 class NotingView:
     """Notes what it is shown; `plan` says what its user does after so many frames."""
 
-    def __init__(self, controls, plan=(), seconds=0.0):
-        self.controls, self.plan, self.seconds = controls, dict(plan), seconds
+    clock: FakeClock
+
+    def __init__(self, controls, plan=()):
+        self.controls, self.plan = controls, dict(plan)
         self.shown, self.statuses, self.at = [], [], []
 
     def show(self, image, status):
-        time.sleep(self.seconds)
-        self.at.append(time.monotonic())
+        self.at.append(self.clock.now)
         self.shown.append(image)
         self.statuses.append(status)
 
     def wait(self, seconds):
-        time.sleep(seconds)
+        self.clock.sleep(seconds)
         action = self.plan.pop(len(self.shown), None)
         for key in action or "":
             self.controls.press(ord(key))
@@ -170,20 +189,29 @@ class NotingView:
 
 
 @pytest.fixture
-def sleeping_predictor():
-    return SleepingPredictor
+def clock(monkeypatch):
+    """The clock by which the loop shows frames, and counts them."""
+    clock = FakeClock()
+    monkeypatch.setattr("demo.show.time", clock)
+    monkeypatch.setattr("demo.view.stats.time", clock)
+    return clock
 
 
 @pytest.fixture
-def noting_view():
-    return NotingView
+def predictor():
+    return InstantPredictor
+
+
+@pytest.fixture
+def noting_view(clock):
+    """A view whose waiting takes no time but on the fake clock."""
+    return type("NotingView", (NotingView,), {"clock": clock})
 
 
 @pytest.fixture
 def video():
     """A source of frames, each a little brighter: `video(frames, fps)`."""
-    from demo.sources.capture import Source
-    from demo.sources.frames import timed
+    from demo.sources.frames import Source, timed
 
     def make(frames, fps=1000.0):
         images = (np.full((120, 160, 3), i % 250, np.uint8) for i in range(frames))
@@ -194,33 +222,24 @@ def video():
 
 @pytest.fixture
 def two_classes():
-    """What may be changed of what the sleeping predictor finds."""
+    """What may be changed of what the instant predictor finds."""
     from demo.view.controls import Controls
 
-    return Controls(SleepingPredictor.classes.names, score=0.4)
+    return Controls(InstantPredictor.classes.names, score=0.4)
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, two_classes):
     """Run a show of a source to its end."""
     from demo.show import Show
-    from demo.tracking.tracks import Tracks, Wanted
+    from demo.tracking.tracks import Tracks
     from demo.view.outputs import Files
 
     monkeypatch.chdir(tmp_path)
 
-    def run(
-        source,
-        controls=two_classes,
-        view=None,
-        seconds=0.0,
-        most=None,
-        wanted=None,
-        predictor=None,
-        linger=False,
-    ):
-        predictor = predictor or SleepingPredictor(seconds)
-        tracks = Tracks(controls.names, source, controls, wanted or Wanted())
+    def run(source, controls=two_classes, view=None, most=None, linger=False, **options):
+        predictor = options.pop("predictor", InstantPredictor)()
+        tracks = Tracks(source, controls, **options)
         with source, Files(source, controls, None) as files, tracks:
             show = Show(source, predictor, controls, view, files, tracks, most)
             show.run()
@@ -236,8 +255,8 @@ def run(tmp_path, monkeypatch, two_classes):
 
 @pytest.fixture
 def timeout_s():
-    """How long anything about the page may take."""
-    return 10
+    """How long anything may take on a busy machine: it only bounds a test that hangs."""
+    return 60
 
 
 @pytest.fixture
@@ -268,6 +287,12 @@ def get(timeout_s):
     return lambda page, path="", **headers: requests.get(
         page.url + path, headers=headers, timeout=timeout_s
     )
+
+
+@pytest.fixture
+def viewers(get):
+    """How many watch a page's stream: `viewers(page)`."""
+    return lambda page: get(page, "status.json").json()["viewers"]
 
 
 @pytest.fixture

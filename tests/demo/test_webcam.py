@@ -145,17 +145,23 @@ def test_a_dry_run_knows_the_classes_of_a_model_that_is_there(no_model, make_vid
 # ---- how a run ends
 
 
+def frames_detected():
+    """How many the slow model has seen by now."""
+    progress = capture.Path("progress")
+    return progress.stat().st_size if progress.exists() else 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_playable_files(number, make_video, runner, read_json, count_and_fps):
+def test_a_signal_leaves_playable_files(
+    number, make_video, runner, read_json, count_and_fps, wait_until
+):
     make_video(frames=1000)
     arguments = "--source video.mp4 --model slow --headless --save out.mp4 --json out.json".split()
     process = subprocess.Popen(
         [sys.executable, "-c", runner, *arguments], stdout=subprocess.PIPE, text=True
     )
-    while not list(capture.Path().glob(".out.*.part.mp4")):
-        time.sleep(0.02)
-    time.sleep(1)
+    wait_until(lambda: frames_detected() > 3)
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
@@ -179,27 +185,30 @@ def test_a_signal_ends_it_while_an_address_is_opened(number, code, said):
         silent.settimeout(60)
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
         arguments = ["--model", "shapes", "--headless", "--source", address]
+        patient = (  # by itself it would give up only after the timeout of this test
+            "import sys; from demo import webcam; from detector.command import run\n"
+            "from demo.sources import capture; capture._STREAM_TIMEOUT_S = 1000.0\n"
+            "sys.exit(run(webcam.main))"
+        )
         process = subprocess.Popen(
-            [sys.executable, "-m", "demo.webcam", *arguments], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", patient, *arguments], stderr=subprocess.PIPE, text=True
         )
         with silent.accept()[0]:
             time.sleep(0.3)
             process.send_signal(number)
-            begun = time.monotonic()
-            _, stderr = process.communicate(timeout=30)
+            _, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (code, said)
-    assert time.monotonic() - begun < 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-def test_with_nohup_it_outlives_its_terminal(make_video, runner, read_json):
+def test_with_nohup_it_outlives_its_terminal(make_video, runner, read_json, wait_until):
     make_video(frames=1000)
     arguments = "--source video.mp4 --model slow --headless --save out.mp4 --json out.json".split()
     process = subprocess.Popen(["nohup", sys.executable, "-c", runner, *arguments])
-    while not list(capture.Path().glob(".out.*.part.mp4")):
-        time.sleep(0.02)
+    wait_until(lambda: frames_detected() > 3)
     process.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
+    seen = frames_detected()
+    wait_until(lambda: frames_detected() > seen + 3)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0

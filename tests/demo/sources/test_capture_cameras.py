@@ -5,7 +5,7 @@ import pytest
 
 from configs.errors import UserError
 from demo.sources import capture
-from demo.sources.capture import CameraSettings, open_source
+from demo.sources.capture import ask_camera, open_source
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def camera_number():
 
 
 @pytest.mark.parametrize("prefix", ["", "/dev/video"])
-def test_an_absent_camera_is_reported_with_the_mend(camera_number, prefix, capfd):
+def test_an_absent_camera_is_reported_with_the_fix(camera_number, prefix, capfd):
     with pytest.raises(UserError, match=r"camera 97 cannot be opened \(tried .+--source FILE"):
         open_source(prefix + camera_number)
     assert capfd.readouterr() == ("", "")
@@ -63,7 +63,7 @@ def test_a_camera_is_asked_for_size_and_rate():
             asked[number] = value
 
     asked = {}
-    CameraSettings(1280, 720, 60).ask(Asked())
+    ask_camera(Asked(), (1280, 720), 60)
     asked.pop(cv2.CAP_PROP_FOURCC, None)
     assert asked == {
         cv2.CAP_PROP_FRAME_WIDTH: 1280,

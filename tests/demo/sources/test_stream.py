@@ -1,112 +1,142 @@
 import threading
-import time
+import types
+from collections import deque
 
 import numpy as np
+import pytest
 
-from demo.sources import stream as live
-from demo.sources.stream import LiveReader
+from demo.sources import stream
+from demo.sources.stream import LiveSource
+
+LONG_S = 1e9
 
 
 class FakeCamera:
-    """30 frames per second; the red of a frame is its number. `length` ends it."""
+    """Gives the frames that it is told to, and then nothing; their red is their number.
 
-    def __init__(self, length=10_000, fps=30):
-        self.length, self.released = length, False
-        self._fps = fps
-        self.number = -1
-        self._start = time.monotonic()
+    `drained` is set once all of them have been handed on; `repeat` gives the last without end.
+    """
+
+    def __init__(self, *numbers, repeat=False):
+        self.released, self.drained = False, threading.Event()
+        self._repeat = repeat
+        self._numbers = deque(numbers)
+
+    def give(self, *numbers):
+        self.drained.clear()
+        self._numbers.extend(numbers)
 
     def grab(self):
-        self.number += 1
-        time.sleep(max(0, self._start + self.number / self._fps - time.monotonic()))
-        return self.number < self.length
+        if not self._numbers:
+            self.drained.set()
+            return False
+        if not (self._repeat and len(self._numbers) == 1):
+            self._number = self._numbers.popleft()
+        else:
+            self._number = self._numbers[0]
+        return True
 
     def retrieve(self):
-        return True, np.full((4, 4, 3), (0, 0, self.number % 256), np.uint8)
+        return True, np.full((4, 4, 3), (0, 0, self._number % 256), np.uint8)
+
+    def isOpened(self):  # noqa: N802 - OpenCV's name
+        return True
+
+    def get(self, _):
+        return 30.0
 
     def release(self):
         self.released = True
 
 
-def read(camera, patience_s=1.0):
-    """A reader of a camera that cannot be opened again: it tries for as long as it is open."""
-    return LiveReader("camera 0", camera, lambda: None, patience_s)
+class Gone(FakeCamera):
+    """A camera that cannot be opened."""
+
+    def isOpened(self):  # noqa: N802 - OpenCV's name
+        return False
 
 
-def test_a_slow_consumer_gets_fresh_frames_in_order():
+@pytest.fixture
+def read():
+    """Reads a camera: `read(camera, reopen, patience_s)`. None of them outlives the test."""
+    sources = []
+
+    def start(camera, reopen=Gone, patience_s=LONG_S):
+        sources.append(LiveSource("camera 0", camera, reopen, patience_s))
+        return sources[-1]
+
+    yield start
+    for source in sources:
+        source.close()
+
+
+def number(frame):
+    return int(frame.image[0, 0, 0])
+
+
+def test_a_slow_consumer_gets_the_newest_frame_however_many_came(read, timeout_s):
     camera = FakeCamera()
-    reader = read(camera)
-    numbers = []
-    for _ in range(8):
-        shown_by_camera = camera.number
-        image, *_ = reader.take(lambda: False)
-        numbers.append(int(image[0, 0, 0]))
-        # The camera's latest frame may be on its way from the driver; the one before is here.
-        assert numbers[-1] >= shown_by_camera - 1
-        time.sleep(0.11)  # a slow detector: 9 fps
-    reader.close()
-    assert numbers == sorted(set(numbers))
-    assert numbers[-1] - numbers[0] > len(numbers)  # most were dropped, none was queued
+    source = read(camera)
+    for first in range(0, 80, 10):
+        camera.give(*range(first, first + 10))
+        assert camera.drained.wait(timeout_s)
+        assert number(next(source)) == first + 9
 
 
-def test_a_fast_consumer_gets_each_frame_once():
-    reader = read(FakeCamera(length=10, fps=100), patience_s=0)
-    numbers = []
-    while frame := reader.take(lambda: bool(reader.trouble)):
-        numbers.append(int(frame[0][0, 0, 0]))
-    reader.close()
-    assert numbers == sorted(set(numbers))
-    assert numbers[-1] == 9  # the end does not swallow the last
-
-
-def test_the_device_is_released_when_closed():
+def test_a_fast_consumer_gets_each_frame_once_numbered_from_0(read):
     camera = FakeCamera()
+    source = read(camera)
+    frames = []
+    for i in range(10):
+        camera.give(100 + i)
+        frames.append(next(source))
+    assert [number(frame) for frame in frames] == list(range(100, 110))
+    assert [frame.index for frame in frames] == list(range(10))
+
+
+def test_the_end_does_not_swallow_the_last_frame(read, wait_until):
+    source = read(FakeCamera(7), patience_s=0)
+    wait_until(lambda: source.trouble)
+    assert number(next(source)) == 7
+
+
+def test_the_device_is_released_when_closed(read):
+    camera = FakeCamera(repeat=True)
     read(camera).close()
     assert camera.released
 
 
-def test_stopping_ends_the_wait_for_a_camera_that_is_silent():
-    silent = FakeCamera(length=0)
-    reader = read(silent, patience_s=60)
-    start = time.monotonic()
-    assert reader.take(lambda: time.monotonic() - start > 0.1) is None
-    reader.close()
-    assert time.monotonic() - start < 30  # far less than its patience
+def test_stopping_ends_the_wait_for_a_camera_that_is_silent(read):
+    source = read(FakeCamera())
+    threading.Timer(0.1, source.stop).start()
+    with pytest.raises(StopIteration):
+        next(source)
 
 
-def test_a_camera_that_warms_up_is_waited_for():
+def test_a_camera_that_warms_up_is_waited_for(read, timeout_s):
     class Cold(FakeCamera):
-        def grab(self):
-            return super().grab() and self.number > 5
+        tries = 0
 
-    reader = read(Cold(), patience_s=2)
-    assert reader.wait(2)
-    reader.close()
+        def grab(self):
+            self.tries += 1
+            return self.tries > 5 and super().grab()
+
+    assert number(next(read(Cold(1)).with_first_frame(timeout_s, ""))) == 1
 
 
 # ---- lost and found
 
 
-class Flaky:
-    """A camera that gives five frames and is then gone; it opens at the `opens_at`-th try."""
-
-    def __init__(self, opens_at):
-        self.tries, self._opens_at = 0, opens_at
-
-    def reopen(self):
-        self.tries += 1
-        return FakeCamera(length=5, fps=200) if self.tries >= self._opens_at else None
-
-
-def test_a_lost_camera_is_opened_again_at_growing_intervals_and_that_is_said(monkeypatch, capsys):
-    monkeypatch.setattr(live, "_FIRST_WAIT_S", 0.01)
-    monkeypatch.setattr(live, "_LONGEST_WAIT_S", 0.05)
-    flaky = Flaky(opens_at=6)
-    lost = FakeCamera(length=5, fps=200)
-    reader = LiveReader("camera 0", lost, flaky.reopen, patience_s=0)
-    frames = [reader.take(lambda: False) for _ in range(8)]
-    reader.close()
-    assert all(frame is not None for frame in frames)
+def test_a_lost_camera_is_opened_again_at_growing_intervals_and_that_is_said(
+    monkeypatch, capsys, read
+):
+    monkeypatch.setattr(stream, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(stream, "_LONGEST_WAIT_S", 0.05)
+    tries = iter([Gone() for _ in range(5)] + [FakeCamera(2, repeat=True)])
+    lost = FakeCamera(1)
+    source = read(lost, lambda: next(tries), patience_s=0)
+    while number(next(source)) != 2:
+        pass
     assert lost.released
     said = capsys.readouterr().err.splitlines()
     waits = ("0.01", "0.02", "0.04", "0.05", "0.05")
@@ -115,54 +145,60 @@ def test_a_lost_camera_is_opened_again_at_growing_intervals_and_that_is_said(mon
     assert said[6].startswith("camera 0 is open again after ")
 
 
-def test_one_that_opens_and_ends_at_once_is_not_back(monkeypatch, capsys):
+def test_one_that_opens_and_ends_at_once_is_not_back(monkeypatch, capsys, read, wait_until):
     """A snapshot's address, or a server that restarts: no storm of connections."""
-    monkeypatch.setattr(live, "_FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(stream, "_FIRST_WAIT_S", 0.01)
     opened = []
 
     def reopen():
-        opened.append(time.monotonic())
-        return FakeCamera(length=1, fps=1000)
+        opened.append(FakeCamera(1))
+        return opened[-1]
 
-    reader = LiveReader("camera 0", FakeCamera(length=1, fps=1000), reopen, patience_s=0)
-    time.sleep(1)
-    reader.close()
-    assert len(opened) <= 6
-    assert np.diff(opened)[-1] > 0.25
+    read(FakeCamera(1), reopen, patience_s=0)
+    wait_until(lambda: len(opened) > 5)
+    said = capsys.readouterr().err
+    for seconds in ("0.01", "0.02", "0.04", "0.08", "0.16"):
+        assert said.count(f"next try in {seconds} s") == 1
 
 
-def test_after_a_steady_while_the_first_try_is_at_once_again(monkeypatch):
-    monkeypatch.setattr(live, "_STEADY_S", 0.05)
-    monkeypatch.setattr(live, "_FIRST_WAIT_S", 30.0)
+def test_after_a_steady_while_the_first_try_is_at_once_again(monkeypatch, read, wait_until):
+    clock = types.SimpleNamespace(now=0.0)
+    fake = types.SimpleNamespace(monotonic=lambda: clock.now, sleep=lambda _: None)
+    monkeypatch.setattr(stream, "time", fake)
+    monkeypatch.setattr(stream, "_FIRST_WAIT_S", LONG_S)
     opened = []
 
+    class Steady(FakeCamera):
+        def grab(self):
+            clock.now += 1.0
+            return super().grab()
+
     def reopen():
-        opened.append(1)
-        return FakeCamera(length=40, fps=200)
+        opened.append(Steady(*range(20)))
+        return opened[-1]
 
-    reader = LiveReader("camera 0", FakeCamera(length=40, fps=200), reopen, patience_s=0)
-    time.sleep(1)
-    reader.close()
-    assert len(opened) >= 3
+    read(Steady(*range(20)), reopen, patience_s=0)
+    wait_until(lambda: len(opened) >= 3)
 
 
-def test_what_is_wrong_can_be_shown_until_frames_come_again():
-    flaky = Flaky(opens_at=2)
-    reader = LiveReader("camera 0", FakeCamera(length=3, fps=200), flaky.reopen, patience_s=0)
-    assert reader.take(lambda: False) is not None
-    assert reader.trouble == ""
-    deadline = time.monotonic() + 5
-    while not reader.trouble and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert reader.trouble.startswith("camera 0 ")
-    reader.close()
+def test_what_is_wrong_can_be_shown_until_frames_come_again(read, wait_until, timeout_s):
+    is_back = threading.Event()
+
+    def reopen():
+        is_back.wait(timeout_s)
+        return FakeCamera(2, repeat=True)
+
+    source = read(FakeCamera(1), reopen, patience_s=0)
+    next(source)
+    wait_until(lambda: source.trouble == "camera 0 gives no more frames; opening it again")
+    is_back.set()
+    wait_until(lambda: source.trouble == "")
 
 
-def test_closing_does_not_wait_for_the_next_try():
-    reader = LiveReader("camera 0", FakeCamera(length=1), lambda: None, patience_s=0)
-    while not reader.trouble:
-        time.sleep(0.01)
-    begun = time.monotonic()
-    reader.close()
-    assert time.monotonic() - begun < 1
-    assert "capture" not in {thread.name for thread in threading.enumerate()}
+def test_closing_does_not_wait_for_the_next_try(monkeypatch, read, wait_until):
+    monkeypatch.setattr(stream, "_FIRST_WAIT_S", LONG_S)
+    monkeypatch.setattr(stream, "_LONGEST_WAIT_S", LONG_S)
+    source = read(FakeCamera(1), patience_s=0)
+    wait_until(lambda: "next try" in source.trouble)
+    source.close()
+    wait_until(lambda: "capture" not in {thread.name for thread in threading.enumerate()})

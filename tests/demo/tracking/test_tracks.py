@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from demo.sources.capture import Frame, Source
+from demo.sources.frames import Frame, Source
 from demo.tracking.events import EventLog
-from demo.tracking.tracks import Tracks, Wanted
+from demo.tracking.tracks import Tracks
 from demo.view.controls import Controls
 from detector.types import Detections
 
@@ -20,18 +20,25 @@ def ball(x):
     return Detections(box, np.array([0.9], np.float32), np.array([0]))
 
 
+def frame_of(detections, index):
+    """A frame of which all detections are shown."""
+    frame = Frame(IMAGE, "video.mp4", index / 25, index=index, detections=detections)
+    frame.select(0.0, None)
+    return frame
+
+
 def roll(tracks, start=60, end=260, step=10):
     """A ball that rolls from left to right; gives the last frame as drawn."""
     for index, x in enumerate(range(start, end, step)):
-        shown = ball(x)
-        tracks.follow(shown, Frame(IMAGE, "video.mp4", index / 25, 1.0, index))
-        drawn = tracks.draw(IMAGE, shown)
-    return drawn
+        frame = frame_of(ball(x), index)
+        tracks.update(frame)
+        tracks.draw(frame)
+    return frame.drawn
 
 
 def tracks(controls=None, **wanted):
     source = Source("video.mp4", iter(()), 25.0)
-    return Tracks(NAMES, source, controls or Controls(NAMES), Wanted(**wanted))
+    return Tracks(source, controls or Controls(NAMES), **wanted)
 
 
 def test_nothing_is_followed_unasked(monkeypatch):
@@ -69,7 +76,7 @@ def test_a_zone_counts_who_is_inside():
 
 def test_events_are_written_with_the_time_of_the_file(tmp_path):
     path = tmp_path / "events.csv"
-    with tracks(line=((160.0, 0.0), (160.0, 240.0)), events=EventLog(path, NAMES)) as one:
+    with tracks(line=((160.0, 0.0), (160.0, 240.0)), log=EventLog(path, NAMES)) as one:
         roll(one)
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["event"] for row in rows] == ["appear", "cross_in"]
@@ -80,7 +87,7 @@ def test_events_are_written_with_the_time_of_the_file(tmp_path):
 def test_a_wrong_line_leaves_the_events_of_an_earlier_run(tmp_path):
     path = tmp_path / "events.csv"
     path.write_text("what was counted yesterday")
-    wrong = tracks(line=((0.0, 0.0), (900.0, 9.0)), events=EventLog(path, NAMES))
+    wrong = tracks(line=((0.0, 0.0), (900.0, 9.0)), log=EventLog(path, NAMES))
     with pytest.raises(UserError, match="lies outside the frame"), wrong:
         roll(wrong)
     assert path.read_text() == "what was counted yesterday"
@@ -89,12 +96,13 @@ def test_a_wrong_line_leaves_the_events_of_an_earlier_run(tmp_path):
 def test_two_classes_on_one_box_have_an_id_each():
     controls = Controls(["ball", "moon"], tracks=True)
     source = Source("video.mp4", iter(()), 25.0)
-    one = Tracks(["ball", "moon"], source, controls, Wanted())
+    one = Tracks(source, controls)
     boxes = ball(100).boxes.repeat(2, axis=0)
     both = Detections(boxes, np.array([0.9, 0.8], np.float32), np.array([0, 1]))
     for index in range(5):
-        one.follow(both, Frame(IMAGE, "video.mp4", index / 25, 1.0, index))
-    assert sorted(one.ids(both)) == [1, 2]
+        frame = frame_of(both, index)
+        one.update(frame)
+    assert sorted(frame.ids) == [1, 2]
 
 
 def test_a_line_beyond_the_frame_is_the_users_to_fix():
@@ -102,9 +110,33 @@ def test_a_line_beyond_the_frame_is_the_users_to_fix():
         roll(tracks(line=((900.0, 0.0), (900.0, 240.0))))
 
 
-def test_other_detections_than_those_followed_are_drawn_without_ids():
-    controls = Controls(NAMES, tracks=True)
-    one = tracks(controls)
+def test_ids_stay_with_their_detections_whatever_is_shown():
+    controls = Controls(["ball", "moon"], tracks=True)
+    one = Tracks(Source("video.mp4", iter(()), 25.0), controls)
+    boxes = np.concatenate([ball(60).boxes, ball(260).boxes])
+    both = Detections(boxes, np.array([0.9, 0.8], np.float32), np.array([0, 1]))
+    for index in range(5):
+        frame = frame_of(both, index)
+        one.update(frame)
+    of_moon = frame.ids[1]
+    frame.select(0.0, (1,))
+    assert frame.shown_ids.tolist() == [of_moon]
+
+
+def test_what_was_not_shown_when_it_was_tracked_has_no_id():
+    one = tracks(Controls(NAMES, tracks=True))
+    for index in range(5):
+        frame = frame_of(ball(100), index)
+        frame.select(0.95, None)
+        one.update(frame)
+    frame.select(0.0, None)
+    assert frame.shown_ids.tolist() == [-1]
+
+
+def test_where_nothing_is_shown_the_trail_alone_is_drawn():
+    one = tracks(Controls(NAMES, tracks=True))
     roll(one)
-    nothing = ball(0)[:0]
-    assert (one.draw(IMAGE, nothing) != 90).any()  # the trail alone
+    nothing = frame_of(ball(0)[:0], 20)
+    one.update(nothing)
+    one.draw(nothing)
+    assert (nothing.drawn != 90).any()

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from demo.sources.capture import Frame, Source
+from demo.sources.frames import Frame, Source
 from demo.view.controls import Controls
 from demo.view.outputs import Files, recorder_for
 from demo.view.recorder import Recorder, Still
 from demo.view.stats import Stats
 from detector.classes import coco_classes
-from detector.types import Detections
 
-NOTHING = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 IMAGE = np.full((48, 64, 3), 90, np.uint8)
 
 
@@ -35,7 +33,7 @@ def source(**options):
 
 def keep(files, frames, start=0):
     for index in range(start, start + frames):
-        files.keep(Frame(IMAGE, "video.mp4", index / 25, 1.0, index), IMAGE, NOTHING)
+        files.keep(Frame(IMAGE, "video.mp4", index / 25, index=index, drawn=IMAGE))
 
 
 def frames_of(path):

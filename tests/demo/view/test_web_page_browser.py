@@ -178,7 +178,7 @@ def test_what_keys_change_in_the_window_is_seen_in_the_page(controls, live, tab)
     assert tab.get_by_label("cat").is_checked()
 
 
-def test_a_lost_connection_is_said_and_mends_itself(controls, show, tab, address_of):
+def test_a_lost_connection_is_said_and_fixed_by_itself(controls, show, tab, address_of):
     with show(controls) as page:
         port = address_of(page)[1]
         tab = tab(page)
@@ -200,11 +200,11 @@ def test_names_of_classes_are_text_not_markup(controls, show, tab):
         assert tab.complaints == []
 
 
-def test_a_tab_that_is_closed_is_no_viewer_any_more(live, tab, wait_until):
+def test_a_tab_that_is_closed_is_no_viewer_any_more(live, tab, wait_until, viewers):
     tab = tab(live)
-    wait_until(lambda: live.viewers == 1)
+    wait_until(lambda: viewers(live) == 1)
     tab.close()
-    wait_until(lambda: live.viewers == 0, seconds=3)
+    wait_until(lambda: viewers(live) == 0)
 
 
 def test_nothing_sticks_out_of_any_screen(live, tab):
