@@ -170,6 +170,8 @@ SUBJECTS = {
     "tests/detector/data/test_fuzz.py",
     "tests/detector/runtimes/test_options.py",  # all runtimes
     "tests/detector/runtimes/test_runtimes.py",
+    "tests/eval/scoring/test_slices.py",  # AP by size and by shape
+    "tests/training/doctor/test_name_checks.py",  # those checks of the set that look at names
     "tests/training/batches/test_assign.py",  # `assign_targets` on real data
     "tests/training/model/test_backends.py",  # the whole step, on each backend
     "tests/training/run/test_recipes.py",
