@@ -113,10 +113,11 @@ def _shown(value: float) -> str:
 def _to_csv(report: Report) -> str:
     text = io.StringIO()
     first = next(iter(report.as_json()["per_class"].values()))
-    writer = csv.DictWriter(text, ["class", *first], lineterminator="\n")
+    former = "pictures"  # of `images`, its name in 0.1
+    writer = csv.DictWriter(text, ["class", *first, former], lineterminator="\n")
     writer.writeheader()
     for name, figures in report.as_json()["per_class"].items():
-        writer.writerow({"class": name, **figures})
+        writer.writerow({"class": name, **figures, former: figures["images"]})
     return text.getvalue()
 
 
