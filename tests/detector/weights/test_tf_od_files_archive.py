@@ -8,6 +8,8 @@ import pytest
 from configs.errors import UserError
 from detector.weights.tf_od_files import extract_checkpoint
 
+pytestmark = pytest.mark.keras
+
 CONTENT = random.Random(0).randbytes(300_000)
 INDEX, DATA = "model.ckpt.index", "model.ckpt.data-00000-of-00001"
 MEMBERS = ((f"./net/{INDEX}", b"index"), ("net/notes.txt", b"unasked"), (f"net/{DATA}", CONTENT))
