@@ -11,9 +11,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
-
-from detector.report.template import PAGE, STYLE
 
 if TYPE_CHECKING:
     import jinja2
@@ -105,7 +104,7 @@ def render_page(
     """A whole HTML document."""
     page = {"title": title, "subtitle": subtitle, "sections": sections, "verdict": verdict}
     # A file name that is not UTF-8 carries lone surrogates, which no page can be written with.
-    return _template().render(page, style=STYLE).encode("utf-8", "replace").decode()
+    return _template().render(page).encode("utf-8", "replace").decode()
 
 
 def _cell(value: str | float | None) -> str:
@@ -123,8 +122,12 @@ def _template() -> jinja2.Template:
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["cell"] = _cell
     environment.tests["numeric"] = _is_number
-    return environment.from_string(PAGE)
+    return environment.get_template("template.html")
