@@ -15,9 +15,8 @@ class _Section(BaseModel):
 class AnchorConfig(_Section):
     """Anchors of SSD (Liu et al. 2016, section 2.2), laid out as TF OD API does."""
 
-    min_scale: float = Field(
-        default=0.2, gt=0, lt=1
-    )  # of the image side; second feature map excepted
+    # Of the image side; second feature map excepted.
+    min_scale: float = Field(default=0.2, gt=0, lt=1)
     max_scale: float = Field(default=0.95, gt=0, le=1)
     # Width / height, in the official order; 0.3333 is the official config's third.
     aspect_ratios: tuple[float, ...] = Field(default=(1.0, 2.0, 0.5, 3.0, 0.3333), min_length=1)

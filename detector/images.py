@@ -45,19 +45,12 @@ def read_image(path: Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Header:
-    """What an image's file says before its pixels.
+    """What an image's file says before its pixels."""
 
-    Attributes:
-        height: px, upright.
-        width: px, upright.
-        orientation: EXIF's, 1 ... 8; 1 is upright. From 5 on, height and width are swapped.
-        format: Pillow's name of the format, such as "JPEG".
-    """
-
-    height: int
-    width: int
-    orientation: int
-    format: str
+    height: int  # px, upright
+    width: int  # px, upright
+    orientation: int  # EXIF's, 1 ... 8; 1 is upright. From 5 on, height and width are swapped
+    format: str  # Pillow's name of the format, such as "JPEG"
 
     @property
     def is_transposed(self) -> bool:

@@ -45,7 +45,7 @@ _seed.__name__ = "int"  # argparse names the type in "invalid int value"
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = _parse(argv)
-    from detector.shapes.shapes_dataset import write_shapes
+    from detector.shapes.generator import write_shapes
 
     dataset = write_shapes(args.target, args.count, args.seed, args.photo, args.val, args.test)
     parts = ", ".join(f"{name} {len(rows)}" for name, rows in dataset.splits.items())

@@ -38,26 +38,18 @@ def automatic_splits(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
     Returns:
         indices by split, ascending. `val` is empty only where a single image is all there is.
     """
-    looks = _look_alikes([sample.path for sample in samples])
+    prints, readable = fingerprints([sample.path for sample in samples])
+    looks = np.flatnonzero(readable)[near_pairs(prints[readable])].tolist()
     wanted = len(samples) * VAL_SHARE
     tries = (_choose(_groups(samples, looks, whole), wanted) for whole in (True, False))
 
     def fault(val: Sequence[int]) -> tuple[int, bool]:
-        kept = (samples[i] for i in set(range(len(samples))).difference(val))
-        return -len(_classes_of(kept)), len(val) > wanted * _SLACK
+        kept = (samples[i].labels.tolist() for i in set(range(len(samples))).difference(val))
+        return -len(set(itertools.chain.from_iterable(kept))), len(val) > wanted * _SLACK
 
     val = min(tries, key=fault)  # of equals the first, in which sequences are whole
     train = sorted(set(range(len(samples))) - set(val))
     return {"train": np.array(train, int), "val": np.array(val, int)}
-
-
-def _classes_of(samples: Iterable[Sample]) -> set[int]:
-    return set(itertools.chain.from_iterable(sample.labels.tolist() for sample in samples))
-
-
-def _look_alikes(paths: Sequence[Path]) -> list[list[int]]:
-    prints, readable = fingerprints(paths)
-    return np.flatnonzero(readable)[near_pairs(prints[readable])].tolist()
 
 
 def _groups(

@@ -15,38 +15,23 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding.
+    """A kind of finding."""
 
-    Attributes:
-        name: its stable name, in JSON reports too.
-        severity: "error" where training would lose data or learn something false.
-        title: a few words for a heading.
-        action: what the reader or the loader does about it.
-    """
-
-    name: str
-    severity: Severity
-    title: str
-    action: str
+    name: str  # its stable name, in JSON reports too
+    severity: Severity  # "error" where training would lose data or learn something false
+    title: str  # a few words for a heading
+    action: str  # what the reader or the loader does about it
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, and where.
+    """One thing that is wrong, and where."""
 
-    Attributes:
-        kind: of `KINDS`.
-        path: the file.
-        element: the part of it ("object 3", "annotation 512", "line 4"); "" for the whole file.
-        message: what is wrong, with the numbers.
-        others: more files that it concerns, as for duplicates.
-    """
-
-    kind: Kind
+    kind: Kind  # of `KINDS`
     path: Path
-    element: str
-    message: str
-    others: tuple[Path, ...] = ()
+    element: str  # a part of the file ("object 3", "annotation 512", "line 4"); "" for all of it
+    message: str  # what is wrong, with the numbers
+    others: tuple[Path, ...] = ()  # more files that it concerns, as for duplicates
 
     def __str__(self) -> str:
         place = f"{self.path}: {self.element}" if self.element else str(self.path)

@@ -76,22 +76,18 @@ def _split_off(data: str) -> tuple[Path, str]:
 
 def _open(path: Path, split: str, how: _How) -> Dataset:
     jsons = _jsons(path) if path.is_dir() else []
-    parts = _json_parts(jsons, how) if len(jsons) > 1 else _parts(path, how)
-    found = find_split(split, parts) if split and len(jsons) > 1 else None
-    if found:  # a JSON lists all categories, and the other parts may be large
-        return parts[found]()
+    parts = _parts(path, how)
+    if len(jsons) > 1:
+        read = partial(read_coco, images=how.images, details=how.details)
+        parts = {file.stem.removeprefix("instances_"): partial(read, file) for file in jsons}
+        # A JSON lists all categories, and the other parts may be large.
+        if split and (found := find_split(split, parts)):
+            return parts[found]()
     if parts:
         dataset = join(path.name, path, {name: read() for name, read in parts.items()})
     else:
         dataset = _open_one(path, how)
     return dataset.split(split) if split else dataset
-
-
-def _json_parts(jsons: Sequence[Path], how: _How) -> dict[str, Reader]:
-    return {
-        file.stem.removeprefix("instances_"): partial(read_coco, file, how.images, how.details)
-        for file in jsons
-    }
 
 
 def _parts(path: Path, how: _How) -> dict[str, Reader]:
@@ -102,9 +98,10 @@ def _parts(path: Path, how: _How) -> dict[str, Reader]:
         return {}
     folders = {p.name.lower(): p for p in sorted(path.iterdir()) if p.is_dir()}
     return {
-        name: partial(_open_one, folders[name], how)
+        name: partial(_open_one, folder, how)
         for name in SPLIT_FOLDERS
-        if name in folders and _is_dataset(folders[name])
+        if (folder := folders.get(name))
+        and (_jsons(folder) or voc_folders(folder) or _yolo_images(folder))
     }
 
 
@@ -186,10 +183,6 @@ def _yolo_images(folder: Path) -> Path | None:
         if place.is_dir() and any(label_file(one).is_file() for one in images_below(place)):
             return place
     return None
-
-
-def _is_dataset(folder: Path) -> bool:
-    return bool(_jsons(folder) or voc_folders(folder) or _yolo_images(folder))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

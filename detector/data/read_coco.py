@@ -8,18 +8,28 @@ Source: cocodataset.org, "Data format".
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from configs.errors import UserError
 from detector.classes import ClassMap
-from detector.data.coco_file import CocoCategory, CocoImage, decode, read_bytes
-from detector.data.coco_objects import CocoObjects, CocoSamples, Image
-from detector.data.dataset import Dataset
+from detector.data.coco_file import CocoCategory, CocoFile, CocoImage, CocoObjects, decode
+from detector.data.dataset import Dataset, LazySamples, ObjectColumns
 from detector.data.findings import FileFindings
 from detector.data.values import Id, as_id, side
+from detector.files import explained
+from detector.types import Sample
+
+Image = tuple[int, str, int, int]  # position in the file, path in the folder, height, width
+
+_OURS = frozenset(
+    {"image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "difficult"}
+)  # what a Sample says by itself; everything else of an annotation goes to its details
+_ABOUT_IMAGE = frozenset({"id", "file_name", "height", "width"})
 
 
 def read_coco(path: Path, images: Path | None = None, details: bool = False) -> Dataset:
@@ -34,8 +44,9 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
     Raises:
         UserError: the file is not such a JSON, or none of its images is found or has an id.
     """
-    data = read_bytes(path)
-    file = decode(path, data)
+    with explained(path, "read"):
+        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")  # a byte order mark of Windows
+    file: CocoFile = decode(path, data)
     if not file.images:
         raise UserError(f"{path}: lists no images")
     findings = FileFindings(path)
@@ -51,7 +62,7 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
     index_of.update(zip(usable, range(len(usable)), strict=True))
     file.images.clear()  # of train2017, all that is not kept is five times as large as what is
     del data
-    objects = CocoObjects.collect(path, file, index_of, label_of, findings)
+    objects = CocoObjects.collect(file, index_of, label_of, findings)
     samples = CocoSamples(path, folder, usable, objects, raw)
     about = {key: value for key, value in raw.items() if key not in ("images", "annotations")}
     return Dataset(path.stem, path, classes, samples, {}, tuple(findings.found), (), about)
@@ -144,3 +155,56 @@ def _classes(
     classes = ClassMap(tuple(first_id), tuple(first_id.values()))
     label_of = {name: label for label, name in enumerate(classes.names)}
     return {category_id: label_of[name] for category_id, name in names.items()}, classes
+
+
+class CocoSamples(LazySamples):
+    """The samples of a COCO JSON, made when asked for."""
+
+    def __init__(
+        self,
+        source: Path,
+        folder: Path,
+        images: Mapping[Id, Image],
+        objects: CocoObjects,
+        raw: Mapping[str, Any],
+    ) -> None:
+        self._source, self._folder = source, folder
+        self._ids = list(images)
+        self._images = list(images.values())
+        self._objects = objects
+        self._raw = raw
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        index = range(len(self))[index]
+        position, name, height, width = self._images[index]
+        objects = self._objects
+        mine = slice(objects.ends[index - 1] if index else 0, objects.ends[index])
+        rows = objects.rows[mine].tolist() if self._raw else []
+        return Sample(
+            self._ids[index],
+            self._folder / name,
+            height,
+            width,
+            objects.boxes[mine],
+            objects.labels[mine],
+            objects.is_crowd[mine],
+            objects.is_difficult[mine],
+            objects.areas[mine],
+            self._source,
+            tuple(f"annotation {annotation_id}" for annotation_id in objects.ids[mine]),
+            tuple(_others(self._raw["annotations"][row], _OURS) for row in rows),
+            _others(self._raw["images"][position], _ABOUT_IMAGE) if self._raw else {},
+        )
+
+    def object_columns(self) -> ObjectColumns:
+        """Labels and flags of all objects, as the file's arrays hold them."""
+        objects = self._objects
+        lengths = np.diff(objects.ends, prepend=0)
+        return ObjectColumns(objects.labels, objects.is_crowd | objects.is_difficult, lengths)
+
+
+def _others(entry: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in known}

@@ -20,18 +20,12 @@ class BoxFaults:
     """What is wrong with each box of an image, bool `(N,)` each.
 
     The first three exclude each other, and make a box unusable.
-
-    Attributes:
-        inverted: x2 < x1 or y2 < y1.
-        zero_area: a side of at most `MIN_SIDE`.
-        outside: at most `MIN_SIDE` of a side lies in the image.
-        clipped: usable, but reaches out by more than rounding.
     """
 
-    inverted: np.ndarray
-    zero_area: np.ndarray
-    outside: np.ndarray
-    clipped: np.ndarray
+    inverted: np.ndarray  # x2 < x1 or y2 < y1
+    zero_area: np.ndarray  # a side of at most `MIN_SIDE`
+    outside: np.ndarray  # at most `MIN_SIDE` of a side lies in the image
+    clipped: np.ndarray  # usable, but reaches out by more than rounding
 
     @property
     def unusable(self) -> np.ndarray:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from configs.errors import UserError
-from detector.data.dataset import Dataset, is_union
+from detector.boxes import area
+from detector.data.dataset import Dataset, find_split, is_union
 from detector.data.orientation import settle_on_disk
 from detector.data.write_coco import write_coco
 from detector.data.write_voc import write_voc
-from detector.data.write_yolo import write_yolo
+from detector.data.write_yolo import PARTS, outline_text, write_yolo
 from detector.files import atomic_folder, check_folder
 from detector.types import Sample
 
@@ -20,6 +24,7 @@ Format = Literal["coco", "voc", "yolo"]
 
 _WRITERS = {"coco": write_coco, "voc": write_voc, "yolo": write_yolo}
 _IMAGES = {"coco": "images", "voc": "JPEGImages", "yolo": "images"}
+_ROUNDING = 1e-3  # share of an area: files round, and boxes are float32
 
 
 def write_dataset(dataset: Dataset, folder: Path, target: Format) -> list[str]:
@@ -42,7 +47,8 @@ def write_dataset(dataset: Dataset, folder: Path, target: Format) -> list[str]:
     with atomic_folder(folder) as new:
         samples = _copy_images(dataset, new / _IMAGES[target])
         splits, about_splits = _splits_for(dataset, target)
-        return about_splits + _WRITERS[target](new, dataset, samples, splits)
+        _WRITERS[target](new, dataset, samples, splits)
+        return about_splits + _not_held(target, dataset, samples, splits)
 
 
 def check_new_folder(folder: Path) -> None:
@@ -96,3 +102,50 @@ def _splits_for(dataset: Dataset, target: Format) -> tuple[dict[str, list[int]],
     unions = [] if target == "voc" else [name for name in splits if is_union(name, splits)]
     notes = [f"split {name} is the union of others, and left out" for name in unions]
     return {name: rows for name, rows in splits.items() if name not in unions}, notes
+
+
+def _not_held(
+    target: Format, dataset: Dataset, samples: Sequence[Sample], splits: Mapping[str, Any]
+) -> list[str]:
+    """What the format cannot hold, a line each; COCO holds everything."""
+    if target == "coco":
+        return []
+    to_yolo = target == "yolo"
+    crowds = int(sum(sample.is_crowd.sum() for sample in samples))
+    difficult = int(sum(sample.is_difficult.sum() for sample in samples))
+    written = [sample.objects(~sample.is_crowd) for sample in samples] if to_yolo else samples
+    outlines = sum(
+        _has_outline(details) and not (to_yolo and outline_text(sample, row))
+        for sample in written
+        for row, details in enumerate(sample.details)
+    )
+    areas = int(sum(has_own_area(sample).sum() for sample in written))
+    lost = splits.keys() - {find_split(part, splits) for part in PARTS}
+    own_ids = dataset.classes.category_ids != tuple(range(1, len(dataset.classes) + 1))
+    those_of = "those of {:,} objects are left out".format
+    limits = (
+        ("voc", crowds, f"no crowds: {crowds} are written as difficult objects"),
+        ("yolo", crowds, f"no crowds: {crowds} are left out"),
+        ("yolo", difficult, f"no difficult objects: {difficult} are written as ordinary ones"),
+        ("yolo", lost, f"train, val and test: {', '.join(sorted(lost))} is left out"),
+        ("voc", own_ids, "no category ids: only the names are written"),
+        ("yolo", own_ids, "no category ids: classes are numbered from 0"),
+        ("voc", outlines, f"no outlines: {those_of(outlines)}"),
+        ("yolo", outlines, f"outlines of one piece alone that fit their box: {those_of(outlines)}"),
+        (target, areas, f"no areas: {those_of(areas)}, the box's count instead"),
+    )
+    return [
+        f"{target.upper()} knows {text}" for form, count, text in limits if form == target and count
+    ]
+
+
+def has_own_area(sample: Sample) -> np.ndarray:
+    """Whether each object's area is another than its box's: bool `(N,)`."""
+    of_boxes = area(sample.boxes.astype(np.float64))
+    return ~np.isclose(sample.areas, of_boxes, rtol=_ROUNDING, atol=0)
+
+
+def _has_outline(details: Mapping[str, Any]) -> bool:
+    """Whether the source says more of an object's shape than its box."""
+    segmentation = details.get("segmentation")
+    return any(segmentation) if isinstance(segmentation, list) else bool(segmentation)

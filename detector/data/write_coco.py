@@ -16,12 +16,8 @@ from detector.types import Sample
 
 def write_coco(
     folder: Path, dataset: Dataset, samples: Sequence[Sample], splits: Mapping[str, Sequence[int]]
-) -> list[str]:
-    """Write `annotations/instances_SPLIT.json`, or one file where there are no splits.
-
-    Returns:
-        nothing to tell: COCO holds everything.
-    """
+) -> None:
+    """Write `annotations/instances_SPLIT.json`, or one file where there are no splits."""
     numbered = list(zip(samples, _image_ids(samples), strict=True))
     next_id = _annotation_ids(samples)
     images = [_image(*one) for one in numbered]
@@ -35,7 +31,6 @@ def write_coco(
         }
         name = f"instances_{split}.json" if split else "instances.json"
         write_text(folder / "annotations" / name, json.dumps(content))
-    return []
 
 
 def _image_ids(samples: Sequence[Sample]) -> list[int]:

@@ -9,14 +9,8 @@ from typing import Any
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from detector.data.dataset import Dataset
-from detector.data.format_limits import (
-    count_flagged,
-    has_outline,
-    has_own_ids,
-    lost_areas,
-)
+from detector.data.read_voc import CORNERS, from_voc_corners, to_voc_corners
 from detector.data.values import plain, shortest
-from detector.data.voc_xml import CORNERS, from_voc_corners, to_voc_corners
 from detector.files import atomic_path, write_text
 from detector.types import Sample
 
@@ -29,12 +23,8 @@ _ELSEWHERE = frozenset(
 
 def write_voc(
     folder: Path, dataset: Dataset, samples: Sequence[Sample], splits: Mapping[str, Sequence[int]]
-) -> list[str]:
-    """Write `Annotations/*.xml` and `ImageSets/Main/SPLIT.txt`.
-
-    Returns:
-        what VOC cannot hold, to be told to the user.
-    """
+) -> None:
+    """Write `Annotations/*.xml` and `ImageSets/Main/SPLIT.txt`."""
     annotations = folder / "Annotations"
     annotations.mkdir(parents=True, exist_ok=True)
     for sample in samples:
@@ -45,7 +35,6 @@ def write_voc(
     for split, indices in splits.items():
         lines = "".join(f"{samples[index].path.stem}\n" for index in indices)
         write_text(folder / "ImageSets" / "Main" / f"{split}.txt", lines)
-    return _not_held(dataset, samples)
 
 
 def _annotation(sample: Sample, names: Sequence[str]) -> Element:
@@ -81,15 +70,3 @@ def _add(node: Element, tag: str, value: Any) -> None:
                 _add(child, inner, nested)
         else:
             child.text = _NO_TEXT.sub(" ", str(one))
-
-
-def _not_held(dataset: Dataset, samples: Sequence[Sample]) -> list[str]:
-    crowds = count_flagged(samples, "is_crowd")
-    outlines = sum(has_outline(details) for sample in samples for details in sample.details)
-    limits = (
-        (crowds, f"VOC knows no crowds: {crowds} are written as difficult objects"),
-        (has_own_ids(dataset.classes), "VOC knows no category ids: only the names are written"),
-        (outlines, f"VOC knows no outlines: those of {outlines:,} objects are left out"),
-        lost_areas("VOC", samples),
-    )
-    return [text for count, text in limits if count]

@@ -11,9 +11,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
-
-from detector.report.template import PAGE, STYLE
 
 if TYPE_CHECKING:
     import jinja2
@@ -21,58 +20,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """A few figures in a row.
-
-    Attributes:
-        items: figure and what it counts, such as ("364", "images").
-    """
+    """A few figures in a row."""
 
     kind: ClassVar[str] = "facts"
-    items: Sequence[tuple[str, str]]
+    items: Sequence[tuple[str, str]]  # figure and what it counts, such as ("364", "images")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table; numbers are set to the right, with separators between thousands.
-
-    Attributes:
-        header: one per column.
-        rows: cells, as many as `header`; numbers, texts, or None for an empty one.
-        note: below the table.
-    """
+    """A table; numbers are set to the right, with separators between thousands."""
 
     kind: ClassVar[str] = "table"
-    header: Sequence[str]
-    rows: Sequence[Sequence[str | float | None]]
-    note: str = ""
+    header: Sequence[str]  # one per column
+    rows: Sequence[Sequence[str | float | None]]  # as many cells as `header`; None: an empty one
+    note: str = ""  # below the table
 
 
 @dataclass(frozen=True)
 class Plots:
-    """Plots side by side, where the page is wide enough.
-
-    Attributes:
-        items: SVG (`charts.plot` makes it) and caption of each.
-    """
+    """Plots side by side, where the page is wide enough."""
 
     kind: ClassVar[str] = "plots"
-    items: Sequence[tuple[str, str]]
+    items: Sequence[tuple[str, str]]  # SVG (`charts.plot` makes it) and caption of each
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Images side by side.
-
-    Attributes:
-        items: data URI (`gallery.thumbnail` makes it) and caption of each.
-        label: what they show, in a few words.
-        is_wide: larger images, fewer in a row.
-    """
+    """Images side by side."""
 
     kind: ClassVar[str] = "gallery"
-    items: Sequence[tuple[str, str]]
-    label: str = ""
-    is_wide: bool = False
+    items: Sequence[tuple[str, str]]  # data URI (`gallery.thumbnail` makes it) and caption of each
+    label: str = ""  # what they show, in a few words
+    is_wide: bool = False  # larger images, fewer in a row
 
 
 Block = str | Facts | Table | Plots | Gallery
@@ -88,14 +67,9 @@ class Section:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result in one sentence.
+    """The result in one sentence."""
 
-    Attributes:
-        level: sets the colour.
-        text: the sentence.
-    """
-
-    level: Literal["good", "warning", "error"]
+    level: Literal["good", "warning", "error"]  # sets the colour
     text: str
 
 
@@ -105,7 +79,7 @@ def render_page(
     """A whole HTML document."""
     page = {"title": title, "subtitle": subtitle, "sections": sections, "verdict": verdict}
     # A file name that is not UTF-8 carries lone surrogates, which no page can be written with.
-    return _template().render(page, style=STYLE).encode("utf-8", "replace").decode()
+    return _template().render(page).encode("utf-8", "replace").decode()
 
 
 def _cell(value: str | float | None) -> str:
@@ -123,8 +97,12 @@ def _template() -> jinja2.Template:
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["cell"] = _cell
     environment.tests["numeric"] = _is_number
-    return environment.from_string(PAGE)
+    return environment.get_template("template.html")

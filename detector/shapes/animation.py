@@ -66,7 +66,10 @@ def moving_scene(seed: int, count: int, size_hw: SizeHW = (480, 640)) -> Iterato
     """
     rng = np.random.default_rng(seed)
     table = _lay_table(rng, size_hw)
-    movers = _movers(rng, size_hw)
+    # One behind the other; an odd number, so that they weave where the way crosses.
+    places = rng.permutation(len(_SHAPES)) * (2 * math.pi / len(_SHAPES))
+    shapes = zip(_SHAPES, places, strict=True)
+    movers = [_mover(rng, *shape, 0.2 * min(size_hw), start) for shape, start in shapes]
     for index in range(count):
         time = index / count
         camera = _camera(time, size_hw)
@@ -91,13 +94,6 @@ def _lay_table(rng: np.random.Generator, size_hw: SizeHW) -> np.ndarray:
     paper = np.full_like(table, (250, 247, 238))
     mixed = table + (paper.astype(np.float32) - table) * (cover / np.float32(255))
     return mixed.astype(np.uint8)
-
-
-def _movers(rng: np.random.Generator, size_hw: SizeHW) -> list[_Mover]:
-    """The shapes, one behind the other; an odd number, so that they weave where the way crosses."""
-    places = rng.permutation(len(_SHAPES)) * (2 * math.pi / len(_SHAPES))
-    size = 0.2 * min(size_hw)
-    return [_mover(rng, *shape, size, start) for shape, start in zip(_SHAPES, places, strict=True)]
 
 
 def _mover(

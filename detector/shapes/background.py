@@ -16,17 +16,11 @@ _SHEET_SHARES = (0.5, 0.1, 0.08, 0.06, 0.14, 0.06, 0.06)
 
 
 class Background(NamedTuple):
-    """What shapes are drawn on: a sheet of paper, a board or a screen, perhaps tilted.
+    """What shapes are drawn on: a sheet of paper, a board or a screen, perhaps tilted."""
 
-    Attributes:
-        image: uint8 `(H, W, 3)`, RGB.
-        plane: float `(3, 3)`, px of the flat sheet to px of `image`.
-        plane_hw: of the sheet, px.
-    """
-
-    image: np.ndarray
-    plane: np.ndarray
-    plane_hw: SizeHW
+    image: np.ndarray  # uint8 `(H, W, 3)`, RGB
+    plane: np.ndarray  # float `(3, 3)`, px of the flat sheet to px of `image`
+    plane_hw: SizeHW  # of the sheet, px
 
     def at(self, x: float, y: float, size: float) -> np.ndarray:
         """Where a shape goes: float `(3, 3)`, its unit frame to px of `image`.
@@ -73,7 +67,7 @@ def _whole_surface(rng: np.random.Generator, size_hw: SizeHW) -> Background:
     if rng.random() < 0.3:
         return Background(surface, np.eye(3), size_hw)
     lean = rng.uniform(0.01, 0.14)
-    flat = _corners(0, 0, width, height)
+    flat = _corners(width, height)
     # Only outwards, or the image would show what lies beyond the surface.
     outwards = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * rng.uniform(0, lean, (4, 2))
     plane = cv2.getPerspectiveTransform(
@@ -92,7 +86,7 @@ def _held_sheet(rng: np.random.Generator, size_hw: SizeHW) -> Background:
     sides = np.minimum(long * np.array([ratio**0.5, ratio**-0.5]), (1.15 * width, 1.15 * height))
     plane_hw = (round(sides[1]), round(sides[0]))
     centre = np.array([width, height]) * (0.5 + rng.uniform(-0.5, 0.5, 2) * max(0.05, 0.7 - share))
-    flat = _corners(0, 0, plane_hw[1], plane_hw[0])
+    flat = _corners(*plane_hw[::-1])
     quad = _lean(flat - flat.mean(axis=0), rng) + centre
     plane = cv2.getPerspectiveTransform(flat, quad.astype(np.float32))
     kind = str(rng.choice(_SHEETS, p=_SHEET_SHARES))
@@ -131,5 +125,5 @@ def _lay_sheet(room: np.ndarray, sheet: np.ndarray, plane: np.ndarray) -> None:
     cv2.copyTo(laid, (cover > 127).astype(np.uint8), room)
 
 
-def _corners(x1: float, y1: float, x2: float, y2: float) -> np.ndarray:
-    return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32)
+def _corners(width: int, height: int) -> np.ndarray:
+    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)

@@ -103,9 +103,8 @@ def _motion(rng: np.random.Generator, length: float) -> np.ndarray:
 def _coarser(image: np.ndarray, ratio: float) -> np.ndarray:
     """As a camera of fewer pixels shows it."""
     height, width = image.shape[:2]
-    small = cv2.resize(
-        image, (round(width / ratio), round(height / ratio)), interpolation=cv2.INTER_AREA
-    )
+    size_wh = (round(width / ratio), round(height / ratio))
+    small = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 

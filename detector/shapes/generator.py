@@ -1,18 +1,28 @@
 """Synthetic images of circles, triangles, squares, stars, crosses and hearts, with exact boxes.
 
 Every image is a pure function of its seed and number: drawings on paper, boards and screens,
-flat or held up in a room, lit, blurred and compressed as a camera would.
+flat or held up in a room, lit, blurred and compressed as a camera would. `write_shapes` makes a
+VOC data set of them.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from configs.errors import UserError
+from detector.classes import ClassMap
+from detector.data.dataset import Dataset
+from detector.data.write import check_new_folder
+from detector.data.write_voc import write_voc
+from detector.files import atomic_folder
+from detector.images import write_image
 from detector.shapes.background import Background, draw_background
 from detector.shapes.camera_effects import photograph
 from detector.shapes.canvas import Canvas
@@ -20,27 +30,88 @@ from detector.shapes.distractors import draw_distractor, draw_word
 from detector.shapes.outlines import SHAPES, Outline, draw_outline
 from detector.shapes.render import Colour, Pen, Sprite, make_sprite
 from detector.shapes.surfaces import SizeHW, any_colour, skin_colour
+from detector.types import Sample
 
 _COUNTS = (0.04, 0.2, 0.2, 0.18, 0.14, 0.1, 0.05, 0.04, 0.02, 0.02, 0.01)  # of 0 ... 10 shapes
 _SMALLEST, _LARGEST = 0.06, 0.85  # of the image's short side
+_SIZES_HW = ((240, 320), (320, 320), (320, 240), (300, 400))  # of the images of a data set
 _FINE = 40.0  # px; hatching, grain and thin lines of smaller shapes would not be seen
 
 
-class Scene(NamedTuple):
-    """An image and what is drawn on it.
+def write_shapes(
+    folder: Path,
+    count: int,
+    seed: int = 0,
+    photo: bool = False,
+    val_share: float = 0.15,
+    test_share: float = 0.15,
+) -> Dataset:
+    """Draw images and write them, with their annotations, as a VOC folder.
 
-    Attributes:
-        image: uint8 `(H, W, 3)`, RGB.
-        boxes: float32 `(N, 4)`, xyxy in pixels: around all the ink of a shape, also where something
-            lies over it, as far as it lies in the image.
-        labels: int64 `(N,)`, indices into `SHAPES`.
-        is_difficult: bool `(N,)`: less than half of the ink can be seen, or a side is under 10 px.
+    The folder appears whole or not at all. Image number i of a seed is always the same,
+    however many are written.
+
+    Args:
+        folder: does not exist, or is empty.
+        count: of images.
+        seed: of the images; those of another seed are others.
+        photo: draw all of them printed and photographed.
+        val_share: of the images, for the split `val`.
+        test_share: likewise, for the split `test`; the others are `train`.
+
+    Returns:
+        what was written, with its splits.
+
+    Raises:
+        UserError: the folder holds something or cannot be written, or the shares leave nothing
+            to train on.
     """
+    splits = _splits(count, val_share, test_share)
+    check_new_folder(folder)
+    with atomic_folder(folder) as new:
+        samples = list(_write_images(new / "JPEGImages", count, seed, photo))
+        dataset = Dataset(str(folder), folder, ClassMap(SHAPES), samples, splits)
+        rows = {name: indices.tolist() for name, indices in splits.items()}
+        write_voc(new, dataset, samples, rows)
+    return dataset
 
-    image: np.ndarray
+
+def _splits(count: int, val_share: float, test_share: float) -> dict[str, np.ndarray]:
+    """Indices by split; one that has a share gets at least one image."""
+    val, test = (max(1, round(count * share)) if share else 0 for share in (val_share, test_share))
+    train = count - val - test
+    if train < 1:
+        raise UserError(f"of {count} images, val {val} and test {test} leave none to train on")
+    ends = np.cumsum([train, val, test])
+    parts = np.split(np.arange(count), ends[:-1])
+    named = zip(("train", "val", "test"), parts, strict=True)
+    return {name: part for name, part in named if len(part)}
+
+
+def _write_images(folder: Path, count: int, seed: int, photo: bool) -> Iterator[Sample]:
+    from tqdm import tqdm
+
+    folder.mkdir(parents=True)
+    for index in tqdm(range(count), desc="drawing images", unit="image", delay=2):
+        size_hw = _SIZES_HW[np.random.default_rng([seed, index]).integers(len(_SIZES_HW))]
+        scene = draw_scene(seed, index, size_hw, photo)
+        path = folder / f"shapes_{index:06}.jpg"
+        write_image(path, scene.image)
+        crowd = np.zeros(len(scene.boxes), bool)
+        yield Sample(
+            path.stem, path, *size_hw, scene.boxes, scene.labels, crowd, scene.is_difficult
+        )
+
+
+class Scene(NamedTuple):
+    """An image and what is drawn on it."""
+
+    image: np.ndarray  # uint8 `(H, W, 3)`, RGB
+    # float32 `(N, 4)`, xyxy in pixels: around all the ink of a shape, also where something lies
+    # over it, as far as it lies in the image
     boxes: np.ndarray
-    labels: np.ndarray
-    is_difficult: np.ndarray
+    labels: np.ndarray  # int64 `(N,)`, indices into `SHAPES`
+    is_difficult: np.ndarray  # bool `(N,)`: under half of the ink is seen, or a side under 10 px
 
 
 def draw_scene(seed: int, index: int, size_hw: SizeHW = (320, 320), photo: bool = False) -> Scene:

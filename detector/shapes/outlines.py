@@ -20,15 +20,10 @@ _UPRIGHT = {"heart": 0.6, "star": 0.5, "triangle": 0.4, "cross": 0.6, "square": 
 
 
 class Outline(NamedTuple):
-    """A shape as lines.
+    """A shape as lines."""
 
-    Attributes:
-        sides: float `(P, 2)` each, xy: the strokes of a pen, in order.
-        polygon: float `(P, 2)`, what may be filled; None where there is nothing inside.
-    """
-
-    sides: list[np.ndarray]
-    polygon: np.ndarray | None = None
+    sides: list[np.ndarray]  # float `(P, 2)` each, xy: the strokes of a pen, in order
+    polygon: np.ndarray | None = None  # float `(P, 2)`, what may be filled; None: nothing inside
 
     @classmethod
     def closed(cls, sides: list[np.ndarray]) -> Outline:

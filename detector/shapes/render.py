@@ -23,49 +23,29 @@ _INK = 64  # of 255: a pixel with this much ink counts as drawn
 
 @dataclass(frozen=True)
 class Pen:
-    """How a shape is drawn.
+    """How a shape is drawn."""
 
-    Attributes:
-        fill: "none", "full", "hatched" or "scribbled".
-        has_outline: whether its sides are drawn.
-        width: of the outline, share of the shape's size.
-        grain: 0 ... 1, how much the paper shows through, as with chalk or pencil.
-        opacity: 0 ... 1.
-    """
-
-    fill: str
-    has_outline: bool
-    width: float
-    grain: float = 0.0
-    opacity: float = 1.0
+    fill: str  # "none", "full", "hatched" or "scribbled"
+    has_outline: bool  # whether its sides are drawn
+    width: float  # of the outline, share of the shape's size
+    grain: float = 0.0  # 0 ... 1, how much the paper shows through, as with chalk or pencil
+    opacity: float = 1.0  # 0 ... 1
 
 
 class Sprite(NamedTuple):
-    """A drawn shape, still without colour and place.
+    """A drawn shape, still without colour and place."""
 
-    Attributes:
-        masks: uint8 `(T, T, L)`, ink of each layer, of which later ones lie on top.
-        unit: px of `masks` per unit of the shape's frame; its centre is that of the masks.
-    """
-
-    masks: np.ndarray
-    unit: float
+    masks: np.ndarray  # uint8 `(T, T, L)`, ink of each layer, of which later ones lie on top
+    unit: float  # px of `masks` per unit of the shape's frame; its centre is that of the masks
 
 
 class Patch(NamedTuple):
-    """A shape in its place, of which parts may lie outside the image.
+    """A shape in its place, of which parts may lie outside the image."""
 
-    Attributes:
-        x: left edge, px of the image.
-        y: top edge.
-        masks: uint8 `(h, w, L)`.
-        ink: bool `(h, w)`, where something is drawn.
-    """
-
-    x: int
-    y: int
-    masks: np.ndarray
-    ink: np.ndarray
+    x: int  # left edge, px of the image
+    y: int  # top edge
+    masks: np.ndarray  # uint8 `(h, w, L)`
+    ink: np.ndarray  # bool `(h, w)`, where something is drawn
 
     def box(self) -> np.ndarray:
         """Float32 `(4,)`, xyxy in px; it may reach outside the image."""
@@ -222,7 +202,5 @@ def _paper_tooth() -> np.ndarray:
     rng = np.random.default_rng(0)
     fine = cv2.GaussianBlur(rng.random((512, 512), np.float32), (0, 0), 0.7)
     coarse = cv2.resize(rng.random((128, 128), np.float32), (512, 512))
-    mixed = (fine - fine.mean()) / fine.std() * 0.35 + (
-        coarse - coarse.mean()
-    ) / coarse.std() * 0.15
-    return (mixed + 0.8).astype(np.float32)
+    fine, coarse = ((part - part.mean()) / part.std() for part in (fine, coarse))
+    return (fine * 0.35 + coarse * 0.15 + 0.8).astype(np.float32)

@@ -188,11 +188,9 @@ def _ruled(paper: np.ndarray, rng: np.random.Generator, is_squared: bool) -> np.
 
 def _wiped(board: np.ndarray, rng: np.random.Generator, amount: float) -> np.ndarray:
     """What the sponge left: streaks, lighter or darker than the board."""
-    height, width = board.shape[:2]
-    streaks = cv2.resize(
-        rng.random((5, 9), np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-    )
-    fine = cv2.resize(rng.random((height // 3, 12), np.float32), (width, height))
+    size_wh = board.shape[1::-1]
+    streaks = cv2.resize(rng.random((5, 9), np.float32), size_wh, interpolation=cv2.INTER_CUBIC)
+    fine = cv2.resize(rng.random((len(board) // 3, 12), np.float32), size_wh)
     smear = np.clip(streaks * 1.6 - 0.6, 0, 1) * (0.5 + 0.5 * fine) * amount
     return np.clip(board + smear[..., None], 0, 255).astype(np.uint8)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detector.shapes.shapes_dataset import write_shapes
+from detector.shapes.generator import write_shapes
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import score
 

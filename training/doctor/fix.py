@@ -15,9 +15,8 @@ from configs.errors import UserError
 from detector.boxes import area
 from detector.data.dataset import Dataset, find_split
 from detector.data.findings import counted
-from detector.data.format_limits import has_own_area
 from detector.data.usable import box_faults, usable
-from detector.data.write import Format, check_new_folder, write_dataset
+from detector.data.write import Format, check_new_folder, has_own_area, write_dataset
 from detector.files import reason
 from detector.images import read_image, write_image
 from detector.types import Sample

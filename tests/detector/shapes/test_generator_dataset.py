@@ -4,9 +4,9 @@ import pytest
 from configs.errors import UserError
 from detector.data.open import open_dataset
 from detector.images import read_image
-from detector.shapes import shapes_dataset as shapes_folder
+from detector.shapes import generator
+from detector.shapes.generator import write_shapes
 from detector.shapes.outlines import SHAPES
-from detector.shapes.shapes_dataset import write_shapes
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def test_an_interruption_leaves_nothing_behind(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return draw_scene(seed, index, *rest)
 
-    draw_scene = shapes_folder.draw_scene
-    monkeypatch.setattr(shapes_folder, "draw_scene", interrupted)
+    draw_scene = generator.draw_scene
+    monkeypatch.setattr(generator, "draw_scene", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_shapes(tmp_path / "set", 5)
     assert not list(tmp_path.iterdir())

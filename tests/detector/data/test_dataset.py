@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from detector.classes import ClassMap
-from detector.data.dataset import Dataset, join
+from detector.data.dataset import Dataset, Selection, join, object_columns
 from detector.data.open import open_dataset
-from detector.data.samples import Selection, object_columns
 from detector.types import Sample
 
 
