@@ -99,7 +99,22 @@ def load_initial_weights(
     Raises:
         UserError: there is no such source, it is damaged, or its backbone or width is another.
     """
-    report = _load(network, config, class_names, source)
+    find_initial_weights(config, source)  # raises where there is none that fits
+    new = InitReport(source, new_classes=tuple(class_names))
+    path = Path(source)
+    if source == "none":
+        report = replace(new, fresh=tuple(_weights_by_layer(network)))
+    elif source == "imagenet" or path.suffix == ".h5":
+        if source == "imagenet":
+            path = fetch(RemoteFile(_imagenet_address(config)), cache_folder() / "imagenet")
+        report = _from_imagenet(network, config, path, new)
+    elif _holds(path, classifier_run.DESCRIPTION):
+        report = _from_network(network, classifier_run.load_run(path).network, (), new)
+    else:
+        donor, spec = load_model(_detector(source))
+        report = _from_network(network, donor, spec.class_names, new)
+        if "head_0_box_conv" in report.loaded:
+            move_finest_anchors(network, spec.model.anchors, config.anchors)
     if config.score_activation == "sigmoid":
         _expect_rarely(network, [class_names.index(name) for name in report.new_classes])
     return report
@@ -150,30 +165,6 @@ def _expect_rarely(network: keras.Model, labels: Sequence[int]) -> None:
         by_anchor = _by_anchor(bias, channels)
         by_anchor[:, [label + 1 for label in labels]] = -math.log((1 - _PRIOR) / _PRIOR)
         layer.set_weights([kernel, by_anchor.ravel()])
-
-
-def _load(
-    network: keras.Model, config: ModelConfig, class_names: Sequence[str], source: str
-) -> InitReport:
-    new = InitReport(source, new_classes=tuple(class_names))
-    if source == "none":
-        return replace(new, fresh=tuple(_weights_by_layer(network)))
-    if source == "imagenet":
-        path = fetch(RemoteFile(_imagenet_address(config)), cache_folder() / "imagenet")
-        return _from_imagenet(network, config, path, new)
-    if Path(source).suffix == ".h5":
-        return _from_imagenet(network, config, Path(source), new)
-    folder = Path(source)
-    if _holds(folder, classifier_run.DESCRIPTION):
-        donor, about = classifier_run.load_run(folder)
-        _require_equal_backbones(config, about.network, about.width, source)
-        return _from_network(network, donor, (), new)
-    donor, spec = load_model(_detector(source))
-    _require_equal_backbones(config, spec.model.backbone, spec.model.width_multiplier, source)
-    report = _from_network(network, donor, spec.class_names, new)
-    if "head_0_box_conv" in report.loaded:
-        move_finest_anchors(network, spec.model.anchors, config.anchors)
-    return report
 
 
 def _detector(source: str) -> str:
@@ -228,8 +219,11 @@ def _from_network(
 
     names = report.new_classes
     known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
-    ours = {name: channel for channel, name in enumerate(names, start=1)}
-    sources = {ours[name]: known[name.casefold()] for name in names if name.casefold() in known}
+    sources = {
+        channel: known[name.casefold()]
+        for channel, name in enumerate(names, start=1)
+        if name.casefold() in known
+    }
     fresh, theirs = _weights_by_layer(network), _weights_by_layer(donor)
     given = {}
     for layer, arrays in fresh.items():
@@ -240,17 +234,18 @@ def _from_network(
             given[layer] = found
     set_layer_weights(network, given)
     partly = () if len(sources) == len(names) else tuple(filter(_is_class_conv, given))
-    used = set(sources.values())
     return replace(
         report,
         loaded=tuple(layer for layer in given if layer not in partly),
         partly=partly,
         fresh=tuple(layer for layer in fresh if layer not in given),
         skipped=tuple(layer for layer in theirs if layer not in given),
-        kept_classes=tuple(name for name in names if ours[name] in sources),
-        new_classes=tuple(name for name in names if ours[name] not in sources),
+        kept_classes=tuple(name for name in names if name.casefold() in known),
+        new_classes=tuple(name for name in names if name.casefold() not in known),
         dropped_classes=tuple(
-            name for channel, name in enumerate(donor_names, start=1) if channel not in used
+            name
+            for channel, name in enumerate(donor_names, start=1)
+            if channel not in sources.values()
         ),
     )
 
