@@ -14,7 +14,7 @@ from configs.errors import UserError
 from configs.schema import Config
 from detector.hardware import describe_machine
 from training.batches.loader import Loader
-from training.model.anchors_fit import fit_finest_anchors
+from training.model.anchor_coverage import fit_finest_anchors
 from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
 from training.model.networks import (
     Networks,
@@ -23,8 +23,7 @@ from training.model.networks import (
     precision,
     set_norm_momentum,
 )
-from training.model.schedule import make_optimizer, without_decay
-from training.model.trainer import Trainer
+from training.model.trainer import Trainer, make_optimizer, without_decay
 from training.run.loop import RESERVE, Loop
 from training.run.plan import Plan, sampled_fit, time_steps
 from training.run.run import Result, Run

@@ -29,9 +29,8 @@ from configs.load import load_config
 from detector.data.open import open_dataset
 from detector.ssdlite import build_ssdlite
 from training.batches.loader import Loader
-from training.model.schedule import make_optimizer
 from training.run.splits import train_val
-from training.model.trainer import Trainer
+from training.model.trainer import Trainer, make_optimizer
 
 data, folded = sys.argv[1], sys.argv[2] == "folded"
 config = load_config("finetune", ["model.input_size=96", "model.width_multiplier=0.35",

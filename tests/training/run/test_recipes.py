@@ -12,8 +12,7 @@ from detector.data.open import open_dataset
 from training import classify
 from training.batches.loader import Loader
 from training.model.networks import keeps_statistics, make_networks
-from training.model.schedule import make_optimizer
-from training.model.trainer import Trainer
+from training.model.trainer import Trainer, make_optimizer
 from training.run.splits import train_val
 
 pytestmark = pytest.mark.keras
