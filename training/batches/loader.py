@@ -42,21 +42,13 @@ _PILLOW_BLOCK = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Images and objects, padded to shapes that never change.
+    """Images and objects, padded to shapes that never change."""
 
-    Attributes:
-        images: uint8 `(B, S, S, 3)`, RGB.
-        boxes_fraction: float32 `(B, N, 4)`, xyxy; padded with 0.
-        labels: int64 `(B, N)`; padded with -1.
-        is_ignored: bool `(B, N)`, crowds and difficult objects; False where padded.
-        indices: int64 `(B,)`, of the samples.
-    """
-
-    images: np.ndarray
-    boxes_fraction: np.ndarray
-    labels: np.ndarray
-    is_ignored: np.ndarray
-    indices: np.ndarray
+    images: np.ndarray  # uint8 (B, S, S, 3), RGB
+    boxes_fraction: np.ndarray  # float32 (B, N, 4), xyxy; padded with 0
+    labels: np.ndarray  # int64 (B, N); padded with -1
+    is_ignored: np.ndarray  # bool (B, N), crowds and difficult objects; False where padded
+    indices: np.ndarray  # int64 (B,), of the samples
 
     @classmethod
     def empty(cls, images: int, size: int, max_objects: int) -> Batch:

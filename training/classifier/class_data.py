@@ -19,15 +19,12 @@ _SHARE_OF_MEMORY = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images that are not read yet.
+    """Images that are not read yet: `read` gives that of an index, RGB uint8 `(H, W, 3)`.
 
-    Attributes:
-        labels: int64 `(N,)`, 0 ... C-1.
-        read: gives the image of an index, RGB uint8 `(H, W, 3)`; may raise `UserError`. Several
-            threads call it at once.
+    It may raise `UserError`; several threads call it at once.
     """
 
-    labels: np.ndarray
+    labels: np.ndarray  # int64 (N,), 0 ... C-1
     read: Callable[[int], np.ndarray]
 
     def __len__(self) -> int:

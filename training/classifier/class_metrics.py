@@ -27,23 +27,15 @@ class ClassFigures(BaseModel):
 
 
 class Figures(BaseModel):
-    """A whole split.
-
-    Attributes:
-        images: that were measured.
-        accuracy: share given the right class, 0 ... 1.
-        macro_recall: mean over the classes that have images.
-        macro_auc: mean over the classes that have one; None where none has.
-        classes: in the order of their labels.
-    """
+    """A whole split; shares are 0 ... 1."""
 
     model_config = _FORM
 
-    images: Annotated[int, _IMAGES]
-    accuracy: float
-    macro_recall: float
-    macro_auc: float | None
-    classes: tuple[ClassFigures, ...]
+    images: Annotated[int, _IMAGES]  # that were measured
+    accuracy: float  # share given the right class
+    macro_recall: float  # mean over the classes that have images
+    macro_auc: float | None  # mean over the classes that have one; None where none has
+    classes: tuple[ClassFigures, ...]  # in the order of their labels
 
 
 def measure(labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str]) -> Figures:

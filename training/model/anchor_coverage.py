@@ -41,25 +41,15 @@ Shapes = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
 @dataclass(frozen=True, eq=False)
 class AnchorCoverage:
-    """Every object that is trained on (no crowd, not difficult, usable), against the anchors.
+    """Every object that is trained on (no crowd, not difficult, usable), against the anchors."""
 
-    Attributes:
-        config: the name of the model's configuration.
-        input_size: px.
-        anchors: float32 `(A, 4)`, xyxy in fractions.
-        owners: int64 `(M,)`, index of each object's sample among those given.
-        boxes: float32 `(M, 4)`, xyxy in fractions.
-        best_iou: float32 `(M,)`, with the best anchor.
-        positives: int64 `(M,)`, the anchors that training matches to it.
-    """
-
-    config: str
-    input_size: int
-    anchors: np.ndarray
-    owners: np.ndarray
-    boxes: np.ndarray
-    best_iou: np.ndarray
-    positives: np.ndarray
+    config: str  # the name of the model's configuration
+    input_size: int  # px
+    anchors: np.ndarray  # float32 (A, 4), xyxy in fractions
+    owners: np.ndarray  # int64 (M,), index of each object's sample among those given
+    boxes: np.ndarray  # float32 (M, 4), xyxy in fractions
+    best_iou: np.ndarray  # float32 (M,), with the best anchor
+    positives: np.ndarray  # int64 (M,), the anchors that training matches to it
 
     @property
     def unreached(self) -> np.ndarray:
