@@ -175,10 +175,10 @@ def make_run(folder: Path, data: str) -> None:
 
 def make_classifier(folder: Path) -> None:
     from detector.backbones import build_classifier
-    from training.classifier.classifier_run import Classifier, ClassifierSpec, save_run
+    from training.classifier.classifier_run import ClassifierSpec, save_run
 
     spec = ClassifierSpec(classes=("a", "b"), network="mobilenet_v1", width=0.25, resolution=32)
-    save_run(folder, Classifier(build_classifier("mobilenet_v1", 2, 0.25, 32), spec))
+    save_run(folder, build_classifier("mobilenet_v1", 2, 0.25, 32), spec)
 
 
 @pytest.fixture(scope="session")

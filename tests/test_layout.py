@@ -173,6 +173,7 @@ SUBJECTS = {
     "tests/eval/scoring/test_slices.py",  # AP by size and by shape
     "tests/training/doctor/test_name_checks.py",  # those checks of the set that look at names
     "tests/training/batches/test_assign.py",  # `assign_targets` on real data
+    "tests/training/model/test_anchors_fit.py",  # of `anchor_coverage`
     "tests/training/model/test_backends.py",  # the whole step, on each backend
     "tests/training/run/test_recipes.py",
     "tests/training/run/test_resume.py",

@@ -16,11 +16,11 @@ from detector.files import check_outputs, write_json, write_text
 from training.classifier.classify_arguments import LEAST_SIDE, MOST_SIDE, TOP, complete, parse
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
 
     from training.classifier.class_data import ClassData, Loaded
     from training.classifier.class_metrics import Figures
-    from training.classifier.classifier_fit import Recipe
     from training.classifier.classifier_run import Classifier
 
 _STRIDE = 32  # of the backbones
@@ -30,17 +30,13 @@ _NAMED = 10  # unreadable images that are named one by one
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     args = parse(argv)
-    check_outputs([args.json], inputs=_input_files(args))
-    return {"train": _train, "evaluate": _evaluate, "predict": _predict}[args.action](args)
-
-
-def _input_files(args: argparse.Namespace) -> list[Path]:
-    """What is read, and no output may overwrite; `_predict` adds the images."""
     from training.classifier.classifier_run import DESCRIPTION, NETWORK
 
+    # What is read, and no output may overwrite; `_predict` adds the images.
     model, data = getattr(args, "model", None), getattr(args, "data", None)
     files = [Path(model) / name for name in (DESCRIPTION, NETWORK)] if model else []
-    return [*files, data] if data else files
+    check_outputs([args.json], inputs=[*files, data] if data else files)
+    return {"train": _train, "evaluate": _evaluate, "predict": _predict}[args.action](args)
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -53,58 +49,56 @@ def _train(args: argparse.Namespace) -> int:
         _say([_intent(args, data)])
         return EXIT_OK
     train, held_out = _read(args, data)
-    mirror = not is_grey(train.images) if args.mirror is None else args.mirror
+    if args.mirror is None:
+        args.mirror = not is_grey(train.images)
     from detector.backend import start_keras
 
     start_keras()
-    from training.classifier.classifier_fit import Recipe, enough_epochs
-
-    epochs = args.epochs or enough_epochs(len(train.labels))
-    start = time.monotonic()
-    classifier = _fit(args, data, train, held_out, Recipe(epochs, args.seed, mirror))
-    seconds = time.monotonic() - start
     from training.classifier.class_metrics import measure
-    from training.classifier.classifier_run import save_run
+    from training.classifier.classifier_fit import enough_epochs
+    from training.classifier.classifier_run import ClassifierSpec, probabilities, save_run
 
-    figures = measure(held_out.labels, classifier.probabilities(held_out.images), data.classes)
-    recipe = {
-        "data": _printable(data.name),
-        "training_pictures": len(train.labels),
-        "epochs": epochs,
-        "seed": args.seed,
-        "mirror": mirror,
-        "seconds": round(seconds, 1),
-    }
-    whole = classifier.spec.model_copy(update={"metrics": figures, "recipe": recipe})
-    save_run(args.output, classifier._replace(spec=whole))
+    args.epochs = args.epochs or enough_epochs(len(train.labels))
+    start = time.monotonic()
+    network = _fit(args, train, held_out, len(data.classes))
+    seconds = time.monotonic() - start
+    figures = measure(held_out.labels, probabilities(network, held_out.images), data.classes)
+    spec = ClassifierSpec(
+        classes=data.classes,
+        network=args.network,
+        width=args.width,
+        resolution=args.resolution,
+        metrics=figures,
+        recipe={
+            "data": _printable(data.name),
+            "training_pictures": len(train.labels),
+            "epochs": args.epochs,
+            "seed": args.seed,
+            "mirror": args.mirror,
+            "seconds": round(seconds, 1),
+        },
+    )
+    save_run(args.output, network, spec)
     _report(figures, f"{data.held_out} after {seconds:.0f} s of training", args.json)
     _say([f"saved {args.output}"])
     return EXIT_OK
 
 
-def _fit(
-    args: argparse.Namespace, data: ClassData, train: Loaded, held_out: Loaded, recipe: Recipe
-) -> Classifier:
+def _fit(args: argparse.Namespace, train: Loaded, held_out: Loaded, classes: int) -> keras.Model:
     import keras
 
     from detector.backbones import build_classifier
     from training.classifier.classifier_fit import fit
-    from training.classifier.classifier_run import Classifier, ClassifierSpec
 
-    keras.utils.set_random_seed(recipe.seed)
-    size = train.images.shape[1]
-    network = build_classifier(args.network, len(data.classes), args.width, size)
+    keras.utils.set_random_seed(args.seed)
+    network = build_classifier(args.network, classes, args.width, args.resolution)
     print(
-        f"{args.network}, width {args.width:g}, {size} px: {network.count_params():,} parameters;"
-        f" {recipe.epochs} epochs, seed {recipe.seed}, {'' if recipe.mirror else 'not '}mirrored"
+        f"{args.network}, width {args.width:g}, {args.resolution} px: "
+        f"{network.count_params():,} parameters; {args.epochs} epochs, seed {args.seed}, "
+        f"{'' if args.mirror else 'not '}mirrored"
     )
-    fit(network, train, held_out, recipe)
-    return Classifier(
-        network,
-        ClassifierSpec(
-            classes=data.classes, network=args.network, width=args.width, resolution=size
-        ),
-    )
+    fit(network, train, held_out, args.epochs, args.seed, args.mirror)
+    return network
 
 
 def _open(args: argparse.Namespace) -> ClassData:
@@ -122,7 +116,7 @@ def _open(args: argparse.Namespace) -> ClassData:
 
 
 def _intent(args: argparse.Namespace, data: ClassData) -> str:
-    train, held_out = len(data.splits["train"]), len(data.split(None))
+    train, held_out = len(data.splits["train"]), len(data.split(data.held_out))
     network = f"{args.network}, width {args.width:g}, {args.resolution} px"
     return (
         f"would train {network}, on {data.name}: {data.form}, {len(data.classes)} classes, "
@@ -136,7 +130,7 @@ def _read(args: argparse.Namespace, data: ClassData) -> tuple[Loaded, Loaded]:
     from training.classifier.class_data import load_images
 
     train = load_images(data.splits["train"], args.resolution, "train")
-    held_out = load_images(data.split(None), args.resolution, data.held_out)
+    held_out = load_images(data.split(data.held_out), args.resolution, data.held_out)
     _name_failed([*train.failed, *held_out.failed])
     if len(set(train.labels.tolist())) < 2:
         raise UserError(f"{data.name}: only images of one class can be read, and two are needed")
@@ -165,15 +159,15 @@ def _evaluate(args: argparse.Namespace) -> int:
     from training.classifier.class_data import load_images
     from training.classifier.class_folders import open_class_data
     from training.classifier.class_metrics import measure
+    from training.classifier.classifier_run import probabilities
 
-    classifier = _open_model(str(args.model))
-    spec = classifier.spec
+    network, spec = _open_model(str(args.model))
     data = open_class_data(args.data).relabelled(spec.classes)
     _say(data.notes)
     split = args.split or data.held_out
     loaded = load_images(data.split(split), spec.resolution, split)
     _name_failed(loaded.failed)
-    figures = measure(loaded.labels, classifier.probabilities(loaded.images), spec.classes)
+    figures = measure(loaded.labels, probabilities(network, loaded.images), spec.classes)
     _report(figures, f"{split} of {data.name}", args.json)
     return EXIT_OK
 
@@ -181,41 +175,32 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _predict(args: argparse.Namespace) -> int:
     from detector.images import find_images, read_image
     from detector.preprocess import resize
+    from training.classifier.classifier_run import IMAGENET, probabilities, read_spec
 
     paths = find_images(args.images)
     check_outputs([args.json], paths)
     if args.dry_run:
-        _say([f"would name {len(paths):,} images with {_model_in_words(args.model)}"])
+        is_own = args.model != IMAGENET
+        about = read_spec(Path(args.model)).network if is_own else "perhaps to be downloaded"
+        _say([f"would name {len(paths):,} images with {args.model} ({about})"])
         return EXIT_OK
-    classifier = _open_model(args.model)
+    network, spec = _open_model(args.model)
     results = []
     for path in paths:
         try:
-            image = resize(read_image(path), classifier.spec.resolution)
+            image = resize(read_image(path), spec.resolution)
         except UserError as error:
             _say([f"skipped: {error}"], sys.stderr)
             continue
-        top = _top_classes(classifier, image)
+        scores = probabilities(network, image[None])[0]
+        best = scores.argsort(kind="stable")[::-1][:TOP].tolist()
+        top = [{"class": spec.classes[i], "probability": float(scores[i])} for i in best]
         results.append({"file": str(path), "top": top})
         named = (f"{one['class']} {one['probability']:.3f}" for one in top)
         _say([f"{path}: {', '.join(named)}"])
     if args.json:
         write_text(args.json, json.dumps(results, indent=1))
     return EXIT_OK if len(results) == len(paths) else EXIT_CHECK_FAILED
-
-
-def _top_classes(classifier: Classifier, image: np.ndarray) -> list[dict[str, Any]]:
-    probabilities = classifier.probabilities(image[None])[0]
-    best = probabilities.argsort(kind="stable")[::-1][:TOP].tolist()
-    names = classifier.spec.classes
-    return [{"class": names[i], "probability": float(probabilities[i])} for i in best]
-
-
-def _model_in_words(model: str) -> str:
-    from training.classifier.classifier_run import IMAGENET, read_spec
-
-    is_own = model != IMAGENET
-    return f"{model} ({read_spec(Path(model)).network if is_own else 'perhaps to be downloaded'})"
 
 
 def _open_model(model: str) -> Classifier:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from configs.typed_form import command_name
@@ -17,17 +16,13 @@ DST must be new or empty; images are copied, SRC is never touched.
 """
 
 
-def _parse(argv: list[str] | None) -> argparse.Namespace:
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; see `--help`."""
     parser = CommandParser("training.convert", "Write a data set in another form.", _EXAMPLES)
     parser.add_data("src")
     parser.add_argument("target", type=path, metavar="DST", help="folder to write")
     parser.add_argument("--to", required=True, choices=("coco", "voc", "yolo"), help="form")
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; see `--help`."""
-    args = _parse(argv)
+    args = parser.parse_args(argv)
     from detector.data.open import open_dataset
     from detector.data.write import check_new_folder, write_dataset
 

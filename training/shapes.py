@@ -51,17 +51,12 @@ def main(argv: list[str] | None = None) -> int:
     parts = ", ".join(f"{name} {len(rows)}" for name, rows in dataset.splits.items())
     objects = sum(len(sample) for sample in dataset)
     print(f"saved {args.target}: {len(dataset)} images ({parts}), {objects} objects, VOC")
-    print("next: " + _next_command(args))
-    return EXIT_OK
-
-
-def _next_command(args: argparse.Namespace) -> str:
     import shlex
 
-    data = shlex.quote(str(args.target))
-    output = shlex.quote(f"{args.target}_run")
+    data, output = shlex.quote(str(args.target)), shlex.quote(f"{args.target}_run")
     train = command_name("training.train")
-    return f"{train} --data {data} --output {output} --config shapes --start none"
+    print(f"next: {train} --data {data} --output {output} --config shapes --start none")
+    return EXIT_OK
 
 
 if __name__ == "__main__":

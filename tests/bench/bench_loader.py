@@ -16,7 +16,7 @@ import numpy as np
 
 from configs.schema import Config
 from detector.data.open import open_dataset
-from training.batches.loader import make_loader
+from training.batches.loader import Loader
 
 IMAGES = 96
 ROUNDS = 9
@@ -32,7 +32,7 @@ def main() -> None:
         for cache in ("none", "memory", "disk"):
             for augment in (False, True):
                 config = Config.model_validate({"loader": {"cache": cache}})
-                loader = make_loader(samples, config, augment=augment, cache_folder=Path(folder))
+                loader = Loader(samples, config, augment=augment, cache_folder=Path(folder))
                 jobs[name(cache, augment)] = lambda epoch, loader=loader: drain(loader, epoch)
         rates = measure(jobs)
     for job, values in rates.items():

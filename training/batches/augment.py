@@ -110,12 +110,8 @@ class Augmenter:
 
 def objects_of(sample: Sample) -> np.ndarray:
     """The objects of a sample, float64 `(N, 6)`."""
-    objects = np.empty((len(sample), 6))
-    objects[:, :4] = sample.boxes
-    objects[:, :4] /= (sample.width, sample.height, sample.width, sample.height)
-    objects[:, 4] = sample.labels
-    objects[:, 5] = sample.is_crowd | sample.is_difficult
-    return objects
+    boxes = sample.boxes.astype(np.float64) / ([sample.width, sample.height] * 2)
+    return np.column_stack([boxes, sample.labels, sample.is_crowd | sample.is_difficult])
 
 
 def filter_boxes(objects: np.ndarray, min_area: float, min_visibility: float) -> np.ndarray:
@@ -146,14 +142,14 @@ def _make_pipeline(config: AugmentConfig, input_size: int) -> Any:
     from albumentations import Compose, HorizontalFlip, VerticalFlip
 
     patch = (config.crop_min_ious, config.crop_min_area, config.crop_max_aspect_ratio)
-    colours = (config.brightness, config.contrast, config.saturation, config.hue)
+    reach = (config.brightness, config.contrast, config.saturation, config.hue)
     changes = [
         Expand(config.expand_max_ratio, p=config.expand_probability),
         MinIoUCrop(*patch, p=config.crop_probability),
         ToInput(input_size),
         HorizontalFlip(p=config.flip_probability),
         VerticalFlip(p=config.flip_vertical_probability),
-        Colours(*colours, each_probability=config.photometric_probability),
+        Colours(reach, each_probability=config.photometric_probability),
     ]
     # No `bbox_params`: its checks raise on rounding. `filter_boxes` does their work.
     return Compose(changes, is_check_shapes=False)

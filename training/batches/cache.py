@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -60,18 +60,8 @@ def _read_resized(sample: Sample, size: int) -> tuple[np.ndarray, Sample]:
     return small, sample
 
 
-class Entry(NamedTuple):
-    """An image at one size.
-
-    Attributes:
-        image: uint8 `(S, S, 3)`, RGB, read-only.
-        height: of the upright image in its file, px.
-        width: likewise.
-    """
-
-    image: np.ndarray
-    height: int
-    width: int
+_Entry = tuple[np.ndarray, int, int]
+"""uint8 `(S, S, 3)`, RGB, read-only; height and width of the upright image in its file, px."""
 
 
 class Cache:
@@ -85,7 +75,7 @@ class Cache:
         size: S, px.
     """
 
-    def __init__(self, store: dict[str, Entry] | _Disk, size: int) -> None:
+    def __init__(self, store: dict[str, _Entry] | _Disk, size: int) -> None:
         self._store = store
         self._size = size
         self._keys: dict[Path, tuple[tuple[int, int], str]] = {}
@@ -104,12 +94,12 @@ class Cache:
         entry = self._store.get(key) if key else None
         if entry is None:
             image, sample = _read_resized(sample, self._size)
-            entry = Entry(image, sample.height, sample.width)
+            entry = image, sample.height, sample.width
             with contextlib.suppress(UserError):  # a full disk ends the caching, not the run
                 self._store[key] = entry
-        elif (entry.height, entry.width) != (sample.height, sample.width):
+        elif entry[1:] != (sample.height, sample.width):
             sample, _ = settle_on_disk(sample)
-        return entry.image, sample
+        return entry[0], sample
 
     def _key(self, path: Path) -> str:
         """What the file holds and how it is kept; "" if it cannot be read.
@@ -135,7 +125,7 @@ class _Disk:
         self._folder = folder
         self._shape = (size, size, 3)
 
-    def get(self, key: str, /) -> Entry | None:
+    def get(self, key: str, /) -> _Entry | None:
         try:
             data = self._path(key).read_bytes()
         except OSError:
@@ -146,14 +136,15 @@ class _Disk:
         checksum, height, width = _HEADER.unpack_from(data)
         if checksum != _checksum(height, width, pixels):
             return None
-        return Entry(np.frombuffer(pixels, np.uint8).reshape(self._shape), height, width)
+        return np.frombuffer(pixels, np.uint8).reshape(self._shape), height, width
 
-    def __setitem__(self, key: str, entry: Entry, /) -> None:
+    def __setitem__(self, key: str, entry: _Entry, /) -> None:
         """Write the entry; a `UserError` says why that is impossible."""
-        checksum = _checksum(entry.height, entry.width, entry.image.data)
+        image, height, width = entry
+        checksum = _checksum(height, width, image.data)
         with atomic_path(self._path(key)) as temporary, temporary.open("wb") as file:
-            file.write(_HEADER.pack(checksum, entry.height, entry.width))
-            file.write(entry.image.data)
+            file.write(_HEADER.pack(checksum, height, width))
+            file.write(image.data)
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.rgb"

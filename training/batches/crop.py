@@ -16,14 +16,9 @@ Window = tuple[int, int, int, int]  # x1, y1, x2, y2, px
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """A window on an image. Nothing is copied before `render` or `pixels`.
+    """A window on an image, uint8 `(H, W, 3)`. Nothing is copied before `render` or `pixels`.
 
-    Attributes:
-        image: uint8 `(H, W, 3)`.
-        left: px, in the image; likewise `top`. Negative where the window begins outside.
-        top: px.
-        height: of the window, px.
-        width: likewise.
+    All in px; `left` and `top` are places in the image, negative where the window begins outside.
     """
 
     image: np.ndarray
@@ -74,12 +69,9 @@ class Crop:
 
     def _warp(self, input_size: int) -> np.ndarray:
         step_x, step_y = self.width / input_size, self.height / input_size
-        to_image = np.array(  # a pixel's centre lies half a pixel inside
-            [
-                [step_x, 0, step_x / 2 - 0.5 + self.left],
-                [0, step_y, step_y / 2 - 0.5 + self.top],
-            ]
-        )
+        # A pixel's centre lies half a pixel inside.
+        x, y = step_x / 2 - 0.5 + self.left, step_y / 2 - 0.5 + self.top
+        to_image = np.array([[step_x, 0, x], [0, step_y, y]])
         return cv2.warpAffine(
             self.image,
             to_image,

@@ -30,7 +30,7 @@ from detector.data.findings import KINDS
 from detector.data.usable import usable
 from detector.types import Sample
 from training.batches.augment import MOSAIC_IMAGES, Augmented, Augmenter, objects_of
-from training.batches.cache import Reader, make_reader
+from training.batches.cache import make_reader
 
 _ORDER, _IMAGE = 1, 2  # keep the two kinds of random numbers apart
 _BATCHES_AHEAD = 2
@@ -42,21 +42,13 @@ _PILLOW_BLOCK = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Images and objects, padded to shapes that never change.
+    """Images and objects, padded to shapes that never change."""
 
-    Attributes:
-        images: uint8 `(B, S, S, 3)`, RGB.
-        boxes_fraction: float32 `(B, N, 4)`, xyxy; padded with 0.
-        labels: int64 `(B, N)`; padded with -1.
-        is_ignored: bool `(B, N)`, crowds and difficult objects; False where padded.
-        indices: int64 `(B,)`, of the samples.
-    """
-
-    images: np.ndarray
-    boxes_fraction: np.ndarray
-    labels: np.ndarray
-    is_ignored: np.ndarray
-    indices: np.ndarray
+    images: np.ndarray  # uint8 (B, S, S, 3), RGB
+    boxes_fraction: np.ndarray  # float32 (B, N, 4), xyxy; padded with 0
+    labels: np.ndarray  # int64 (B, N); padded with -1
+    is_ignored: np.ndarray  # bool (B, N), crowds and difficult objects; False where padded
+    indices: np.ndarray  # int64 (B,), of the samples
 
     @classmethod
     def empty(cls, images: int, size: int, max_objects: int) -> Batch:
@@ -83,45 +75,51 @@ class Loader:
 
     Args:
         samples: the data set.
-        read: gives the pixels of a sample.
-        augmenter: of the images.
-        augment: False for images that are resized only.
-        batch_size: B.
-        max_objects: N; of more objects in an image, the largest are kept.
-        seed: 0 or more.
-        workers: threads.
-        report: is told of each image that cannot be read, once, in one line.
+        config: all of its sections but the model's network count.
+        augment: False for images that are only resized, as for validation.
+        report: is told of each image that cannot be read, once, in one line; by default stderr is.
+        cache_folder: of `cache: disk`; by default this user's.
 
     Attributes:
-        max_objects: N.
+        max_objects: N; of more objects in an image, the largest are kept.
         failed: what is wrong with each image that could not be read, by index. Another one, the
             next that can be read, stands in its place.
 
     Raises:
-        UserError: there is no sample.
+        UserError: there is no sample, or the cache's folder cannot be written to.
     """
 
     def __init__(
         self,
         samples: Sequence[Sample],
-        read: Reader,
-        augmenter: Augmenter,
+        config: Config,
         *,
         augment: bool,
-        batch_size: int,
-        max_objects: int,
-        seed: int,
-        workers: int,
-        report: Callable[[str], None],
+        report: Callable[[str], None] | None = None,
+        cache_folder: Path | None = None,
     ) -> None:
         if not len(samples):
             raise UserError("the data set has no images to load; choose another split")
+        self._report, size = report or _to_stderr, config.model.input_size
+        cache, kept_size = config.loader.cache, _kept_size(config) if augment else size
+        is_kept = True
+        if cache_bytes(len(samples), config) > _CACHE_SHARE * psutil.virtual_memory().available:
+            self._report(
+                f"{len(samples):,} images of {kept_size} px do not fit in memory, and are read "
+                "from their files; loader.cache=disk would be faster"
+            )
+            is_kept = False  # but resized as if they were: pixels depend on no machine's memory
+        self._read = make_reader(cache, kept_size, cache_folder, is_kept)
+        self.max_objects = _needed_rows(samples, config)
         cv2.setNumThreads(1)
         ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, _PILLOW_BLOCK)
-        self._samples, self._read, self._augmenter = samples, read, augmenter
-        self._augment, self._seed = augment, seed
-        self._batch_size, self.max_objects = batch_size, max_objects
-        self._workers, self._report = workers, report
+        self._samples, self._augmenter = samples, Augmenter(config.augment, size)
+        self._augment, self._seed = augment, config.seed
+        self._batch_size = config.loader.batch_size
+        # Only decoding runs on several cores. Without it, threads queue for the interpreter, and
+        # one alone is faster than two.
+        decodes = cache == "none" or not is_kept
+        self._workers = config.loader.workers or ((os.cpu_count() or 1) if decodes else 1)
         self._lock = threading.Lock()
         self.failed: dict[int, str] = {}
 
@@ -207,60 +205,15 @@ class Loader:
             try:
                 image, sample = self._read(self._samples[candidate])
             except UserError as error:
-                self._note_failure(candidate, str(error))
-                continue
-            return candidate, (image, objects_of(usable(sample)))
+                with self._lock:
+                    is_news = candidate not in self.failed
+                    self.failed[candidate] = str(error)
+                if is_news:
+                    self._report(f"{error}; {KINDS['unreadable-picture'].action}")
+            else:
+                return candidate, (image, objects_of(usable(sample)))
         first = next(iter(self.failed.values()))
         raise UserError(f"none of the {len(self._samples)} images can be read: {first}")
-
-    def _note_failure(self, index: int, reason: str) -> None:
-        with self._lock:
-            is_news = index not in self.failed
-            self.failed[index] = reason
-        if is_news:
-            self._report(f"{reason}; {KINDS['unreadable-picture'].action}")
-
-
-def make_loader(
-    samples: Sequence[Sample],
-    config: Config,
-    *,
-    augment: bool,
-    report: Callable[[str], None] | None = None,
-    cache_folder: Path | None = None,
-) -> Loader:
-    """The loader that a configuration describes.
-
-    Args:
-        samples: the data set.
-        config: all of its sections but the model's network count.
-        augment: False for images that are only resized, as for validation.
-        report: as for `Loader`; by default, a line on stderr.
-        cache_folder: of `cache: disk`; by default this user's.
-
-    Raises:
-        UserError: there is no sample, or the cache's folder cannot be written to.
-    """
-    report, size = report or _to_stderr, config.model.input_size
-    cache, kept_size = config.loader.cache, _kept_size(config) if augment else size
-    is_kept = True
-    if cache_bytes(len(samples), config) > _CACHE_SHARE * psutil.virtual_memory().available:
-        report(
-            f"{len(samples):,} images of {kept_size} px do not fit in memory, and are read from "
-            "their files; loader.cache=disk would be faster"
-        )
-        is_kept = False  # but resized as if they were: pixels depend on no machine's memory
-    return Loader(
-        samples,
-        make_reader(cache, kept_size, cache_folder, is_kept),
-        Augmenter(config.augment, size),
-        augment=augment,
-        batch_size=config.loader.batch_size,
-        max_objects=_needed_rows(samples, config),
-        seed=config.seed,
-        workers=config.loader.workers or _default_workers(cache if is_kept else "none"),
-        report=report,
-    )
 
 
 def _kept_size(config: Config) -> int:
@@ -281,12 +234,6 @@ def _needed_rows(samples: Sequence[Sample], config: Config) -> int:
     images = MOSAIC_IMAGES if config.augment.mosaic_probability else 1
     most = int(object_columns(samples).lengths.max(initial=0))
     return max(1, min(images * most, config.loader.max_objects))
-
-
-def _default_workers(cache: str) -> int:
-    # Only decoding runs on several cores. Without it, threads queue for the interpreter, and one
-    # alone is faster than two.
-    return (os.cpu_count() or 1) if cache == "none" else 1
 
 
 def _to_stderr(line: str) -> None:

@@ -22,15 +22,10 @@ ThresholdMatch = Callable[[Array], Array]
 
 
 class Targets(NamedTuple):
-    """Class and box targets of each anchor.
+    """Class and box targets of each anchor."""
 
-    Attributes:
-        class_targets: int `(B, A)`: 0 for background, label + 1 for an object, `IGNORED`.
-        box_targets: float32 `(B, A, 4)`, deltas; of no meaning where there is no object.
-    """
-
-    class_targets: Array
-    box_targets: Array
+    class_targets: Array  # int (B, A): 0 for background, label + 1 for an object, `IGNORED`
+    box_targets: Array  # float32 (B, A, 4), deltas; of no meaning where there is no object
 
 
 def assign_targets(

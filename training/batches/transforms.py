@@ -1,8 +1,8 @@
 """SSD's transforms that albumentations lacks: a crop by minimum IoU, expansion, colour jitter.
 
-The first two cut a *window* out of an image; a window that reaches outside shows grey there. Given
-a `Crop` instead of an array, they only move its window, so that no canvas (16 times the image) is
-ever filled: `ToInput` then makes the network's input in one go.
+The first two cut a *window* out of an image; a window that reaches outside shows grey there. They
+take a `Crop` and only move its window, so that no canvas (16 times the image) is ever filled:
+`ToInput` then makes the network's input in one go.
 
 Import this module lazily: albumentations takes seconds. It is kept from looking for its own
 updates.
@@ -25,7 +25,7 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 from albumentations import DualTransform, ImageOnlyTransform
 
 from detector.boxes import clip, pairwise_iou, xyxy_to_cxcywh
-from training.batches.crop import Crop, Window
+from training.batches.crop import Window
 
 _TRIALS = 50  # patches, Caffe SSD: max_trials
 _WHOLE = -1.0  # in the place of a minimum IoU: the whole image
@@ -41,8 +41,8 @@ class _Cut(DualTransform):
     """A transform that shows a window of the image: `get_params_dependent_on_data` says which."""
 
     def apply(self, img: Any, window: Window, **_params: Any) -> Any:
-        """The window: a `Crop` of a `Crop`, an array of an array."""
-        return img.cut(window) if isinstance(img, Crop) else Crop.of(img).cut(window).pixels()
+        """The window of a `Crop`, a `Crop`."""
+        return img.cut(window)
 
     def apply_to_bboxes(
         self, bboxes: np.ndarray, window: Window, shape: Sequence[int], **_params: Any
@@ -154,7 +154,7 @@ class MinIoUCrop(_Cut):
 
 
 class ToInput(DualTransform):
-    """An image or a `Crop` to the network's input; boxes are fractions and stay as they are.
+    """A `Crop` to the network's input; boxes are fractions and stay as they are.
 
     Args:
         input_size: px.
@@ -166,8 +166,7 @@ class ToInput(DualTransform):
 
     def apply(self, img: Any, **_params: Any) -> np.ndarray:
         """uint8 `(input_size, input_size, 3)`."""
-        view = img if isinstance(img, Crop) else Crop.of(img)
-        return view.render(self.input_size)
+        return img.render(self.input_size)
 
     def apply_to_bboxes(self, bboxes: np.ndarray, **_params: Any) -> np.ndarray:
         """The same boxes."""
@@ -181,31 +180,19 @@ class Colours(ImageOnlyTransform):
     `ColorJitter`, which goes through HSV, and no rounding or clipping in between.
 
     Args:
-        brightness: the factor is uniform in 1 - this ... 1 + this.
-        contrast: likewise.
-        saturation: likewise.
-        hue: the turn is uniform in -this ... this; 1 is the whole circle.
+        reach: of the factors of brightness, contrast and saturation, each uniform in 1 - this ...
+            1 + this; and of the turn of the hue, -this ... this, where 1 is the whole circle.
         each_probability: of each of the four.
     """
 
-    def __init__(
-        self,
-        brightness: float,
-        contrast: float,
-        saturation: float,
-        hue: float,
-        each_probability: float,
-    ) -> None:
+    def __init__(self, reach: Sequence[float], each_probability: float) -> None:
         super().__init__(p=1.0)
-        self.brightness = brightness
-        self.contrast = contrast
-        self.saturation = saturation
-        self.hue = hue
+        self.reach = tuple(reach)
         self.each_probability = each_probability
 
     def get_params(self) -> dict[str, Any]:
         """Draw three factors and a turn: `colours`."""
-        reach = np.array([self.brightness, self.contrast, self.saturation, self.hue])
+        reach = np.array(self.reach)
         is_drawn, place = self.random_generator.random((2, 4))
         change = np.where(is_drawn < self.each_probability, reach * (2 * place - 1), 0.0).tolist()
         factors, turn = [1 + value for value in change[:3]], change[3]

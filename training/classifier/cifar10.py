@@ -15,7 +15,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -33,9 +33,7 @@ _PIXELS = 3 * 32 * 32  # of one image: a red, a green and a blue plane
 _MOST_BYTES = 100_000_000  # of a file; the real ones have 31 MB
 
 
-class _Batch(NamedTuple):
-    images: np.ndarray  # uint8 (N, 32, 32, 3)
-    labels: np.ndarray  # int64 (N,)
+_Batch = tuple[np.ndarray, np.ndarray]  # images, uint8 (N, 32, 32, 3); labels, int64 (N,)
 
 
 def is_cifar10(path: Path) -> bool:
@@ -67,14 +65,15 @@ def open_cifar10(path: Path) -> ClassData:
         raise UserError(f"{path} is not CIFAR-10: it holds none of its files")
     if missing:
         raise UserError(f"{path} lacks {missing[0]}; download and unpack it again")
-    splits = {"train": _images([batches[name] for name in _TRAIN])}
-    splits["test"] = _images([batches[_TEST]])
+    splits = {
+        "train": _images([batches[name] for name in _TRAIN]),
+        "test": _images([batches[_TEST]]),
+    }
     return ClassData(str(path), "CIFAR-10", CLASSES, splits)
 
 
 def _images(batches: list[_Batch]) -> Images:
-    images = np.concatenate([batch.images for batch in batches])
-    labels = np.concatenate([batch.labels for batch in batches])
+    images, labels = map(np.concatenate, zip(*batches, strict=True))
     return Images(labels, images.__getitem__)
 
 
@@ -145,45 +144,36 @@ def _checked(pixels: np.ndarray, labels: np.ndarray, where: str) -> _Batch:
     if labels.ndim != 1 or labels.min() < 0 or labels.max() >= len(CLASSES):
         raise UserError(f"{where}: labels are {labels.min()} ... {labels.max()}, not 0 ... 9")
     planes = pixels.reshape(-1, 3, 32, 32)
-    return _Batch(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
 
 
-class _KeptDtype:
-    """In the place of `numpy.dtype`: keeps the code of the type."""
+class _Kept:
+    """In the place of NumPy's arrays and types: keeps what it is made of, and its state."""
 
-    def __init__(self, code: object, *_: object) -> None:
-        self.code = code
-
-    def __setstate__(self, state: object) -> None:
-        """Byte order and fields: of no meaning for single bytes."""
-
-
-class _KeptArray:
-    """In the place of `numpy.ndarray`: keeps its shape, type and bytes."""
-
-    def __init__(self, *_: object) -> None:
+    def __init__(self, *made_of: object) -> None:
+        self.made_of = made_of
         self.state: Any = None
 
     def __setstate__(self, state: object) -> None:
         self.state = state
 
     def array(self) -> np.ndarray:
-        """uint8, of the shape that was stored.
+        """Of an array: uint8, of the shape that was stored.
 
         Raises:
             ValueError: it is of another type, or bytes and shape do not agree.
         """
         _, shape, dtype, is_fortran, content = self.state
-        if not isinstance(dtype, _KeptDtype) or dtype.code not in (b"u1", "u1"):
+        if not isinstance(dtype, _Kept) or dtype.made_of[:1] not in ((b"u1",), ("u1",)):
             raise ValueError("its array is not of bytes")
         return np.frombuffer(content, np.uint8).reshape(shape, order="F" if is_fortran else "C")
 
 
-_STAND_INS = {
-    ("numpy", "ndarray"): _KeptArray,
-    ("numpy", "dtype"): _KeptDtype,
-    ("numpy.core.multiarray", "_reconstruct"): _KeptArray,
-    ("numpy._core.multiarray", "_reconstruct"): _KeptArray,  # written by NumPy 2
+_STOOD_IN = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),  # written by NumPy 2
 }
 
 
@@ -191,8 +181,7 @@ class _Unpickler(pickle.Unpickler):
     """Builds plain containers and NumPy's arrays, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The stand-in for a name; any name but those is refused."""
-        try:
-            return _STAND_INS[module, name]
-        except KeyError as error:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, refused") from error
+        """The stand-in for a name of NumPy's; any other is refused."""
+        if (module, name) in _STOOD_IN:
+            return _Kept
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, refused")

@@ -19,15 +19,12 @@ _SHARE_OF_MEMORY = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images that are not read yet.
+    """Images that are not read yet: `read` gives that of an index, RGB uint8 `(H, W, 3)`.
 
-    Attributes:
-        labels: int64 `(N,)`, 0 ... C-1.
-        read: gives the image of an index, RGB uint8 `(H, W, 3)`; may raise `UserError`. Several
-            threads call it at once.
+    It may raise `UserError`; several threads call it at once.
     """
 
-    labels: np.ndarray
+    labels: np.ndarray  # int64 (N,), 0 ... C-1
     read: Callable[[int], np.ndarray]
 
     def __len__(self) -> int:
@@ -36,34 +33,25 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class ClassData:
-    """A data set for a classifier.
+    """A data set for a classifier."""
 
-    Attributes:
-        name: as its user named it.
-        form: what it is stored in, in words.
-        classes: C names, in the order of their labels.
-        splits: "train", and one or both of "val" and "test".
-        notes: what its user should know, a line each.
-    """
-
-    name: str
-    form: str
-    classes: tuple[str, ...]
-    splits: Mapping[str, Images]
-    notes: tuple[str, ...] = ()
+    name: str  # as its user named it
+    form: str  # what it is stored in, in words
+    classes: tuple[str, ...]  # in the order of their labels
+    splits: Mapping[str, Images]  # "train", and one or both of "val" and "test"
+    notes: tuple[str, ...] = ()  # what its user should know, a line each
 
     @property
     def held_out(self) -> str:
         """The split that is measured."""
         return "val" if "val" in self.splits else "test"
 
-    def split(self, name: str | None) -> Images:
-        """One split; None for the one that is measured.
+    def split(self, name: str) -> Images:
+        """One split.
 
         Raises:
             UserError: there is no such split.
         """
-        name = name or self.held_out
         if name not in self.splits:
             raise UserError(f"{self.name} has no split {name!r}, only {', '.join(self.splits)}")
         return self.splits[name]
@@ -84,17 +72,11 @@ class ClassData:
 
 
 class Loaded(NamedTuple):
-    """Images in memory, at the size of the network's input.
+    """Images in memory, at the size of the network's input."""
 
-    Attributes:
-        images: RGB uint8 `(N, S, S, 3)`.
-        labels: int64 `(N,)`.
-        failed: why images are left out, a line for each that cannot be read.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    failed: list[str]
+    images: np.ndarray  # RGB uint8 (N, S, S, 3)
+    labels: np.ndarray  # int64 (N,)
+    failed: list[str]  # why images are left out, a line for each that cannot be read
 
 
 def load_images(source: Images, resolution: int, name: str) -> Loaded:

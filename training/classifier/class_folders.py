@@ -28,10 +28,13 @@ _SPLITS = {
 
 
 def open_class_data(path: Path) -> ClassData:
-    """Open CIFAR-10, or a folder of class folders.
+    """Open CIFAR-10, or find the classes, the images and the splits of a folder of class folders.
+
+    No image is decoded. Hidden folders and files are left out, and so are folders without images.
 
     Raises:
-        UserError: there is no such thing, or it is neither.
+        UserError: there is no such thing, or it is neither; there are no class folders or only one,
+            a split has a class that `train` lacks, or the data cannot be read.
     """
     if not path.exists():
         raise UserError(f"no such data: {path}; name a folder of class folders, or CIFAR-10")
@@ -39,25 +42,13 @@ def open_class_data(path: Path) -> ClassData:
         return open_cifar10(path)
     if not path.is_dir():
         raise UserError(f"{path} is neither a folder of class folders nor CIFAR-10's archive")
-    return open_class_folders(path)
-
-
-def open_class_folders(root: Path) -> ClassData:
-    """Find the classes, the images and the splits of a folder; no image is decoded.
-
-    Hidden folders and files are left out, and so are folders without images.
-
-    Raises:
-        UserError: there are no class folders or only one, a split has a class that `train` lacks,
-            or the folder cannot be read.
-    """
     try:
-        parts = _split_folders(root)
+        parts = _split_folders(path)
         if set(parts) <= {"train"}:
-            return _split_by_hash(root, _classes_to_learn(parts.get("train", root)))
+            return _split_by_hash(path, _classes_to_learn(parts.get("train", path)))
         train = _classes_to_learn(parts.pop("train"))
         held_out = {name: _find_images(part) for name, part in parts.items()}
-        return _as_given(root, {"train": train, **held_out})
+        return _as_given(path, {"train": train, **held_out})
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: {reason(error)}") from error
 
@@ -68,7 +59,11 @@ def _split_folders(root: Path) -> dict[str, Path]:
     for folder in _folders(root):
         name = _SPLITS.get(folder.name.lower())
         # Where images lie directly in it, it is a class: COCO, too, has one called "train".
-        if name is None or any(_images_in(folder)) or not any(map(_has_images, _folders(folder))):
+        if (
+            name is None
+            or _holds_images(folder)
+            or not any(any(_all_images(part)) for part in _folders(folder))
+        ):
             continue
         if name in parts:
             raise UserError(f"{parts[name]} and {folder} are the same split; keep one of them")
@@ -91,7 +86,7 @@ def _classes_to_learn(folder: Path) -> dict[str, list[Path]]:
         return classes
     if classes:
         raise UserError(f"{folder} holds one class only ({next(iter(classes))}); give it another")
-    held = "images, but no class folders" if any(_images_in(folder)) else "no class folders"
+    held = "images, but no class folders" if _holds_images(folder) else "no class folders"
     raise UserError(f"{folder} holds {held}; put each class's images into a folder of its name")
 
 
@@ -168,17 +163,13 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
 
 
-def _has_images(folder: Path) -> bool:
-    return any(_all_images(folder))
-
-
 def _all_images(folder: Path) -> Iterator[Path]:
     return filter(Path.is_file, images_below(folder))
 
 
-def _images_in(folder: Path) -> Iterator[Path]:
-    return filter(_is_image, folder.iterdir())
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
+def _holds_images(folder: Path) -> bool:
+    """Whether some lie directly in it."""
+    return any(
+        path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
+        for path in folder.iterdir()
+    )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -31,41 +30,30 @@ _EPOCHS, _LEAST_STEPS = 30, 1200  # few images are shown more often: random weig
 _SHORT_RUN, _SHORT_RUN_MOMENTUM, _LEAST_MOMENTUM = 5000, 0.97, 0.5
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What a user decides about a run.
-
-    Attributes:
-        epochs: over the training images.
-        seed: of the order and the augmentation.
-        mirror: whether an image may be shown mirrored.
-    """
-
-    epochs: int
-    seed: int
-    mirror: bool
-
-
 def enough_epochs(images: int) -> int:
     """30, or more where so few images make few steps."""
     return max(_EPOCHS, math.ceil(_LEAST_STEPS / math.ceil(images / BATCH_SIZE)))
 
 
-def fit(network: keras.Model, train: Loaded, held_out: Loaded, recipe: Recipe) -> None:
+def fit(
+    network: keras.Model, train: Loaded, held_out: Loaded, epochs: int, seed: int, mirror: bool
+) -> None:
     """Train a classifier; progress goes to stdout. The weights are those of the last epoch.
 
     Args:
         network: of `detector.backbones.build_classifier`; it is left compiled.
         train: at least one image.
         held_out: measured after each epoch; nothing is chosen by it.
-        recipe: of the run.
+        epochs: over the training images.
+        seed: of the order and the augmentation.
+        mirror: whether an image may be shown mirrored.
 
     Raises:
         UserError: the loss is not finite.
     """
     num_classes = network.output_shape[-1]
-    batches = Batches(train, num_classes, recipe)
-    steps = len(batches) * recipe.epochs
+    batches = Batches(train, num_classes, seed, mirror)
+    steps = len(batches) * epochs
     if steps < _SHORT_RUN:
         momentum = min(_SHORT_RUN_MOMENTUM, max(_LEAST_MOMENTUM, 1 - 10 / steps))
         for layer in network.layers:
@@ -77,7 +65,7 @@ def fit(network: keras.Model, train: Loaded, held_out: Loaded, recipe: Recipe) -
     history = network.fit(
         batches,
         validation_data=Batches(held_out, num_classes),
-        epochs=recipe.epochs,
+        epochs=epochs,
         shuffle=False,  # Batches does it, by the seed
         verbose=verbose,
         callbacks=[keras.callbacks.TerminateOnNaN()],
@@ -111,12 +99,15 @@ class Batches(keras.utils.PyDataset):
     Args:
         images: at least one.
         num_classes: C.
-        recipe: of a training run; None shows the images as they are, in their order.
+        seed: of a training run; None shows the images as they are, in their order.
+        mirror: whether an image may be shown mirrored.
     """
 
-    def __init__(self, images: Loaded, num_classes: int, recipe: Recipe | None = None) -> None:
+    def __init__(
+        self, images: Loaded, num_classes: int, seed: int | None = None, mirror: bool = False
+    ) -> None:
         super().__init__()
-        self._images, self._recipe = images, recipe
+        self._images, self._seed, self._mirror = images, seed, mirror
         self._targets = np.eye(num_classes, dtype=np.float32)
         self._epoch = -1
         self.on_epoch_end()
@@ -128,18 +119,18 @@ class Batches(keras.utils.PyDataset):
         """Draw the order of the next epoch; a short last batch is filled up with its first."""
         self._epoch += 1
         count = len(self._images.labels)
-        if self._recipe is None:
+        if self._seed is None:
             self._order = np.arange(count)
         else:
-            order = np.random.default_rng([self._recipe.seed, self._epoch]).permutation(count)
+            order = np.random.default_rng([self._seed, self._epoch]).permutation(count)
             self._order = np.resize(order, len(self) * BATCH_SIZE)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self._order[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]
         images = self._images.images[chosen]
-        if self._recipe is not None:
-            generator = np.random.default_rng([self._recipe.seed, self._epoch, index])
-            images = augment(images, generator, self._recipe.mirror)
+        if self._seed is not None:
+            generator = np.random.default_rng([self._seed, self._epoch, index])
+            images = augment(images, generator, self._mirror)
         return images, self._targets[self._images.labels[chosen]]
 
 

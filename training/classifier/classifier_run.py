@@ -55,26 +55,22 @@ class Classifier(NamedTuple):
     network: keras.Model
     spec: ClassifierSpec
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Of uint8 `(N, S, S, 3)`, RGB: float32 `(N, C)`."""
-        return np.concatenate(
-            [self.network.predict_on_batch(images[i : i + 128]) for i in range(0, len(images), 128)]
-        )
+
+def probabilities(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Of uint8 `(N, S, S, 3)`, RGB: float32 `(N, C)`."""
+    return np.concatenate(
+        [network.predict_on_batch(images[i : i + 128]) for i in range(0, len(images), 128)]
+    )
 
 
-def save_run(folder: Path, classifier: Classifier) -> None:
-    """Write a run folder, which appears whole or not at all.
-
-    Args:
-        folder: does not exist, or is empty.
-        classifier: its network is saved without the state of an optimizer.
+def save_run(folder: Path, network: keras.Model, spec: ClassifierSpec) -> None:
+    """Write a run folder, which appears whole or not at all; no state of an optimizer is saved.
 
     Raises:
         UserError: the folder cannot be written.
     """
     import keras
 
-    network, spec = classifier
     bare = keras.Model(network.inputs, network.outputs, name=network.name)
     with atomic_folder(folder) as new:
         bare.save(new / NETWORK)

@@ -8,6 +8,7 @@ from detector.command import SKIPS, CommandParser, between, path, positive
 
 _NETWORKS = ("mobilenet_v1", "mobilenet_v2")
 LEAST_SIDE, MOST_SIDE = 64, 128  # px, of an input size chosen by the data
+_JSON = "write the result as JSON"
 TOP = 5  # classes of an image that are printed
 
 _EXAMPLES = """examples:
@@ -42,15 +43,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = CommandParser("training.classify", about, _EXAMPLES, SKIPS)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    def add(name: str, about: str, notes: str, exits: str = "0") -> CommandParser:
+    for name, about, notes, exits, add_arguments in (
+        ("train", "train a classifier", _TRAIN_FORM, "0", _add_train),
+        ("evaluate", "measure a classifier", _DATA_FORM + _FIGURES_FORM, "0", _add_evaluate),
+        ("predict", f"print the top {TOP} classes of images", _PREDICT_FORM, SKIPS, _add_predict),
+    ):
         described = f"{about.capitalize()}."
-        return actions.add_parser(
-            name, help=about, description=described, examples=notes, exits=exits
+        add_arguments(
+            actions.add_parser(name, help=about, description=described, examples=notes, exits=exits)
         )
-
-    _add_train(add("train", "train a classifier", _TRAIN_FORM))
-    _add_evaluate(add("evaluate", "measure a classifier", _DATA_FORM + _FIGURES_FORM))
-    _add_predict(add("predict", f"print the top {TOP} classes of images", _PREDICT_FORM, SKIPS))
     return parser.parse_args(argv)
 
 
@@ -64,78 +65,43 @@ def complete(args: argparse.Namespace) -> None:
     from configs.schema import Config
 
     config = load_config(args.config) if args.config else Config()
-    recipe = config.classifier
-    for name, value in {
-        "network": recipe.network,
-        "width": recipe.width_multiplier,
-        "resolution": recipe.resolution,
-        "epochs": recipe.epochs,
-        "mirror": recipe.mirror,
-        "seed": config.seed,
-    }.items():
+    recipe = {**config.classifier.model_dump(), "seed": config.seed}
+    recipe["width"] = recipe.pop("width_multiplier")
+    for name, value in recipe.items():
         if getattr(args, name) is None:
             setattr(args, name, value)
 
 
 def _add_train(parser: CommandParser) -> None:
-    _add_data(parser)
-    parser.add_argument(
-        "--output", type=path, required=True, metavar="DIR", help="a new folder for the model"
-    )
-    parser.add_argument("--config", metavar="NAME|FILE", help="a recipe, such as cifar10")
-    parser.add_argument("--network", choices=_NETWORKS, help=f"({_NETWORKS[0]})")
-    parser.add_argument(
-        "--width",
-        type=positive(float, 4),
-        metavar="ALPHA",
-        help="width multiplier (0.25)",
-    )
-    parser.add_argument(
-        "--resolution",
-        type=positive(int, 2048),
-        metavar="PX",
-        help=f"height and width of the input (twice the images', {LEAST_SIDE} ... {MOST_SIDE})",
-    )
-    parser.add_argument(
-        "--epochs", type=positive(int), metavar="N", help="(30; more of under 1,280 images)"
-    )
-    parser.add_argument(
-        "--seed",
-        type=between(int, 0, 2**32 - 1),
-        metavar="N",
-        help="of the weights, the order and the augmentation (0)",
-    )
-    parser.add_argument(
-        "--mirror",
-        action=argparse.BooleanOptionalAction,
-        help="also show images mirrored (yes, unless all are grey as digits and letters are)",
-    )
-    parser.add_outputs(json="write the result as JSON")
+    add = parser.add_argument
+    add("--data", type=path, required=True, metavar="DATA", help="as below")
+    add("--output", type=path, required=True, metavar="DIR", help="a new folder for the model")
+    add("--config", metavar="NAME|FILE", help="a recipe, such as cifar10")
+    add("--network", choices=_NETWORKS, help=f"({_NETWORKS[0]})")
+    add("--width", type=positive(float, 4), metavar="ALPHA", help="width multiplier (0.25)")
+    about = f"height and width of the input (twice the images', {LEAST_SIDE} ... {MOST_SIDE})"
+    add("--resolution", type=positive(int, 2048), metavar="PX", help=about)
+    add("--epochs", type=positive(int), metavar="N", help="(30; more of under 1,280 images)")
+    about = "of the weights, the order and the augmentation (0)"
+    add("--seed", type=between(int, 0, 2**32 - 1), metavar="N", help=about)
+    about = "also show images mirrored (yes, unless all are grey as digits and letters are)"
+    add("--mirror", action=argparse.BooleanOptionalAction, help=about)
+    parser.add_outputs(json=_JSON)
     parser.add_dry_run()
 
 
 def _add_evaluate(parser: CommandParser) -> None:
-    _add_data(parser)
-    parser.add_argument("--model", type=path, required=True, metavar="RUN", help="what train wrote")
-    parser.add_argument(
-        "--split",
-        choices=("train", "val", "test"),
-        help="what to measure on (val; test where there is no val)",
-    )
-    parser.add_outputs(json="write the result as JSON")
+    add = parser.add_argument
+    add("--data", type=path, required=True, metavar="DATA", help="as below")
+    add("--model", type=path, required=True, metavar="RUN", help="what train wrote")
+    about = "what to measure on (val; test where there is no val)"
+    add("--split", choices=("train", "val", "test"), help=about)
+    parser.add_outputs(json=_JSON)
 
 
 def _add_predict(parser: CommandParser) -> None:
     parser.add_images()
-    parser.add_argument(
-        "--model",
-        required=True,
-        metavar="RUN|imagenet",
-        help="what train wrote, or MobileNetV2 with the 1000 classes of ImageNet",
-    )
-    parser.add_outputs(json="write the result as JSON")
+    about = "what train wrote, or MobileNetV2 with the 1000 classes of ImageNet"
+    parser.add_argument("--model", required=True, metavar="RUN|imagenet", help=about)
+    parser.add_outputs(json=_JSON)
     parser.add_dry_run()
-
-
-def _add_data(parser: CommandParser) -> None:
-    parser.add_argument("--data", type=path, required=True, metavar="DATA", help="as below")

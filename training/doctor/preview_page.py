@@ -18,7 +18,7 @@ from detector.data.findings import counted
 from detector.draw import class_colour, draw_annotations
 from detector.report.gallery import gallery_items, resized, thumbnail
 from detector.report.page import Facts, Gallery, Section, render_page
-from training.batches.loader import Batch, make_loader
+from training.batches.loader import Batch, Loader
 from training.batches.targets import match
 
 _SIDE = 480  # px of a drawn image, so that thin lines and names can be told apart
@@ -49,7 +49,7 @@ class Seen:
 def first_images(dataset: Dataset, config: Config, count: int) -> list[Seen]:
     """The first images of the first epoch, at most as many as the data set has."""
     anchors = model_anchors(config.model)
-    loader = make_loader(dataset.samples, config, augment=True)
+    loader = Loader(dataset.samples, config, augment=True)
     images = itertools.chain.from_iterable(
         seen_in(batch, anchors) for batch in loader.batches(epoch=0)
     )

@@ -1,49 +1,55 @@
-"""How well the anchors of a model cover the objects of a data set: best IoU and positives."""
+"""How well anchors cover the objects of a data set; k-means for those of the finest feature map.
+
+The official anchors of the finest map are a square of a tenth of the image, and 2:1 and 1:2 twice
+as large. Objects of another size are matched badly: their one anchor, forced, overlaps them by less
+than half.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from configs.schema import ModelConfig
-from detector.anchors import model_anchors
+from configs.schema import AnchorConfig, ModelConfig
+from detector.anchors import cell_shapes, model_anchors
 from detector.boxes import pairwise_iou
 from detector.data.usable import usable
 from detector.types import Sample
 from training.batches.targets import match
 
+if TYPE_CHECKING:
+    import keras
+
 SMALL = 16.0
 """px at the input size: one cell of the finest feature map."""
 
 MATCH_IOU = 0.5
-_SIZES = {"under 16": 0.0, "16 to 32": 16.0, "32 to 96": 32.0, "over 96": 96.0}  # from, px
+_SIZES = (("under 16", 0, 16), ("16 to 32", 16, 32), ("32 to 96", 32, 96), ("over 96", 96, np.inf))
 _BATCH = 16  # images
+_SHAPES = 3
+_SERVED = 0.5  # IoU with an anchor of a coarser map, both about one centre
+_FEWEST = 50  # objects to take shapes from
+_GOOD = 0.75  # mean IoU with which anchors may stay as they are
+_WORTH = 0.03  # what the mean IoU must gain
+
+Shapes = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True, eq=False)
 class AnchorCoverage:
-    """Every object that is trained on (no crowd, not difficult, usable), against the anchors.
+    """Every object that is trained on (no crowd, not difficult, usable), against the anchors."""
 
-    Attributes:
-        config: the name of the model's configuration.
-        input_size: px.
-        anchors: float32 `(A, 4)`, xyxy in fractions.
-        owners: int64 `(M,)`, index of each object's sample among those given.
-        boxes: float32 `(M, 4)`, xyxy in fractions.
-        best_iou: float32 `(M,)`, with the best anchor.
-        positives: int64 `(M,)`, the anchors that training matches to it.
-    """
-
-    config: str
-    input_size: int
-    anchors: np.ndarray
-    owners: np.ndarray
-    boxes: np.ndarray
-    best_iou: np.ndarray
-    positives: np.ndarray
+    config: str  # the name of the model's configuration
+    input_size: int  # px
+    anchors: np.ndarray  # float32 (A, 4), xyxy in fractions
+    owners: np.ndarray  # int64 (M,), index of each object's sample among those given
+    boxes: np.ndarray  # float32 (M, 4), xyxy in fractions
+    best_iou: np.ndarray  # float32 (M,), with the best anchor
+    positives: np.ndarray  # int64 (M,), the anchors that training matches to it
 
     @property
     def unreached(self) -> np.ndarray:
@@ -62,10 +68,8 @@ class AnchorCoverage:
 
     def by_size(self) -> list[SizeRow]:
         """Figures by size of the objects, the smallest first."""
-        edges = itertools.pairwise([*_SIZES.values(), np.inf])
         return [
-            self._row(name, (self.side >= start) & (self.side < end))
-            for name, (start, end) in zip(_SIZES, edges, strict=True)
+            self._row(name, (self.side >= start) & (self.side < end)) for name, start, end in _SIZES
         ]
 
     def _row(self, name: str, inside: np.ndarray) -> SizeRow:
@@ -82,21 +86,13 @@ class AnchorCoverage:
 
 @dataclass(frozen=True)
 class SizeRow:
-    """The objects of one range of sizes.
+    """The objects of one range of sizes; means are None without objects."""
 
-    Attributes:
-        name: "16 to 32", px at the input size.
-        objects: how many.
-        unreached: how many of them no anchor reaches at IoU 0.5.
-        mean_best_iou: None without objects.
-        mean_positives: anchors matched to each object; None without objects.
-    """
-
-    name: str
+    name: str  # "16 to 32", px at the input size
     objects: int
-    unreached: int
+    unreached: int  # by any anchor, at IoU 0.5
     mean_best_iou: float | None
-    mean_positives: float | None
+    mean_positives: float | None  # anchors matched to each object
 
 
 def measure_anchor_coverage(
@@ -113,7 +109,10 @@ def measure_anchor_coverage(
 
     anchors = model_anchors(config)
     best, positives = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
-    boxes = [_fractions(sample) for sample in samples]
+    boxes = []
+    for sample in samples:
+        size = np.array([sample.width, sample.height] * 2, np.float32)
+        boxes.append((_learnt(sample).boxes / size).astype(np.float32))
     for start in tqdm(range(0, len(samples), _BATCH), delay=2, desc="matching anchors"):
         batch_best, batch_positives = _best_and_positives(boxes[start : start + _BATCH], anchors)
         best.append(batch_best)
@@ -129,12 +128,10 @@ def measure_anchor_coverage(
     )
 
 
-def _fractions(sample: Sample) -> np.ndarray:
-    """The boxes that are trained on, in fractions of the image."""
+def _learnt(sample: Sample) -> Sample:
+    """With the objects that are trained on alone."""
     kept = usable(sample)
-    boxes = kept.boxes[~kept.is_crowd & ~kept.is_difficult]
-    size = np.array([sample.width, sample.height] * 2, np.float32)
-    return (boxes / size).astype(np.float32)
+    return kept.objects(~(kept.is_crowd | kept.is_difficult))
 
 
 def _best_and_positives(
@@ -152,3 +149,91 @@ def _best_and_positives(
     ]
     best = pairwise_iou(padded[valid], anchors).max(axis=1)
     return best.astype(np.float32), np.concatenate(positives)
+
+
+def fit_finest_anchors(
+    samples: Sequence[Sample], config: AnchorConfig, seed: int
+) -> tuple[Shapes, float, float] | None:
+    """Shapes for the finest map, by k-means over the objects that no coarser map serves.
+
+    Every class weighs the same, however many objects it has.
+
+    Args:
+        samples: to be learnt.
+        config: the anchors as they are.
+        seed: of k-means.
+
+    Returns:
+        width and height of three anchors, in fractions, each in the place of the one it is most
+        like; and the mean IoU of these objects with their best shape, before and after. None
+        where there are few such objects, or little to gain.
+    """
+    from sklearn.cluster import KMeans
+
+    finest, *coarser = cell_shapes(config)
+    sides, labels = _small_objects(samples, np.concatenate(coarser))
+    if len(sides) < _FEWEST:
+        return None
+    weights = 1.0 / np.bincount(labels)[labels]
+    repeats: Any = 10  # declared a str
+    means = KMeans(_SHAPES, n_init=repeats, random_state=seed)
+    centres = np.exp(means.fit(np.log(sides), sample_weight=weights).cluster_centers_)
+    shapes = _in_place_of(finest, centres)
+    before, after = (
+        float(np.average(_centred_iou(sides, one).max(axis=1), weights=weights))
+        for one in (finest, shapes)
+    )
+    if before > _GOOD or after - before < _WORTH:
+        return None
+    a, b, c = ((round(float(w), 4), round(float(h), 4)) for w, h in shapes)
+    return (a, b, c), before, after
+
+
+def move_finest_anchors(network: keras.Model, old: AnchorConfig, new: AnchorConfig) -> None:
+    """Make a detector's boxes the same with other shapes of the finest map's anchors.
+
+    What it predicts are offsets from the anchors (`detector.box_coder`): those of the centre are
+    in units of the anchor's size, those of the size are logarithms of the ratio to it.
+
+    Args:
+        network: whose weights are of `old`; afterwards of `new`.
+        old: its anchors so far.
+        new: likewise; it differs in the finest map alone.
+    """
+    ratio = cell_shapes(old)[0] / cell_shapes(new)[0]  # (K, 2)
+    conv: Any = network.get_layer("head_0_box_conv")
+    kernel, bias = (np.array(weight, np.float64) for weight in conv.get_weights())
+    kernel = kernel.reshape(*kernel.shape[:-1], len(ratio), 4)
+    bias = bias.reshape(len(ratio), 4)
+    kernel[..., :2] *= ratio
+    bias[:, :2] *= ratio
+    bias[:, 2:] += np.log(ratio) / np.array(new.variances[2:])
+    conv.set_weights([kernel.reshape(conv.kernel.shape), bias.reshape(-1)])
+
+
+def _small_objects(samples: Sequence[Sample], coarser: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Width and height, in fractions, and label of the objects that no coarser shape serves."""
+    sides, labels = [np.zeros((0, 2))], [np.zeros(0, np.int64)]
+    for sample in samples:
+        learnt = _learnt(sample)
+        boxes = learnt.boxes.astype(np.float64)
+        sides.append((boxes[:, 2:] - boxes[:, :2]) / (sample.width, sample.height))
+        labels.append(learnt.labels)
+    all_sides, all_labels = np.concatenate(sides), np.concatenate(labels)
+    small = _centred_iou(all_sides, coarser).max(axis=1) < _SERVED
+    return all_sides[small], all_labels[small]
+
+
+def _centred_iou(sides: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """IoU of boxes about one centre: `(N, 2)` and `(K, 2)` give `(N, K)`."""
+    shared = np.minimum(sides[:, None], shapes).prod(axis=-1)
+    return shared / (sides.prod(axis=-1)[:, None] + shapes.prod(axis=-1) - shared)
+
+
+def _in_place_of(finest: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """The centres in the order in which they are most like the shapes they replace."""
+    orders = itertools.permutations(range(len(centres)))
+    return min(
+        (centres[list(order)] for order in orders),
+        key=lambda shapes: float(np.abs(np.log(shapes / finest)).sum()),
+    )

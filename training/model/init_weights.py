@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from detector import artefact
 from detector.models import find_keras_model, load_model
 from detector.weights.download import RemoteFile, cache_folder, fetch
 from training.classifier import classifier_run
-from training.model.anchors_fit import move_finest_anchors
+from training.model.anchor_coverage import move_finest_anchors
 
 if TYPE_CHECKING:
     import keras
@@ -40,27 +40,16 @@ _NAMES_SHOWN = 6  # layers on a line; all are in the report's attributes
 
 @dataclass(frozen=True)
 class InitReport:
-    """Which layers and classes got weights of the source.
+    """Which layers (input to output) and classes got weights of the source."""
 
-    Attributes:
-        source: as asked for.
-        loaded: layers that got all their weights, input to output.
-        partly: class convolutions that got the channels of the kept classes.
-        fresh: layers that start from random weights.
-        skipped: layers of the source that found no place.
-        kept_classes: those that the source knows.
-        new_classes: those that it does not, and that start fresh.
-        dropped_classes: those of the source that are not asked for.
-    """
-
-    source: str
-    loaded: tuple[str, ...] = ()
-    partly: tuple[str, ...] = ()
-    fresh: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    kept_classes: tuple[str, ...] = ()
-    new_classes: tuple[str, ...] = ()
-    dropped_classes: tuple[str, ...] = ()
+    source: str  # as asked for
+    loaded: tuple[str, ...] = ()  # layers that got all their weights
+    partly: tuple[str, ...] = ()  # class convolutions that got the channels of the kept classes
+    fresh: tuple[str, ...] = ()  # layers that start from random weights
+    skipped: tuple[str, ...] = ()  # layers of the source that found no place
+    kept_classes: tuple[str, ...] = ()  # those that the source knows
+    new_classes: tuple[str, ...] = ()  # those that it does not, and that start fresh
+    dropped_classes: tuple[str, ...] = ()  # those of the source that are not asked for
 
     def to_lines(self) -> list[str]:
         """In words, for a person."""
@@ -99,7 +88,22 @@ def load_initial_weights(
     Raises:
         UserError: there is no such source, it is damaged, or its backbone or width is another.
     """
-    report = _load(network, config, class_names, source)
+    find_initial_weights(config, source)  # raises where there is none that fits
+    new = InitReport(source, new_classes=tuple(class_names))
+    path = Path(source)
+    if source == "none":
+        report = replace(new, fresh=tuple(_weights_by_layer(network)))
+    elif source == "imagenet" or path.suffix == ".h5":
+        if source == "imagenet":
+            path = fetch(RemoteFile(_imagenet_address(config)), cache_folder() / "imagenet")
+        report = _from_imagenet(network, config, path, new)
+    elif _holds(path, classifier_run.DESCRIPTION):
+        report = _from_network(network, classifier_run.load_run(path).network, (), new)
+    else:
+        donor, spec = load_model(_detector(source))
+        report = _from_network(network, donor, spec.class_names, new)
+        if "head_0_box_conv" in report.loaded:
+            move_finest_anchors(network, spec.model.anchors, config.anchors)
     if config.score_activation == "sigmoid":
         _expect_rarely(network, [class_names.index(name) for name in report.new_classes])
     return report
@@ -107,10 +111,6 @@ def load_initial_weights(
 
 def find_initial_weights(config: ModelConfig, source: str) -> str:
     """Describe the source that `load_initial_weights` would take; nothing is loaded or fetched.
-
-    Args:
-        config: of the network to train.
-        source: as `load_initial_weights`.
 
     Raises:
         UserError: there is no such source, or its backbone or width is another.
@@ -150,30 +150,6 @@ def _expect_rarely(network: keras.Model, labels: Sequence[int]) -> None:
         by_anchor = _by_anchor(bias, channels)
         by_anchor[:, [label + 1 for label in labels]] = -math.log((1 - _PRIOR) / _PRIOR)
         layer.set_weights([kernel, by_anchor.ravel()])
-
-
-def _load(
-    network: keras.Model, config: ModelConfig, class_names: Sequence[str], source: str
-) -> InitReport:
-    new = InitReport(source, new_classes=tuple(class_names))
-    if source == "none":
-        return replace(new, fresh=tuple(_weights_by_layer(network)))
-    if source == "imagenet":
-        path = fetch(RemoteFile(_imagenet_address(config)), cache_folder() / "imagenet")
-        return _from_imagenet(network, config, path, new)
-    if Path(source).suffix == ".h5":
-        return _from_imagenet(network, config, Path(source), new)
-    folder = Path(source)
-    if _holds(folder, classifier_run.DESCRIPTION):
-        donor, about = classifier_run.load_run(folder)
-        _require_equal_backbones(config, about.network, about.width, source)
-        return _from_network(network, donor, (), new)
-    donor, spec = load_model(_detector(source))
-    _require_equal_backbones(config, spec.model.backbone, spec.model.width_multiplier, source)
-    report = _from_network(network, donor, spec.class_names, new)
-    if "head_0_box_conv" in report.loaded:
-        move_finest_anchors(network, spec.model.anchors, config.anchors)
-    return report
 
 
 def _detector(source: str) -> str:
@@ -228,29 +204,28 @@ def _from_network(
 
     names = report.new_classes
     known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
-    ours = {name: channel for channel, name in enumerate(names, start=1)}
-    sources = {ours[name]: known[name.casefold()] for name in names if name.casefold() in known}
+    sources = [known.get(name.casefold()) for name in names]
     fresh, theirs = _weights_by_layer(network), _weights_by_layer(donor)
     given = {}
     for layer, arrays in fresh.items():
         found = theirs.get(layer, [])
         if _is_class_conv(layer) and found:
-            found = _mix_classes(arrays, found, len(names) + 1, len(donor_names) + 1, sources)
+            found = _mix_classes(arrays, found, [0, *sources], len(donor_names) + 1)
         if [array.shape for array in arrays] == [array.shape for array in found]:
             given[layer] = found
     set_layer_weights(network, given)
-    partly = () if len(sources) == len(names) else tuple(filter(_is_class_conv, given))
-    used = set(sources.values())
+    partly = tuple(filter(_is_class_conv, given)) if None in sources else ()
+    named = list(zip(names, sources, strict=True))
     return replace(
         report,
         loaded=tuple(layer for layer in given if layer not in partly),
         partly=partly,
         fresh=tuple(layer for layer in fresh if layer not in given),
         skipped=tuple(layer for layer in theirs if layer not in given),
-        kept_classes=tuple(name for name in names if ours[name] in sources),
-        new_classes=tuple(name for name in names if ours[name] not in sources),
+        kept_classes=tuple(name for name, source in named if source),
+        new_classes=tuple(name for name, source in named if not source),
         dropped_classes=tuple(
-            name for channel, name in enumerate(donor_names, start=1) if channel not in used
+            name for channel, name in enumerate(donor_names, start=1) if channel not in sources
         ),
     )
 
@@ -258,26 +233,25 @@ def _from_network(
 def _mix_classes(
     fresh: Sequence[np.ndarray],
     given: Sequence[np.ndarray],
-    channels: int,
+    sources: Sequence[int | None],
     donor_channels: int,
-    sources: Mapping[int, int],
 ) -> list[np.ndarray]:
-    """Weights of a class convolution: the background's and known classes' channels are given ones.
+    """Weights of a class convolution: known channels are the donor's.
 
     Args:
         fresh: of the network to train.
         given: of the donor.
-        channels: of each anchor of the network: background, then the classes.
-        donor_channels: likewise, of the donor.
-        sources: the donor's channel for each of ours that it knows, without the background.
+        sources: for each channel of an anchor (background, then the classes) the donor's, or None.
+        donor_channels: of each anchor of the donor.
 
     Returns:
         none where the donor has another number of anchors.
     """
-    to, of = [0, *sources], [0, *sources.values()]
+    kept = [(channel, source) for channel, source in enumerate(sources) if source is not None]
+    to, of = map(list, zip(*kept, strict=True))
     mixed = []
     for own, other in zip(fresh, given, strict=True):
-        own, other = _by_anchor(own.copy(), channels), _by_anchor(other, donor_channels)
+        own, other = _by_anchor(own.copy(), len(sources)), _by_anchor(other, donor_channels)
         if own.shape[:-1] != other.shape[:-1]:
             return []
         own[..., to] = other[..., of]

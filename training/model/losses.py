@@ -49,9 +49,7 @@ class DetectionLoss:
         self._smooth_l1 = smooth_l1 or summed_smooth_l1
         self._anchors = ops.convert_to_tensor(anchors, "float32")
         self._variances = variances
-        self._cross_entropy = {"sigmoid": _sigmoid_entropy, "softmax": _softmax_entropy}[
-            score_activation
-        ]
+        self._score_activation = score_activation
 
     def __call__(
         self,
@@ -77,7 +75,7 @@ class DetectionLoss:
             per_anchor = focal_loss(logits, targets.class_targets)
             chosen = targets.class_targets != IGNORED
         else:
-            per_anchor = self._cross_entropy(logits, targets.class_targets)
+            per_anchor = _cross_entropy(logits, targets.class_targets, self._score_activation)
             chosen = is_positive | hard_negatives(per_anchor, targets.class_targets)
         classification = _sum_where(chosen, per_anchor) / matched
         box = _sum_where(is_positive, self._box_loss(deltas, targets.box_targets)) / matched
@@ -93,25 +91,24 @@ class DetectionLoss:
         return 1.0 - complete_iou(found, wanted)
 
 
-def hard_negatives(
-    per_anchor: Tensor, class_targets: Tensor, ratio: int = 3, minimum: int = 3
-) -> Tensor:
-    """The background anchors that cost most: `ratio` for each positive one of their image.
+def hard_negatives(per_anchor: Tensor, class_targets: Tensor) -> Tensor:
+    """The background anchors that cost most: three for each positive one of their image.
+
+    At least three in an image, also in one without objects.
 
     Args:
         per_anchor: float32 `(B, A)`, classification loss.
         class_targets: int `(B, A)`; 0 is background.
-        ratio: negatives per positive (Liu et al. 2016, section 2.2).
-        minimum: in an image, also in one without objects (TF OD API
-            `min_negatives_per_image`).
 
     Returns:
         bool `(B, A)`. Of equal losses the lower anchor is taken.
+
+    Source: Liu et al. 2016, section 2.2; TF OD API `min_negatives_per_image`.
     """
     is_negative = class_targets == 0
     losses = ops.where(is_negative, ops.stop_gradient(per_anchor), -1.0)
     positives = ops.sum(ops.cast(class_targets > 0, "int32"), axis=1, keepdims=True)
-    wanted = ops.maximum(ratio * positives, minimum)
+    wanted = ops.maximum(3 * positives, 3)
     order = ops.argsort(-losses, axis=1)  # stable in every backend
     rank = ops.argsort(order, axis=1)
     return is_negative & (ops.cast(rank, "int32") < wanted)
@@ -123,13 +120,12 @@ def summed_smooth_l1(wanted: Tensor, found: Tensor) -> Tensor:
     return ops.sum(ops.where(size < 1.0, 0.5 * size * size, size - 0.5), axis=-1)
 
 
-def focal_loss(
-    logits: Tensor, class_targets: Tensor, alpha: float = 0.25, gamma: float = 2.0
-) -> Tensor:
+def focal_loss(logits: Tensor, class_targets: Tensor) -> Tensor:
     """Sigmoid focal loss of each anchor, `(B, A)`; of the classes without background.
 
     Source: Lin et al. 2017, equation 5 and section 5.1.
     """
+    alpha, gamma = 0.25, 2.0
     truth = ops.one_hot(class_targets - 1, logits.shape[-1] - 1, dtype="float32")
     classes = logits[..., 1:]
     probability = ops.sigmoid(classes)
@@ -168,15 +164,12 @@ def complete_iou(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
     return iou - distance - weight * shape
 
 
-def _sigmoid_entropy(logits: Tensor, class_targets: Tensor) -> Tensor:
-    """Summed over all channels: the official model learns background as one more class."""
+def _cross_entropy(logits: Tensor, class_targets: Tensor, score_activation: str) -> Tensor:
     truth = ops.one_hot(class_targets, logits.shape[-1], dtype="float32")
+    if score_activation == "softmax":
+        return -ops.sum(truth * ops.log_softmax(logits, axis=-1), axis=-1)
+    # Over all channels: the official model learns background as one more class.
     return ops.sum(_binary_entropy(logits, truth), axis=-1)
-
-
-def _softmax_entropy(logits: Tensor, class_targets: Tensor) -> Tensor:
-    truth = ops.one_hot(class_targets, logits.shape[-1], dtype="float32")
-    return -ops.sum(truth * ops.log_softmax(logits, axis=-1), axis=-1)
 
 
 def _binary_entropy(logits: Tensor, truth: Tensor) -> Tensor:

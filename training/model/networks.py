@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -32,24 +31,14 @@ Upto = Literal["none", "backbone", "tap"]
 
 
 class Networks(NamedTuple):
-    """Two networks of the same weights, in two forms.
+    """Two networks of the same weights: one that is faster to train, one that is saved."""
 
-    Attributes:
-        trained: faster to train; its weights are of no use elsewhere.
-        stock: of stock Keras layers: measured, and saved.
-        folding: between them, where batch norm is folded away in `trained`.
-    """
-
-    trained: keras.Model
-    stock: keras.Model
-    folding: Folding | None
+    trained: keras.Model  # its weights are of no use elsewhere
+    stock: keras.Model  # of stock Keras layers: measured, and saved
+    folding: Folding | None  # between them, where batch norm is folded away in `trained`
 
     def give_stock(self, weights: Sequence[Any]) -> None:
-        """Set the stock network's weights.
-
-        Args:
-            weights: of `trained`, or averages of them.
-        """
+        """Set the stock network's weights to those of `trained`, or averages of them."""
         if self.folding:
             self.folding.unfold(weights)
         else:
@@ -166,16 +155,11 @@ def precision(config: TrainConfig) -> str:
 
 
 def _build_trained(config: Config, num_classes: int, norm: Norm) -> keras.Model:
-    with _dtype_policy("mixed_bfloat16" if precision(config.train) == "bfloat16" else "float32"):
-        return build_ssdlite(config.model, num_classes, norm)
-
-
-@contextlib.contextmanager
-def _dtype_policy(name: str) -> Iterator[None]:
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
+    is_half = precision(config.train) == "bfloat16"
+    keras.config.set_dtype_policy("mixed_bfloat16" if is_half else "float32")
     try:
-        yield
+        return build_ssdlite(config.model, num_classes, norm)
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -1,16 +1,17 @@
-"""The training step: network, matcher, loss and moving average, on any Keras backend."""
+"""The training step on any Keras backend: network, matcher, loss, moving average; the optimizer."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from configs.schema import Config
+from configs.schema import Config, TrainConfig
 from detector.anchors import model_anchors
 from training.batches.loader import Batch
 from training.batches.targets import BACKGROUND, ThresholdMatch, assign_targets
@@ -20,6 +21,7 @@ from training.model.losses import DetectionLoss
 Tensor = Any
 ops: Any = keras.ops  # Keras declares no return types
 _POSITIVE = 1
+_REFERENCE_BATCH = 16  # that `TrainConfig.learning_rate` is meant for
 
 
 class Trainer(keras.Model):
@@ -50,16 +52,13 @@ class Trainer(keras.Model):
             config.model.score_activation,
             make_smooth_l1() if by_keras_cv else None,
         )
-        self._parts = [
-            keras.metrics.Mean(name="classification_loss"),
-            keras.metrics.Mean(name="box_loss"),
-        ]
+        names = ("classification_loss", "box_loss")
+        self._parts = [keras.metrics.Mean(name=name) for name in names]
         self._momentum = config.train.ema_momentum
-        averaged = network.weights if self._momentum else []
         self._steps = self._own_variable(np.zeros(()), "steps")
         self._average = [
             self._own_variable(weight, f"average_{number}")
-            for number, weight in enumerate(averaged)
+            for number, weight in enumerate(network.weights if self._momentum else [])
         ]
 
     def _own_variable(self, value: Any, name: str) -> Any:
@@ -161,7 +160,8 @@ def has_keras_cv() -> bool:
 
 def make_threshold_match(iou_threshold: float) -> ThresholdMatch:
     """Rule 2 of `training.batches.targets.match` by `keras_cv.layers.BoxMatcher`."""
-    matcher = _keras_cv().layers.BoxMatcher(
+    # Imported late: it takes half a second, and is made for no type checker.
+    matcher = importlib.import_module("keras_cv").layers.BoxMatcher(
         thresholds=[iou_threshold],
         match_values=[BACKGROUND, _POSITIVE],
         force_match_for_each_col=False,
@@ -176,7 +176,7 @@ def make_threshold_match(iou_threshold: float) -> ThresholdMatch:
 
 def make_smooth_l1() -> Callable[[Tensor, Tensor], Tensor]:
     """`training.model.losses.summed_smooth_l1` by `keras_cv.losses.SmoothL1Loss`."""
-    loss = _keras_cv().losses.SmoothL1Loss(l1_cutoff=1.0, reduction=None)
+    loss = importlib.import_module("keras_cv").losses.SmoothL1Loss(l1_cutoff=1.0, reduction=None)
 
     def summed_smooth_l1(wanted: Tensor, found: Tensor) -> Tensor:
         return loss.call(wanted, found) * wanted.shape[-1]  # its mean over the last axis
@@ -184,6 +184,68 @@ def make_smooth_l1() -> Callable[[Tensor, Tensor], Tensor]:
     return summed_smooth_l1
 
 
-def _keras_cv() -> Any:
-    """Imported late: it takes half a second, and is made for no type checker."""
-    return importlib.import_module("keras_cv")
+def warmup_cosine(
+    peak: float, warmup_steps: int, total_steps: int
+) -> keras.optimizers.schedules.CosineDecay:
+    """Up in a line from peak / `warmup_steps` at step 0, then down in half a cosine to 0.
+
+    The peak is reached at step `warmup_steps` - 1, and 0 at `total_steps`.
+
+    Args:
+        peak: the highest learning rate.
+        warmup_steps: 0 to `total_steps`; with 0 or 1 it begins with the peak.
+        total_steps: at least 1.
+
+    Source: Loshchilov and Hutter 2017 (SGDR), equation 5, without restarts; warm-up as in Goyal
+        et al. 2017, section 2.2.
+    """
+    rising = max(warmup_steps - 1, 0)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=peak / (rising + 1),
+        decay_steps=total_steps - rising,
+        warmup_target=peak if rising else None,
+        warmup_steps=rising,
+    )
+
+
+def scaled_rate(config: TrainConfig, batch_size: int) -> float:
+    """The peak learning rate for a batch size, accumulated batches counted in."""
+    ratio = batch_size * config.accumulate / _REFERENCE_BATCH
+    return config.learning_rate * (ratio if config.optimizer == "sgd" else math.sqrt(ratio))
+
+
+def make_optimizer(
+    config: TrainConfig, batch_size: int, batches: int
+) -> keras.optimizers.Optimizer:
+    """The optimizer of a run.
+
+    Args:
+        config: kind, rate, decay and clipping.
+        batch_size: images per batch.
+        batches: of the whole run.
+    """
+    steps = max(batches // config.accumulate, 1)
+    schedule: Any = warmup_cosine(
+        scaled_rate(config, batch_size), round(config.warmup_share * steps), steps
+    )
+    shared: dict[str, Any] = {
+        "weight_decay": config.weight_decay or None,
+        "global_clipnorm": config.clip_norm,
+        "gradient_accumulation_steps": config.accumulate if config.accumulate > 1 else None,
+    }
+    if config.optimizer == "sgd":
+        return keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, **shared)
+    if config.optimizer == "rmsprop":  # as the official config: decay 0.9, momentum 0.9, epsilon 1
+        return keras.optimizers.RMSprop(schedule, 0.9, 0.9, epsilon=1.0, **shared)
+    return keras.optimizers.AdamW(schedule, **{**shared, "weight_decay": config.weight_decay})
+
+
+def without_decay(network: keras.Model) -> list[Any]:
+    """Variables that weight decay leaves alone: norms, biases and depthwise kernels."""
+    kept = []
+    for layer in network.layers:
+        is_small = isinstance(layer, keras.layers.BatchNormalization | keras.layers.DepthwiseConv2D)
+        for variable in layer.trainable_variables:
+            if is_small or variable.path.endswith("bias"):
+                kept.append(variable)
+    return kept

@@ -9,7 +9,7 @@ a variance of 1, and the network would compute something else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,26 +17,8 @@ import numpy as np
 _TOLERANCE = 1e-6  # of the stored statistics; those of a fresh layer are off by epsilon
 
 
-class _Moments(NamedTuple):
-    """Of each channel over all places of some images, float64 `(C,)`."""
-
-    images: int
-    mean: np.ndarray
-    variance: np.ndarray
-
-    @classmethod
-    def of(cls, means: np.ndarray, variances: np.ndarray) -> _Moments:
-        """Of a batch, from those of each image: float32 `(B, C)`."""
-        means, variances = means.astype(np.float64), variances.astype(np.float64)
-        return cls(len(means), means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0))
-
-    def with_more(self, more: _Moments) -> _Moments:
-        """Of both together (Chan et al. 1979, equation 2.1): nothing large cancels."""
-        images = self.images + more.images
-        share, step = more.images / images, more.mean - self.mean
-        variance = self.variance + share * (more.variance - self.variance)
-        variance += share * (1 - share) * step**2
-        return _Moments(images, self.mean + share * step, variance)
+_Moments = tuple[np.ndarray, np.ndarray]
+"""Mean and variance of each channel over all places of some images, float64 `(C,)`."""
 
 
 def is_folded(layer: keras.Layer) -> bool:
@@ -88,21 +70,24 @@ def _input_moments(
     """
     inputs = [keras.ops.cast(layer.input, "float32") for layer in layers]
     observer = keras.Model(network.input, [keras.ops.moments(x, axes=(1, 2)) for x in inputs])
-    totals: list[_Moments] = []
-    for batch in images:
-        news = [_Moments.of(*pair) for pair in observer.predict_on_batch(batch)]
-        totals = [a.with_more(b) for a, b in zip(totals, news, strict=True)] if totals else news
-    if not totals:
+    batches = [observer.predict_on_batch(batch) for batch in images]
+    if not batches:
         raise ValueError("need images to unfold batch norm")
-    return totals
+    found = []
+    for of_layer in zip(*batches, strict=True):
+        parts = map(np.concatenate, zip(*of_layer, strict=True))
+        means, variances = (part.astype(np.float64) for part in parts)  # of each image, (N, C)
+        found.append((means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0)))
+    return found
 
 
 def _rewrite(layer: Any, moments: _Moments) -> None:
+    new_mean, new_variance = moments
     gamma, beta, mean, variance = map(_array, layer.get_weights())
     factor = gamma / np.sqrt(variance + layer.epsilon)
     bias = beta - factor * mean
-    gamma = factor * np.sqrt(moments.variance + layer.epsilon)
-    layer.set_weights([gamma, bias + factor * moments.mean, moments.mean, moments.variance])
+    gamma = factor * np.sqrt(new_variance + layer.epsilon)
+    layer.set_weights([gamma, bias + factor * new_mean, new_mean, new_variance])
 
 
 def _array(variable: Any) -> np.ndarray:

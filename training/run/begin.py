@@ -13,8 +13,8 @@ import keras
 from configs.errors import UserError
 from configs.schema import Config
 from detector.hardware import describe_machine
-from training.batches.loader import Loader, make_loader
-from training.model.anchors_fit import fit_finest_anchors
+from training.batches.loader import Loader
+from training.model.anchor_coverage import fit_finest_anchors
 from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
 from training.model.networks import (
     Networks,
@@ -23,8 +23,7 @@ from training.model.networks import (
     precision,
     set_norm_momentum,
 )
-from training.model.schedule import make_optimizer, without_decay
-from training.model.trainer import Trainer
+from training.model.trainer import Trainer, make_optimizer, without_decay
 from training.run.loop import RESERVE, Loop
 from training.run.plan import Plan, sampled_fit, time_steps
 from training.run.run import Result, Run
@@ -113,7 +112,7 @@ def _build(run: Run, start: str | None, tell: Tell) -> tuple[Loader, Networks, T
     """What trains; with `start` None, with weights that a state is to replace."""
     config, settings, names = run.config, run.settings, run.training.classes.names
     keras.utils.set_random_seed(config.seed)
-    loader = make_loader(run.training, config, augment=settings.overfit is None)
+    loader = Loader(run.training, config, augment=settings.overfit is None)
     keeps_norm = keeps_statistics(config.train, len(run.training), settings.start)
     with all_devices():
         networks = make_networks(config, names, run.training, start, keeps_norm, tell)

@@ -15,8 +15,7 @@ from configs.typed_form import command_name
 from detector.types import Sample
 from training.batches.loader import Loader, cache_bytes
 from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
-from training.model.schedule import scaled_rate
-from training.model.trainer import Trainer
+from training.model.trainer import Trainer, scaled_rate
 from training.run.prefetch import Prefetch
 from training.run.state import restore, snapshot
 

@@ -13,7 +13,7 @@ from configs.schema import Config
 from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.preprocess import resize
-from training.batches.loader import Batch, cache_bytes, make_loader
+from training.batches.loader import Batch, Loader, cache_bytes
 
 SIZE = 96
 
@@ -30,7 +30,7 @@ def config(mosaic=0.0, seed=0, **loader):
 
 
 def load(samples, augment=True, report=None, cache_folder=None, **settings):
-    return make_loader(
+    return Loader(
         samples, config(**settings), augment=augment, report=report, cache_folder=cache_folder
     )
 
@@ -271,7 +271,7 @@ def test_stopping_early_leaves_no_thread_behind(photos):
 
 def test_memory_is_flat_over_three_epochs(photos):
     settings = Config.model_validate({"loader": {"batch_size": 4, "workers": 2}})
-    loader = make_loader(photos(40), settings, augment=True)
+    loader = Loader(photos(40), settings, augment=True)
     peaks = []
     list(loader.batches(0))  # imports
     tracemalloc.start()
@@ -309,7 +309,7 @@ def test_the_loader_needs_neither_keras_nor_albumentations_to_be_imported():
 def test_real_data_sets_load_without_a_word(test_data, name):
     said = []
     dataset = open_dataset(test_data / "data" / name)
-    loader = make_loader(
+    loader = Loader(
         dataset[:48], Config(loader={"batch_size": 24}), augment=True, report=said.append
     )
     batches = list(loader.batches(0))

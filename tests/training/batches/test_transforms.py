@@ -28,8 +28,10 @@ def rows(boxes, ignored=()):
 
 def apply(transform, boxes, seed, image=IMAGE):
     transform.set_random_seed(seed)
-    done = transform(image=image, bboxes=boxes)
-    return done["image"], done["bboxes"]
+    given = image if isinstance(transform, Colours) else Crop.of(image)
+    done = transform(image=given, bboxes=boxes)
+    made = done["image"]
+    return made.pixels() if isinstance(made, Crop) else made, done["bboxes"]
 
 
 def crop(min_ious=(0.1, 0.3, 0.5, 0.7, 0.9), min_area=0.1, max_aspect_ratio=2.0):
@@ -106,7 +108,7 @@ def test_a_ratio_of_one_changes_nothing():
 def test_patches_have_the_area_and_the_shape_that_are_asked_for(seed):
     transform = crop(min_ious=(), min_area=0.25, max_aspect_ratio=1.5)
     big = np.zeros((1000, 2000, 3), np.uint8)
-    apply(transform, rows([]), seed, Crop.of(big))
+    apply(transform, rows([]), seed, big)
     x1, y1, x2, y2 = window_of(transform) / [2000, 1000, 2000, 1000]
     assert 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
     assert (x2 - x1) * (y2 - y1) >= 0.249
@@ -174,22 +176,34 @@ def test_a_patch_of_an_image_of_one_pixel_is_that_pixel():
     np.testing.assert_array_equal(kept, rows([[0, 0, 1, 1]]))
 
 
-def test_arrays_and_crops_take_the_same_cuts():
-    from albumentations import Compose  # after training.batches.transforms, which keeps it offline
+def test_cuts_of_pixels_and_of_crops_are_the_same():
+    # after training.batches.transforms, which keeps it offline
+    from albumentations import Compose, DualTransform
 
-    pipeline = Compose([Expand(3.0, p=1.0), crop(), ToInput(24)], is_check_shapes=False)
+    class Fill(DualTransform):
+        """Copies the window at once."""
+
+        def apply(self, img, **_params):
+            return Crop.of(img.pixels())
+
+        def apply_to_bboxes(self, bboxes, **_params):
+            return bboxes
+
     boxes = rows([[0.2, 0.2, 0.9, 0.9]])
     for seed in range(30):
-        pipeline.set_random_seed(seed)
-        eager = pipeline(image=IMAGE, bboxes=boxes)
-        pipeline.set_random_seed(seed)
-        lazy = pipeline(image=Crop.of(IMAGE), bboxes=boxes)
+        done = []
+        for fills in ([Fill(p=1.0)], []):
+            cuts = [Expand(3.0, p=1.0), *fills, crop(), *fills, ToInput(24)]
+            pipeline = Compose(cuts, is_check_shapes=False)
+            pipeline.set_random_seed(seed)
+            done.append(pipeline(image=Crop.of(IMAGE), bboxes=boxes))
+        eager, lazy = done
         np.testing.assert_array_equal(lazy["bboxes"], eager["bboxes"])
         assert np.abs(lazy["image"].astype(int) - eager["image"]).max() <= 1
 
 
 def test_colours_are_changed_as_the_matrix_says_and_boxes_left_alone():
-    transform = Colours(0.0, 0.5, 0.0, 0.0, each_probability=1.0)
+    transform = Colours((0.0, 0.5, 0.0, 0.0), each_probability=1.0)
     flat = np.full((8, 8, 3), 100, np.uint8)
     flat[:4] = 200
     boxes = rows([[0.1, 0.2, 0.3, 0.4]])
@@ -201,7 +215,7 @@ def test_colours_are_changed_as_the_matrix_says_and_boxes_left_alone():
 
 
 def test_each_colour_change_is_drawn_on_its_own_and_in_its_range():
-    transform = Colours(0.1, 0.2, 0.3, 0.4, each_probability=0.5)
+    transform = Colours((0.1, 0.2, 0.3, 0.4), each_probability=0.5)
     drawn = []
     for seed in range(400):
         apply(transform, rows([]), seed)
@@ -214,7 +228,7 @@ def test_each_colour_change_is_drawn_on_its_own_and_in_its_range():
 
 
 def test_no_colour_change_leaves_the_image_as_it_is():
-    image, _ = apply(Colours(0.5, 0.5, 0.5, 0.5, each_probability=0.0), rows([]), 0)
+    image, _ = apply(Colours((0.5, 0.5, 0.5, 0.5), each_probability=0.0), rows([]), 0)
     np.testing.assert_array_equal(image, IMAGE)
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from configs.errors import UserError
 from training.classifier.class_data import Images, load_images
-from training.classifier.class_folders import open_class_data, open_class_folders
+from training.classifier.class_folders import open_class_data
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def held_out_pixels(data) -> set[bytes]:
 def test_each_folder_is_a_class_in_the_order_of_its_name(put):
     put("dog", 5)
     put("cat", 10)
-    data = open_class_folders(put.root)
+    data = open_class_data(put.root)
     assert data.classes == ("cat", "dog")
     assert counts(data) == {"train": [8, 4], "val": [2, 1]}
     assert "made train (12) and val (3), a fifth of each class, by hash" in data.notes[0]
@@ -51,18 +51,18 @@ def test_each_folder_is_a_class_in_the_order_of_its_name(put):
 def test_the_images_held_out_depend_on_content_alone(put, tmp_path):
     put("dog", 20)
     images = put("cat", 20)
-    before = held_out_pixels(open_class_folders(put.root))
+    before = held_out_pixels(open_class_data(put.root))
     for image in images:
         image.rename(image.with_name(f"renamed{image.name}"))
     shutil.copytree(put.root, tmp_path / "elsewhere")
-    assert held_out_pixels(open_class_folders(tmp_path / "elsewhere")) == before
+    assert held_out_pixels(open_class_data(tmp_path / "elsewhere")) == before
 
 
 def test_copies_of_an_image_stay_on_one_side(put):
     put("dog", 2)
     for image in put("cat", 10):
         shutil.copy(image, image.with_name(f"copy{image.name}"))
-    data = open_class_folders(put.root)
+    data = open_class_data(put.root)
     train = data.splits["train"]
     in_train = {train.read(i).tobytes() for i in range(len(train))}
     assert not in_train & held_out_pixels(data)
@@ -73,7 +73,7 @@ def test_splits_above_the_class_folders_are_taken(put, name, split):
     for folder in ("cat", "dog"):
         put(f"train/{folder}", 2)
     put(f"{name}/dog", 3)
-    data = open_class_folders(put.root)
+    data = open_class_data(put.root)
     assert counts(data) == {"train": [2, 2], split: [0, 3]}
     assert data.held_out == split
     assert data.notes == (f"{split} has no images of 1 of 2 classes (cat ...)",)
@@ -82,20 +82,20 @@ def test_splits_above_the_class_folders_are_taken(put, name, split):
 def test_train_alone_is_split(put):
     put("train/cat", 5)
     put("train/dog", 5)
-    assert counts(open_class_folders(put.root)) == {"train": [4, 4], "val": [1, 1]}
+    assert counts(open_class_data(put.root)) == {"train": [4, 4], "val": [1, 1]}
 
 
 def test_a_folder_of_images_of_trains_is_a_class(put):
     put("train", 5)
     put("bus", 5)
-    assert open_class_folders(put.root).classes == ("bus", "train")
+    assert open_class_data(put.root).classes == ("bus", "train")
 
 
 def test_images_deeper_down_belong_to_the_class(put):
     put("cat/2023", 3)
     put("cat/2024", 2)
     put("dog", 5)
-    assert counts(open_class_folders(put.root))["train"] == [4, 4]
+    assert counts(open_class_data(put.root))["train"] == [4, 4]
 
 
 def test_what_is_no_class_is_left_out(put):
@@ -104,7 +104,7 @@ def test_what_is_no_class_is_left_out(put):
     (put.root / "notes").mkdir()
     (put.root / "notes" / "read.txt").write_text("no image")
     (put.root / "cat" / "._0.png").write_bytes(b"what a Mac leaves")
-    data = open_class_folders(put.root)
+    data = open_class_data(put.root)
     assert data.classes == ("cat", "dog")
     assert counts(data)["train"] == [4, 4]
 
@@ -115,13 +115,13 @@ def test_hidden_folders_within_a_class_are_left_out(put):
     put("dog", 5)
     put("cat/.ipynb_checkpoints", 3)
     put("train2/.hidden", 3)
-    assert counts(open_class_folders(put.root)) == {"train": [4, 4], "val": [1, 1]}
+    assert counts(open_class_data(put.root)) == {"train": [4, 4], "val": [1, 1]}
 
 
 def test_a_class_of_one_image_is_trained_on(put):
     put("cat", 1)
     put("dog", 5)
-    data = open_class_folders(put.root)
+    data = open_class_data(put.root)
     assert counts(data) == {"train": [1, 4], "val": [0, 1]}
     assert "cat has one image: it is not measured" in data.notes
 
@@ -164,7 +164,7 @@ def test_broken_images_are_left_out_and_named(put):
     put("cat", 10)
     broken = put("dog", 10)[3]
     broken.write_bytes(broken.read_bytes()[:60])
-    data = open_class_folders(put.root)
+    data = open_class_data(put.root)
     loaded = [load_images(part, 16, name) for name, part in data.splits.items()]
     failed = [line for one in loaded for line in one.failed]
     assert len(failed) == 1 and str(broken) in failed[0]
@@ -174,7 +174,7 @@ def test_broken_images_are_left_out_and_named(put):
 def test_images_are_resized_as_a_detector_resizes(put):
     put("cat", 2)
     put("dog", 2)
-    part = open_class_folders(put.root).splits["train"]
+    part = open_class_data(put.root).splits["train"]
     loaded = load_images(part, 32, "train")
     assert loaded.images.shape == (2, 32, 32, 3)
     assert loaded.images.dtype == np.uint8
@@ -183,6 +183,6 @@ def test_images_are_resized_as_a_detector_resizes(put):
 def test_images_that_cannot_fit_into_memory_are_refused_before_they_are_read(put):
     put("cat", 2)
     put("dog", 2)
-    part = open_class_folders(put.root).splits["train"]
+    part = open_class_data(put.root).splits["train"]
     with pytest.raises(UserError, match="use a smaller --resolution"):
         load_images(Images(np.zeros(10**6, int), part.read), 2048, "train")

@@ -13,6 +13,7 @@ from training.classifier.classifier_run import (
     ClassifierSpec,
     load_run,
     open_classifier,
+    probabilities,
     save_run,
 )
 
@@ -28,11 +29,13 @@ def classifier(network="mobilenet_v1", width=0.25) -> Classifier:
 
 def test_a_run_comes_back_equal(tmp_path):
     saved = classifier()
-    save_run(tmp_path / "run", saved)
+    save_run(tmp_path / "run", *saved)
     loaded = load_run(tmp_path / "run")
     assert loaded.spec == saved.spec
     image = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    np.testing.assert_array_equal(loaded.probabilities(image), saved.probabilities(image))
+    np.testing.assert_array_equal(
+        probabilities(loaded.network, image), probabilities(saved.network, image)
+    )
     assert {file.name for file in (tmp_path / "run").iterdir()} == {
         "classifier.json", "classifier.keras",
     }  # fmt: skip
@@ -40,7 +43,7 @@ def test_a_run_comes_back_equal(tmp_path):
 
 @pytest.mark.parametrize(("network", "width"), [("mobilenet_v1", 0.25), ("mobilenet_v2", 0.5)])
 def test_a_detector_finds_each_layer_of_the_backbone_by_name(tmp_path, network, width):
-    save_run(tmp_path / "run", classifier(network, width))
+    save_run(tmp_path / "run", *classifier(network, width))
     loaded = load_run(tmp_path / "run").network
     detector = build_ssdlite(
         ModelConfig(backbone=network, width_multiplier=width, input_size=96), 2
@@ -66,8 +69,8 @@ def test_an_optimizer_is_not_saved(tmp_path):
     trained = classifier()
     trained.network.compile("adam", "categorical_crossentropy")
     trained.network.optimizer.build(trained.network.trainable_variables)  # twice the weights
-    save_run(tmp_path / "trained", trained)
-    save_run(tmp_path / "fresh", classifier())
+    save_run(tmp_path / "trained", *trained)
+    save_run(tmp_path / "fresh", *classifier())
     sizes = [(tmp_path / name / "classifier.keras").stat().st_size for name in ("trained", "fresh")]
     assert sizes[0] < 1.1 * sizes[1]
 
@@ -82,7 +85,7 @@ def test_an_optimizer_is_not_saved(tmp_path):
     ],
 )
 def test_a_damaged_run_is_said_in_one_line(tmp_path, spoil, reason):
-    save_run(tmp_path / "run", classifier())
+    save_run(tmp_path / "run", *classifier())
     spoil(tmp_path / "run")
     with pytest.raises(UserError, match=reason) as caught:
         load_run(tmp_path / "run")
@@ -90,7 +93,7 @@ def test_a_damaged_run_is_said_in_one_line(tmp_path, spoil, reason):
 
 
 def test_network_and_description_must_belong_together(tmp_path):
-    save_run(tmp_path / "run", classifier())
+    save_run(tmp_path / "run", *classifier())
     file = tmp_path / "run" / "classifier.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "classes": ["a", "b"]}))
     with pytest.raises(UserError, match="do not belong together"):
@@ -100,7 +103,7 @@ def test_network_and_description_must_belong_together(tmp_path):
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
-        save_run(tmp_path / "file" / "run", classifier())
+        save_run(tmp_path / "file" / "run", *classifier())
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 

@@ -5,7 +5,7 @@ from configs.schema import AnchorConfig, Config, ModelConfig
 from detector.anchors import cell_shapes, model_anchors
 from detector.box_coder import decode
 from detector.ssdlite import build_ssdlite
-from training.model.anchors_fit import fit_finest_anchors, move_finest_anchors
+from training.model.anchor_coverage import fit_finest_anchors, move_finest_anchors
 from training.run.run_folder import with_finest
 
 pytestmark = pytest.mark.keras

@@ -28,10 +28,9 @@ import numpy as np
 from configs.load import load_config
 from detector.data.open import open_dataset
 from detector.ssdlite import build_ssdlite
-from training.batches.loader import make_loader
-from training.model.schedule import make_optimizer
+from training.batches.loader import Loader
 from training.run.splits import train_val
-from training.model.trainer import Trainer
+from training.model.trainer import Trainer, make_optimizer
 
 data, folded = sys.argv[1], sys.argv[2] == "folded"
 config = load_config("finetune", ["model.input_size=96", "model.width_multiplier=0.35",
@@ -45,7 +44,7 @@ for layer in network.layers:
     if "Norm" not in type(layer).__name__:
         scale = [np.sqrt(2 / max(np.prod(w.shape[:-1]), 9)) for w in layer.get_weights()]
         layer.set_weights([rng.normal(0, s, w.shape) for s, w in zip(scale, layer.get_weights())])
-loader = make_loader(training, config, augment=True)
+loader = Loader(training, config, augment=True)
 trainer = Trainer(network, config)
 trainer.compile(optimizer=make_optimizer(config.train, 8, 1000), jit_compile=False)
 losses = [trainer.step(batch)["loss"] for batch in itertools.islice(loader.batches(0), 2)]

@@ -13,7 +13,7 @@ from detector.backbones import build_classifier
 from detector.models import load_model
 from detector.postprocess import sigmoid, softmax
 from detector.ssdlite import build_ssdlite
-from training.classifier.classifier_run import Classifier, ClassifierSpec, save_run
+from training.classifier.classifier_run import ClassifierSpec, save_run
 from training.model.init_weights import InitReport, load_initial_weights
 
 pytestmark = pytest.mark.keras
@@ -214,7 +214,7 @@ def test_a_classifier_gives_its_backbone(tmp_path):
     spec = ClassifierSpec(
         classes=("x", "y", "z"), network="mobilenet_v1", width=0.25, resolution=32
     )
-    save_run(tmp_path / "run", Classifier(classifier, spec))
+    save_run(tmp_path / "run", classifier, spec)
     network = build_ssdlite(CONFIG, 1)
     report = load_initial_weights(network, CONFIG, ("a",), str(tmp_path / "run"))
     assert set(report.loaded) == set(layers_with_weights(classifier)) - {"conv_preds"}

@@ -10,10 +10,9 @@ import pytest
 from configs.load import config_names, load_config
 from detector.data.open import open_dataset
 from training import classify
-from training.batches.loader import make_loader
+from training.batches.loader import Loader
 from training.model.networks import keeps_statistics, make_networks
-from training.model.schedule import make_optimizer
-from training.model.trainer import Trainer
+from training.model.trainer import Trainer, make_optimizer
 from training.run.splits import train_val
 
 pytestmark = pytest.mark.keras
@@ -31,7 +30,7 @@ def test_a_detector_recipe_starts(name, squares):
     samples = [*training] * config.loader.batch_size  # enough for two full batches
     keeps_norm = keeps_statistics(config.train, len(samples), "none")
     networks = make_networks(config, ("square",), samples, None, keeps_norm, lambda _: None)
-    loader = make_loader(samples, config, augment=True)
+    loader = Loader(samples, config, augment=True)
     trainer = Trainer(networks.trained, config)
     optimizer = make_optimizer(config.train, config.loader.batch_size, 100)
     trainer.compile(optimizer=optimizer, run_eagerly=not PROOFS, jit_compile=False)
