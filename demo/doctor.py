@@ -92,18 +92,13 @@ def examine() -> Generator[Line]:
             if name != "frame"
         }
         for name, check in CHECKS.items():
-            yield from _isolated(name, check, lambda name: running[name].answer())
-
-
-def _isolated(name: str, check: Callable[[Ask], Iterator[Line]], ask: Ask) -> Iterator[Line]:
-    """What a check finds; that it came to an error is a finding too."""
-    try:
-        yield from check(ask)
-    except (NoAnswerError, ImportError) as error:
-        yield Line(name, "FAIL", str(error), getattr(error, "fix", "") or SET_UP)
-    except Exception as error:
-        what = f"the check came to an error: {type(error).__name__}: {error}"
-        yield Line(name, "FAIL", " ".join(what.split()))
+            try:
+                yield from check(lambda name: running[name].answer())
+            except (NoAnswerError, ImportError) as error:
+                yield Line(name, "FAIL", str(error), getattr(error, "fix", "") or SET_UP)
+            except Exception as error:  # is a finding too, and the others go on
+                what = f"the check came to an error: {type(error).__name__}: {error}"
+                yield Line(name, "FAIL", " ".join(what.split()))
 
 
 def _show(line: Line) -> None:

@@ -79,7 +79,11 @@ def main(argv: list[str] | None = None) -> int:
     begun = time.monotonic()
     try:
         for number, step in enumerate(steps, start=1):
-            _run(step, f"{number} of {len(steps)}")
+            print(f"\n=== {number} of {len(steps)}: {step.what}", f"$ {_typed(step)}", sep="\n")
+            own = f"{command_name(step.command[0])} {step.own}" if step.own else _YOURS
+            print(f"  for your own: {own}", flush=True)
+            if run_child(step.command):
+                raise UserError(f"the step {step.what!r} failed, as said above")
     except BaseException:
         print(f"unfinished: delete {args.output}, or name another with --output")
         raise
@@ -98,14 +102,6 @@ def _steps(folder: Path) -> list[Step]:
 def _typed(step: Step) -> str:
     module, *arguments = step.command
     return f"{command_name(module)} {shlex.join(arguments)}"
-
-
-def _run(step: Step, place: str) -> None:
-    print(f"\n=== {place}: {step.what}", f"$ {_typed(step)}", sep="\n")
-    own = f"{command_name(step.command[0])} {step.own}" if step.own else _YOURS
-    print(f"  for your own: {own}", flush=True)
-    if run_child(step.command):
-        raise UserError(f"the step {step.what!r} failed, as said above")
 
 
 def _verdict(folder: Path, seconds: float) -> str:

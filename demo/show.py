@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from demo.view.outputs import Files
     from detector.predictor import Predictor
 
-IMAGE_S = 1.0
-"""How long each image of a folder is shown."""
-
 _POLL_S = 0.02  # how long a key may wait for the loop
 _NOTE_S = 2.0  # how long a note stays
 
@@ -81,10 +78,11 @@ class Show:
         self._most = most
         self._names = predictor.classes.names
         self._latest: Frame | None = None
-        self._drawn_as: Any = None  # what the controls were when it was drawn
-        self._note, self._note_until = "", 0.0
-        self._choice = controls.score, controls.labels
+        # Each image of a folder is shown for a second.
+        self._interval_s = 0.0 if source.live else 1 / (source.fps or 1)
         self._due: float | None = None
+        self._note, self._note_until = "", 0.0
+        self._drawn_as = self._look()
 
     def run(self, on_frame: Callable[[], Any] = lambda: None) -> Stats:
         """Present frames until the source ends, or the user ends it.
@@ -129,7 +127,7 @@ class Show:
             if self._controls.recording and not self._files.is_recording:
                 self._controls.recording = False
                 self.note("there is nothing more to record; s saves this frame")
-            self._redraw()
+            self._rest()
         self._take_snapshots()
 
     def note(self, text: str) -> None:
@@ -177,14 +175,6 @@ class Show:
         notes = (self._source.trouble, "paused" * self._controls.paused, self._note * is_noted)
         return [note for note in notes if note]
 
-    def _redraw(self) -> None:
-        """Show the latest frame once more if the controls have changed since."""
-        if self._latest and self._view and self._look() != self._drawn_as:
-            self._latest.select(self._controls.score, self._controls.labels)
-            self._tracks.draw(self._latest)
-            self._show(self._latest)
-        self._take_snapshots()
-
     def _wait_until_due(self) -> bool:
         """Keep the frame before for its time; the user can still work on it.
 
@@ -193,8 +183,7 @@ class Show:
         """
         if self._view is None:
             return True
-        now = time.monotonic()
-        due = now if self._due is None else self._due
+        due = self._due or time.monotonic()
         is_next = is_stale = False
         while not is_next:
             left = due - time.monotonic()
@@ -210,24 +199,21 @@ class Show:
         return not is_stale
 
     def _rest(self) -> None:
-        """What goes on between two frames."""
+        """What goes on between two frames; the latest is drawn anew if the controls changed."""
         if self._controls.paused or self._source.trouble:
             self.stats.rate.pause()
-        self._redraw()
-
-    @property
-    def _interval_s(self) -> float:
-        if self._source.of_images:
-            return IMAGE_S
-        return 0.0 if self._source.live else 1 / (self._source.fps or 1)
+        if self._latest and self._view and self._look() != self._drawn_as:
+            self._latest.select(self._controls.score, self._controls.labels)
+            self._tracks.draw(self._latest)
+            self._show(self._latest)
+        self._take_snapshots()
 
     def _say_choice(self) -> None:
         """Write what is shown from now on, where the user has just changed that."""
-        (score, labels), before = (self._controls.score, self._controls.labels), self._choice
-        self._choice = score, labels
-        if score != before[0]:
+        score, labels = self._controls.score, self._controls.labels
+        if score != self._drawn_as[0]:
             self.note(f"from {score:.0%}")
-        elif labels != before[1]:
+        elif labels != self._drawn_as[1]:
             names = [self._names[label] for label in labels or ()]
             self.note("all classes" if labels is None else "only " + ", ".join(names))
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from configs.errors import UserError
 from demo.view.controls import LOWEST_SCORE
@@ -27,27 +27,14 @@ if TYPE_CHECKING:
     from demo.show import View
     from demo.sources.clip import Clip
     from demo.sources.frames import Source
-    from demo.tracking.tracks import Tracks
     from demo.view.controls import Controls
-    from demo.view.outputs import Files
-    from demo.view.stats import Stats
     from detector.predictor import Predictor
 
 _FALLBACK_SAVE = Path("out/webcam.mp4")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: the arguments; None takes those of the process.
-
-    Returns:
-        0, or 1 if an image had to be skipped or a recording ended early.
-
-    Raises:
-        UserError: an argument, the source or the model is at fault.
-    """
+    """Run the command; see `--help`."""
     args = make_webcam_parser().parse_args(argv)
     if args.list_cameras:
         from demo.diagnosis.cameras import camera_lines
@@ -58,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     from demo.sources.capture import is_live, open_source, shown_name
     from demo.sources.frames import Source
 
-    _settle_model(args)
+    if args.model is None:
+        args.model = "coco" if args.dry_run else _fetched_model()
     # On a page, the clip plays until somebody ends it.
     repeat = args.view == "web" and not args.headless
     if args.dry_run and is_live(args.source):  # no camera is opened for that
@@ -72,32 +60,23 @@ def main(argv: list[str] | None = None) -> int:
             return EXIT_OK
         predictor, controls = _load(args)
         with _on_signals(source.stop):
-            stats, files, tracks = _play(source, predictor, controls, args)
-    counted = (f"{what}: {number}" for what, number in tracks.counts().items())
-    logged = [args.events] if args.events and stats.frames else []
-    saved = (f"saved {saved}" for saved in [*files.saved, *logged])
-    print(*stats.lines(), *counted, *saved, sep="\n")
-    return EXIT_CHECK_FAILED if source.unreadable or files.cut_short else EXIT_OK
+            return _play(source, predictor, controls, args)
 
 
-def _settle_model(args: argparse.Namespace) -> None:
-    """Where no model was named: COCO's, or the built-in one where that cannot be had."""
+def _fetched_model() -> str:
+    """COCO's, or the built-in one where that cannot be had."""
     from detector.weights.presets import PRESETS, fetch_preset
 
-    if args.model is not None:
-        return
-    args.model = "coco"
-    if args.dry_run:
-        return
     try:
-        fetch_preset(PRESETS[args.model])
+        fetch_preset(PRESETS["coco"])
     except UserError as error:
-        args.model = "shapes"
         print(
             f"{str(error).partition(';')[0]}; taking the built-in model, which finds circles, "
             "triangles, squares, stars, crosses and hearts",
             file=sys.stderr,
         )
+        return "shapes"
+    return "coco"
 
 
 def _clip(args: argparse.Namespace) -> Clip:
@@ -154,11 +133,11 @@ def _load(args: argparse.Namespace) -> tuple[Predictor, Controls]:
     if not args.headless:  # the user may want to see more
         args.score = LOWEST_SCORE if asked is None else min(asked, LOWEST_SCORE)
     predictor = load_predictor(args)
-    labels = predictor.classes.labels_of(args.classes) if args.classes else None
+    labels = tuple(predictor.classes.labels_of(args.classes)) if args.classes else None
     return predictor, Controls(
         predictor.classes.names,
         score=predictor.spec.postprocess.score_threshold if asked is None else asked,
-        labels=None if labels is None else tuple(labels),
+        labels=labels,
         tracks=args.tracks,
         help=args.times,
     )
@@ -166,7 +145,8 @@ def _load(args: argparse.Namespace) -> tuple[Predictor, Controls]:
 
 def _play(
     source: Source, predictor: Predictor, controls: Controls, args: argparse.Namespace
-) -> tuple[Stats, Files, Tracks]:
+) -> int:
+    """Run the loop, and say what came of it; the exit code."""
     from tqdm import tqdm
 
     from demo.show import Show
@@ -191,7 +171,11 @@ def _play(
         files.finish(stats)
         if source.of_images:
             show.linger()
-    return stats, files, tracks
+    counted = (f"{what}: {number}" for what, number in tracks.counts().items())
+    logged = [args.events] if args.events and stats.frames else []
+    saved = (f"saved {saved}" for saved in [*files.saved, *logged])
+    print(*stats.lines(), *counted, *saved, sep="\n")
+    return EXIT_CHECK_FAILED if source.unreadable or files.cut_short else EXIT_OK
 
 
 def _view(
@@ -227,9 +211,8 @@ def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
         signal.signal(number, before[number])
 
     numbers = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
     # What was ignored from the start stays so: that is what nohup does.
-    before = {number: old for number, old in before.items() if old != signal.SIG_IGN}
+    before = {n: old for n in numbers if (old := signal.getsignal(n)) != signal.SIG_IGN}
     try:
         for number in before:
             signal.signal(number, handle)

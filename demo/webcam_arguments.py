@@ -47,17 +47,19 @@ def make_webcam_parser() -> CommandParser:
     )
     add_model_arguments(parser)
     parser.set_defaults(model=None)
-    _add_camera_arguments(parser)
-    _add_view_arguments(parser)
-    _add_output_arguments(parser)
-    return parser
-
-
-def _add_camera_arguments(parser: CommandParser) -> None:
-    add = parser.add_argument
     add("--list-cameras", action="store_true", help="say which cameras there are, and stop")
     add("--size", type=_size, metavar="WxH", help="to ask of a camera, such as 1280x720")
     add("--fps", type=positive(float), metavar="N", help="to ask of a camera")
+    _add_view_arguments(parser)
+    parser.add_outputs(
+        save="video with the boxes drawn: .mp4, .avi or .webm (images: one second each); "
+        "for a single image also .jpg, .png ...",
+        json="write all detections, frame by frame",
+        events="write which track ids begin, end and cross: .csv, .jsonl",
+    )
+    add("--frames", type=positive(int), metavar="N", help="stop after N frames")
+    parser.add_dry_run()
+    return parser
 
 
 def _add_view_arguments(parser: CommandParser) -> None:
@@ -80,18 +82,6 @@ def _add_view_arguments(parser: CommandParser) -> None:
         metavar="X1,Y1,X2,Y2,X3,Y3...",
         help="count what is in it and what has entered it; likewise",
     )
-
-
-def _add_output_arguments(parser: CommandParser) -> None:
-    add = parser.add_argument
-    parser.add_outputs(
-        save="video with the boxes drawn: .mp4, .avi or .webm (images: one second each); "
-        "for a single image also .jpg, .png ...",
-        json="write all detections, frame by frame",
-        events="write which track ids begin, end and cross: .csv, .jsonl",
-    )
-    add("--frames", type=positive(int), metavar="N", help="stop after N frames")
-    parser.add_dry_run()
 
 
 def _size(text: str) -> tuple[int, int]:

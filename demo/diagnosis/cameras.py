@@ -81,15 +81,12 @@ def try_camera(camera: Camera) -> tuple[bool, str]:
 
 def why_no_camera() -> str:
     """What to do where none was found, in one line."""
-    return _FIXES.get(_place(), _FIXES["linux"])
-
-
-def _place() -> str:
-    if sys.platform != "linux":
-        return sys.platform
-    if "microsoft" in platform.release().lower():
-        return "wsl"
-    return "container" if any(Path(mark).exists() for mark in _CONTAINER_MARKS) else "linux"
+    place = sys.platform
+    if place == "linux" and "microsoft" in platform.release().lower():
+        place = "wsl"
+    elif place == "linux" and any(Path(mark).exists() for mark in _CONTAINER_MARKS):
+        place = "container"
+    return _FIXES.get(place, _FIXES["linux"])
 
 
 def camera_lines() -> Iterator[str]:
