@@ -10,8 +10,8 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from configs.errors import UserError
 from configs.typed_form import command_name
@@ -29,8 +29,8 @@ each step shows the command, and the one for images of your own.
 """
 
 
-# What each step is for, its command, and the arguments for images of one's own; "./" is the
-# folder of the run. The model to begin with has learnt already: hence the rate and the frozen norm.
+# "./" is the folder of the run. The model to begin with has learnt already: hence the low rate and
+# the frozen norm.
 _STEPS = f"""\
 make synthetic images with boxes | training.shapes ./shapes --count 200 |
 look for mistakes in them | training.check ./shapes | my_data
@@ -49,17 +49,6 @@ draw what it finds | detector.detect ./shapes/JPEGImages --model ./exported --dr
 """
 
 
-class Step(NamedTuple):
-    """What one command is for, in words, and the command, without Python.
-
-    `own` are its arguments for images of one's own; "" where there is no such command.
-    """
-
-    what: str
-    command: list[str]
-    own: str
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     parser = CommandParser("demo.quickstart", "Make, train and try a detector, offline.", _EXAMPLES)
@@ -71,19 +60,19 @@ def main(argv: list[str] | None = None) -> int:
     from detector.data.write import check_new_folder
 
     check_new_folder(args.output)
-    steps = _steps(args.output)
+    steps = list(_steps(args.output))
     if args.dry_run:
-        for step in steps:
-            print(f"would run {_typed(step)}")
+        for _, command, _ in steps:
+            print(f"would run {_typed(command)}")
         return EXIT_OK
     begun = time.monotonic()
     try:
-        for number, step in enumerate(steps, start=1):
-            print(f"\n=== {number} of {len(steps)}: {step.what}", f"$ {_typed(step)}", sep="\n")
-            own = f"{command_name(step.command[0])} {step.own}" if step.own else _YOURS
-            print(f"  for your own: {own}", flush=True)
-            if run_child(step.command):
-                raise UserError(f"the step {step.what!r} failed, as said above")
+        for number, (what, command, own) in enumerate(steps, start=1):
+            print(f"\n=== {number} of {len(steps)}: {what}", f"$ {_typed(command)}", sep="\n")
+            yours = f"{command_name(command[0])} {own}" if own else _YOURS
+            print(f"  for your own: {yours}", flush=True)
+            if run_child(command):
+                raise UserError(f"the step {what!r} failed, as said above")
     except BaseException:
         print(f"unfinished: delete {args.output}, or name another with --output")
         raise
@@ -91,17 +80,18 @@ def main(argv: list[str] | None = None) -> int:
     return EXIT_OK
 
 
-def _steps(folder: Path) -> list[Step]:
-    rows = [[cell.strip() for cell in line.split("|")] for line in _STEPS.splitlines()]
-    return [
-        Step(what, [str(folder / a[2:]) if a.startswith("./") else a for a in command.split()], own)
-        for what, command, own in rows
-    ]
+def _steps(folder: Path) -> Iterator[tuple[str, list[str], str]]:
+    """What each step is for, its command, without Python, and the arguments for one's own images.
+
+    The last are "" where there is no such command.
+    """
+    for line in _STEPS.splitlines():
+        what, command, own = (cell.strip() for cell in line.split("|"))
+        yield what, [str(folder / a[2:]) if a[:2] == "./" else a for a in command.split()], own
 
 
-def _typed(step: Step) -> str:
-    module, *arguments = step.command
-    return f"{command_name(module)} {shlex.join(arguments)}"
+def _typed(command: Sequence[str]) -> str:
+    return f"{command_name(command[0])} {shlex.join(command[1:])}"
 
 
 def _verdict(folder: Path, seconds: float) -> str:
