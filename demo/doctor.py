@@ -68,7 +68,9 @@ def main(argv: list[str] | None = None) -> int:
         for line in lines:
             found.append(line)
             if not args.json:
-                _show(line)
+                print(f"{line.status:<5} {line.check:<9} {line.found}", flush=True)
+            if line.fix and not args.json:
+                print(f"{'':<15} fix: {line.fix}", flush=True)
     works = all(line.status != "FAIL" for line in found)
     seconds = round(time.monotonic() - begun, 1)
     if args.json:
@@ -99,12 +101,6 @@ def examine() -> Generator[Line]:
             except Exception as error:  # is a finding too, and the others go on
                 what = f"the check came to an error: {type(error).__name__}: {error}"
                 yield Line(name, "FAIL", " ".join(what.split()))
-
-
-def _show(line: Line) -> None:
-    print(f"{line.status:<5} {line.check:<9} {line.found}", flush=True)
-    if line.fix:
-        print(f"{'':<15} fix: {line.fix}", flush=True)
 
 
 def _verdict(lines: list[Line]) -> str:

@@ -101,7 +101,10 @@ class SubprocessCheck:
             self._process.kill()
             return self._load.no_answer(PATIENCE_S)
         if not said:
-            return NoAnswerError(_death(self._process.returncode, complaints))
+            code, names = self._process.returncode, {-one.value: one.name for one in signal.Signals}
+            last = next((line for line in reversed(complaints.splitlines()) if line.strip()), "")
+            died = f"the process died ({names.get(code, f'exit code {code}')}) {last.strip()}"
+            return NoAnswerError(died.strip())
         answer = json.loads(said)
         return NoAnswerError(answer["error"]) if "error" in answer else answer
 
@@ -111,9 +114,3 @@ class SubprocessCheck:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
-
-
-def _death(code: int, complaints: str) -> str:
-    names = {-one.value: one.name for one in signal.Signals}
-    last = next((line for line in reversed(complaints.splitlines()) if line.strip()), "")
-    return f"the process died ({names.get(code, f'exit code {code}')}) {last.strip()}".strip()
