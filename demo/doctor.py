@@ -8,12 +8,11 @@ import json
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any
 
+from demo.diagnosis import diagnostics, doctor_checks, doctor_models
+from demo.diagnosis.doctor_checks import SET_UP, Ask, Line
+from demo.diagnosis.subprocess_check import BusyError, NoAnswerError, SubprocessCheck
 from detector.command import EXIT_CHECK_FAILED, EXIT_OK, CommandParser, run
-
-if TYPE_CHECKING:
-    from demo.diagnosis.doctor_checks import Ask, Line
 
 _EXAMPLES = """\
 examples:
@@ -34,9 +33,33 @@ JSON: {"works": bool, "seconds": s,
 """
 
 
+CHECKS: dict[str, Callable[[Ask], Iterator[Line]]] = {
+    "machine": doctor_checks.machine,
+    "packages": doctor_checks.packages,
+    "storage": doctor_checks.storage,
+    "program": doctor_checks.program,
+    "opencv": doctor_checks.opencv,
+    "window": doctor_checks.window,
+    "camera": doctor_checks.camera,
+    "codecs": doctor_checks.codecs,
+    "runtime": doctor_models.runtimes,
+    "gpu": doctor_models.gpu,
+    "network": doctor_models.network,
+    "model": doctor_models.models,
+}
+"""By name, in the order of the report: first what answers soonest."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
-    args = _parser().parse_args(argv)
+    parser = CommandParser(
+        "demo.doctor",
+        "Find what works on this machine, and how to fix what does not.",
+        _EXAMPLES,
+        "0, perhaps with warnings; 1 if any line says FAIL",
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    args = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # for the names of cameras and of folders
     begun = time.monotonic()
@@ -45,7 +68,9 @@ def main(argv: list[str] | None = None) -> int:
         for line in lines:
             found.append(line)
             if not args.json:
-                _show(line)
+                print(f"{line.status:<5} {line.check:<9} {line.found}", flush=True)
+            if line.fix and not args.json:
+                print(f"{'':<15} fix: {line.fix}", flush=True)
     works = all(line.status != "FAIL" for line in found)
     seconds = round(time.monotonic() - begun, 1)
     if args.json:
@@ -56,23 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     return EXIT_OK if works else EXIT_CHECK_FAILED
 
 
-def _parser() -> CommandParser:
-    parser = CommandParser(
-        "demo.doctor",
-        "Find what works on this machine, and how to fix what does not.",
-        _EXAMPLES,
-        "0, perhaps with warnings; 1 if any line says FAIL",
-    )
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    return parser
-
-
 def examine() -> Generator[Line]:
     """All findings, each as soon as it and those before it are there."""
-    from demo.diagnosis import doctor_checks
-    from demo.diagnosis.diagnostics import DIAGNOSTICS
-    from demo.diagnosis.subprocess_check import SubprocessCheck
-
     right = doctor_checks.python()
     yield right
     if right.status == "FAIL":
@@ -80,62 +90,20 @@ def examine() -> Generator[Line]:
     with contextlib.ExitStack() as stack:
         running = {
             name: stack.enter_context(SubprocessCheck(name))
-            for name in DIAGNOSTICS
+            for name in diagnostics.DIAGNOSTICS
             if name != "frame"
         }
-
-        def ask(name: str) -> dict[str, Any]:
-            return running[name].answer()
-
-        for name, check in _checks().items():
-            yield from _isolated(name, check, ask)
-
-
-def _isolated(name: str, check: Callable[[Ask], Iterator[Line]], ask: Ask) -> Iterator[Line]:
-    """What a check finds; that it came to an error is a finding too."""
-    from demo.diagnosis.doctor_checks import SET_UP, Line
-    from demo.diagnosis.subprocess_check import NoAnswerError
-
-    try:
-        yield from check(ask)
-    except NoAnswerError as error:
-        yield Line(name, "FAIL", str(error), error.fix or SET_UP)
-    except ImportError as error:
-        yield Line(name, "FAIL", str(error), SET_UP)
-    except Exception as error:
-        what = f"the check came to an error: {type(error).__name__}: {error}"
-        yield Line(name, "FAIL", " ".join(what.split()))
-
-
-def _checks() -> dict[str, Callable[[Ask], Iterator[Line]]]:
-    """By name, in the order of the report: first what answers soonest."""
-    from demo.diagnosis import doctor_checks, doctor_models
-
-    return {
-        "machine": doctor_checks.machine,
-        "packages": doctor_checks.packages,
-        "storage": doctor_checks.storage,
-        "program": doctor_checks.program,
-        "opencv": doctor_checks.opencv,
-        "window": doctor_checks.window,
-        "camera": doctor_checks.camera,
-        "codecs": doctor_checks.codecs,
-        "runtime": doctor_models.runtimes,
-        "gpu": doctor_models.gpu,
-        "network": doctor_models.network,
-        "model": doctor_models.models,
-    }
-
-
-def _show(line: Line) -> None:
-    print(f"{line.status:<5} {line.check:<9} {line.found}", flush=True)
-    if line.fix:
-        print(f"{'':<15} fix: {line.fix}", flush=True)
+        for name, check in CHECKS.items():
+            try:
+                yield from check(lambda name: running[name].answer())
+            except (NoAnswerError, ImportError) as error:
+                yield Line(name, "FAIL", str(error), getattr(error, "fix", "") or SET_UP)
+            except Exception as error:  # is a finding too, and the others go on
+                what = f"the check came to an error: {type(error).__name__}: {error}"
+                yield Line(name, "FAIL", " ".join(what.split()))
 
 
 def _verdict(lines: list[Line]) -> str:
-    from demo.diagnosis.subprocess_check import BusyError
-
     failed = [line for line in lines if line.status == "FAIL"]
     if not failed:
         return "the webcam can work here"

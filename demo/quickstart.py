@@ -10,15 +10,14 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from configs.errors import UserError
 from configs.typed_form import command_name
 from detector.command import EXIT_OK, CommandParser, path, run, run_child
 
-_IMAGES, _EPOCHS = 200, 3
+_EPOCHS = 3
 _YOURS = "(your own images, in any of the forms of docs/data.md)"
 _EXAMPLES = """examples:
   python -m demo.quickstart                 into the folder quickstart
@@ -30,18 +29,24 @@ each step shows the command, and the one for images of your own.
 """
 
 
-class Step(NamedTuple):
-    """One command, and what it is for.
-
-    Attributes:
-        what: in words.
-        command: of this run, without Python.
-        own: the arguments for images of one's own; "" where there is no such command.
-    """
-
-    what: str
-    command: Sequence[str]
-    own: str
+# "./" is the folder of the run. The model to begin with has learnt already: hence the low rate and
+# the frozen norm.
+_STEPS = f"""\
+make synthetic images with boxes | training.shapes ./shapes --count 200 |
+look for mistakes in them | training.check ./shapes | my_data
+measure the model to begin with | eval.coco shapes ./shapes:test --json ./before.json \
+  | coco my_data:test
+train | training.train --data ./shapes --start shapes --output ./run --config shapes \
+  --set train.epochs={_EPOCHS} --set train.evaluate_every={_EPOCHS} \
+  --set train.learning_rate=1e-4 --set train.freeze_norm=true | --data my_data --output my_run
+measure what came of it | eval.coco ./run/best ./shapes:test --json ./after.json \
+  | my_run/best my_data:test
+export it for fast CPUs | detector.export ./run/best --to tflite --output ./exported \
+  | my_run/best --to tflite --output exported
+time it | eval.latency ./exported --runtime tflite --rounds 3 | exported --runtime tflite
+draw what it finds | detector.detect ./shapes/JPEGImages --model ./exported --draw ./drawn \
+  | photos/ --model exported --draw drawn
+"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,80 +60,38 @@ def main(argv: list[str] | None = None) -> int:
     from detector.data.write import check_new_folder
 
     check_new_folder(args.output)
-    steps = _steps(args.output)
+    steps = list(_steps(args.output))
     if args.dry_run:
-        for step in steps:
-            print(f"would run {_typed(step)}")
+        for _, command, _ in steps:
+            print(f"would run {_typed(command)}")
         return EXIT_OK
     begun = time.monotonic()
-    for number, step in enumerate(steps, start=1):
-        try:
-            _run(step, f"{number} of {len(steps)}")
-        except BaseException:
-            print(f"unfinished: delete {args.output}, or name another with --output")
-            raise
+    try:
+        for number, (what, command, own) in enumerate(steps, start=1):
+            print(f"\n=== {number} of {len(steps)}: {what}", f"$ {_typed(command)}", sep="\n")
+            yours = f"{command_name(command[0])} {own}" if own else _YOURS
+            print(f"  for your own: {yours}", flush=True)
+            if run_child(command):
+                raise UserError(f"the step {what!r} failed, as said above")
+    except BaseException:
+        print(f"unfinished: delete {args.output}, or name another with --output")
+        raise
     print(_verdict(args.output, time.monotonic() - begun))
     return EXIT_OK
 
 
-def _steps(folder: Path) -> list[Step]:
-    data, trained, exported = (str(folder / name) for name in ("shapes", "run", "exported"))
-    test, best = f"{data}:test", str(folder / "run" / "best")
-    images = str(folder / "shapes" / "JPEGImages")
-    sets = [f"train.epochs={_EPOCHS}", f"train.evaluate_every={_EPOCHS}"]
-    sets += ["train.learning_rate=1e-4", "train.freeze_norm=true"]  # it has learnt already
-    settings = ["--config", "shapes", *(part for one in sets for part in ("--set", one))]
-    return [
-        Step(
-            "make synthetic images with boxes",
-            ["training.shapes", data, "--count", str(_IMAGES)],
-            "",
-        ),
-        Step("look for mistakes in them", ["training.check", data], "my_data"),
-        Step(
-            "measure the model to begin with",
-            ["eval.coco", "shapes", test, "--json", str(folder / "before.json")],
-            "coco my_data:test",
-        ),
-        Step(
-            "train",
-            ["training.train", "--data", data, "--start", "shapes", "--output", trained, *settings],
-            "--data my_data --output my_run",
-        ),
-        Step(
-            "measure what came of it",
-            ["eval.coco", best, test, "--json", str(folder / "after.json")],
-            "my_run/best my_data:test",
-        ),
-        Step(
-            "export it for fast CPUs",
-            ["detector.export", best, "--to", "tflite", "--output", exported],
-            "my_run/best --to tflite --output exported",
-        ),
-        Step(
-            "time it",
-            ["eval.latency", exported, "--runtime", "tflite", "--rounds", "3"],
-            "exported --runtime tflite",
-        ),
-        Step(
-            "draw what it finds",
-            ["detector.detect", images, "--model", exported, "--draw", str(folder / "drawn")],
-            "photos/ --model exported --draw drawn",
-        ),
-    ]
+def _steps(folder: Path) -> Iterator[tuple[str, list[str], str]]:
+    """What each step is for, its command, without Python, and the arguments for one's own images.
+
+    The last are "" where there is no such command.
+    """
+    for line in _STEPS.splitlines():
+        what, command, own = (cell.strip() for cell in line.split("|"))
+        yield what, [str(folder / a[2:]) if a[:2] == "./" else a for a in command.split()], own
 
 
-def _typed(step: Step) -> str:
-    module, *arguments = step.command
-    return f"{command_name(module)} {shlex.join(arguments)}"
-
-
-def _run(step: Step, place: str) -> None:
-    print(f"\n=== {place}: {step.what}", f"$ {_typed(step)}", sep="\n")
-    own = f"{command_name(step.command[0])} {step.own}" if step.own else _YOURS
-    print(f"  for your own: {own}", flush=True)
-    if run_child(step.command):
-        raise UserError(f"the step {step.what!r} failed, as said above")
+def _typed(command: Sequence[str]) -> str:
+    return f"{command_name(command[0])} {shlex.join(command[1:])}"
 
 
 def _verdict(folder: Path, seconds: float) -> str:

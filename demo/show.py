@@ -6,6 +6,7 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from demo.tracking.tracks import Tracks
     from demo.view.outputs import Files
     from detector.predictor import Predictor
-
-IMAGE_S = 1.0
-"""How long each image of a folder is shown."""
 
 _POLL_S = 0.02  # how long a key may wait for the loop
 _NOTE_S = 2.0  # how long a note stays
@@ -49,10 +47,11 @@ def detect(frames: Iterable[Frame], predictor: Predictor) -> Iterator[Frame]:
         yield frame
 
 
+@dataclass(eq=False)
 class Show:
     """One run of the demo.
 
-    Args:
+    Attributes:
         source: of the frames.
         predictor: detects in them.
         controls: obeyed from frame to frame.
@@ -60,31 +59,25 @@ class Show:
         files: where to keep them.
         tracks: gives ids to what is found, counts it, and draws it all.
         most: frames to be shown, or None for all.
-
-    Attributes:
         stats: of the frames shown so far.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        predictor: Predictor,
-        controls: Controls,
-        view: View | None,
-        files: Files,
-        tracks: Tracks,
-        most: int | None = None,
-    ) -> None:
+    source: Source
+    predictor: Predictor
+    controls: Controls
+    view: View | None
+    files: Files
+    tracks: Tracks
+    most: int | None = None
+
+    def __post_init__(self) -> None:
         self.stats = Stats()
-        self._source, self._predictor, self._controls = source, predictor, controls
-        self._view, self._files, self._tracks = view, files, tracks
-        self._most = most
-        self._names = predictor.classes.names
         self._latest: Frame | None = None
-        self._drawn_as: Any = None  # what the controls were when it was drawn
-        self._note, self._note_until = "", 0.0
-        self._choice = controls.score, controls.labels
+        # Each image of a folder is shown for a second.
+        self._interval_s = 0.0 if self.source.live else 1 / (self.source.fps or 1)
         self._due: float | None = None
+        self._note, self._note_until = "", 0.0
+        self._drawn_as = self._look()
 
     def run(self, on_frame: Callable[[], Any] = lambda: None) -> Stats:
         """Present frames until the source ends, or the user ends it.
@@ -95,24 +88,24 @@ class Show:
         Raises:
             UserError: a file cannot be written.
         """
-        frames: Source | Prefetcher[Frame] = self._source  # one that is live reads ahead itself
-        if not self._source.live:  # no more is read than is asked for
-            frames = Prefetcher(itertools.islice(self._source, self._most), "reading")
-        detected = Prefetcher(detect(frames, self._predictor), "detecting", self._source.live)
+        frames: Source | Prefetcher[Frame] = self.source  # one that is live reads ahead itself
+        if not self.source.live:  # no more is read than is asked for
+            frames = Prefetcher(itertools.islice(self.source, self.most), "reading")
+        detected = Prefetcher(detect(frames, self.predictor), "detecting", self.source.live)
         try:
-            while not (self._is_over() or detected.ended or self.stats.frames == self._most):
-                frame = None if self._controls.paused else detected.take(_POLL_S)
+            while not (self._is_over() or detected.ended or self.stats.frames == self.most):
+                frame = None if self.controls.paused else detected.take(_POLL_S)
                 if frame is None:
                     self._idle()
                 elif self._wait_until_due():
                     self._latest, begun = frame, time.perf_counter()
-                    frame.select(self._controls.score, self._controls.labels)
-                    self._tracks.update(frame)
-                    self._tracks.draw(frame)
+                    frame.select(self.controls.score, self.controls.labels)
+                    self.tracks.update(frame)
+                    self.tracks.draw(frame)
                     frame.stage_ms["draw"] = 1000 * (time.perf_counter() - begun)
                     self._show(frame)
                     self._count(frame)
-                    self._files.keep(frame)
+                    self.files.keep(frame)
                     self._take_snapshots()
                     on_frame()
         finally:
@@ -125,11 +118,11 @@ class Show:
 
     def linger(self) -> None:
         """Leave the last frame until a key without another meaning is pressed."""
-        while self._view and not self._is_over() and not self._view.wait(_POLL_S):
-            if self._controls.recording and not self._files.is_recording:
-                self._controls.recording = False
+        while self.view and not self._is_over() and not self.view.wait(_POLL_S):
+            if self.controls.recording and not self.files.is_recording:
+                self.controls.recording = False
                 self.note("there is nothing more to record; s saves this frame")
-            self._redraw()
+            self._rest()
         self._take_snapshots()
 
     def note(self, text: str) -> None:
@@ -137,53 +130,46 @@ class Show:
         self._note, self._note_until = text, time.monotonic() + _NOTE_S
 
     def _is_over(self) -> bool:
-        return self._controls.ended or self._source.stopped
+        return self.controls.ended or self.source.stopped
 
     def _idle(self) -> None:
         self._rest()
-        if self._view:
-            self._view.wait(_POLL_S if self._controls.paused else 0.0)
-        elif self._controls.paused:
+        if self.view:
+            self.view.wait(_POLL_S if self.controls.paused else 0.0)
+        elif self.controls.paused:
             time.sleep(_POLL_S)
 
     def _count(self, frame: Frame) -> None:
         # The frame of a file waits for its turn on purpose: only the work on it counts.
         age_s = time.monotonic() - frame.captured_at
-        late_s = age_s if self._source.live else sum(frame.stage_ms.values()) / 1000
-        self.stats.add(late_s, frame.stage_ms, {self._names[k] for k in frame.shown.labels})
+        late_s = age_s if self.source.live else sum(frame.stage_ms.values()) / 1000
+        names = {self.controls.names[int(label)] for label in frame.shown.labels}
+        self.stats.add(late_s, frame.stage_ms, names)
 
     def _show(self, frame: Frame) -> None:
         """Show a drawn frame, with figures and notes that are on the screen alone."""
         self._say_choice()
         self._drawn_as = self._look()
-        if self._view is None:
+        if self.view is None:
             return
         screen = frame.drawn.copy()
-        if not self._source.of_images:
+        if not self.source.of_images:
             draw_hud(screen, self.stats.rate.recent, self.stats.latency.value)
-        draw_notes(screen, self._notes(), self._controls.recording)
-        if self._controls.help:
+        draw_notes(screen, self._notes(), self.controls.recording)
+        if self.controls.help:
             draw_help(screen, self.stats.recent_ms)
-        self._view.show(screen, self._status(frame))
+        self.view.show(screen, self._status(frame))
 
     def _look(self) -> tuple[Any, ...]:
         """All that the drawing of a frame depends on."""
-        controls = self._controls
+        controls = self.controls
         state = (controls.score, controls.labels, controls.tracks, controls.help)
         return (*state, controls.recording, controls.paused, *self._notes())
 
     def _notes(self) -> list[str]:
         is_noted = time.monotonic() < self._note_until
-        notes = (self._source.trouble, "paused" * self._controls.paused, self._note * is_noted)
+        notes = (self.source.trouble, "paused" * self.controls.paused, self._note * is_noted)
         return [note for note in notes if note]
-
-    def _redraw(self) -> None:
-        """Show the latest frame once more if the controls have changed since."""
-        if self._latest and self._view and self._look() != self._drawn_as:
-            self._latest.select(self._controls.score, self._controls.labels)
-            self._tracks.draw(self._latest)
-            self._show(self._latest)
-        self._take_snapshots()
 
     def _wait_until_due(self) -> bool:
         """Keep the frame before for its time; the user can still work on it.
@@ -191,69 +177,65 @@ class Show:
         Returns:
             whether the next one is to be shown.
         """
-        if self._view is None:
+        if self.view is None:
             return True
-        now = time.monotonic()
-        due = now if self._due is None else self._due
+        due = self._due or time.monotonic()
         is_next = is_stale = False
         while not is_next:
             left = due - time.monotonic()
-            seconds = _POLL_S if self._controls.paused else min(max(0.0, left), _POLL_S)
-            skips = self._view.wait(seconds) and self._source.of_images
+            seconds = _POLL_S if self.controls.paused else min(max(0.0, left), _POLL_S)
+            skips = self.view.wait(seconds) and self.source.of_images
             if self._is_over():
                 return False
             self._rest()
-            is_stale |= self._controls.paused and self._source.live  # newer ones come meanwhile
-            is_next = not self._controls.paused and (left <= 0 or skips)
+            is_stale |= self.controls.paused and self.source.live  # newer ones come meanwhile
+            is_next = not self.controls.paused and (left <= 0 or skips)
         # A small delay is made up for; a long one does not make the following frames hurry.
         self._due = max(due + self._interval_s, time.monotonic())
         return not is_stale
 
     def _rest(self) -> None:
-        """What goes on between two frames."""
-        if self._controls.paused or self._source.trouble:
+        """What goes on between two frames; the latest is drawn anew if the controls changed."""
+        if self.controls.paused or self.source.trouble:
             self.stats.rate.pause()
-        self._redraw()
-
-    @property
-    def _interval_s(self) -> float:
-        if self._source.of_images:
-            return IMAGE_S
-        return 0.0 if self._source.live else 1 / (self._source.fps or 1)
+        if self._latest and self.view and self._look() != self._drawn_as:
+            self._latest.select(self.controls.score, self.controls.labels)
+            self.tracks.draw(self._latest)
+            self._show(self._latest)
+        self._take_snapshots()
 
     def _say_choice(self) -> None:
         """Write what is shown from now on, where the user has just changed that."""
-        (score, labels), before = (self._controls.score, self._controls.labels), self._choice
-        self._choice = score, labels
-        if score != before[0]:
+        score, labels = self.controls.score, self.controls.labels
+        if score != self._drawn_as[0]:
             self.note(f"from {score:.0%}")
-        elif labels != before[1]:
-            names = [self._names[label] for label in labels or ()]
+        elif labels != self._drawn_as[1]:
+            names = [self.controls.names[label] for label in labels or ()]
             self.note("all classes" if labels is None else "only " + ", ".join(names))
 
     def _take_snapshots(self) -> None:
-        while self._latest and self._controls.take_snapshot():
+        while self._latest and self.controls.take_snapshot():
             try:
-                self.note(f"saved {self._files.save_snapshot(self._latest.drawn)}")
+                self.note(f"saved {self.files.save_snapshot(self._latest.drawn)}")
             except UserError as error:
                 print(error, file=sys.stderr)
                 self.note(str(error))
 
     def _status(self, frame: Frame) -> dict[str, Any]:
         """What a page wants to know of a frame."""
-        found, ids = readable(frame.shown, self._predictor.classes), frame.shown_ids
-        if self._controls.tracks and ids is not None:
+        found, ids = readable(frame.shown, self.predictor.classes), frame.shown_ids
+        if self.controls.tracks and ids is not None:
             for entry, number in zip(found, ids.tolist(), strict=True):
                 entry["track"] = number if number > 0 else None  # it has none yet
         latency = self.stats.latency.value
         return {
-            "model": self._predictor.name,
-            "source": self._source.name,
+            "model": self.predictor.name,
+            "source": self.source.name,
             "fps": self.stats.rate.recent,
             "latency_ms": None if latency is None else 1000 * latency,
             "stage_ms": self.stats.recent_ms,
             "detections": found,
-            "counts": self._tracks.counts(),
-            "recording": self._controls.recording,
+            "counts": self.tracks.counts(),
+            "recording": self.controls.recording,
             "note": "; ".join(self._notes()),
         }

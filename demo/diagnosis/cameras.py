@@ -8,13 +8,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from configs.typed_form import command_name
 from demo.diagnosis.subprocess_check import NoAnswerError, SubprocessCheck
 
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
-_NO_RIGHT = "you may not read it: sudo usermod -aG video $USER, then log in again"
 _FIXES = {
     "linux": "plug one in, and see that it appears as /dev/video* (ls -l /dev/video*)",
     "container": "start the container with the camera: docker run --device /dev/video0 ...",
@@ -45,27 +43,6 @@ class Camera:
     fault: str = ""
 
 
-class Trial(NamedTuple):
-    """What a camera gave.
-
-    Attributes:
-        size_hw: height and width of a frame, px, or None if it gave none.
-        fps: frames per second that it promises, or None: it does not say.
-        fault: why it gave none, and the fix; "" if it did.
-    """
-
-    size_hw: tuple[int, int] | None
-    fps: float | None
-    fault: str
-
-    def __str__(self) -> str:
-        """Such as "640x480 at 30 fps"."""
-        if self.size_hw is None:
-            return self.fault
-        height, width = self.size_hw
-        return f"{width}x{height}" + (f" at {self.fps:.3g} fps" if self.fps else "")
-
-
 def list_cameras() -> list[Camera]:
     """The cameras that can be opened by their number, in that order; none of them is opened.
 
@@ -86,40 +63,38 @@ def list_cameras() -> list[Camera]:
 def _fault(device: str | None) -> str:
     if sys.platform != "linux" or device is None or os.access(device, os.R_OK | os.W_OK):
         return ""
-    return _NO_RIGHT
+    return "you may not read it: sudo usermod -aG video $USER, then log in again"
 
 
-def try_camera(index: int) -> Trial:
-    """Take one frame, in a subprocess: a driver may hang or crash. Takes seconds."""
-    with SubprocessCheck("frame", str(index)) as check:
+def try_camera(camera: Camera) -> tuple[bool, str]:
+    """Take one frame, in a subprocess: a driver may hang or crash. Takes seconds.
+
+    Returns:
+        whether it gave one; size and rate, such as "640x480 at 30 fps", or why not, and the fix.
+    """
+    with SubprocessCheck("frame", str(camera.index)) as check:
         try:
-            answer = check.answer()
+            return True, check.answer()["found"]
         except NoAnswerError as error:
-            return Trial(None, None, "; ".join(filter(None, (str(error), error.fix))))
-    height, width = answer["size_hw"]
-    return Trial((height, width), answer["fps"], "")
+            return False, camera.fault or "; ".join(filter(None, (str(error), error.fix)))
 
 
 def why_no_camera() -> str:
     """What to do where none was found, in one line."""
-    return _FIXES.get(_place(), _FIXES["linux"])
-
-
-def _place() -> str:
-    if sys.platform != "linux":
-        return sys.platform
-    if "microsoft" in platform.release().lower():
-        return "wsl"
-    return "container" if any(Path(mark).exists() for mark in _CONTAINER_MARKS) else "linux"
+    place = sys.platform
+    if place == "linux" and "microsoft" in platform.release().lower():
+        place = "wsl"
+    elif place == "linux" and any(Path(mark).exists() for mark in _CONTAINER_MARKS):
+        place = "container"
+    return _FIXES.get(place, _FIXES["linux"])
 
 
 def camera_lines() -> Iterator[str]:
     """What `--list-cameras` prints: one line for each camera, as soon as it has been tried."""
     cameras, working = list_cameras(), []
     for camera in cameras:
-        trial = try_camera(camera.index)
-        working += [camera.index] if not trial.fault else []
-        said = camera.fault if trial.fault and camera.fault else trial
+        works, said = try_camera(camera)
+        working += [camera.index] * works
         yield f"{camera.index}  {camera.name} ({camera.backend}): {said}"
     if working:
         yield f"use one with: {command_name('demo.webcam')} --source {working[0]}"

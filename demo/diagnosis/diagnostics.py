@@ -11,23 +11,19 @@ import json
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+# All that the webcam imports in the end, save the engines.
 _PROGRAM = (
-    *(
-        "demo.webcam",
-        "demo.sources.capture",
-        "demo.view.window",
-        "demo.view.hud",
-        "demo.view.recorder",
-    ),
-    *("detector.predictor", "detector.models", "detector.draw", "detector.results"),
-)  # all that the webcam imports in the end, save the engines
+    *("demo.webcam", "demo.sources.capture", "demo.view.window", "demo.view.hud"),
+    *("demo.view.recorder", "detector.predictor", "detector.models", "detector.draw"),
+    "detector.results",
+)
 _NETWORK_S = 3.0  # for one server to answer
 _SUFFIXES = (".mp4", ".avi", ".webm")  # those of demo.view.recorder
 
@@ -89,7 +85,8 @@ def _frame(index: str) -> dict[str, Any]:
         frame = next(source, None)
     if frame is None:
         raise UserError(f"camera {index} gave no frame")
-    return {"size_hw": frame.image.shape[:2], "fps": source.fps}
+    height, width = frame.image.shape[:2]
+    return {"found": f"{width}x{height}" + (f" at {source.fps:.3g} fps" if source.fps else "")}
 
 
 def _keras() -> dict[str, Any]:
@@ -98,18 +95,13 @@ def _keras() -> dict[str, Any]:
     start_keras()
     import keras
 
-    backend = keras.backend.backend()
-    return {
-        "version": f"{keras.__version__} on {backend}",
-        "seconds": time.process_time(),
-        "devices": _tensorflow_devices() if backend == "tensorflow" else [],
-    }
+    backend, devices = keras.backend.backend(), []
+    if backend == "tensorflow":
+        import tensorflow as tf
 
-
-def _tensorflow_devices() -> list[str]:
-    import tensorflow as tf
-
-    return sorted({device.device_type for device in tf.config.list_physical_devices()})
+        devices = sorted({one.device_type for one in tf.config.list_physical_devices()})
+    version = f"{keras.__version__} on {backend}"
+    return {"version": version, "seconds": time.process_time(), "devices": devices}
 
 
 def _litert() -> dict[str, Any]:
@@ -122,13 +114,9 @@ def _litert() -> dict[str, Any]:
 def _onnxruntime() -> dict[str, Any]:
     import onnxruntime
 
-    names = [name.removesuffix("ExecutionProvider") for name in _providers(onnxruntime)]
-    return _engine(onnxruntime, names)
-
-
-def _providers(onnxruntime: Any) -> list[str]:
     # Azure's calls a server.
-    return [name for name in onnxruntime.get_available_providers() if not name.startswith("Azure")]
+    names = [one.removesuffix("ExecutionProvider") for one in onnxruntime.get_available_providers()]
+    return _engine(onnxruntime, [name for name in names if name != "Azure"])
 
 
 def _openvino() -> dict[str, Any]:
@@ -151,21 +139,15 @@ def _network() -> dict[str, Any]:
 
     from detector.weights.presets import PRESETS
 
-    files = [file.url for preset in PRESETS.values() for file in preset.files]
-    reasons = {urlsplit(url).netloc: f"no answer within {2 * _NETWORK_S:.0f} s" for url in files}
-    urls = {urlsplit(url).netloc: url for url in reversed(files)}
-
-    def ask(host: str, url: str) -> None:
-        reasons[host] = _why_unreachable(url)
-
+    urls: dict[str, str] = {}
+    for file in (file for preset in PRESETS.values() for file in preset.files):
+        urls.setdefault(urlsplit(file.url).netloc, file.url)
     # A name may take minutes to be looked up; nothing can stop that, so nobody waits for it.
-    threads = [threading.Thread(target=ask, args=one, daemon=True) for one in urls.items()]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + 2 * _NETWORK_S
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-    return {"hosts": reasons}
+    pool = ThreadPoolExecutor()
+    asked = {host: pool.submit(_why_unreachable, url) for host, url in urls.items()}
+    done = {one for one in wait(asked.values(), 2 * _NETWORK_S).done if not one.exception()}
+    late = f"no answer within {2 * _NETWORK_S:.0f} s"
+    return {"hosts": {host: one.result() if one in done else late for host, one in asked.items()}}
 
 
 def _why_unreachable(url: str) -> str:
@@ -185,16 +167,11 @@ def _why_unreachable(url: str) -> str:
 
 
 DIAGNOSTICS: dict[str, Callable[..., dict[str, Any]]] = {
-    "program": _program,
-    "opencv": _opencv,
-    "cameras": _cameras,
-    "frame": _frame,
-    "codecs": _codecs,
-    "litert": _litert,
-    "onnxruntime": _onnxruntime,
-    "openvino": _openvino,
-    "keras": _keras,
-    "network": _network,
+    one.__name__.removeprefix("_"): one
+    for one in (
+        *(_program, _opencv, _cameras, _frame, _codecs),
+        *(_litert, _onnxruntime, _openvino, _keras, _network),
+    )
 }
 """By name. All but `frame`, which takes a camera's number, stand alone."""
 

@@ -19,8 +19,6 @@ from demo.diagnosis.subprocess_check import NoAnswerError
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-    from demo.diagnosis.cameras import Camera
-
 Ask = Callable[[str], dict[str, Any]]
 """The answer of a diagnostic, by its name in `demo.diagnosis.diagnostics`; raises NoAnswerError."""
 
@@ -51,6 +49,11 @@ class Line(NamedTuple):
     fix: str = ""
 
 
+def warn_or_ok(check: str, found: str, fix: str) -> Line:
+    """A warning if there is anything to fix."""
+    return Line(check, "warn" if fix else "ok", found, fix)
+
+
 def python() -> Line:
     """Version and word size, for which the packages have wheels."""
     bits = 8 * struct.calcsize("P")
@@ -66,10 +69,8 @@ def packages(_: Ask) -> Iterator[Line]:
     """Whether what is installed is what the project asks for; nothing is imported."""
     wanted = _requirements()
     off = [f"{one.name} {found}" for one in wanted if (found := _why_off(one))]
-    if off:
-        yield Line("packages", "warn", "; ".join(off), SET_UP)
-    else:
-        yield Line("packages", "ok", f"all {len(wanted)} as the project asks")
+    found = "; ".join(off) or f"all {len(wanted)} as the project asks"
+    yield warn_or_ok("packages", found, SET_UP if off else "")
 
 
 def _requirements() -> list[Requirement]:
@@ -154,7 +155,7 @@ def window(ask: Ask) -> Iterator[Line]:
 
 def camera(ask: Ask) -> Iterator[Line]:
     """Which cameras there are; they are tried in turn until one gives a frame."""
-    from demo.diagnosis.cameras import Camera, why_no_camera
+    from demo.diagnosis.cameras import Camera, try_camera, why_no_camera
 
     cameras = [Camera(**fields) for fields in ask("cameras")["cameras"]]
     if not cameras:
@@ -166,21 +167,13 @@ def camera(ask: Ask) -> Iterator[Line]:
         if works:
             yield Line("camera", "ok", f"{label}, not tried")
             continue
-        line = _tried(one, label)
-        works = line.status == "ok"
-        is_last = one is cameras[-1]
-        yield line._replace(status="FAIL") if is_last and not works else line
-
-
-def _tried(one: Camera, label: str) -> Line:
-    from demo.diagnosis.cameras import try_camera
-
-    trial = try_camera(one.index)
-    if trial.fault:
-        return Line("camera", "warn", label, one.fault or trial.fault)
-    # Without --source the webcam takes number 0.
-    start = f"{command_name('demo.webcam')} --source {one.index}" if one.index else ""
-    return Line("camera", "ok", f"{label}, {trial}", start)
+        works, said = try_camera(one)
+        if works:
+            # Without --source the webcam takes number 0.
+            start = f"{command_name('demo.webcam')} --source {one.index}" if one.index else ""
+            yield Line("camera", "ok", f"{label}, {said}", start)
+        else:
+            yield Line("camera", "FAIL" if one is cameras[-1] else "warn", label, said)
 
 
 def codecs(ask: Ask) -> Iterator[Line]:
@@ -190,7 +183,7 @@ def codecs(ask: Ask) -> Iterator[Line]:
     bad = [f"{suffix}: {reason}" for suffix, reason in reasons.items() if reason]
     found = "; ".join([f"{', '.join(good) or 'nothing'} written and read back", *bad])
     fix = f"record with --save FILE{good[0]}" if good else SET_UP
-    yield Line("codecs", "warn" if bad else "ok", found, fix if bad else "")
+    yield warn_or_ok("codecs", found, fix if bad else "")
 
 
 def storage(_: Ask) -> Iterator[Line]:
@@ -211,15 +204,10 @@ def _storage(check: str, folder: Path, elsewhere: str) -> Line:
         return Line(check, "warn", str(error), elsewhere)
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free / _GB
-    found = f"{_short(folder)}, {free:.1f} GB free"
-    if free < _LEAST_GB:
-        return Line(check, "warn", found, f"make room, or {elsewhere}")
-    return Line(check, "ok", found)
-
-
-def _short(folder: Path) -> str:
     home = Path.home()
-    return str(Path("~") / folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)
+    short = Path("~") / folder.relative_to(home) if folder.is_relative_to(home) else folder
+    fix = f"make room, or {elsewhere}" if free < _LEAST_GB else ""
+    return warn_or_ok(check, f"{short}, {free:.1f} GB free", fix)
 
 
 def machine(_: Ask) -> Iterator[Line]:
@@ -231,8 +219,5 @@ def machine(_: Ask) -> Iterator[Line]:
     about = describe_machine()
     free = psutil.virtual_memory().available / _GB
     found = f"{about['cpu']}, {about['cores']} cores, {about['memory_gb']:g} GB memory"
-    found = f"{found} ({free:.1f} free); {about['os']}"
-    if free < _LEAST_GB:
-        yield Line("machine", "warn", found, "close other programs: little memory is free")
-    else:
-        yield Line("machine", "ok", found)
+    fix = "close other programs: little memory is free" if free < _LEAST_GB else ""
+    yield warn_or_ok("machine", f"{found} ({free:.1f} free); {about['os']}", fix)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from demo.diagnosis.doctor_checks import SET_UP, Ask, Line, pin
+from demo.diagnosis.doctor_checks import SET_UP, Ask, Line, pin, warn_or_ok
 from demo.diagnosis.subprocess_check import Load, NoAnswerError
 
 if TYPE_CHECKING:
     from detector.weights.presets import Preset
 
 _RUNTIMES = {
-    "onnxruntime": ("ONNX Runtime", "onnxruntime", "onnxruntime"),
-    "litert": ("LiteRT", "ai_edge_litert", "ai-edge-litert"),
-    "openvino": ("OpenVINO", "openvino", "openvino"),
-    "keras": ("Keras", "keras", "keras"),
-}  # by diagnostic: name, module, package
+    "onnxruntime": ("ONNX Runtime", "onnxruntime"),
+    "litert": ("LiteRT", "ai-edge-litert"),
+    "openvino": ("OpenVINO", "openvino"),
+    "keras": ("Keras", "keras"),
+}  # by diagnostic: name, package
 _SMI_S = 5.0
 _CUDA = {"keras": "TensorFlow", "onnxruntime": "ONNX Runtime (--device cuda)"}
 
@@ -26,12 +26,12 @@ _CUDA = {"keras": "TensorFlow", "onnxruntime": "ONNX Runtime (--device cuda)"}
 def runtimes(ask: Ask) -> Iterator[Line]:
     """What runs networks here, and on which devices."""
     errors = []
-    for check, (name, module, package) in _RUNTIMES.items():
+    for check, (name, package) in _RUNTIMES.items():
         try:
             answer = ask(check)
         except NoAnswerError as error:
             errors.append(error)
-            yield _no_runtime(name, module, package, error)
+            yield _no_runtime(name, package, error)
             continue
         devices = f"; {', '.join(answer['devices'])}" if answer["devices"] else ""
         found = f"{name} {answer['version']}, {answer['seconds']:.1f} s of CPU to start{devices}"
@@ -41,8 +41,8 @@ def runtimes(ask: Ask) -> Iterator[Line]:
         yield Line("runtime", "FAIL", "none works, so no model can run", fix)
 
 
-def _no_runtime(name: str, module: str, package: str, error: NoAnswerError) -> Line:
-    if f"No module named '{module}'" in str(error):
+def _no_runtime(name: str, package: str, error: NoAnswerError) -> Line:
+    if f"No module named '{package.replace('-', '_')}'" in str(error):
         if package == "openvino":
             faster = f"pip install {package} (often the fastest on Intel's CPUs)"
             return Line("runtime", "ok", f"{name} is not installed, which is no fault", faster)
@@ -61,7 +61,8 @@ def gpu(ask: Ask) -> Iterator[Line]:
         fix = error.fix or "restart, or install NVIDIA's driver anew"
         yield Line("gpu", "warn", f"nvidia-smi: {error}", fix)
         return
-    users = [name for check, name in _CUDA.items() if _has_cuda(ask, check)]
+    devices = {name: _tried(ask, check).get("devices", ()) for check, name in _CUDA.items()}
+    users = [name for name, found in devices.items() if "GPU" in found or "CUDA" in found]
     if not found:
         yield Line("gpu", "ok", "no NVIDIA GPU (no nvidia-smi); the CPU is enough to detect")
     elif users:
@@ -69,10 +70,6 @@ def gpu(ask: Ask) -> Iterator[Line]:
     else:
         fix = 'to train: pip install "tensorflow[and-cuda]" (on Windows within WSL)'
         yield Line("gpu", "warn", f"{found}; nothing here uses it", fix)
-
-
-def _has_cuda(ask: Ask, check: str) -> bool:
-    return _answers(ask, check) and not {"GPU", "CUDA"}.isdisjoint(ask(check)["devices"])
 
 
 def _nvidia() -> str:
@@ -95,14 +92,9 @@ def _nvidia() -> str:
 def network(ask: Ask) -> Iterator[Line]:
     """Whether the servers that hold weights answer."""
     hosts = ask("network")["hosts"]
-    bad = [f"{host} {reason}" for host, reason in hosts.items() if reason]
-    if bad:
-        fix = (
-            "go online, or set HTTPS_PROXY and REQUESTS_CA_BUNDLE; a model that is ready needs none"
-        )
-        yield Line("network", "warn", "; ".join(bad), fix)
-    else:
-        yield Line("network", "ok", f"{', '.join(hosts)} answer")
+    bad = "; ".join(f"{host} {reason}" for host, reason in hosts.items() if reason)
+    fix = "go online, or set HTTPS_PROXY and REQUESTS_CA_BUNDLE; a model that is ready needs none"
+    yield warn_or_ok("network", bad or f"{', '.join(hosts)} answer", fix if bad else "")
 
 
 def models(ask: Ask) -> Iterator[Line]:
@@ -123,38 +115,30 @@ def models(ask: Ask) -> Iterator[Line]:
 
 def _state(preset: Preset, ask: Ask) -> tuple[str, bool]:
     """Where a preset is, in words, and whether the webcam can use it."""
-    from detector import artefact
-    from detector.weights.presets import exported_folder
-
-    if artefact.is_artefact(exported_folder(preset.name)):
-        return "ready, in a fast format", True
-    where, there = _files_state(preset, ask)
-    if there and not _answers(ask, "keras"):
-        return f"{where}, but Keras, which it needs at first, does not start", False
-    return where, there
-
-
-def _files_state(preset: Preset, ask: Ask) -> tuple[str, bool]:
     from urllib.parse import urlsplit
 
+    from detector.artefact import is_artefact
     from detector.weights.download import cache_folder
+    from detector.weights.presets import exported_folder
 
-    missing = [
-        one for one in preset.files if not (cache_folder() / preset.name / one.name).exists()
-    ]
-    if not missing:
-        return "in the cache", True
-    reasons = ask("network")["hosts"] if _answers(ask, "network") else {}
-    if all(reasons.get(urlsplit(one.url).netloc) == "" for one in missing):
+    if is_artefact(exported_folder(preset.name)):
+        return "ready, in a fast format", True
+    where, folder = "in the cache", cache_folder() / preset.name
+    if missing := [one for one in preset.files if not (folder / one.name).exists()]:
+        reasons = _tried(ask, "network").get("hosts", {})
+        if any(reasons.get(urlsplit(one.url).netloc) != "" for one in missing):
+            return "not in the cache and not to be had", False
         sizes = [one.size for one in missing]
         megabytes = f" ({sum(filter(None, sizes)) / 1e6:.0f} MB)" if all(sizes) else ""
-        return f"will be downloaded when it is first used{megabytes}", True
-    return "not in the cache and not to be had", False
+        where = f"will be downloaded when it is first used{megabytes}"
+    if not _tried(ask, "keras"):
+        return f"{where}, but Keras, which it needs at first, does not start", False
+    return where, True
 
 
-def _answers(ask: Ask, check: str) -> bool:
+def _tried(ask: Ask, check: str) -> dict[str, Any]:
+    """The answer of a diagnostic; nothing where it gave none."""
     try:
-        ask(check)
+        return ask(check)
     except NoAnswerError:
-        return False
-    return True
+        return {}

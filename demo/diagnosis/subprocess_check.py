@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from typing import Self
+from typing import Any
 
 PATIENCE_S = 18.0
 """How long a diagnostic may take."""
@@ -45,12 +43,10 @@ class Load:
     def no_answer(self, seconds: float) -> NoAnswerError:
         """The error of what gave no answer within so many seconds."""
         said = f"no answer within {seconds:.0f} s"
-        return BusyError(f"{said}, the machine is busy") if self._is_busy() else NoAnswerError(said)
-
-    def _is_busy(self) -> bool:
-        all_before, idle_before = self._begun
-        all_now, idle_now = _processor_times()
-        return idle_now - idle_before < _IDLE_SHARE * (all_now - all_before)
+        (now, idle_now), (begun, idle_begun) = _processor_times(), self._begun
+        if idle_now - idle_begun < _IDLE_SHARE * (now - begun):
+            return BusyError(f"{said}, the machine is busy")
+        return NoAnswerError(said)
 
 
 def _processor_times() -> tuple[float, float]:
@@ -74,7 +70,6 @@ class SubprocessCheck:
     def __init__(self, name: str, *arguments: str) -> None:
         self._deadline = time.monotonic() + PATIENCE_S
         self._load = Load()
-        self._known: dict[str, Any] | NoAnswerError | None = None
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "demo.diagnosis.diagnostics", name, *arguments],
             stdin=subprocess.DEVNULL,
@@ -93,38 +88,29 @@ class SubprocessCheck:
             NoAnswerError: it came to an error, its process died, or it took longer than
                 `PATIENCE_S`; in the last case a BusyError if the machine had no time for it.
         """
-        if self._known is None:
-            self._known = self._wait()
-        if isinstance(self._known, NoAnswerError):
-            raise self._known
-        return self._known
+        if isinstance(self._result, NoAnswerError):
+            raise self._result
+        return self._result
 
-    def _wait(self) -> dict[str, Any] | NoAnswerError:
+    @functools.cached_property
+    def _result(self) -> dict[str, Any] | NoAnswerError:
         left = max(_COLLECT_S, self._deadline - time.monotonic())
         try:
             said, complaints = self._process.communicate(timeout=left)
         except subprocess.TimeoutExpired:
-            self.close()
+            self._process.kill()
             return self._load.no_answer(PATIENCE_S)
         if not said:
-            return NoAnswerError(_death(self._process.returncode, complaints))
+            code, names = self._process.returncode, {-one.value: one.name for one in signal.Signals}
+            last = next((line for line in reversed(complaints.splitlines()) if line.strip()), "")
+            died = f"the process died ({names.get(code, f'exit code {code}')}) {last.strip()}"
+            return NoAnswerError(died.strip())
         answer = json.loads(said)
         return NoAnswerError(answer["error"]) if "error" in answer else answer
 
-    def close(self) -> None:
-        """End its process; what it has not answered yet is lost."""
-        self._process.kill()
-        self._process.communicate()
-
-    def __enter__(self) -> Self:
+    def __enter__(self) -> SubprocessCheck:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._known is None:
-            self.close()
-
-
-def _death(code: int, complaints: str) -> str:
-    names = {-one.value: one.name for one in signal.Signals}
-    last = next((line for line in reversed(complaints.splitlines()) if line.strip()), "")
-    return f"the process died ({names.get(code, f'exit code {code}')}) {last.strip()}".strip()
+        self._process.kill()
+        self._process.communicate()

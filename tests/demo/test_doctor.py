@@ -240,7 +240,7 @@ def test_on_a_busy_machine_nothing_is_known_and_nothing_to_be_installed(monkeypa
         yield
 
     monkeypatch.setattr(diagnostics, "DIAGNOSTICS", {})
-    monkeypatch.setattr(doctor, "_checks", lambda: {"network": ask_the_network})
+    monkeypatch.setattr(doctor, "CHECKS", {"network": ask_the_network})
     assert doctor.main([]) == 1
     _, found, fix, verdict = capsys.readouterr().out.splitlines()
     assert found == "FAIL  network   no answer within 18 s, the machine is busy"
@@ -269,7 +269,7 @@ def test_a_check_that_comes_to_an_error_is_a_finding_and_the_others_go_on(monkey
         yield Line("good", "ok", "fine")
 
     monkeypatch.setattr(diagnostics, "DIAGNOSTICS", {})
-    monkeypatch.setattr(doctor, "_checks", lambda: {"broken": broken, "good": good})
+    monkeypatch.setattr(doctor, "CHECKS", {"broken": broken, "good": good})
     _, first, second = doctor.examine()
     assert first[:3] == ("broken", "FAIL", said)
     assert second.status == "ok"

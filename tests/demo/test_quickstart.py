@@ -22,7 +22,7 @@ def test_a_folder_in_use_is_refused(tmp_path):
 
 
 def test_a_step_that_fails_ends_it(tmp_path, monkeypatch, capfd):
-    wrong = quickstart.Step("fail", ["detector.detect", "no such image.jpg"], "")
+    wrong = ("fail", ["detector.detect", "no such image.jpg"], "")
     monkeypatch.setattr(quickstart, "_steps", lambda _: [wrong])
     with pytest.raises(UserError, match="the step 'fail' failed, as said above"):
         quickstart.main(["--output", str(tmp_path / "try")])

@@ -6,16 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from demo.diagnosis import cameras, subprocess_check
+from demo.diagnosis import cameras, diagnostics, subprocess_check
 from demo.diagnosis.cameras import (
     Camera,
-    Trial,
     camera_lines,
     list_cameras,
     try_camera,
     why_no_camera,
 )
 from demo.diagnosis.subprocess_check import BusyError
+from demo.sources import capture
+from demo.sources.frames import Frame, Source
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the devices are Linux's")
 
@@ -101,16 +102,18 @@ def test_a_device_that_may_not_be_read_is_listed_with_the_fix(devices, monkeypat
 
 
 def test_a_camera_gives_a_frame(camera_from_a_file):
-    trial = try_camera(0)
-    assert trial == Trial((48, 64), 25.0, "")
-    assert str(trial) == "64x48 at 25 fps"
+    assert try_camera(Camera(0, "Lid", "V4L2")) == (True, "64x48 at 25 fps")
 
 
 def test_a_camera_that_is_not_there_says_so_with_the_fix():
-    trial = try_camera(97)
-    assert trial.size_hw is None
-    assert "camera 97 cannot be opened" in trial.fault
-    assert "--source FILE" in trial.fault
+    works, said = try_camera(Camera(97, "Lid", "V4L2"))
+    assert not works
+    assert "camera 97 cannot be opened" in said
+    assert "--source FILE" in said
+
+
+def test_of_a_camera_that_may_not_be_read_that_is_the_fault():
+    assert try_camera(Camera(97, "Lid", "V4L2", "no right")) == (False, "no right")
 
 
 @pytest.mark.parametrize(
@@ -129,11 +132,14 @@ def test_a_camera_without_an_answer_is_given_up(tmp_path, monkeypatch, processor
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(subprocess_check, "PATIENCE_S", 1.0)
     processors(idle)
-    assert try_camera(0).fault == fault
+    assert try_camera(Camera(0, "Lid", "V4L2")) == (False, fault)
 
 
-def test_a_camera_that_does_not_say_how_fast_it_is():
-    assert str(Trial((480, 640), None, "")) == "640x480"
+def test_a_camera_that_does_not_say_how_fast_it_is(monkeypatch):
+    frame = Frame(np.zeros((480, 640, 3), np.uint8), "camera 0", 0.0)
+    silent = Source("camera 0", iter([frame]), live=True)
+    monkeypatch.setattr(capture, "open_source", lambda _: silent)
+    assert diagnostics.DIAGNOSTICS["frame"]("0") == {"found": "640x480"}
 
 
 @pytest.mark.parametrize(
@@ -156,12 +162,10 @@ def test_where_there_is_no_camera_the_fix_fits_the_place(monkeypatch, system, re
 
 
 def test_the_list_says_which_cameras_work_and_how_to_use_one(monkeypatch):
-    there = [Camera(0, "Lid", "V4L2"), Camera(2, "Desk", "V4L2"), Camera(4, "Wall", "V4L2", "no")]
-    trials = {0: Trial(None, None, "busy"), 2: Trial((480, 640), 30.0, "")}
+    there = [Camera(0, "Lid", "V4L2"), Camera(2, "Desk", "V4L2"), Camera(4, "Wall", "V4L2")]
+    trials = {0: (False, "busy"), 2: (True, "640x480 at 30 fps"), 4: (False, "no")}
     monkeypatch.setattr(cameras, "list_cameras", lambda: there)
-    monkeypatch.setattr(
-        cameras, "try_camera", lambda index: trials.get(index, Trial(None, None, "refused"))
-    )
+    monkeypatch.setattr(cameras, "try_camera", lambda camera: trials[camera.index])
     assert list(camera_lines()) == [
         "0  Lid (V4L2): busy",
         "2  Desk (V4L2): 640x480 at 30 fps",

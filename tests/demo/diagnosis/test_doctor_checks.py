@@ -111,8 +111,8 @@ CAMERA_4 = {"index": 4, "name": "Wall", "backend": "V4L2", "fault": ""}
 def test_cameras_are_tried_until_one_gives_a_frame(monkeypatch):
     from demo.diagnosis import cameras
 
-    trials = {0: cameras.Trial(None, None, "busy"), 2: cameras.Trial((480, 640), 30.0, "")}
-    monkeypatch.setattr(cameras, "try_camera", trials.__getitem__)
+    trials = {0: (False, "busy"), 2: (True, "640x480 at 30 fps")}
+    monkeypatch.setattr(cameras, "try_camera", lambda camera: trials[camera.index])
     found = {"cameras": [CAMERA_0, CAMERA_2, CAMERA_4]}
     assert list(doctor_checks.camera(asking(cameras=found))) == [
         Line("camera", "warn", "0: Lid (V4L2)", "busy"),
@@ -129,7 +129,7 @@ def test_cameras_are_tried_until_one_gives_a_frame(monkeypatch):
 def test_where_no_camera_gives_a_frame_the_last_one_fails(monkeypatch):
     from demo.diagnosis import cameras
 
-    monkeypatch.setattr(cameras, "try_camera", lambda _: cameras.Trial(None, None, "busy"))
+    monkeypatch.setattr(cameras, "try_camera", lambda _: (False, "busy"))
     found = {"cameras": [CAMERA_0, CAMERA_2]}
     assert statuses(doctor_checks.camera(asking(cameras=found))) == ["warn", "FAIL"]
 
