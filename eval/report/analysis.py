@@ -25,7 +25,7 @@ from eval.scoring.curves import (
 )
 from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import Report
-from eval.scoring.outcomes import COCO_THRESHOLDS, EVERYTHING, find_outcomes
+from eval.scoring.matching import COCO_THRESHOLDS, EVERYTHING, find_outcomes
 from eval.scoring.tide import ErrorSplit, split_errors
 
 _AT_75 = int(np.flatnonzero(np.isclose(COCO_THRESHOLDS, 0.75))[0])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.scoring.curves import RECALLS
-from eval.scoring.outcomes import Outcomes
+from eval.scoring.matching import Outcomes
 
 RESAMPLES = 1000
 """Draws; the ends of a 95 % interval then rest on 25 draws each."""

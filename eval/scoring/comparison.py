@@ -13,7 +13,7 @@ from eval.scoring.confusion import Judgement, judge_all
 from eval.scoring.curves import advise, joined_curve
 from eval.scoring.eval_set import EvalImage, EvalSet, detections_of, truth_of
 from eval.scoring.evaluator import FIGURES, Report, evaluate
-from eval.scoring.outcomes import Outcomes, find_outcomes
+from eval.scoring.matching import Outcomes, find_outcomes
 
 _SHOWN = 0.0005  # a smaller difference would be shown as 0.000
 _NAMED = 8  # classes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.scoring.eval_set import EvalSet
-from eval.scoring.outcomes import COCO_THRESHOLDS, Outcomes, Slice
+from eval.scoring.matching import COCO_THRESHOLDS, Outcomes, Slice
 
 RECALLS = np.linspace(0, 1, 101)
 """At which COCO reads precision."""

@@ -15,8 +15,8 @@ from detector.draw import class_colour, draw_annotations, draw_marked
 from detector.report.gallery import GREY, gallery_items, read_resized, resized
 from detector.report.page import Gallery
 from detector.types import Sample
-from training.doctor.box_checks import element_of, same_boxes
 from training.doctor.examine import Examination, by_kind
+from training.doctor.image_checks import element_of, same_boxes
 from training.model.anchor_coverage import SMALL
 
 _SIDE = 300  # px, the longer one of an image on the page

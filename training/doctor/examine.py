@@ -11,8 +11,7 @@ from configs.schema import ModelConfig
 from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding, is_error
 from detector.types import Sample
-from training.doctor.box_checks import check_boxes
-from training.doctor.image_checks import Image, look_at_images
+from training.doctor.image_checks import Image, check_boxes, look_at_images
 from training.doctor.set_checks import (
     check_anchors,
     check_balance,

@@ -21,9 +21,8 @@ from detector.data.write import Format, check_new_folder, write_dataset
 from detector.files import reason
 from detector.images import read_image, write_image
 from detector.types import Sample
-from training.doctor.box_checks import same_boxes
 from training.doctor.examine import Examination
-from training.doctor.image_checks import Image, lying_suffix
+from training.doctor.image_checks import Image, lying_suffix, same_boxes
 from training.doctor.set_checks import duplicate_groups, parts
 
 _FORMS: dict[str, Format] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
