@@ -64,7 +64,7 @@ def to_html(comparison: Comparison) -> str:
     if galleries:
         sections.append(Section("Images", [LEGEND, *galleries]))
     sections.append(Section("Settings", [_settings(comparison)]))
-    interval = comparison.intervals.ap
+    interval = comparison.figures[0].interval
     is_clear = interval is not None and interval.excludes_zero
     return render_page(
         f"{a.name} against {b.name}",
