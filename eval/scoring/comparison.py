@@ -11,7 +11,7 @@ from detector.classes import ClassMap
 from eval.scoring.bootstrap import RESAMPLES, Interval, difference_intervals
 from eval.scoring.confusion import Judgement, judge_all
 from eval.scoring.curves import advise, joined_curve
-from eval.scoring.eval_set import EvalImage, EvalSet, detections_of, truth_of
+from eval.scoring.eval_set import EvalSet, in_classes
 from eval.scoring.evaluator import FIGURES, Report, evaluate
 from eval.scoring.matching import Outcomes, find_outcomes
 
@@ -78,11 +78,7 @@ class Comparison:
 
 
 def compare(a: EvalSet, b: EvalSet) -> Comparison:
-    """Compare two models on the classes that both know.
-
-    Args:
-        a: the first.
-        b: the second, on the same images.
+    """Compare two models, run on the same images, on the classes that both know.
 
     Raises:
         UserError: they share no class, or no object of a shared class is there.
@@ -121,11 +117,8 @@ def _restricted(eval_set: EvalSet, names: set[str]) -> EvalSet:
     if len(kept) == len(old):
         return eval_set
     new = ClassMap(tuple(old.names[i] for i in kept), tuple(old.category_ids[i] for i in kept))
-    images = [
-        EvalImage(truth_of(one.sample, old, new), detections_of(one.detections, old, new))
-        for one in eval_set.images
-    ]
-    return replace(eval_set, classes=new, images=images)
+    pairs = [(one.sample, one.detections) for one in eval_set.images]
+    return replace(eval_set, classes=new, images=in_classes(pairs, old, old, new))
 
 
 def in_words(comparison: Comparison) -> str:

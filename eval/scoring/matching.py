@@ -155,15 +155,7 @@ class Outcomes:
 
 
 def find_outcomes(eval_set: EvalSet, slices: Sequence[Slice] = (EVERYTHING,)) -> list[Outcomes]:
-    """Match a whole set at COCO's ten IoU thresholds, once for all slices.
-
-    Args:
-        eval_set: the set.
-        slices: S of them.
-
-    Returns:
-        one per class.
-    """
+    """Match a whole set at COCO's ten IoU thresholds, once for all slices; one per class."""
     from tqdm import tqdm
 
     order = np.argsort(image_ids(eval_set), kind="stable")  # by which pycocotools decides ties

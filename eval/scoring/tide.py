@@ -70,12 +70,7 @@ class _Ranking(NamedTuple):
 
 
 def split_errors(eval_set: EvalSet, threshold: float = 0.5) -> ErrorSplit:
-    """Classify every error of a set.
-
-    Args:
-        eval_set: with objects that count.
-        threshold: score of `ErrorSplit.confident`.
-    """
+    """Classify every error of a set; `threshold` is the score of `ErrorSplit.confident`."""
     from tqdm import tqdm
 
     order = np.argsort(image_ids(eval_set), kind="stable").tolist()

@@ -103,9 +103,9 @@ class _Finder:
         samples = [self._by_path[path] for path in (finding.path, *finding.others)[:2]]
         images = [read_resized(sample, 2 * _SIDE // 3, enlarge=False)[0] for sample in samples]
         height = min(image.shape[0] for image in images)
-        row = [_to_height(image, height) for image in images]
+        first, second = (_to_height(image, height) for image in images)
         gap = np.full((height, 4, 3), 255, np.uint8)
-        return np.hstack([row[0], gap, row[1]]), finding.message
+        return np.hstack([first, gap, second]), finding.message
 
     def _out_of_reach(self, sample: Sample, boxes_fraction: np.ndarray) -> tuple[np.ndarray, str]:
         image = read_resized(sample, _SIDE, enlarge=False)[0]

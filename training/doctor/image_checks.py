@@ -101,12 +101,7 @@ def _formats() -> dict[str, str]:
 
 
 def check_boxes(samples: Iterable[Sample], names: Sequence[str]) -> list[Finding]:
-    """Judge every box.
-
-    Args:
-        samples: in the frame of their images.
-        names: class names by label.
-    """
+    """Judge every box of samples in the frame of their images; `names` are those of classes."""
     findings: list[Finding] = []
     for sample in samples:
         if len(sample):
