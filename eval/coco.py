@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 
 from detector.command import EXIT_OK, path, run
 from detector.files import check_folder, check_outputs, write_json, write_text
-from eval.eval_arguments import (
-    input_files,
-    load_eval_set,
-    make_scoring_parser,
-    scoring_intent,
-)
+from eval.eval_arguments import input_files, load_eval_set, make_scoring_parser, scoring_intent
 
 if TYPE_CHECKING:
     from eval.scoring.eval_set import EvalSet
@@ -90,9 +85,11 @@ def to_lines(report: Report, eval_set: EvalSet) -> list[str]:
     lines = [f"{eval_set.name} on {eval_set.data}", f"  {settings}", ""]
     for name, meaning in FIGURES.items():
         value = report.figures[name]
-        lines.append(f"  {name:6}{_shown(value)}  {meaning}{'' if value >= 0 else _NOTHING}")
+        note = "" if value >= 0 else ": there is no such object here"
+        lines.append(f"  {name:6}{_shown(value)}  {meaning}{note}")
     columns = ("AP", "AP50", "AR100", "APs", "APm", "APl")
-    lines += ["", f"  {'class':20}{''.join(f'{name:>8}' for name in columns)}{_COUNTS}"]
+    header = "".join(f"{name:>8}" for name in columns)
+    lines += ["", f"  {'class':20}{header}{'objects':>9}{'images':>10}"]
     for name, one in report.per_class.items():
         figures = "".join(f"{_shown(getattr(one, column)):>8}" for column in columns)
         lines.append(f"  {name[:20]:20}{figures}{one.objects:9,}{one.images:10,}")
@@ -102,22 +99,18 @@ def to_lines(report: Report, eval_set: EvalSet) -> list[str]:
     return lines
 
 
-_NOTHING = ": there is no such object here"
-_COUNTS = f"{'objects':>9}{'images':>10}"
-
-
 def _shown(value: float) -> str:
     return f"{value:.4f}" if value >= 0 else f"{'-':>6}"
 
 
 def _to_csv(report: Report) -> str:
     text = io.StringIO()
-    first = next(iter(report.as_json()["per_class"].values()))
     former = "pictures"  # of `images`, its name in 0.1
-    writer = csv.DictWriter(text, ["class", *first, former], lineterminator="\n")
+    per_class = report.as_json()["per_class"].items()
+    rows = [{"class": name, **one, former: one["images"]} for name, one in per_class]
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    for name, figures in report.as_json()["per_class"].items():
-        writer.writerow({"class": name, **figures, former: figures["images"]})
+    writer.writerows(rows)
     return text.getvalue()
 
 

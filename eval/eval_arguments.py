@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from detector.command import CommandParser, name_list, path
@@ -50,8 +50,7 @@ def load_eval_set(args: argparse.Namespace) -> EvalSet:
     """
     from eval.scoring.inference import score, score_file
 
-    _require_one(args)
-    chosen = {"images": args.images, "classes": args.classes}
+    chosen = _chosen(args)
     if args.detections:
         return score_file(args.detections, args.data, **chosen)
     return score(args.model, args.data, runtime=args.runtime, **chosen)
@@ -65,8 +64,7 @@ def find_eval_set(args: argparse.Namespace) -> tuple[Dataset, str]:
     """
     from eval.scoring.inference import find_detections, find_inputs
 
-    _require_one(args)
-    chosen = {"images": args.images, "classes": args.classes}
+    chosen = _chosen(args)
     if args.detections:
         return find_detections(args.detections, args.data, **chosen)[0], str(args.detections)
     dataset, model = find_inputs(args.model, args.data, runtime=args.runtime, **chosen)
@@ -84,6 +82,7 @@ def in_figures(dataset: Dataset) -> str:
     return f"{dataset.name}: {len(dataset):,} images, {len(dataset.classes)} classes"
 
 
-def _require_one(args: argparse.Namespace) -> None:
+def _chosen(args: argparse.Namespace) -> dict[str, Any]:
     if (args.model is None) == (args.detections is None):
         raise UserError("name either a MODEL to run or --detections FILE to score")
+    return {"images": args.images, "classes": args.classes}

@@ -13,15 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import UserError
-from detector.command import (
-    EXIT_OK,
-    CommandParser,
-    child_command,
-    name_list,
-    path,
-    positive,
-    run,
-)
+from detector.command import EXIT_OK, CommandParser, child_command, name_list, path, positive, run
 from detector.files import check_outputs, write_json, write_text
 from detector.model_arguments import model_files
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import Any
 
 from detector.command import EXIT_OK, run
 from detector.files import check_outputs, write_json
-from eval.eval_arguments import (
-    input_files,
-    load_eval_set,
-    make_scoring_parser,
-    scoring_intent,
-)
+from eval.eval_arguments import input_files, load_eval_set, make_scoring_parser, scoring_intent
 
 _EXAMPLES = """examples:
   python -m eval.voc my_run/best VOCdevkit/VOC2012:val
@@ -25,14 +19,10 @@ The development kit of VOC2007 takes the mean of 11 points of the precision-reca
 """
 
 
-def _parse(argv: list[str] | None) -> argparse.Namespace:
-    about = "Measure VOC's average precision."
-    return make_scoring_parser("eval.voc", about, _EXAMPLES).parse_args(argv)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
-    args = _parse(argv)
+    about = "Measure VOC's average precision."
+    args = make_scoring_parser("eval.voc", about, _EXAMPLES).parse_args(argv)
     check_outputs([args.json], inputs=input_files(args))
     if args.dry_run:
         print(scoring_intent(args))

@@ -8,13 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.command import (
-    EXIT_CHECK_FAILED,
-    EXIT_OK,
-    CommandParser,
-    path,
-    run,
-)
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, CommandParser, path, run
 from detector.files import check_outputs, write_json, write_text
 
 if TYPE_CHECKING:
@@ -64,8 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 
     model = load_config(args.config).model
     from detector.data.open import open_dataset
-    from training.doctor.check_summary import to_json, to_lines
-    from training.doctor.examine import examine
+    from training.doctor.examine import examine, to_json, to_lines
 
     if args.fix:
         from detector.data.write import check_new_folder
@@ -87,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         from training.doctor.fix import fix
 
         _print(fix(examination, args.fix))
-    return EXIT_OK if examination.is_clean else EXIT_CHECK_FAILED
+    return EXIT_CHECK_FAILED if examination.errors else EXIT_OK
 
 
 def _check_apart(outputs: Sequence[Path], dataset: Dataset) -> None:

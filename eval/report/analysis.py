@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from eval.scoring.curves import (
 )
 from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import Report
-from eval.scoring.outcomes import COCO_THRESHOLDS, EVERYTHING, find_outcomes
+from eval.scoring.matching import COCO_THRESHOLDS, EVERYTHING, find_outcomes
 from eval.scoring.tide import ErrorSplit, split_errors
 
 _AT_75 = int(np.flatnonzero(np.isclose(COCO_THRESHOLDS, 0.75))[0])
@@ -45,9 +45,7 @@ class Analysis:
         overall: the one threshold to use for all classes.
         errors: TIDE's split.
         confusion: int64 `(C + 1, C + 1)`, at `overall`.
-        sizes: by COCO's sizes.
-        bins: by size, as many objects in each.
-        ratios: by aspect ratio.
+        slices: by COCO's sizes, by size with as many objects in each, and by aspect ratio.
         judgements: of each image, at `overall`.
     """
 
@@ -60,17 +58,14 @@ class Analysis:
     overall: Advice
     errors: ErrorSplit
     confusion: np.ndarray
-    sizes: Sequence[SliceFigures]
-    bins: Sequence[SliceFigures]
-    ratios: Sequence[SliceFigures]
+    slices: Mapping[str, Sequence[SliceFigures]]
     judgements: Sequence[Judgement]
 
 
 def analyse(eval_set: EvalSet, report: Report) -> Analysis:
     """Analyse a set whose figures are known."""
     bins = size_bins(eval_set)
-    slices = (EVERYTHING, *COCO_SIZES, *bins, *RATIOS)
-    classes = find_outcomes(eval_set, slices=slices)
+    classes = find_outcomes(eval_set, slices=(EVERYTHING, *COCO_SIZES, *bins, *RATIOS))
     curves = [curve_of(one) for one in classes]
     joined = joined_curve(classes)
     overall = advise(joined)
@@ -86,9 +81,11 @@ def analyse(eval_set: EvalSet, report: Report) -> Analysis:
         overall,
         split_errors(eval_set, overall.threshold),
         confusion_matrix(eval_set, judgements),
-        figures_of(COCO_SIZES, classes, 1),
-        figures_of(bins, classes, first_bin),
-        figures_of(RATIOS, classes, first_bin + len(bins)),
+        {
+            "coco_sizes": figures_of(COCO_SIZES, classes, 1),
+            "side_px": figures_of(bins, classes, first_bin),
+            "width_over_height": figures_of(RATIOS, classes, first_bin + len(bins)),
+        },
         judgements,
     )
 
@@ -109,11 +106,7 @@ def to_json(analysis: Analysis) -> dict[str, Any]:
             "counts": analysis.confusion.tolist(),
             "shares": normalised(analysis.confusion).round(5).tolist(),
         },
-        "slices": {
-            "coco_sizes": [asdict(one) for one in analysis.sizes],
-            "side_px": [asdict(one) for one in analysis.bins],
-            "width_over_height": [asdict(one) for one in analysis.ratios],
-        },
+        "slices": {key: list(map(asdict, figures)) for key, figures in analysis.slices.items()},
         "curves": {
             "recall": RECALLS.round(2).tolist(),
             "precision50": _precisions(names, analysis.curves50),

@@ -34,14 +34,7 @@ _IMAGES = 6  # in each direction
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> Path:
-    """Write the page and its data: `compare.html` and `compare.json`.
-
-    Args:
-        folder: is made.
-        comparison: what to show.
-
-    Returns:
-        the page.
+    """Write the page `compare.html`, which is returned, with its data `compare.json`.
 
     Raises:
         UserError: the folder cannot be written to.
@@ -64,7 +57,7 @@ def to_html(comparison: Comparison) -> str:
     if galleries:
         sections.append(Section("Images", [LEGEND, *galleries]))
     sections.append(Section("Settings", [_settings(comparison)]))
-    interval = comparison.intervals.ap
+    interval = comparison.figures[0].interval
     is_clear = interval is not None and interval.excludes_zero
     return render_page(
         f"{a.name} against {b.name}",
@@ -108,16 +101,11 @@ def _class_blocks(comparison: Comparison) -> Iterator[Table | Plots | str]:
     caption = f"AP of B minus AP of A, with 95 % intervals{more}"
     gain_plot = _gains(sorted(most, key=lambda one: one.a - one.b))
     yield Plots([(gain_plot, caption), (_scatter(known), "AP of each class")])
-    rows = [
-        (
-            one.name,
-            figures[one.name].objects,
-            figures[one.name].images,
-            *_cells(one),
-            verdict(one.interval) if one.difference is not None else "",
-        )
-        for one in comparison.per_class
-    ]
+    rows = []
+    for one in comparison.per_class:
+        counts = figures[one.name].objects, figures[one.name].images
+        judged = verdict(one.interval) if one.difference is not None else ""
+        rows.append((one.name, *counts, *_cells(one), judged))
     header = ("class", "objects", "images", "A", "B", "B - A", "95 % interval", "")
     note = (
         "AP of each class. Of twenty classes that do not differ, one interval leaves out zero by "

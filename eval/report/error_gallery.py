@@ -52,16 +52,19 @@ def missed_and_false(items: Iterable[Judged], names: Sequence[str]) -> list[tupl
             _labelled(_draw_truth(image, one, judgement, names), "missed", MISSED),
             _labelled(false, "false positives", FALSE_POSITIVE),
         ]
-        return _stacked(views), f"{one.sample.path.name}: {_in_words(judgement)}"
+        return _stacked(views), f"{judged[0].sample.path.name}: {_in_words(judgement)}"
 
     return gallery_items(items, draw)
 
 
 def all_in_one(items: Iterable[Judged], names: Sequence[str]) -> list[tuple[str, str]]:
     """Each image with all objects and false positives; returns as above."""
-    return gallery_items(
-        items, lambda one: (_everything(one, names), f"{_name(one)}: {_in_words(one[1])}")
-    )
+
+    def draw(judged: Judged) -> tuple[np.ndarray, str]:
+        caption = f"{judged[0].sample.path.name}: {_in_words(judged[1])}"
+        return _everything(judged, names), caption
+
+    return gallery_items(items, draw)
 
 
 def side_by_side(
@@ -82,13 +85,9 @@ def side_by_side(
         pairs = list(zip(models, sides, strict=True))
         views = [_labelled(_everything(side, names), model, _NEUTRAL) for model, side in pairs]
         words = [f"{model}: {_in_words(judgement)}" for model, (_, judgement) in pairs]
-        return _stacked(views), f"{_name(sides[0])}. {'. '.join(words)}"
+        return _stacked(views), f"{sides[0][0].sample.path.name}. {'. '.join(words)}"
 
     return gallery_items(items, draw)
-
-
-def _name(judged: Judged) -> str:
-    return judged[0].sample.path.name
 
 
 def _in_words(judgement: Judgement) -> str:

@@ -29,15 +29,7 @@ _ABOUT_NONE = f"{NONE}: there is no such object in this data set. COCO's own too
 
 
 def write_report(folder: Path, eval_set: EvalSet, report: Report) -> Path:
-    """Write the page and its data: `report.html`, `report.json` and `detections.json`.
-
-    Args:
-        folder: is made.
-        eval_set: what was evaluated.
-        report: its figures.
-
-    Returns:
-        the page.
+    """Write `report.html`, which is returned, with `report.json` and `detections.json`.
 
     Raises:
         UserError: the folder cannot be written to.
@@ -116,9 +108,8 @@ def _galleries(analysis: Analysis) -> Iterator[Gallery]:
     at = f"at a score of {analysis.overall.threshold:.3f}"
     worst = [pair for pair in sorted(pairs, key=lambda pair: -pair[1].errors) if pair[1].errors]
     if items := missed_and_false(worst[:_WORST], names):
-        yield Gallery(
-            items, f"Worst: the most missed and false positives together, {at}", is_wide=True
-        )
+        label = f"Worst: the most missed and false positives together, {at}"
+        yield Gallery(items, label, is_wide=True)
     ranked = sorted(pairs, key=lambda pair: (pair[1].errors, -len(pair[1].found)))
     best = [pair for pair in ranked if len(pair[1].found)]
     if items := all_in_one(best[:_BEST], names):

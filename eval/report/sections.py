@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 
 import numpy as np
 
@@ -46,10 +47,7 @@ def error_blocks(analysis: Analysis) -> list[Block]:
         f"{threshold:.2f} on; of missed objects there is one count."
     )
     header = ("error", "AP50", "count", f"score ≥ {threshold:.2f}", "what it is")
-    totals = {
-        "false positives": errors.false_positives,
-        "false negatives": errors.false_negatives,
-    }
+    totals = {"false positives": errors.false_positives, "false negatives": errors.false_negatives}
     return [
         "How much AP50 would rise if an oracle repaired one kind of error and nothing else (TIDE, "
         "Bolya et al. 2020; a box fits from IoU 0.5, and is on nothing under 0.1).",
@@ -73,19 +71,15 @@ def threshold_blocks(analysis: Analysis) -> list[Block]:
     advice = analysis.overall
     if not advice.f1:
         return ["Nothing is found at any score, so there is no threshold to advise."]
-    facts = [
-        (f"{advice.threshold:.3f}", "best single threshold"),
-        (f"{advice.precision:.3f}", "precision there"),
-        (f"{advice.recall:.3f}", "recall there"),
-        (f"{advice.f1:.3f}", "F1 there"),
-    ]
+    words = ("best single threshold", "precision there", "recall there", "F1 there")
+    figures = (f"{figure:.3f}" for figure in astuple(advice))
     svg = threshold_sweep(analysis.joined, advice.threshold)
     mean = {"IoU 0.50": analysis.curves50, "IoU 0.75": analysis.curves75}
     return [
         "The threshold of the best F1 at IoU 0.5, every object counting alike. It is chosen on "
         "these very images; on others it will do a little worse. Lower it to miss less, raise "
         "it for fewer false positives. The table of classes has one for each.",
-        Facts(facts),
+        Facts(list(zip(figures, words, strict=True))),
         Plots(
             [
                 (svg, "All classes together, against the threshold; the dotted line is the best"),
@@ -190,13 +184,13 @@ def _most_confused(counts: np.ndarray, names: Sequence[str]) -> list[tuple[str, 
 
 def slice_blocks(analysis: Analysis) -> list[Block]:
     """AP by size and by aspect ratio."""
+    plots = {
+        "coco_sizes": ("", "By COCO's sizes: 32 x 32 and 96 x 96 px part them"),
+        "side_px": ("square root of the area, px", "By size, with as many objects in each part"),
+        "width_over_height": ("width / height", "By aspect ratio, tall to wide"),
+    }
     items = [
-        (slice_bars(analysis.sizes, ""), "By COCO's sizes: 32 x 32 and 96 x 96 px part them"),
-        (
-            slice_bars(analysis.bins, "square root of the area, px"),
-            "By size, with as many objects in each part",
-        ),
-        (slice_bars(analysis.ratios, "width / height"), "By aspect ratio, tall to wide"),
+        (slice_bars(analysis.slices[key], axis), caption) for key, (axis, caption) in plots.items()
     ]
     about = (
         "AP of the objects of one size or shape; their number stands on the bar. Each part is "

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.scoring.curves import RECALLS
-from eval.scoring.outcomes import Outcomes
+from eval.scoring.matching import Outcomes
 
 RESAMPLES = 1000
 """Draws; the ends of a 95 % interval then rest on 25 draws each."""
@@ -126,18 +126,11 @@ class Intervals:
 
 
 def difference_intervals(
-    ours: Sequence[Outcomes],
-    theirs: Sequence[Outcomes],
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    ours: Sequence[Outcomes], theirs: Sequence[Outcomes], resamples: int = RESAMPLES, seed: int = 0
 ) -> Intervals:
-    """Bootstrap the differences `ours - theirs` over images.
+    """Bootstrap the differences `ours - theirs`, outcomes of each class on the same images.
 
-    Args:
-        ours: outcomes of each class.
-        theirs: likewise, of the same images.
-        resamples: draws.
-        seed: the same seed gives the same intervals.
+    The same seed gives the same intervals.
     """
     from tqdm import trange
 

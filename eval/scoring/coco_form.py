@@ -144,9 +144,7 @@ def ground_truth(eval_set: EvalSet) -> dict[str, Any]:
 def results(eval_set: EvalSet, own_ids: bool = False) -> list[dict[str, Any]]:
     """The detections as the content of a COCO results file.
 
-    Args:
-        eval_set: whose.
-        own_ids: name images by `result_ids`, for files; else as `ground_truth` does.
+    With `own_ids`, as files have them, images are named by `result_ids`, else as `ground_truth`.
     """
     ids = _own_ids(eval_set) if own_ids else image_ids(eval_set)
     return [

@@ -8,12 +8,12 @@ from typing import Any
 
 from configs.errors import UserError
 from detector.classes import ClassMap
-from eval.scoring.bootstrap import RESAMPLES, Interval, Intervals, difference_intervals
+from eval.scoring.bootstrap import RESAMPLES, Interval, difference_intervals
 from eval.scoring.confusion import Judgement, judge_all
 from eval.scoring.curves import advise, joined_curve
-from eval.scoring.eval_set import EvalImage, EvalSet, detections_of, truth_of
+from eval.scoring.eval_set import EvalSet, in_classes
 from eval.scoring.evaluator import FIGURES, Report, evaluate
-from eval.scoring.outcomes import Outcomes, find_outcomes
+from eval.scoring.matching import Outcomes, find_outcomes
 
 _SHOWN = 0.0005  # a smaller difference would be shown as 0.000
 _NAMED = 8  # classes
@@ -65,36 +65,20 @@ class Comparison:
     Attributes:
         a: the first model.
         b: the second.
-        intervals: of the differences.
+        figures: the 12 of COCO.
+        per_class: AP of each class.
         left_out: names of classes that only one of them knows.
     """
 
     a: Side
     b: Side
-    intervals: Intervals
+    figures: Sequence[Pair]
+    per_class: Sequence[Pair]
     left_out: tuple[str, ...]
-
-    @property
-    def figures(self) -> list[Pair]:
-        """The 12 figures of COCO."""
-        known = {"AP": self.intervals.ap, "AP50": self.intervals.ap50}
-        a, b = self.a.report.figures, self.b.report.figures
-        return [Pair(name, a[name], b[name], known.get(name)) for name in FIGURES]
-
-    @property
-    def per_class(self) -> list[Pair]:
-        """AP of each class."""
-        a, b = self.a.report.per_class, self.b.report.per_class
-        both = zip(a, self.intervals.per_class, strict=True)
-        return [Pair(name, a[name].AP, b[name].AP, interval) for name, interval in both]
 
 
 def compare(a: EvalSet, b: EvalSet) -> Comparison:
-    """Compare two models on the classes that both know.
-
-    Args:
-        a: the first.
-        b: the second, on the same images.
+    """Compare two models, run on the same images, on the classes that both know.
 
     Raises:
         UserError: they share no class, or no object of a shared class is there.
@@ -107,9 +91,18 @@ def compare(a: EvalSet, b: EvalSet) -> Comparison:
     if not any(image.is_counted.any() for image in first.images):
         shared = ", ".join(first.classes.names[:5])
         raise UserError(f"{a.data}: holds no object of the classes that both know ({shared})")
-    outcomes_a, outcomes_b = find_outcomes(first), find_outcomes(second)
-    intervals = difference_intervals(outcomes_b, outcomes_a)
-    return Comparison(_side(first, outcomes_a), _side(second, outcomes_b), intervals, left_out)
+    outcomes = [find_outcomes(one) for one in (first, second)]
+    intervals = difference_intervals(outcomes[1], outcomes[0])
+    one, other = (_side(*pair) for pair in zip((first, second), outcomes, strict=True))
+    known = {"AP": intervals.ap, "AP50": intervals.ap50}
+    of_a, of_b = one.report.figures, other.report.figures
+    figures = [Pair(name, of_a[name], of_b[name], known.get(name)) for name in FIGURES]
+    pairs = zip(one.report.per_class.items(), other.report.per_class.values(), strict=True)
+    per_class = [
+        Pair(name, of_a.AP, of_b.AP, interval)
+        for ((name, of_a), of_b), interval in zip(pairs, intervals.per_class, strict=True)
+    ]
+    return Comparison(one, other, figures, per_class, left_out)
 
 
 def _side(eval_set: EvalSet, classes: Sequence[Outcomes]) -> Side:
@@ -124,11 +117,8 @@ def _restricted(eval_set: EvalSet, names: set[str]) -> EvalSet:
     if len(kept) == len(old):
         return eval_set
     new = ClassMap(tuple(old.names[i] for i in kept), tuple(old.category_ids[i] for i in kept))
-    images = [
-        EvalImage(truth_of(one.sample, old, new), detections_of(one.detections, old, new))
-        for one in eval_set.images
-    ]
-    return replace(eval_set, classes=new, images=images)
+    pairs = [(one.sample, one.detections) for one in eval_set.images]
+    return replace(eval_set, classes=new, images=in_classes(pairs, old, old, new))
 
 
 def in_words(comparison: Comparison) -> str:

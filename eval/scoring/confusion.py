@@ -69,13 +69,9 @@ def judge_all(eval_set: EvalSet, threshold: float) -> list[Judgement]:
 def confusion_matrix(eval_set: EvalSet, judgements: Sequence[Judgement]) -> np.ndarray:
     """Objects by their class (rows) and by the class they are detected as (columns).
 
-    Args:
-        eval_set: C classes.
-        judgements: of each image, all at one threshold.
-
     Returns:
-        int64 `(C + 1, C + 1)`. The last row counts detections on no object, the last column
-        objects without a detection.
+        int64 `(C + 1, C + 1)` for C classes. The last row counts detections on no object, the
+        last column objects without a detection.
     """
     background = len(eval_set.classes)
     rows, columns = [], []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.scoring.eval_set import EvalSet
-from eval.scoring.outcomes import COCO_THRESHOLDS, Outcomes, Slice
+from eval.scoring.matching import COCO_THRESHOLDS, Outcomes, Slice
 
 RECALLS = np.linspace(0, 1, 101)
 """At which COCO reads precision."""
@@ -87,28 +87,17 @@ class Advice:
 
 
 def curve_of(outcomes: Outcomes, part: int = 0, level: int = 0) -> Curve:
-    """The curve of one class.
-
-    Args:
-        outcomes: of the class.
-        part: which slice.
-        level: which IoU threshold.
-    """
-    counts = ~outcomes.is_ignored[part, level]
-    true = np.cumsum(outcomes.is_true[part, level][counts])
-    scores = outcomes.scores[counts].astype(np.float64)
-    return Curve(scores, true, int(outcomes.objects[part].sum()))
+    """The curve of one class, for a slice (`part`) and an IoU threshold (`level`)."""
+    return joined_curve([outcomes], part, level)
 
 
-def joined_curve(classes: Sequence[Outcomes], level: int = 0) -> Curve:
+def joined_curve(classes: Sequence[Outcomes], part: int = 0, level: int = 0) -> Curve:
     """The curve of all classes taken together: every object and every detection counts alike."""
-    counts = [~one.is_ignored[0, level] for one in classes]
-    scores = np.concatenate([one.scores[keep] for one, keep in zip(classes, counts, strict=True)])
-    true = np.concatenate(
-        [one.is_true[0, level][keep] for one, keep in zip(classes, counts, strict=True)]
-    )
+    counts = ~np.concatenate([one.is_ignored[part, level] for one in classes])
+    scores = np.concatenate([one.scores for one in classes])[counts]
+    true = np.concatenate([one.is_true[part, level] for one in classes])[counts]
     order = np.argsort(-scores, kind="stable")
-    objects = sum(int(one.objects[0].sum()) for one in classes)
+    objects = sum(int(one.objects[part].sum()) for one in classes)
     return Curve(scores[order].astype(np.float64), np.cumsum(true[order]), objects)
 
 
@@ -118,12 +107,12 @@ def best_threshold(curve: Curve) -> Advice | None:
     Returns:
         None where no object is found.
     """
-    at = _at_each_score(curve)
-    if not curve.objects or not len(at) or not curve.true[-1]:
+    if not curve.objects or not curve.true.any():
         return None
-    f1 = 2 * curve.true[at] / (at + 1 + curve.objects)
-    best = int(at[np.argmax(f1)])
-    return _advice(curve, best)
+    # A threshold takes all detections of a score or none, so the last of each is looked at.
+    last = np.flatnonzero(np.append(curve.scores[1:] != curve.scores[:-1], True))
+    f1 = 2 * curve.true[last] / (last + 1 + curve.objects)
+    return _advice(curve, int(last[np.argmax(f1)]))
 
 
 def advise(joined: Curve) -> Advice:
@@ -135,12 +124,6 @@ def at_threshold(curve: Curve, threshold: float) -> Advice:
     """What a given threshold brings; the precision of no detections is 1."""
     count = int(np.searchsorted(-curve.scores, -threshold, side="right"))
     return _advice(curve, count - 1) if count else Advice(threshold, 1.0, 0.0, 0.0)
-
-
-def _at_each_score(curve: Curve) -> np.ndarray:
-    """The last detection of each score: a threshold takes all of them or none."""
-    is_last = np.append(curve.scores[1:] != curve.scores[:-1], True)[: len(curve.scores)]
-    return np.flatnonzero(is_last)
 
 
 def _advice(curve: Curve, last: int) -> Advice:
@@ -176,15 +159,11 @@ def size_bins(eval_set: EvalSet) -> list[Slice]:
     sides = np.sqrt(np.maximum(np.sort(np.concatenate(areas)), 0))
     steps = np.flatnonzero(np.diff(sides))  # after these an edge parts two sizes
     wanted = np.arange(1, _BINS) * len(sides) / _BINS - 1
-    places = (
-        np.unique(np.searchsorted(steps, wanted).clip(max=len(steps) - 1)) if len(steps) else []
-    )
+    # Without steps the places are clipped to -1, and none is taken.
+    places = np.unique(np.searchsorted(steps, wanted).clip(max=len(steps) - 1))[: len(steps)]
     inner = [float(sides[at] + sides[at + 1]) / 2 for at in steps[places]]
-    edges = [0.0, *inner, 1e5]
-    return [
-        Slice(_size_name(low, high), "area", low**2, high**2)
-        for low, high in itertools.pairwise(edges)
-    ]
+    edges = itertools.pairwise([0.0, *inner, 1e5])
+    return [Slice(_size_name(low, high), "area", low**2, high**2) for low, high in edges]
 
 
 def _size_name(low: float, high: float) -> str:
@@ -205,14 +184,12 @@ def figures_of(
         classes: outcomes at COCO's ten IoU thresholds.
         first: which slice of `classes` is the first of `slices`.
     """
-    return [_figures(part.name, classes, first + i) for i, part in enumerate(slices)]
-
-
-def _figures(name: str, classes: Sequence[Outcomes], part: int) -> SliceFigures:
-    counts = [int(one.objects[part].sum()) for one in classes]
-    there = [one for one, count in zip(classes, counts, strict=True) if count]
-    if not there:
-        return SliceFigures(name, 0, -1.0, -1.0)
-    levels = range(len(COCO_THRESHOLDS))
-    aps = np.array([[curve_of(one, part, level).ap for level in levels] for one in there])
-    return SliceFigures(name, sum(counts), float(aps.mean()), float(aps[:, 0].mean()))
+    figures = []
+    for part, one in enumerate(slices, start=first):
+        there = [outcomes for outcomes in classes if outcomes.objects[part].any()]
+        levels = range(len(COCO_THRESHOLDS))
+        aps = np.array([[curve_of(of, part, level).ap for level in levels] for of in there])
+        mean, at50 = (aps.mean(), aps[:, 0].mean()) if there else (-1, -1)
+        objects = sum(int(outcomes.objects[part].sum()) for outcomes in there)
+        figures.append(SliceFigures(one.name, objects, float(mean), float(at50)))
+    return figures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,13 +78,7 @@ def shared_classes(
 
 
 def relabel(labels: np.ndarray, old: ClassMap, new: ClassMap) -> np.ndarray:
-    """Labels in another class map, by name; -1 where it lacks the class.
-
-    Args:
-        labels: int64 `(N,)` in `old`.
-        old: where the labels come from.
-        new: where they go.
-    """
+    """Labels `(N,)` of `old` in `new`, by name: int64 `(N,)`, -1 where it lacks the class."""
     of_name = {name: label for label, name in enumerate(new.names)}
     table = np.array([of_name.get(name, -1) for name in old.names], np.int64)
     return table[labels]
@@ -97,10 +91,16 @@ def truth_of(sample: Sample, old: ClassMap, new: ClassMap) -> Sample:
     return replace(kept, labels=labels[labels >= 0])
 
 
-def detections_of(detections: Detections, old: ClassMap, new: ClassMap) -> Detections:
-    """Detections of the classes of `new` alone, in its labels."""
-    labels = relabel(detections.labels, old, new)
-    return replace(detections, labels=labels)[labels >= 0]
+def in_classes(
+    found: Iterable[tuple[Sample, Detections]], truth: ClassMap, model: ClassMap, new: ClassMap
+) -> list[EvalImage]:
+    """Samples and detections with the classes of `new` alone, in its labels."""
+    images = []
+    for sample, detections in found:
+        labels = relabel(detections.labels, model, new)
+        kept = replace(detections, labels=labels)[labels >= 0]
+        images.append(EvalImage(truth_of(sample, truth, new), kept))
+    return images
 
 
 def make_eval_set(
@@ -114,22 +114,13 @@ def make_eval_set(
 ) -> EvalSet:
     """Bring a data set and a model's detections into one class map.
 
-    Args:
-        name: of the model.
-        dataset: where the samples come from.
-        found: each sample in the frame of its image, and what was found in it.
-        model: the class map of the detections.
-        classes: those to evaluate.
-        settings: of the model.
-        training_objects: objects of each class in training.
+    Of the model are `name`, `settings`, `training_objects` and the class map `model` of what was
+    `found`: each sample in the frame of its image, with its detections. `classes` are scored.
 
     Raises:
         UserError: no image holds an object of these classes that counts.
     """
-    images = [
-        EvalImage(truth_of(sample, dataset.classes, classes), detections_of(one, model, classes))
-        for sample, one in found
-    ]
+    images = in_classes(found, dataset.classes, model, classes)
     if not any(image.is_counted.any() for image in images):
         names = ", ".join(classes.names[:5])
         raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")

@@ -37,13 +37,7 @@ class ClassFigures:
     """Of one class; figures in 0 ... 1, -1 where there is no such object.
 
     Attributes:
-        AP: mean over IoU 0.50 ... 0.95.
-        AP50: at IoU 0.50.
-        AP75: at IoU 0.75.
-        AR100: recall with 100 detections per image.
-        APs: of small objects.
-        APm: of medium ones.
-        APl: of large ones.
+        AP: as `FIGURES` has it, and so on.
         objects: that count: neither crowd nor difficult.
         images: with such an object.
         detections: of the class.
@@ -113,37 +107,27 @@ def run_protocol(truth: dict[str, Any], found: list[dict[str, Any]], backend: Ba
     Returns:
         the back end's evaluation object: `stats` holds the 12 figures, `eval` the arrays.
     """
-    COCO, Evaluation = _classes(backend)  # noqa: N806, as the packages name them
-    coco = COCO()
-    coco.dataset = truth
-    coco.createIndex()
+    if backend == "pycocotools":
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval as Evaluation
+    else:
+        from faster_coco_eval import COCO
+        from faster_coco_eval import COCOeval_faster as Evaluation
+
+    def index(dataset: dict[str, Any]) -> Any:
+        coco: Any = COCO()
+        coco.dataset = dataset
+        coco.createIndex()
+        return coco
+
+    coco = index(truth)
     # loadRes looks at the first of the results to learn their kind; no results have none.
-    loaded = coco.loadRes(found) if found else _nothing_found(COCO, truth)
-    evaluation = Evaluation(coco, loaded, "bbox")
+    loaded = coco.loadRes(found) if found else index({**truth, "annotations": []})
+    evaluation: Any = Evaluation(coco, loaded, "bbox")
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
     return evaluation
-
-
-def _classes(backend: Backend) -> tuple[Any, Any]:
-    """A back end's data set and evaluation."""
-    if backend == "pycocotools":
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-
-        return COCO, COCOeval
-    from faster_coco_eval import COCO as FastCOCO  # noqa: N811
-    from faster_coco_eval import COCOeval_faster
-
-    return FastCOCO, COCOeval_faster
-
-
-def _nothing_found(coco_class: Any, truth: dict[str, Any]) -> Any:
-    empty = coco_class()
-    empty.dataset = {**truth, "annotations": []}
-    empty.createIndex()
-    return empty
 
 
 def _count(eval_set: EvalSet) -> np.ndarray:
@@ -160,20 +144,10 @@ def _count(eval_set: EvalSet) -> np.ndarray:
 def _of_class(arrays: Mapping[str, Any], column: int, counts: Sequence[int]) -> ClassFigures:
     """Figures of one class from `precision` `(T, R, K, A, M)` and `recall` `(T, K, A, M)`."""
     precision = arrays["precision"][:, :, column, :, -1]  # at 100 detections
-    recall = arrays["recall"][:, column, 0, -1]
-    objects, images, detections = counts
-    return ClassFigures(
-        AP=_mean(precision[:, :, 0]),
-        AP50=_mean(precision[0, :, 0]),
-        AP75=_mean(precision[5, :, 0]),
-        AR100=_mean(recall),
-        APs=_mean(precision[:, :, 1]),
-        APm=_mean(precision[:, :, 2]),
-        APl=_mean(precision[:, :, 3]),
-        objects=objects,
-        images=images,
-        detections=detections,
-    )
+    parts = [precision[:, :, 0], precision[0, :, 0], precision[5, :, 0]]
+    parts += [arrays["recall"][:, column, 0, -1], *(precision[:, :, size] for size in (1, 2, 3))]
+    values: list[Any] = [*map(_mean, parts), *counts]
+    return ClassFigures(*values)
 
 
 def _mean(values: np.ndarray) -> float:

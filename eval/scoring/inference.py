@@ -36,12 +36,8 @@ def score(
 ) -> EvalSet:
     """Run a model over a data set.
 
-    Args:
-        model: as `Predictor.load`.
-        data: as `open_dataset`.
-        images: images of a COCO JSON.
-        runtime: as `Predictor.load`.
-        classes: names to score; by default those that model and data set share.
+    `model` and `runtime` are those of `Predictor.load`, `data` and `images` of `open_dataset`;
+    `classes` are names to score, by default those that model and data set share.
 
     Raises:
         UserError: either cannot be read, or they share no class.
@@ -98,11 +94,8 @@ def score_file(
 ) -> EvalSet:
     """Take detections from a COCO results file instead of running a model.
 
-    Args:
-        file: made by `eval.coco --save-detections`, `detect --coco` or elsewhere.
-        data: as `open_dataset`.
-        images: images of a COCO JSON.
-        classes: names to score; by default all of the data set.
+    `file` is made by `eval.coco --save-detections`, `detect --coco` or elsewhere; the others are
+    as in `score`, `classes` by default all of the data set.
 
     Raises:
         UserError: either cannot be read, or the file does not belong to the data set.

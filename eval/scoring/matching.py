@@ -1,4 +1,4 @@
-"""COCO's matcher: detections to ground truth, greedily by score, image by image.
+"""COCO's matcher, greedy by score in each image, and its outcomes class by class.
 
 The rules are those of pycocotools, number for number. Per class, the best-scored detection chooses
 first: among the objects that are still free it takes the one of the greatest IoU, if that reaches
@@ -9,14 +9,20 @@ detections may fall on it.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from detector.boxes import xywh_to_xyxy, xyxy_to_xywh
 from detector.data.values import shortest
-from eval.scoring.eval_set import EvalImage
+from eval.scoring.coco_form import image_ids
+from eval.scoring.eval_set import EvalImage, EvalSet
+
+COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+"""The IoU thresholds that AP is the mean over."""
 
 MAX_PER_CLASS = 100
 """Detections of a class in an image that count; COCO's own limit."""
@@ -103,3 +109,112 @@ def _rank_in_class(labels: np.ndarray) -> np.ndarray:
     ranks = np.empty(len(labels), np.int64)
     ranks[order] = np.arange(len(labels)) - first
     return ranks
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The objects of which a measure lies between two bounds, both inclusive.
+
+    The others are ignored, and so are detections that match nothing and lie outside.
+
+    Attributes:
+        name: in a few characters.
+        measure: "area" in square px (of an object COCO's own, of a detection its box's), or
+            "ratio", the width over the height of the box.
+        low: bound.
+        high: bound.
+    """
+
+    name: str
+    measure: Literal["area", "ratio"]
+    low: float
+    high: float
+
+
+EVERYTHING = Slice("all", "area", 0, 1e10)
+"""COCO's own first range."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """Of one class, best score first; S slices, T IoU thresholds, P images.
+
+    Attributes:
+        images: int64 `(D,)`, indices of images.
+        scores: float32 `(D,)`, descending.
+        is_true: bool `(S, T, D)`, matched with an object that counts.
+        is_ignored: bool `(S, T, D)`, counts neither way.
+        objects: int64 `(S, P)`, those that count.
+    """
+
+    images: np.ndarray
+    scores: np.ndarray
+    is_true: np.ndarray
+    is_ignored: np.ndarray
+    objects: np.ndarray
+
+
+def find_outcomes(eval_set: EvalSet, slices: Sequence[Slice] = (EVERYTHING,)) -> list[Outcomes]:
+    """Match a whole set at COCO's ten IoU thresholds, once for all slices; one per class."""
+    from tqdm import tqdm
+
+    order = np.argsort(image_ids(eval_set), kind="stable")  # by which pycocotools decides ties
+    progress = tqdm(order.tolist(), desc="matching", unit="image", delay=2)
+    parts = [_of_image(eval_set.images[i], i, slices) for i in progress]
+    joined = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+    labels = joined.pop("labels")
+    ranked = np.lexsort((-joined["scores"], labels))
+    ends = np.searchsorted(labels[ranked], np.arange(len(eval_set.classes) + 1))
+    objects = _count_objects(eval_set, slices)
+    return [
+        Outcomes(**{key: values[..., ranked[a:b]] for key, values in joined.items()}, objects=there)
+        for (a, b), there in zip(itertools.pairwise(ends), objects, strict=True)
+    ]
+
+
+def ratios(boxes: np.ndarray) -> np.ndarray:
+    """Width over height of boxes `(N, 4)`: float64 `(N,)`; of a box without height infinity."""
+    width, height = xyxy_to_xywh(boxes).astype(np.float64)[:, 2:].T
+    return np.divide(width, height, out=np.full(len(boxes), np.inf), where=height != 0)
+
+
+def left_out(image: EvalImage, slices: Sequence[Slice]) -> np.ndarray:
+    """The objects of an image that do not count, of each slice: bool `(S, G)`."""
+    return ~image.is_counted | _outside(slices, image.sample.areas, image.sample.boxes)
+
+
+def _outside(slices: Sequence[Slice], areas: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Which areas `(N,)` or boxes `(N, 4)` lie out of the bounds of each slice: bool `(S, N)`."""
+    measures = {"area": areas, "ratio": ratios(boxes)}
+    rows = [(measures[part.measure], part.low, part.high) for part in slices]
+    return np.array([(values < low) | (values > high) for values, low, high in rows])
+
+
+def _of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
+    """One image's share of the outcomes of all classes."""
+    compared = overlaps(image)
+    ignored = left_out(image, slices)
+    matched = match(compared, COCO_THRESHOLDS, ignored)  # (S, T, D)
+    found = image.detections[compared.rows]
+    areas = xyxy_to_xywh(found.boxes)[:, 2:].astype(np.float64).prod(axis=1)
+    outside = _outside(slices, areas, found.boxes)
+    is_matched = matched >= 0
+    padded = np.pad(ignored, [(0, 0), (0, 1)])  # -1 takes the last, False
+    on_ignored = padded[np.arange(len(slices))[:, None, None], matched]
+    return {
+        "labels": found.labels,
+        "images": np.full(len(found), index),
+        "scores": found.scores,
+        "is_true": is_matched & ~on_ignored,
+        "is_ignored": on_ignored | (~is_matched & outside[:, None, :]),
+    }
+
+
+def _count_objects(eval_set: EvalSet, slices: Sequence[Slice]) -> np.ndarray:
+    """Objects that count: int64 `(C, S, P)`."""
+    counts = []
+    for image in eval_set.images:
+        kept = ~left_out(image, slices)
+        labels = image.sample.labels
+        counts.append([np.bincount(labels[row], minlength=len(eval_set.classes)) for row in kept])
+    return np.array(counts).transpose(2, 1, 0)

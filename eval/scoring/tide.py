@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,49 +59,58 @@ class ErrorSplit:
     false_negatives: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Classified:
-    """Detections, flat. `repaired` is the label in which the oracle makes one true, else -1."""
+class _Ranking(NamedTuple):
+    """What AP50 is computed from: D detections, C classes."""
 
-    labels: np.ndarray
-    scores: np.ndarray
-    kinds: np.ndarray
-    ignored: np.ndarray
-    repaired: np.ndarray
-
-    @property
-    def is_true(self) -> np.ndarray:
-        return self.kinds == _TRUE
-
-    @property
-    def counts(self) -> np.ndarray:
-        return ~self.ignored
+    labels: np.ndarray  # (D,)
+    scores: np.ndarray  # (D,)
+    is_true: np.ndarray  # bool (D,)
+    counts: np.ndarray  # bool (D,); the other detections are left out
+    asked: np.ndarray  # (C,), objects that recall is taken of
 
 
 def split_errors(eval_set: EvalSet, threshold: float = 0.5) -> ErrorSplit:
-    """Classify every error of a set.
-
-    Args:
-        eval_set: with objects that count.
-        threshold: score of `ErrorSplit.confident`.
-    """
+    """Classify every error of a set; `threshold` is the score of `ErrorSplit.confident`."""
     from tqdm import tqdm
 
     order = np.argsort(image_ids(eval_set), kind="stable").tolist()
     progress = tqdm(order, desc="classifying errors", unit="image", delay=2)
-    parts = [_of_image(eval_set.images[index]) for index in progress]
-    names = ("labels", "scores", "kinds", "ignored", "repaired")
-    rows = _Classified(
-        *(np.concatenate([getattr(part, name) for part, _, _ in parts]) for name in names)
-    )
+    parts = zip(*(_of_image(eval_set.images[index]) for index in progress), strict=True)
+    labels, scores, ignored, kinds, repaired, truth, missed = map(np.concatenate, parts)
     classes = len(eval_set.classes)
-    objects = sum(np.bincount(labels, minlength=classes) for _, labels, _ in parts)
-    missed = sum(np.bincount(labels, minlength=classes) for _, _, labels in parts)
-    return _price(rows, np.asarray(objects), np.asarray(missed), threshold)
+    objects, lost = (np.bincount(of_objects, minlength=classes) for of_objects in (truth, missed))
+    now = _Ranking(labels, scores, kinds == _TRUE, ~ignored, objects)
+    ap50 = _mean_ap(now, objects)
+    aps, counts, confident = {}, {}, {}
+    for kind, name in enumerate(list(KINDS)[:-1]):
+        of_kind = kinds == kind
+        fixed = of_kind & (repaired >= 0)
+        repair = now._replace(
+            labels=np.where(fixed, repaired, labels),
+            is_true=now.is_true | fixed,
+            counts=np.where(of_kind, fixed, now.counts),
+        )
+        aps[name] = _mean_ap(repair, objects)
+        counts[name] = int((of_kind & now.counts).sum())
+        confident[name] = int((of_kind & now.counts & (scores >= threshold)).sum())
+    aps["missed"] = _mean_ap(now._replace(asked=objects - lost), objects)
+    found = np.bincount(labels[now.is_true], minlength=classes)
+    return ErrorSplit(
+        ap50,
+        # Where AP is read at 101 recalls, a repair may seem to cost a little.
+        {name: max(0.0, ap - ap50) for name, ap in aps.items()},
+        {**counts, "missed": int(lost.sum())},
+        confident,
+        _mean_ap(now._replace(scores=now.is_true * 1.0), objects) - ap50,
+        _mean_ap(now._replace(asked=found), objects) - ap50,
+    )
 
 
-def _of_image(image: EvalImage) -> tuple[_Classified, np.ndarray, np.ndarray]:
-    """Its detections, and the labels of its objects and of those that are missed."""
+def _of_image(image: EvalImage) -> tuple[np.ndarray, ...]:
+    """Labels, scores, whether ignored, kinds, repaired; labels of objects, and of those missed.
+
+    `repaired` is the label in which the oracle makes a detection true, else -1.
+    """
     compared = overlaps(image)
     regular = ~compared.ignored
     matched = match(compared, np.array([_FOREGROUND]))[0, 0]
@@ -117,8 +127,8 @@ def _of_image(image: EvalImage) -> tuple[_Classified, np.ndarray, np.ndarray]:
     repaired[first] = truth[winners]
     found = image.detections[compared.rows]
     on_ignored = (matched >= 0) & ~is_true
-    rows = _Classified(found.labels, found.scores, kinds, on_ignored, repaired)
-    return rows, truth, np.delete(truth, np.union1d(np.flatnonzero(used), winners))
+    missed = np.delete(truth, np.union1d(np.flatnonzero(used), winners))
+    return found.labels, found.scores, on_ignored, kinds, repaired, truth, missed
 
 
 def _classify(iou: np.ndarray, same: np.ndarray, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -145,58 +155,14 @@ def _classify(iou: np.ndarray, same: np.ndarray, used: np.ndarray) -> tuple[np.n
     return kinds, targets
 
 
-def _price(
-    rows: _Classified, objects: np.ndarray, missed: np.ndarray, threshold: float
-) -> ErrorSplit:
-    """Repair each kind of error by itself; `objects` and `missed` are int64 `(C,)`."""
-    ap50 = _mean_ap(rows.labels, rows.scores, rows.is_true, rows.counts, objects)
-    aps, counts, confident = {}, {}, {}
-    for kind, name in enumerate(list(KINDS)[:-1]):
-        of_kind = rows.kinds == kind
-        fixed = of_kind & (rows.repaired >= 0)
-        labels = np.where(fixed, rows.repaired, rows.labels)
-        counting = np.where(of_kind, fixed, rows.counts)
-        aps[name] = _mean_ap(labels, rows.scores, rows.is_true | fixed, counting, objects)
-        counts[name] = int((of_kind & rows.counts).sum())
-        confident[name] = int((of_kind & rows.counts & (rows.scores >= threshold)).sum())
-    as_they_are = (rows.labels, rows.scores, rows.is_true, rows.counts, objects)
-    aps["missed"] = _mean_ap(*as_they_are, asked=objects - missed)
-    found = np.bincount(rows.labels[rows.is_true], minlength=len(objects))
-    return ErrorSplit(
-        ap50,
-        # Where AP is read at 101 recalls, a repair may seem to cost a little.
-        {name: max(0.0, ap - ap50) for name, ap in aps.items()},
-        {**counts, "missed": int(missed.sum())},
-        confident,
-        _mean_ap(rows.labels, rows.is_true * 1.0, rows.is_true, rows.counts, objects) - ap50,
-        _mean_ap(*as_they_are, asked=found) - ap50,
-    )
-
-
-def _mean_ap(
-    labels: np.ndarray,
-    scores: np.ndarray,
-    is_true: np.ndarray,
-    counts: np.ndarray,
-    objects: np.ndarray,
-    asked: np.ndarray | None = None,
-) -> float:
-    """AP50 over the classes that have objects.
-
-    Args:
-        labels: `(D,)`, likewise `scores`, `is_true` and `counts`.
-        scores: of the detections.
-        is_true: bool.
-        counts: bool; the other detections are left out.
-        objects: `(C,)`, that there are.
-        asked: `(C,)`, objects that recall is taken of; all of them by default.
-    """
-    asked = objects if asked is None else asked
+def _mean_ap(ranking: _Ranking, objects: np.ndarray) -> float:
+    """AP50 over the classes that have some of the `objects` `(C,)`."""
     aps = []
     for label in np.flatnonzero(objects).tolist():
-        rows = np.flatnonzero(counts & (labels == label))
-        rows = rows[np.argsort(-scores[rows], kind="stable")]
-        curve = Curve(scores[rows], np.cumsum(is_true[rows]), int(asked[label]))
+        rows = np.flatnonzero(ranking.counts & (ranking.labels == label))
+        rows = rows[np.argsort(-ranking.scores[rows], kind="stable")]
+        asked = int(ranking.asked[label])
+        curve = Curve(ranking.scores[rows], np.cumsum(ranking.is_true[rows]), asked)
         # With nothing left to find, silence is perfect.
-        aps.append(curve.ap if asked[label] else float(not len(rows)))
+        aps.append(curve.ap if asked else float(not len(rows)))
     return float(np.mean(aps))

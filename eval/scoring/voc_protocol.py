@@ -35,10 +35,8 @@ class VocFigures(NamedTuple):
     @classmethod
     def mean(cls, figures: Sequence[VocFigures]) -> VocFigures:
         """The mean AP of classes, and their sums."""
-        eleven, area, objects, detections = np.array(figures, np.float64).reshape(-1, 4).T
-        return cls(
-            float(eleven.mean()), float(area.mean()), int(objects.sum()), int(detections.sum())
-        )
+        eleven, area, objects, detections = zip(*figures, strict=True)
+        return cls(float(np.mean(eleven)), float(np.mean(area)), sum(objects), sum(detections))
 
 
 def voc_figures(eval_set: EvalSet) -> dict[str, VocFigures]:
@@ -57,7 +55,7 @@ def _of_class(eval_set: EvalSet, label: int) -> VocFigures:
     recall = hits / max(objects, 1)
     precision = hits / np.arange(1, len(hits) + 1)
     return VocFigures(
-        _eleven_points(recall, precision),
+        float(np.mean([precision[recall >= tenth / 10].max(initial=0) for tenth in range(11)])),
         _area_under(recall, precision),
         objects,
         len(scores),
@@ -88,11 +86,6 @@ def _judge(image: EvalImage, label: int) -> tuple[np.ndarray, np.ndarray, int]:
                 taken[best] = True
                 verdicts[row] = _HIT
     return detections.scores[found], verdicts, int((~ignored).sum())
-
-
-def _eleven_points(recall: np.ndarray, precision: np.ndarray) -> float:
-    points = [precision[recall >= level].max(initial=0) for level in np.arange(11) / 10]
-    return float(np.mean(points))
 
 
 def _area_under(recall: np.ndarray, precision: np.ndarray) -> float:

@@ -15,8 +15,8 @@ from detector.draw import class_colour, draw_annotations, draw_marked
 from detector.report.gallery import GREY, gallery_items, read_resized, resized
 from detector.report.page import Gallery
 from detector.types import Sample
-from training.doctor.box_checks import element_of, same_boxes
 from training.doctor.examine import Examination, by_kind
+from training.doctor.image_checks import element_of, same_boxes
 from training.model.anchor_coverage import SMALL
 
 _SIDE = 300  # px, the longer one of an image on the page
@@ -103,9 +103,9 @@ class _Finder:
         samples = [self._by_path[path] for path in (finding.path, *finding.others)[:2]]
         images = [read_resized(sample, 2 * _SIDE // 3, enlarge=False)[0] for sample in samples]
         height = min(image.shape[0] for image in images)
-        row = [_to_height(image, height) for image in images]
+        first, second = (_to_height(image, height) for image in images)
         gap = np.full((height, 4, 3), 255, np.uint8)
-        return np.hstack([row[0], gap, row[1]]), finding.message
+        return np.hstack([first, gap, second]), finding.message
 
     def _out_of_reach(self, sample: Sample, boxes_fraction: np.ndarray) -> tuple[np.ndarray, str]:
         image = read_resized(sample, _SIDE, enlarge=False)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,7 @@ from detector.data.findings import KINDS
 from detector.report.charts import ACCENT, INK, name_rows, plot
 from detector.report.page import Facts, Gallery, Plots, Section, Table, Verdict, render_page
 from training.doctor.check_gallery import problem_galleries, sample_gallery
-from training.doctor.check_summary import verdict
-from training.doctor.examine import Examination, by_kind
+from training.doctor.examine import Examination, by_kind, verdict
 from training.model.anchor_coverage import SMALL, AnchorCoverage
 
 if TYPE_CHECKING:
@@ -49,25 +49,22 @@ def _capital(text: str) -> str:
 def _facts(examination: Examination) -> Facts:
     counts = examination.counts
     share = counts.negatives / max(counts.images, 1)
-    items = [
-        (f"{counts.images:,}", "images"),
-        (f"{counts.objects:,}", "objects"),
-        (f"{len(counts.per_class):,}", "classes"),
-        (f"{counts.negatives:,}", f"negatives ({share:.1%})"),
-        (f"{counts.crowd:,}", "crowds, ignored"),
-        (f"{counts.difficult:,}", "difficult, ignored"),
-    ]
-    return Facts(items)
+    items = {
+        "images": counts.images,
+        "objects": counts.objects,
+        "classes": len(counts.per_class),
+        f"negatives ({share:.1%})": counts.negatives,
+        "crowds, ignored": counts.crowd,
+        "difficult, ignored": counts.difficult,
+    }
+    return Facts([(f"{count:,}", what) for what, count in items.items()])
 
 
 def _split_blocks(examination: Examination) -> list[Table | str]:
     notes: list[Table | str] = [f"{_capital(note)}." for note in examination.dataset.notes]
     if not examination.splits:
         return notes
-    rows = [
-        (name, one.images, one.objects, one.negatives, one.crowd, one.difficult)
-        for name, one in examination.splits.items()
-    ]
+    rows = [(name, *astuple(one)[:-1]) for name, one in examination.splits.items()]
     header = ("split", "images", "objects", "negatives", "crowds", "difficult")
     return [Table(header, rows), *notes]
 
@@ -95,22 +92,17 @@ def _histograms(examination: Examination) -> Plots:
     coverage = examination.coverage
     side = f"side, px at {coverage.input_size} px"
     per_image = np.array([len(sample) for sample in examination.dataset.samples])
-    items = [
-        (
-            plot(lambda axes: _bars_of_counts(axes, per_image), "objects", "images"),
-            "Objects per image",
-        ),
-        (
-            plot(lambda axes: _sizes(axes, coverage), side, "objects"),
-            f"Box sizes, the square root of the area; the line is at {SMALL:g} px",
-        ),
-        (
-            plot(lambda axes: _ratios(axes, coverage), "width / height", "objects"),
-            "Aspect ratios at the input size, where images are stretched to squares",
-        ),
-        _class_plot(examination),
-    ]
-    return Plots(items)
+    counts = plot(lambda axes: _bars_of_counts(axes, per_image), "objects", "images")
+    sizes = plot(lambda axes: _sizes(axes, coverage), side, "objects")
+    ratios = plot(lambda axes: _ratios(axes, coverage), "width / height", "objects")
+    return Plots(
+        [
+            (counts, "Objects per image"),
+            (sizes, f"Box sizes, the square root of the area; the line is at {SMALL:g} px"),
+            (ratios, "Aspect ratios at the input size, where images are stretched to squares"),
+            _class_plot(examination),
+        ]
+    )
 
 
 def _class_plot(examination: Examination) -> tuple[str, str]:
@@ -142,15 +134,15 @@ def _sizes(axes: Axes, coverage: AnchorCoverage) -> None:
 
 def _ratios(axes: Axes, coverage: AnchorCoverage) -> None:
     edges = np.geomspace(1 / 8, 8, 41)
-    ratios = coverage.sides[:, 0] / coverage.sides[:, 1]
-    axes.hist(np.clip(ratios, edges[0], edges[-1]), bins=edges.tolist())
+    width, height = coverage.sides.T
+    axes.hist(np.clip(width / height, edges[0], edges[-1]), bins=edges.tolist())
     axes.set_xscale("log", base=2)
     ticks = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8]
     axes.set_xticks(ticks, ["≤ 1/8", "1/4", "1/2", "1", "2", "4", "≥ 8"])
 
 
 def _log_axis(axes: Axes, which: str, most: int) -> None:
-    ticks = [tick for tick in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048) if tick <= most]
+    ticks = [2**power for power in range(12) if 2**power <= most]
     getattr(axes, f"set_{which}scale")("log", base=2)
     getattr(axes, f"set_{which}ticks")(ticks, [str(tick) for tick in ticks])
 
@@ -160,15 +152,9 @@ def _anchor_blocks(coverage: AnchorCoverage) -> list[Table | Plots | Facts]:
     if not count:
         return [Facts([("0", "objects to train on")])]
     rows = [
-        (
-            row.name,
-            row.objects,
-            f"{row.unreached / row.objects:.1%}",
-            row.mean_best_iou,
-            row.mean_positives,
-        )
-        for row in coverage.by_size()
-        if row.objects
+        (one.name, one.objects, f"{one.unreached / one.objects:.1%}", *astuple(one)[3:])
+        for one in coverage.by_size()
+        if one.objects
     ]
     header = (
         f"side, px at {coverage.input_size}",
@@ -196,8 +182,7 @@ def _size_scatter(axes: Axes, coverage: AnchorCoverage) -> None:
     chosen = np.linspace(0, count - 1, min(count, _POINTS)).astype(int)
     sides = np.maximum(coverage.sides[chosen], 1)
     dots = axes.scatter(
-        sides[:, 0],
-        sides[:, 1],
+        *sides.T,
         c=coverage.best_iou[chosen],
         cmap="coolwarm_r",
         vmin=0,
@@ -208,7 +193,7 @@ def _size_scatter(axes: Axes, coverage: AnchorCoverage) -> None:
     )
     shapes = (coverage.anchors[:, 2:] - coverage.anchors[:, :2]) * coverage.input_size
     shapes = np.unique(shapes.round(1), axis=0)
-    axes.scatter(shapes[:, 0], shapes[:, 1], s=34, marker="s", facecolors="none", edgecolors=INK)
+    axes.scatter(*shapes.T, s=34, marker="s", facecolors="none", edgecolors=INK)
     low, high = 0.8 * min(sides.min(), shapes.min()), 1.25 * max(sides.max(), shapes.max())
     for which in "xy":
         _log_axis(axes, which, coverage.input_size)

@@ -20,9 +20,8 @@ from detector.data.write import Format, check_new_folder, has_own_area, write_da
 from detector.files import reason
 from detector.images import read_image, write_image
 from detector.types import Sample
-from training.doctor.box_checks import same_boxes
 from training.doctor.examine import Examination
-from training.doctor.image_checks import Image, lying_suffix
+from training.doctor.image_checks import Image, lying_suffix, same_boxes
 from training.doctor.set_checks import duplicate_groups, parts
 
 _FORMS: dict[str, Format] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
@@ -66,8 +65,7 @@ def fix(examination: Examination, folder: Path) -> list[str]:
             notes = write_dataset(fixed, folder, _FORMS[examination.format])
     except OSError as error:
         raise UserError(f"cannot write {folder}: {reason(error)}") from error
-    objects = sum(map(len, samples))
-    holds = f"{counted(len(samples), 'image')}, {counted(objects, 'object')}"
+    holds = f"{counted(len(samples), 'image')}, {counted(sum(map(len, samples)), 'object')}"
     told = [f"  {what}: {count:,}" for what, count in done.items() if count]
     return [f"saved {folder}: {holds}", *told, *(f"  note: {note}" for note in notes)]
 
@@ -111,10 +109,8 @@ def _ranks(dataset: Dataset) -> list[int]:
 
 
 def _rank(split: str) -> int:
-    for rank, name in enumerate(_KEEPING):
-        if find_split(name, {split: None}):
-            return rank
-    return len(_KEEPING)
+    ranks = (rank for rank, name in enumerate(_KEEPING) if find_split(name, {split: None}))
+    return next(ranks, len(_KEEPING))
 
 
 def _copies(images: Sequence[Image], ranks: Sequence[int]) -> set[int]:
@@ -143,10 +139,9 @@ def _leaks(examination: Examination) -> set[int]:
 
 def _disjoint(dataset: Dataset, done: Counter[str]) -> Mapping[str, list[int]]:
     """The splits, each image in one of those that exclude each other."""
-    exclusive = sorted(parts(dataset), key=_rank)
     taken: set[int] = set()
     splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
-    for name in exclusive:
+    for name in sorted(parts(dataset), key=_rank):
         done["images taken out of a second split"] += len(taken.intersection(splits[name]))
         splits[name] = [row for row in splits[name] if row not in taken]
         taken.update(splits[name])
@@ -160,7 +155,9 @@ def _fix_sample(image: Image, staging: Path, done: Counter[str]) -> Sample:
     done["objects left out, unusable"] += int(faults.unusable.sum())
     done["boxes clipped"] += int(faults.clipped.sum())
     whole = _usable(sample)
-    twice = _second_ones(whole)
+    first, second = same_boxes(whole).T
+    equal = (whole.boxes[first] == whole.boxes[second]).all(axis=1)
+    twice = np.unique(second[equal & (whole.labels[first] == whole.labels[second])])
     done["objects left out, exact copies of another"] += len(twice)
     fixed = whole.objects(np.setdiff1d(np.arange(len(whole)), twice))
     return replace(fixed, path=_fix_image(image, staging, done))
@@ -172,14 +169,6 @@ def _usable(sample: Sample) -> Sample:
     kept = usable(marked)
     of_boxes = area(kept.boxes.astype(np.float64))
     return replace(kept, areas=np.where(np.isnan(kept.areas), of_boxes, kept.areas))
-
-
-def _second_ones(sample: Sample) -> np.ndarray:
-    """Rows that repeat box and class of an earlier row."""
-    pairs = same_boxes(sample)
-    first, second = pairs[:, 0], pairs[:, 1]
-    equal = (sample.boxes[first] == sample.boxes[second]).all(axis=1)
-    return np.unique(second[equal & (sample.labels[first] == sample.labels[second])])
 
 
 def _fix_image(image: Image, staging: Path, done: Counter[str]) -> Path:

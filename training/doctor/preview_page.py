@@ -49,20 +49,13 @@ class Seen:
 def first_images(dataset: Dataset, config: Config, count: int) -> list[Seen]:
     """The first images of the first epoch, at most as many as the data set has."""
     anchors = model_anchors(config.model)
-    loader = Loader(dataset.samples, config, augment=True)
-    images = itertools.chain.from_iterable(
-        seen_in(batch, anchors) for batch in loader.batches(epoch=0)
-    )
+    batches = Loader(dataset.samples, config, augment=True).batches(epoch=0)
+    images = itertools.chain.from_iterable(seen_in(batch, anchors) for batch in batches)
     return list(itertools.islice(images, min(count, len(dataset))))
 
 
 def seen_in(batch: Batch, anchors: np.ndarray) -> Iterator[Seen]:
-    """The images of a batch with the anchors that training matches to their objects.
-
-    Args:
-        batch: from the loader.
-        anchors: float32 `(A, 4)`, xyxy in fractions.
-    """
+    """The images of a batch with those of the `anchors` that training matches to their objects."""
     is_object = batch.labels >= 0
     matched = match(batch.boxes_fraction, is_object & ~batch.is_ignored, anchors)
     for row, image in enumerate(batch.images):
@@ -78,18 +71,10 @@ def seen_in(batch: Batch, anchors: np.ndarray) -> Iterator[Seen]:
 
 
 def to_html(dataset: Dataset, config: Config, config_name: str, seen: Sequence[Seen]) -> str:
-    """The page.
-
-    Args:
-        dataset: that the images are of.
-        config: that they were loaded with.
-        config_name: its name.
-        seen: in the order of training.
-    """
+    """The page of images that were loaded with `config`, in the order of training."""
     size, seed, names = config.model.input_size, config.seed, dataset.classes.names
-    sections = [
-        Section("What is shown", [_facts(seen), _LEGEND, Gallery([_legend()], is_wide=True)])
-    ]
+    about = [_facts(seen), _LEGEND, Gallery([_legend()], is_wide=True)]
+    sections = [Section("What is shown", about)]
     step = config.loader.batch_size
     for number, start in enumerate(range(0, len(seen), step)):
         batch = seen[start : start + step]
@@ -109,17 +94,15 @@ _LEGEND = (
 
 def _facts(seen: Sequence[Seen]) -> Facts:
     positives = [len(own) for one in seen for own in _trained(one)]
-    mean = f"{np.mean(positives):.1f}" if positives else "-"
-    return Facts(
-        [
-            (f"{len(seen):,}", "images"),
-            (f"{len(positives):,}", "objects"),
-            (mean, "anchors per object"),
-            (f"{sum(not count for count in positives):,}", "objects without an anchor"),
-            (f"{sum(int(one.is_ignored.sum()) for one in seen):,}", "ignored objects"),
-            (f"{sum(not len(one.labels) for one in seen):,}", "images without objects"),
-        ]
-    )
+    items = {
+        "images": f"{len(seen):,}",
+        "objects": f"{len(positives):,}",
+        "anchors per object": f"{np.mean(positives):.1f}" if positives else "-",
+        "objects without an anchor": f"{positives.count(0):,}",
+        "ignored objects": f"{sum(int(one.is_ignored.sum()) for one in seen):,}",
+        "images without objects": f"{sum(not len(one.labels) for one in seen):,}",
+    }
+    return Facts([(figure, what) for what, figure in items.items()])
 
 
 def _trained(one: Seen) -> list[np.ndarray]:

@@ -42,11 +42,8 @@ def check_splits(dataset: Dataset) -> list[Finding]:
 def parts(dataset: Dataset) -> Mapping[str, np.ndarray]:
     """The splits that exclude each other: without those that join others, as `trainval` does."""
     splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
-    return {
-        name: dataset.splits[name]
-        for name in splits
-        if name.lower() != "trainval" and not is_union(name, splits)
-    }
+    joined = {name for name in splits if name.lower() == "trainval" or is_union(name, splits)}
+    return {name: rows for name, rows in dataset.splits.items() if name not in joined}
 
 
 def check_twins(dataset: Dataset, images: Sequence[Image]) -> list[Finding]:

@@ -6,7 +6,7 @@ import pytest
 from eval.scoring.bootstrap import WeightedAP, difference_intervals
 from eval.scoring.eval_set import EvalImage
 from eval.scoring.evaluator import evaluate
-from eval.scoring.outcomes import find_outcomes
+from eval.scoring.matching import find_outcomes
 
 
 def with_unlike_scores(eval_set):

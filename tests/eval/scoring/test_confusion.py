@@ -6,7 +6,7 @@ import pytest
 from eval.scoring.confusion import confusion_matrix, judge, judge_all, normalised
 from eval.scoring.curves import at_threshold, joined_curve
 from eval.scoring.eval_set import EvalImage
-from eval.scoring.outcomes import find_outcomes
+from eval.scoring.matching import find_outcomes
 
 A, B, NOWHERE = [0, 0, 100, 100], [300, 300, 400, 400], [500, 0, 600, 100]
 CAT, DOG, BACKGROUND = 0, 1, 2

@@ -3,7 +3,7 @@ import pytest
 
 from eval.scoring.curves import Curve, at_threshold, best_threshold, curve_of, joined_curve
 from eval.scoring.evaluator import evaluate
-from eval.scoring.outcomes import find_outcomes
+from eval.scoring.matching import find_outcomes
 
 
 def curve(is_true, objects, scores=None) -> Curve:

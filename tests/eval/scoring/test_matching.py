@@ -10,8 +10,7 @@ from pycocotools.cocoeval import COCOeval
 from eval.scoring.coco_form import ground_truth, results
 from eval.scoring.curves import COCO_SIZES
 from eval.scoring.eval_set import EvalImage
-from eval.scoring.matching import match, overlaps
-from eval.scoring.outcomes import EVERYTHING, left_out
+from eval.scoring.matching import EVERYTHING, left_out, match, overlaps
 
 IOUS = np.linspace(0.5, 0.95, 10)
 

@@ -5,7 +5,7 @@ import pytest
 from eval.scoring.curves import COCO_SIZES, RATIOS, figures_of, size_bins
 from eval.scoring.eval_set import EvalImage
 from eval.scoring.evaluator import evaluate
-from eval.scoring.outcomes import find_outcomes
+from eval.scoring.matching import find_outcomes
 
 
 def test_by_cocos_sizes_the_figures_are_pycocotools(reference):

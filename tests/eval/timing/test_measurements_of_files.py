@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from detector import artefact
-from eval.timing.model_file import precision, size_mb
+from eval.timing.measurements import precision, size_mb
 
 
 @pytest.mark.parametrize("kind", ["keras", "tflite", "onnx"])

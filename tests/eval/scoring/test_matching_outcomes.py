@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from eval.scoring.outcomes import EVERYTHING, Slice, find_outcomes, ratios
+from eval.scoring.matching import EVERYTHING, Slice, find_outcomes, ratios
 
 
 def test_each_class_has_its_detections_best_first(set_of, sample_of, found_of):

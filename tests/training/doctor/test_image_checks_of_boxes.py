@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.doctor.box_checks import check_boxes, same_boxes
+from training.doctor.image_checks import check_boxes, same_boxes
 
 NAMES = ("cat", "dog")
 
