@@ -90,12 +90,11 @@ def _camera_or_clip(
         trouble = "no camera found"
     except UserError as error:
         trouble = str(error)
-    clip_line = "playing the built-in clip (use --source FILE for your own)"
-    print(f"{trouble}; {clip_line}", file=sys.stderr)
+    name = "built-in clip"
+    print(f"{trouble}; playing the {name} (use --source FILE for your own)", file=sys.stderr)
     turns = itertools.count() if repeat else range(1)
     images = (image for _ in turns for image in clip.frames())
-    length = None if repeat else clip.length
-    return Source("built-in clip", timed(images, "built-in clip"), clip.fps, length)
+    return Source(name, timed(images, name), clip.fps, None if repeat else clip.length)
 
 
 def _open_camera(index: int, size_wh: tuple[int, int] | None, fps: float | None) -> Source:
@@ -123,11 +122,8 @@ def _open_url(url: str) -> Source:
     name, timeout_s = shown_name(url), _STREAM_TIMEOUT_S
 
     def open_capture() -> Any:
-        limits = {
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: timeout_s,
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC: _STREAM_TIMEOUT_S,
-        }
-        options = [n for limit, value in limits.items() for n in (limit, round(1000 * value))]
+        opening, reading = cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC
+        options = [opening, round(1000 * timeout_s), reading, round(1000 * _STREAM_TIMEOUT_S)]
         return cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
 
     # In a thread, so that Ctrl-C need not wait for the network.

@@ -30,7 +30,7 @@ class LiveSource(Source):
     def __init__(
         self, name: str, capture: Any, open_capture: Callable[[], Any], patience_s: float
     ) -> None:
-        super().__init__(name, iter(()), frame_rate(capture), live=True, close=self._close)
+        super().__init__(name, self._take(), frame_rate(capture), live=True, close=self._close)
         self._open_capture = open_capture
         self._capture: Any = capture  # None while it cannot be opened again
         self._patience_s = patience_s
@@ -49,15 +49,12 @@ class LiveSource(Source):
             raise UserError(f"{self.name} gave no frame within {seconds:.0f} s {fix}")
         return self
 
-    def __next__(self) -> Frame:
+    def _take(self) -> Iterator[Frame]:
         while not (self.stopped or self._newest.ended):
             if frame := self._newest.take(STEP_S):
-                frame.index = next(self._indices)
-                return frame
-        raise StopIteration
+                yield frame
 
     def _close(self) -> None:
-        """End the thread and let go of the device."""
         self._closing.set()
         # Releasing it under a thread that is stuck in the driver would crash the process.
         if self._newest.close() and self._capture is not None:
