@@ -2,66 +2,34 @@
 
 A line or a zone is watched by the middle of each box: its centre, and around it a quarter of the
 box's width and height. What touches the border with that middle part has neither crossed nor
-left it yet, so that a box that jitters there is counted once. Only the standard library is
-imported here at the start, as the command line needs the parsers.
+left it yet, so that a box that jitters there is counted once. `supervision` is imported by the
+first counter.
 """
 
 from __future__ import annotations
 
-import argparse
-import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
+
 from configs.errors import UserError
+from demo.tracking.events import Event
+from demo.tracking.tracker import Sighting, Tracked
+from detector.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
+from detector.draw import font_size, paste, text_patch
 
 if TYPE_CHECKING:
-    import numpy as np
     from supervision import Detections
-
-    from demo.tracking.events import Event
-    from demo.tracking.tracker import Sighting, Tracked
 
 Points = tuple[tuple[float, float], ...]  # x, y
 
 _MIDDLE = 0.25  # of width and height: boxes jitter by less than an eighth of their size
 _FIRM_FRAMES = 2  # so many in a row on the other side of a line: no single stray box crosses it
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
-
-
-def parse_line(text: str) -> Points:
-    """An argparse type: X1,Y1,X2,Y2, the two ends of a line, as `to_pixels` takes them."""
-    ends = _parse_points(text)
-    if len(ends) != 2:
-        raise argparse.ArgumentTypeError(f"needs four numbers X1,Y1,X2,Y2, got {text}")
-    if ends[0] == ends[1]:
-        raise argparse.ArgumentTypeError(f"begins and ends at the same point: {text}")
-    return ends
-
-
-def parse_zone(text: str) -> Points:
-    """An argparse type: X1,Y1,X2,Y2,X3,Y3,..., the corners of a zone, as `to_pixels` takes them."""
-    corners = _parse_points(text)
-    if len(corners) < 3:
-        raise argparse.ArgumentTypeError(f"needs three points X1,Y1,X2,Y2,X3,Y3 or more: {text}")
-    pairs = zip(corners, corners[1:] + corners[:1], strict=True)
-    if math.isclose(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs), 0, abs_tol=1e-9):
-        raise argparse.ArgumentTypeError(f"encloses no area: {text}")
-    return corners
-
-
-def _parse_points(text: str) -> Points:
-    try:
-        numbers = [float(number) for number in text.split(",")]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"needs numbers between commas, got {text}") from error
-    if not all(0 <= number < math.inf for number in numbers):
-        raise argparse.ArgumentTypeError(f"has a number below zero or too large: {text}")
-    if len(numbers) % 2:
-        raise argparse.ArgumentTypeError(f"needs pairs of numbers, got {len(numbers)}: {text}")
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def to_pixels(points: Points, height: int, width: int, option: str) -> Points:
@@ -133,8 +101,6 @@ class LineCounter:
             image: uint8 `(H, W, 3)`, RGB, of the source's size; altered in place.
             names: class names by label.
         """
-        from detector.draw import font_size, paste
-
         (x1, y1), (x2, y2) = self._ends
         x, y = (x1 + x2) / 2, (y1 + y2) / 2
         length = math.dist(*self._ends)
@@ -160,18 +126,12 @@ class ZoneCounter:
     """
 
     def __init__(self, corners: Points) -> None:
-        import numpy as np
         from supervision import PolygonZone, Position
 
         self._corners = corners
         self._entered: Counter[int] = Counter()
         polygon = np.array(corners).round().astype(int)
-        edges = (
-            Position.TOP_LEFT,
-            Position.TOP_RIGHT,
-            Position.BOTTOM_LEFT,
-            Position.BOTTOM_RIGHT,
-        )
+        edges = [Position(f"{y}_{x}") for y in ("TOP", "BOTTOM") for x in ("LEFT", "RIGHT")]
         self._within = PolygonZone(polygon, (Position.CENTER,))
         self._touched = PolygonZone(polygon, edges, require_all_anchors=False)
         self._inside: dict[int, int] = {}  # labels by id
@@ -188,12 +148,9 @@ class ZoneCounter:
         for one, is_within, is_touching in zip(tracked.seen, within, touched, strict=True):
             was_inside = one.id in self._inside
             is_inside = is_within or (was_inside and is_touching)
-            if is_inside and not was_inside:
-                events.append(("enter", one))
-            elif was_inside and not is_inside:
-                events.append(("leave", one))
-        gone = (one for one in tracked.ended if one.id in self._inside)
-        events.extend(("leave", one) for one in gone)
+            if is_inside != was_inside:
+                events.append(("enter" if is_inside else "leave", one))
+        events.extend(("leave", one) for one in tracked.ended if one.id in self._inside)
         for kind, one in events:
             if kind == "enter":
                 self._inside[one.id] = one.label
@@ -203,14 +160,7 @@ class ZoneCounter:
         return events
 
     def draw(self, image: np.ndarray, names: Sequence[str]) -> None:
-        """Draw the border of the zone and, above its top left corner, the counts.
-
-        Args:
-            image: uint8 `(H, W, 3)`, RGB, of the source's size; altered in place.
-            names: class names by label.
-        """
-        from detector.draw import paste
-
+        """Draw the border and, above its top left corner, the counts; as `LineCounter.draw`."""
         _draw_path(image, (*self._corners, self._corners[0]))
         patch = _counts_patch(image, self.counts(), names)
         x, y = (min(values) for values in zip(*self._corners, strict=True))
@@ -218,10 +168,7 @@ class ZoneCounter:
 
 
 def _middles(sightings: Sequence[Sighting]) -> Detections:
-    import numpy as np
     from supervision import Detections
-
-    from detector.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
     boxes = np.array([one.box for one in sightings], np.float32).reshape(-1, 4)
     boxes_cxcywh = xyxy_to_cxcywh(boxes)
@@ -234,26 +181,20 @@ def _middles(sightings: Sequence[Sighting]) -> Detections:
 
 
 def _draw_path(image: np.ndarray, points: Points, as_arrow: bool = False) -> None:
-    import cv2
-
-    spots = [(round(x), round(y)) for x, y in points]
+    spots = np.rint(points).astype(int)
+    start, *_, end = spots.tolist()
     reach = max(1, round(min(image.shape[:2]) / 480))
     for ink, width in (_BLACK, 2 * reach + 3), (_WHITE, 2 * reach + 1):
-        for start, end in itertools.pairwise(spots):
-            if as_arrow:
-                cv2.arrowedLine(image, start, end, ink, width, tipLength=0.4)
-            else:
-                cv2.line(image, start, end, ink, width)
+        if as_arrow:
+            cv2.arrowedLine(image, start, end, ink, width, tipLength=0.4)
+        else:
+            cv2.polylines(image, [spots], False, ink, width)
 
 
 def _counts_patch(
     image: np.ndarray, counts: Mapping[str, Counter[int]], names: Sequence[str]
 ) -> np.ndarray:
     """A line per class, in white on black; where there are several, the sums stand above them."""
-    import numpy as np
-
-    from detector.draw import font_size, text_patch
-
     labels = [label for label, _ in sum(counts.values(), Counter()).most_common()]
     rows = [[names[k], *(f"{what} {of[k]}" for what, of in counts.items())] for k in labels]
     size = font_size(image)
@@ -262,6 +203,4 @@ def _counts_patch(
         rows.insert(0, [f"{what} {of.total()}" for what, of in counts.items()])
     patches = [text_patch("  ".join(row), size, _WHITE, _BLACK) for row in rows[:most]]
     width = max(patch.shape[1] for patch in patches)
-    gaps = (width - patch.shape[1] for patch in patches)
-    padded = zip(patches, gaps, strict=True)
-    return np.concatenate([np.pad(patch, ((0, 0), (0, gap), (0, 0))) for patch, gap in padded])
+    return np.vstack([np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0))) for p in patches])

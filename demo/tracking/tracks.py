@@ -1,23 +1,18 @@
 """Track ids and counts of the frames shown, and the events that they make."""
 
-from __future__ import annotations
-
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from contextlib import AbstractContextManager, ExitStack
 
 import numpy as np
 
 from demo.sources.frames import LIVE_FPS, Frame, Source
+from demo.tracking.counting import LineCounter, Points, ZoneCounter, to_pixels
+from demo.tracking.events import EventLog, appearances
+from demo.tracking.tracker import Tracked, Tracker, draw_trails
 from demo.view.controls import Controls
 from detector.draw import class_colour, draw_detections
 
-if TYPE_CHECKING:
-    from demo.tracking.counting import LineCounter, Points, ZoneCounter
-    from demo.tracking.events import EventLog
-    from demo.tracking.tracker import Tracked, Tracker
 
-
-class Tracks:
+class Tracks(AbstractContextManager["Tracks"]):
     """Tracks what is shown, if anyone asks for it; a context manager that closes the log.
 
     Args:
@@ -53,9 +48,6 @@ class Tracks:
         if not (self._controls.tracks or self._line or self._zone or self._log):
             self._tracker = self._tracked = None
             return
-        from demo.tracking.events import appearances
-        from demo.tracking.tracker import Tracker
-
         if not self._is_started:
             self._start(frame)
         fps = self._source.fps or LIVE_FPS
@@ -74,8 +66,6 @@ class Tracks:
         """Draw what is shown of the latest frame, tracks and counts on a copy of its image."""
         image, ids = frame.image, frame.shown_ids if self._controls.tracks else None
         if ids is not None and self._tracker and self._tracked:
-            from demo.tracking.tracker import draw_trails
-
             image = image.copy()
             everyone = self._tracked.seen + self._tracked.hidden
             colours = {one.id: class_colour(one.label) for one in everyone}
@@ -93,20 +83,15 @@ class Tracks:
             for label, number in sorted(by_label.items())
         }
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._open_log.close()
 
     def _start(self, frame: Frame) -> None:
         """Not before the first frame: an older log may hold what matters."""
-        from demo.tracking.counting import LineCounter, ZoneCounter, to_pixels
-
         height, width = frame.image.shape[:2]
         if self._line:
-            ends = to_pixels(self._line, height, width, "--count-line")
-            self._counters.append(LineCounter(ends))
+            line = to_pixels(self._line, height, width, "--count-line")
+            self._counters.append(LineCounter(line))
         if self._zone:
             corners = to_pixels(self._zone, height, width, "--count-zone")
             self._counters.append(ZoneCounter(corners))
