@@ -79,10 +79,9 @@ class Controls:
                 self.ask_snapshot()
             case "c":
                 self._next_class()
-            case "+" | "=":
-                self._raise(_STEP)
-            case "-" | "_":
-                self._raise(-_STEP)
+            case "+" | "=" | "-" | "_" as sign:
+                score = self.score + (_STEP if sign in "+=" else -_STEP)
+                self.score = round(min(max(score, LOWEST_SCORE), HIGHEST_SCORE), 2)
             case letter if name := _SWITCH_KEYS.get(letter):
                 setattr(self, name, not getattr(self, name))
             case _:
@@ -142,9 +141,6 @@ class Controls:
         form, is_valid = forms[name]
         if not is_valid:
             raise ValueError(f"{name}: must be {form}, got {reprlib.repr(value)}")
-
-    def _raise(self, step: float) -> None:
-        self.score = round(min(max(self.score + step, LOWEST_SCORE), HIGHEST_SCORE), 2)
 
     def _next_class(self) -> None:
         """From all to the first alone, the next ..., and back to all; from several to all."""

@@ -24,7 +24,13 @@ _PROBE_TIMEOUT_S = 10.0
 def why_no_window() -> str | None:
     """Why no window can be opened here, in a few words, or None if one can."""
     if not cv2.currentUIFramework():
-        return _no_gui()
+        version = ""
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            version = "==" + importlib.metadata.version("opencv-python")
+        return (
+            "this OpenCV has no windows (fix it: "
+            f"pip install --force-reinstall --no-deps opencv-python{version})"
+        )
     if sys.platform != "linux":
         return None
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -36,16 +42,6 @@ def why_no_window() -> str | None:
         if not subprocess.run(command, capture_output=True, timeout=_PROBE_TIMEOUT_S).returncode:
             return None
     return f"no answer from display {display!r}"
-
-
-def _no_gui() -> str:
-    version = ""
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        version = "==" + importlib.metadata.version("opencv-python")
-    return (
-        "this OpenCV has no windows (fix it: "
-        f"pip install --force-reinstall --no-deps opencv-python{version})"
-    )
 
 
 class Window(contextlib.AbstractContextManager["Window"]):
