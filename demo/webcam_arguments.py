@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
-from typing import TYPE_CHECKING
 
+from demo.tracking.counting import parse_line, parse_zone
 from demo.view.controls import KEYS
 from detector.command import CommandParser, between, positive
 from detector.model_arguments import add_model_arguments
-
-if TYPE_CHECKING:
-    from demo.tracking.counting import Points
 
 _EXAMPLES = """\
 examples:
@@ -103,36 +99,3 @@ def _size(text: str) -> tuple[int, int]:
     if not match:
         raise argparse.ArgumentTypeError(f"must be like 1280x720, got {text}")
     return int(match[1]), int(match[2])
-
-
-def parse_line(text: str) -> Points:
-    """An argparse type: X1,Y1,X2,Y2, the two ends of a line, in pixels or fractions."""
-    ends = _parse_points(text)
-    if len(ends) != 2:
-        raise argparse.ArgumentTypeError(f"needs four numbers X1,Y1,X2,Y2, got {text}")
-    if ends[0] == ends[1]:
-        raise argparse.ArgumentTypeError(f"begins and ends at the same point: {text}")
-    return ends
-
-
-def parse_zone(text: str) -> Points:
-    """An argparse type: X1,Y1,X2,Y2,X3,Y3,..., the corners of a zone, in pixels or fractions."""
-    corners = _parse_points(text)
-    if len(corners) < 3:
-        raise argparse.ArgumentTypeError(f"needs three points X1,Y1,X2,Y2,X3,Y3 or more: {text}")
-    pairs = zip(corners, corners[1:] + corners[:1], strict=True)
-    if math.isclose(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs), 0, abs_tol=1e-9):
-        raise argparse.ArgumentTypeError(f"encloses no area: {text}")
-    return corners
-
-
-def _parse_points(text: str) -> Points:
-    try:
-        numbers = [float(number) for number in text.split(",")]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"needs numbers between commas, got {text}") from error
-    if not all(0 <= number < math.inf for number in numbers):
-        raise argparse.ArgumentTypeError(f"has a number below zero or too large: {text}")
-    if len(numbers) % 2:
-        raise argparse.ArgumentTypeError(f"needs pairs of numbers, got {len(numbers)}: {text}")
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))

@@ -2,34 +2,65 @@
 
 A line or a zone is watched by the middle of each box: its centre, and around it a quarter of the
 box's width and height. What touches the border with that middle part has neither crossed nor
-left it yet, so that a box that jitters there is counted once. `supervision` is imported by the
-first counter.
+left it yet, so that a box that jitters there is counted once. Only the standard library is
+imported here at the start, as the command line needs the parsers.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
 from configs.errors import UserError
-from demo.tracking.events import Event
-from demo.tracking.tracker import Sighting, Tracked
-from detector.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
-from detector.draw import font_size, paste, text_patch
 
 if TYPE_CHECKING:
+    import numpy as np
     from supervision import Detections
+
+    from demo.tracking.events import Event
+    from demo.tracking.tracker import Sighting, Tracked
 
 Points = tuple[tuple[float, float], ...]  # x, y
 
 _MIDDLE = 0.25  # of width and height: boxes jitter by less than an eighth of their size
 _FIRM_FRAMES = 2  # so many in a row on the other side of a line: no single stray box crosses it
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
+
+
+def parse_line(text: str) -> Points:
+    """An argparse type: X1,Y1,X2,Y2, the two ends of a line, as `to_pixels` takes them."""
+    ends = _parse_points(text)
+    if len(ends) != 2:
+        raise argparse.ArgumentTypeError(f"needs four numbers X1,Y1,X2,Y2, got {text}")
+    if ends[0] == ends[1]:
+        raise argparse.ArgumentTypeError(f"begins and ends at the same point: {text}")
+    return ends
+
+
+def parse_zone(text: str) -> Points:
+    """An argparse type: X1,Y1,X2,Y2,X3,Y3,..., the corners of a zone, as `to_pixels` takes them."""
+    corners = _parse_points(text)
+    if len(corners) < 3:
+        raise argparse.ArgumentTypeError(f"needs three points X1,Y1,X2,Y2,X3,Y3 or more: {text}")
+    pairs = zip(corners, corners[1:] + corners[:1], strict=True)
+    if math.isclose(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs), 0, abs_tol=1e-9):
+        raise argparse.ArgumentTypeError(f"encloses no area: {text}")
+    return corners
+
+
+def _parse_points(text: str) -> Points:
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"needs numbers between commas, got {text}") from error
+    if not all(0 <= number < math.inf for number in numbers):
+        raise argparse.ArgumentTypeError(f"has a number below zero or too large: {text}")
+    if len(numbers) % 2:
+        raise argparse.ArgumentTypeError(f"needs pairs of numbers, got {len(numbers)}: {text}")
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def to_pixels(points: Points, height: int, width: int, option: str) -> Points:
@@ -101,6 +132,8 @@ class LineCounter:
             image: uint8 `(H, W, 3)`, RGB, of the source's size; altered in place.
             names: class names by label.
         """
+        from detector.draw import font_size, paste
+
         (x1, y1), (x2, y2) = self._ends
         x, y = (x1 + x2) / 2, (y1 + y2) / 2
         length = math.dist(*self._ends)
@@ -126,6 +159,7 @@ class ZoneCounter:
     """
 
     def __init__(self, corners: Points) -> None:
+        import numpy as np
         from supervision import PolygonZone, Position
 
         self._corners = corners
@@ -161,6 +195,8 @@ class ZoneCounter:
 
     def draw(self, image: np.ndarray, names: Sequence[str]) -> None:
         """Draw the border and, above its top left corner, the counts; as `LineCounter.draw`."""
+        from detector.draw import paste
+
         _draw_path(image, (*self._corners, self._corners[0]))
         patch = _counts_patch(image, self.counts(), names)
         x, y = (min(values) for values in zip(*self._corners, strict=True))
@@ -168,7 +204,10 @@ class ZoneCounter:
 
 
 def _middles(sightings: Sequence[Sighting]) -> Detections:
+    import numpy as np
     from supervision import Detections
+
+    from detector.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
     boxes = np.array([one.box for one in sightings], np.float32).reshape(-1, 4)
     boxes_cxcywh = xyxy_to_cxcywh(boxes)
@@ -181,6 +220,9 @@ def _middles(sightings: Sequence[Sighting]) -> Detections:
 
 
 def _draw_path(image: np.ndarray, points: Points, as_arrow: bool = False) -> None:
+    import cv2
+    import numpy as np
+
     spots = np.rint(points).astype(int)
     start, *_, end = spots.tolist()
     reach = max(1, round(min(image.shape[:2]) / 480))
@@ -195,6 +237,10 @@ def _counts_patch(
     image: np.ndarray, counts: Mapping[str, Counter[int]], names: Sequence[str]
 ) -> np.ndarray:
     """A line per class, in white on black; where there are several, the sums stand above them."""
+    import numpy as np
+
+    from detector.draw import font_size, text_patch
+
     labels = [label for label, _ in sum(counts.values(), Counter()).most_common()]
     rows = [[names[k], *(f"{what} {of[k]}" for what, of in counts.items())] for k in labels]
     size = font_size(image)

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.errors import UserError
 from demo.tracking.counting import LineCounter, ZoneCounter, to_pixels
 from demo.tracking.tracker import Tracker
 from detector.types import Detections
@@ -113,26 +112,6 @@ def test_an_object_without_a_track_is_not_counted():
 
 def test_a_fast_object_is_counted_at_few_frames_per_second():
     assert len(count(LineCounter(LEVEL), walk((300, 390), (300, 10), steps=9), fps=5)) == 1
-
-
-def test_numbers_up_to_1_are_fractions_of_the_frame():
-    assert to_pixels(((0, 0.5), (1, 0.25)), 480, 640, "--count-line") == ((0, 240), (640, 120))
-
-
-def test_larger_numbers_are_pixels():
-    assert to_pixels(((0, 0.5), (640, 480)), 480, 640, "--count-line") == ((0, 0.5), (640, 480))
-
-
-def test_a_fraction_above_1_is_no_pixel():
-    with pytest.raises(UserError, match="--count-line: all lies within two pixels; fractions go"):
-        to_pixels(((0, 0.5), (1.2, 0.5)), 480, 640, "--count-line")
-
-
-@pytest.mark.parametrize("point", [(641, 2), (2, 481)])
-def test_a_point_outside_the_frame_is_the_users_to_fix(point):
-    wanted = r"--count-line: the point \d+,\d+ lies outside the frame, which has 640x480 pixels"
-    with pytest.raises(UserError, match=wanted):
-        to_pixels(((5, 5), point), 480, 640, "--count-line")
 
 
 paths = st.lists(st.integers(20, 380), min_size=2, max_size=8)

@@ -2,7 +2,12 @@ import argparse
 
 import pytest
 
-from demo.webcam_arguments import parse_line, parse_zone
+from configs.errors import UserError
+from demo.tracking.counting import (
+    parse_line,
+    parse_zone,
+    to_pixels,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +57,23 @@ def test_a_zone_is_three_points_or_more():
 def test_another_zone_is_refused_with_what_is_wrong(text, complaint):
     with pytest.raises(argparse.ArgumentTypeError, match=complaint):
         parse_zone(text)
+
+
+def test_numbers_up_to_1_are_fractions_of_the_frame():
+    assert to_pixels(((0, 0.5), (1, 0.25)), 480, 640, "--count-line") == ((0, 240), (640, 120))
+
+
+def test_larger_numbers_are_pixels():
+    assert to_pixels(((0, 0.5), (640, 480)), 480, 640, "--count-line") == ((0, 0.5), (640, 480))
+
+
+def test_a_fraction_above_1_is_no_pixel():
+    with pytest.raises(UserError, match="--count-line: all lies within two pixels; fractions go"):
+        to_pixels(((0, 0.5), (1.2, 0.5)), 480, 640, "--count-line")
+
+
+@pytest.mark.parametrize("point", [(641, 2), (2, 481)])
+def test_a_point_outside_the_frame_is_the_users_to_fix(point):
+    wanted = r"--count-line: the point \d+,\d+ lies outside the frame, which has 640x480 pixels"
+    with pytest.raises(UserError, match=wanted):
+        to_pixels(((5, 5), point), 480, 640, "--count-line")
