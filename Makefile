@@ -47,6 +47,7 @@ proofs: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench.bench_loader
 	$(BIN)/python -m tests.bench.bench_evaluator
 	$(BIN)/python -m tests.bench.bench_page
+	$(BIN)/python -m tests.bench.bench_live
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -4,9 +4,10 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,7 +65,7 @@ class Frame:
 
 
 @dataclass(eq=False)
-class Source:
+class Source(Iterator[Frame], AbstractContextManager["Source"]):
     """An iterator of frames; a context manager that closes what it reads from.
 
     Attributes:
@@ -90,9 +91,7 @@ class Source:
     trouble: str = ""
     stopped: bool = False
     unreadable: int = 0
-
-    def __post_init__(self) -> None:
-        self._indices = itertools.count()
+    _indices: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def of_images(self) -> bool:
@@ -103,9 +102,6 @@ class Source:
         """Give no further frame; may be called from a signal handler."""
         self.stopped = True
 
-    def __iter__(self) -> Self:
-        return self
-
     def __next__(self) -> Frame:
         while not self.stopped:
             frame = next(self.frames)
@@ -114,9 +110,6 @@ class Source:
                 return frame
             self.unreadable += 1
         raise StopIteration
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -133,22 +126,18 @@ def open_video(name: str, capture: cv2.VideoCapture, paths: Sequence[Path] = ())
     if not good:
         raise UserError(f"no frame can be read from {name}: it is empty, damaged or cut short")
 
-    def frames() -> Iterator[Frame | None]:
+    def images() -> Iterator[np.ndarray | None]:
         good, image, given = True, first, 0
-        begun = time.monotonic()
         while good:
-            image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-            now = time.monotonic()
-            yield Frame(image, name, now, {"grab": 1000 * (now - begun)})
+            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
             given += 1
-            begun = time.monotonic()
             good, image = capture.read()
         if given < 0.95 * count - 2:  # some formats only estimate how many frames there are
             print(f"{name} ends after {given} of {count} frames: it is cut short", file=sys.stderr)
             yield None
 
-    fps, close = frame_rate(capture) or _VIDEO_FPS, capture.release
-    return Source(name, frames(), fps, count or None, close=close, paths=paths)
+    frames, fps = timed(images(), name), frame_rate(capture) or _VIDEO_FPS
+    return Source(name, frames, fps, count or None, close=capture.release, paths=paths)
 
 
 def open_images(name: str, paths: Sequence[Path]) -> Source:
@@ -159,15 +148,11 @@ def open_images(name: str, paths: Sequence[Path]) -> Source:
 
 def timed(images: Iterable[np.ndarray | None], file: str) -> Iterator[Frame | None]:
     """Frames of images, uint8 `(H, W, 3)`, that are read from one file as they are asked for."""
-    images = iter(images)
-    while True:
-        begun = time.monotonic()
-        try:
-            image = next(images)
-        except StopIteration:
-            return
+    begun = time.monotonic()
+    for image in images:
         now = time.monotonic()
         yield None if image is None else Frame(image, file, now, {"grab": 1000 * (now - begun)})
+        begun = time.monotonic()
 
 
 def frame_rate(capture: Any) -> float | None:

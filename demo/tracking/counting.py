@@ -9,7 +9,6 @@ imported here at the start, as the command line needs the parsers.
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -166,12 +165,7 @@ class ZoneCounter:
         self._corners = corners
         self._entered: Counter[int] = Counter()
         polygon = np.array(corners).round().astype(int)
-        edges = (
-            Position.TOP_LEFT,
-            Position.TOP_RIGHT,
-            Position.BOTTOM_LEFT,
-            Position.BOTTOM_RIGHT,
-        )
+        edges = [Position(f"{y}_{x}") for y in ("TOP", "BOTTOM") for x in ("LEFT", "RIGHT")]
         self._within = PolygonZone(polygon, (Position.CENTER,))
         self._touched = PolygonZone(polygon, edges, require_all_anchors=False)
         self._inside: dict[int, int] = {}  # labels by id
@@ -188,12 +182,9 @@ class ZoneCounter:
         for one, is_within, is_touching in zip(tracked.seen, within, touched, strict=True):
             was_inside = one.id in self._inside
             is_inside = is_within or (was_inside and is_touching)
-            if is_inside and not was_inside:
-                events.append(("enter", one))
-            elif was_inside and not is_inside:
-                events.append(("leave", one))
-        gone = (one for one in tracked.ended if one.id in self._inside)
-        events.extend(("leave", one) for one in gone)
+            if is_inside != was_inside:
+                events.append(("enter" if is_inside else "leave", one))
+        events.extend(("leave", one) for one in tracked.ended if one.id in self._inside)
         for kind, one in events:
             if kind == "enter":
                 self._inside[one.id] = one.label
@@ -203,12 +194,7 @@ class ZoneCounter:
         return events
 
     def draw(self, image: np.ndarray, names: Sequence[str]) -> None:
-        """Draw the border of the zone and, above its top left corner, the counts.
-
-        Args:
-            image: uint8 `(H, W, 3)`, RGB, of the source's size; altered in place.
-            names: class names by label.
-        """
+        """Draw the border and, above its top left corner, the counts; as `LineCounter.draw`."""
         from detector.draw import paste
 
         _draw_path(image, (*self._corners, self._corners[0]))
@@ -235,15 +221,16 @@ def _middles(sightings: Sequence[Sighting]) -> Detections:
 
 def _draw_path(image: np.ndarray, points: Points, as_arrow: bool = False) -> None:
     import cv2
+    import numpy as np
 
-    spots = [(round(x), round(y)) for x, y in points]
+    spots = np.rint(points).astype(int)
+    start, *_, end = spots.tolist()
     reach = max(1, round(min(image.shape[:2]) / 480))
     for ink, width in (_BLACK, 2 * reach + 3), (_WHITE, 2 * reach + 1):
-        for start, end in itertools.pairwise(spots):
-            if as_arrow:
-                cv2.arrowedLine(image, start, end, ink, width, tipLength=0.4)
-            else:
-                cv2.line(image, start, end, ink, width)
+        if as_arrow:
+            cv2.arrowedLine(image, start, end, ink, width, tipLength=0.4)
+        else:
+            cv2.polylines(image, [spots], False, ink, width)
 
 
 def _counts_patch(
@@ -262,6 +249,4 @@ def _counts_patch(
         rows.insert(0, [f"{what} {of.total()}" for what, of in counts.items()])
     patches = [text_patch("  ".join(row), size, _WHITE, _BLACK) for row in rows[:most]]
     width = max(patch.shape[1] for patch in patches)
-    gaps = (width - patch.shape[1] for patch in patches)
-    padded = zip(patches, gaps, strict=True)
-    return np.concatenate([np.pad(patch, ((0, 0), (0, gap), (0, 0))) for patch, gap in padded])
+    return np.vstack([np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0))) for p in patches])

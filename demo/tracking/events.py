@@ -1,7 +1,5 @@
 """Event log of the tracks: CSV or JSON lines, append-only, flushed per frame."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -10,18 +8,16 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from configs.errors import UserError
+from demo.tracking.tracker import Sighting, Tracked
 from detector.files import explained
-
-if TYPE_CHECKING:
-    from demo.tracking.tracker import Sighting, Tracked
 
 Kind = Literal["appear", "vanish", "cross_in", "cross_out", "enter", "leave"]
 """A track begins or has ended; it crossed a line; it entered or left a zone."""
 
-Event = tuple[Kind, "Sighting"]
+Event = tuple[Kind, Sighting]
 """What happened, and the object as it was then or as it was last seen."""
 
 _CSV_HEADING = "time,clock,frame,event,id,name,score,x1,y1,x2,y2\n"
@@ -36,8 +32,8 @@ def appearances(tracked: Tracked) -> list[Event]:
 class EventLog:
     """A file with a line per event; a context manager. It takes the place of an older file.
 
-    Every line is handed to the system as soon as its frame is done: a process that is killed, an
-    exception or a full disk leaves a file that is good up to there.
+    Every line is handed to the system as soon as its frame is done: whatever ends the process
+    or the disk's space leaves a file that is good up to there.
 
     A line has the time in seconds since the first frame, the clock when it was written (ISO 8601
     with its zone), the frame (0 is the first), the event, the id of the track, the class name,
@@ -88,12 +84,10 @@ class EventLog:
         self._write("".join(map(self._line, rows)))
 
     def __enter__(self) -> Self:
-        with explained(self._path):
+        with explained(self._path), ExitStack() as on_failure:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: what has been written survives this process.
-            self._file = self._path.open("wb", buffering=0)
-        with ExitStack() as on_failure:
-            on_failure.enter_context(self._file)
+            self._file = on_failure.enter_context(self._path.open("wb", buffering=0))
             self._write(self._heading)
             on_failure.pop_all()
         return self
@@ -120,6 +114,6 @@ def _json_line(row: dict[str, Any]) -> str:
 
 def _csv_line(row: dict[str, Any]) -> str:
     text = io.StringIO()
-    cells = [cell for name, cell in row.items() if name != "box"]
-    csv.writer(text, lineterminator="\n").writerow(cells + row["box"])
+    *cells, box = row.values()
+    csv.writer(text, lineterminator="\n").writerow(cells + box)
     return text.getvalue()

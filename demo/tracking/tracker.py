@@ -114,9 +114,9 @@ class Tracker:
         for label in sorted(self._of_label.keys() | set(detections.labels.tolist())):
             rows = np.flatnonzero(detections.labels == label)
             ids[rows] = self._update_label(label, detections[rows])
-        columns = (ids.tolist(), detections.labels, detections.scores, detections.boxes)
-        rows = [row for row in zip(*columns, strict=True) if row[0] > 0]
-        seen = tuple(Sighting(k, int(label), float(score), box) for k, label, score, box in rows)
+        columns = (column.tolist() for column in (ids, detections.labels, detections.scores))
+        rows = zip(*columns, detections.boxes, strict=True)
+        seen = tuple(Sighting(*row) for row in rows if row[0] > 0)
         begun = frozenset(one.id for one in seen) - self._last_seen.keys()
         ended = self._forget_ended()
         self._remember(seen)

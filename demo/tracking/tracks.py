@@ -1,26 +1,23 @@
 """Track ids and counts of the frames shown, and the events that they make."""
 
-from __future__ import annotations
-
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 
 import numpy as np
 
 from demo.sources.frames import LIVE_FPS, Frame, Source
+from demo.tracking.counting import LineCounter, Points, ZoneCounter, to_pixels
+from demo.tracking.events import EventLog, appearances
+from demo.tracking.tracker import Tracked, Tracker, draw_trails
 from demo.view.controls import Controls
 from detector.draw import class_colour, draw_detections
 
-if TYPE_CHECKING:
-    from demo.tracking.counting import LineCounter, Points, ZoneCounter
-    from demo.tracking.events import EventLog
-    from demo.tracking.tracker import Tracked, Tracker
 
-
-class Tracks:
+@dataclass(eq=False)
+class Tracks(AbstractContextManager["Tracks"]):
     """Tracks what is shown, if anyone asks for it; a context manager that closes the log.
 
-    Args:
+    Attributes:
         source: of the frames.
         controls: the classes, and whether tracks are drawn.
         line: to count at; its two ends, as given.
@@ -28,16 +25,13 @@ class Tracks:
         log: of the events.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        controls: Controls,
-        line: Points | None = None,
-        zone: Points | None = None,
-        log: EventLog | None = None,
-    ) -> None:
-        self._source, self._controls = source, controls
-        self._line, self._zone, self._log = line, zone, log
+    source: Source
+    controls: Controls
+    line: Points | None = None
+    zone: Points | None = None
+    log: EventLog | None = None
+
+    def __post_init__(self) -> None:
         self._tracker: Tracker | None = None
         self._tracked: Tracked | None = None
         self._counters: list[LineCounter | ZoneCounter] = []
@@ -50,66 +44,54 @@ class Tracks:
         Raises:
             UserError: a line or a zone lies outside the frame, or the log cannot be written.
         """
-        if not (self._controls.tracks or self._line or self._zone or self._log):
+        if not (self.controls.tracks or self.line or self.zone or self.log):
             self._tracker = self._tracked = None
             return
-        from demo.tracking.events import appearances
-        from demo.tracking.tracker import Tracker
-
         if not self._is_started:
             self._start(frame)
-        fps = self._source.fps or LIVE_FPS
+        fps = self.source.fps or LIVE_FPS
         self._tracker = self._tracker or Tracker(fps)
-        at = frame.captured_at if self._source.live else frame.index / fps
+        at = frame.captured_at if self.source.live else frame.index / fps
         self._tracked = self._tracker.update(frame.shown, at)
         frame.ids = np.full(len(frame.detections), -1, np.int64)
         frame.ids[frame.is_shown] = self._tracked.ids
         events = appearances(self._tracked)
         for counter in self._counters:
             events += counter.update(self._tracked)
-        if self._log:
-            self._log.add(at, frame.index, events)
+        if self.log:
+            self.log.add(at, frame.index, events)
 
     def draw(self, frame: Frame) -> None:
         """Draw what is shown of the latest frame, tracks and counts on a copy of its image."""
-        image, ids = frame.image, frame.shown_ids if self._controls.tracks else None
+        image, ids = frame.image, frame.shown_ids if self.controls.tracks else None
         if ids is not None and self._tracker and self._tracked:
-            from demo.tracking.tracker import draw_trails
-
             image = image.copy()
             everyone = self._tracked.seen + self._tracked.hidden
             colours = {one.id: class_colour(one.label) for one in everyone}
             draw_trails(image, self._tracker.trails(), colours)
-        frame.drawn = draw_detections(image, frame.shown, self._controls.names, ids)
+        frame.drawn = draw_detections(image, frame.shown, self.controls.names, ids)
         for counter in self._counters:
-            counter.draw(frame.drawn, self._controls.names)
+            counter.draw(frame.drawn, self.controls.names)
 
     def counts(self) -> dict[str, int]:
         """What has been counted, by class and where: "person in": 3."""
         return {
-            f"{self._controls.names[label]} {where}": number
+            f"{self.controls.names[label]} {where}": number
             for counter in self._counters
             for where, by_label in counter.counts().items()
             for label, number in sorted(by_label.items())
         }
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._open_log.close()
 
     def _start(self, frame: Frame) -> None:
         """Not before the first frame: an older log may hold what matters."""
-        from demo.tracking.counting import LineCounter, ZoneCounter, to_pixels
-
         height, width = frame.image.shape[:2]
-        if self._line:
-            ends = to_pixels(self._line, height, width, "--count-line")
-            self._counters.append(LineCounter(ends))
-        if self._zone:
-            corners = to_pixels(self._zone, height, width, "--count-zone")
-            self._counters.append(ZoneCounter(corners))
-        if self._log:
-            self._open_log.enter_context(self._log)
+        if self.line:
+            self._counters += [LineCounter(to_pixels(self.line, height, width, "--count-line"))]
+        if self.zone:
+            self._counters += [ZoneCounter(to_pixels(self.zone, height, width, "--count-zone"))]
+        if self.log:
+            self._open_log.enter_context(self.log)
         self._is_started = True

@@ -7,7 +7,7 @@ counted has a lock.
 
 import reprlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,12 @@ KEYS: tuple[tuple[str, str], ...] = (
 """Keys and what they do, for the help in the frame and on the command line."""
 
 LOWEST_SCORE, HIGHEST_SCORE, _STEP = 0.05, 0.95, 0.05
-_SWITCHES = ("paused", "tracks", "recording", "help")
-# GTK and Qt give keysyms of X11, cut to 8 bits by `cv2.waitKey` and whole by `cv2.waitKeyEx`.
-_ESCAPE = (27, 0xFF1B)
-_KEYPAD_PLUS, _KEYPAD_MINUS = (171, 0xFFAB), (173, 0xFFAD)
+_SWITCH_KEYS = {" ": "paused", "t": "tracks", "r": "recording", "h": "help"}
+# Escape and the keypad: GTK and Qt give keysyms of X11, cut to 8 bits by `cv2.waitKey` and whole
+# by `cv2.waitKeyEx`.
+_SAME_AS = {27: "q", 0xFF1B: "q", 171: "+", 0xFFAB: "+", 173: "-", 0xFFAD: "-"}
 _CODE_BITS = 0xFFFF  # above them stand modifiers such as NumLock
+_SWITCHES = tuple(_SWITCH_KEYS.values())
 
 
 @dataclass(eq=False)
@@ -59,7 +60,6 @@ class Controls:
 
     def __post_init__(self) -> None:
         self._counting = threading.Lock()
-        self._actions = self._by_key()
 
     def press(self, key: int) -> bool:
         """Do what a key stands for, upper case or lower; other keys do nothing.
@@ -71,10 +71,22 @@ class Controls:
             key: as `cv2.waitKey` or `cv2.waitKeyEx` gives it; -1 for none. Only the latter tells
                 the arrow keys from Q, R, S and T.
         """
-        action = self._actions.get(key & _CODE_BITS)
-        if action:
-            action()
-        return action is not None
+        code = key & _CODE_BITS
+        match _SAME_AS.get(code) or chr(code).lower():
+            case "q":
+                self.ended = True
+            case "s":
+                self.ask_snapshot()
+            case "c":
+                self._next_class()
+            case "+" | "=" | "-" | "_" as sign:
+                score = self.score + (_STEP if sign in "+=" else -_STEP)
+                self.score = round(min(max(score, LOWEST_SCORE), HIGHEST_SCORE), 2)
+            case letter if name := _SWITCH_KEYS.get(letter):
+                setattr(self, name, not getattr(self, name))
+            case _:
+                return False
+        return True
 
     def change(self, changes: Any) -> None:
         """Take over what the web page sends: all of it or, where something is wrong, nothing.
@@ -109,53 +121,26 @@ class Controls:
     def take_snapshot(self) -> bool:
         """Whether a snapshot is due; if so, it counts as taken."""
         with self._counting:
-            if not self.snapshots:
-                return False
-            self.snapshots -= 1
-            return True
+            is_due = self.snapshots > 0
+            self.snapshots -= is_due
+            return is_due
 
     def _require_valid(self, name: str, value: Any) -> None:
         last = len(self.names) - 1
-        if name in _SWITCHES:
-            form, is_valid = "true or false", isinstance(value, bool)
-        elif name == "snapshot":
-            form, is_valid = "true", value is True
-        elif name == "score":
-            form = f"a number from {LOWEST_SCORE} to {HIGHEST_SCORE}"
-            is_valid = isinstance(value, float) and LOWEST_SCORE <= value <= HIGHEST_SCORE
-        elif name == "labels":
-            form = f"null or a list of integers from 0 to {last}"
-            is_valid = value is None or _is_list_of_labels(value, last)
-        else:
-            known = ", ".join(("score", "labels", *_SWITCHES, "snapshot"))
-            raise ValueError(f"{reprlib.repr(name)} cannot be changed, only {known}")
+        is_score = isinstance(value, float) and LOWEST_SCORE <= value <= HIGHEST_SCORE
+        # A bool is an int to Python, but no label.
+        is_list = isinstance(value, list) and all(type(k) is int and 0 <= k <= last for k in value)
+        forms = {
+            "score": (f"a number from {LOWEST_SCORE} to {HIGHEST_SCORE}", is_score),
+            "labels": (f"null or a list of integers from 0 to {last}", value is None or is_list),
+            **dict.fromkeys(_SWITCHES, ("true or false", isinstance(value, bool))),
+            "snapshot": ("true", value is True),
+        }
+        if name not in forms:
+            raise ValueError(f"{reprlib.repr(name)} cannot be changed, only {', '.join(forms)}")
+        form, is_valid = forms[name]
         if not is_valid:
             raise ValueError(f"{name}: must be {form}, got {reprlib.repr(value)}")
-
-    def _by_key(self) -> dict[int, Callable[[], None]]:
-        letters = {
-            "q": self._end,
-            "s": self.ask_snapshot,
-            "r": lambda: self._toggle("recording"),
-            "c": self._next_class,
-            "t": lambda: self._toggle("tracks"),
-            "h": lambda: self._toggle("help"),
-        }
-        actions = {ord(case): do for key, do in letters.items() for case in (key, key.upper())}
-        actions[ord(" ")] = lambda: self._toggle("paused")
-        actions |= dict.fromkeys(_ESCAPE, self._end)
-        actions |= dict.fromkeys((*map(ord, "+="), *_KEYPAD_PLUS), lambda: self._raise(_STEP))
-        actions |= dict.fromkeys((*map(ord, "-_"), *_KEYPAD_MINUS), lambda: self._raise(-_STEP))
-        return actions
-
-    def _end(self) -> None:
-        self.ended = True
-
-    def _toggle(self, name: str) -> None:
-        setattr(self, name, not getattr(self, name))
-
-    def _raise(self, step: float) -> None:
-        self.score = round(min(max(self.score + step, LOWEST_SCORE), HIGHEST_SCORE), 2)
 
     def _next_class(self) -> None:
         """From all to the first alone, the next ..., and back to all; from several to all."""
@@ -164,8 +149,3 @@ class Controls:
         else:
             following = self.labels[0] + 1 if len(self.labels) == 1 else len(self.names)
         self.labels = (following,) if following < len(self.names) else None
-
-
-def _is_list_of_labels(value: Any, last: int) -> bool:
-    # A bool is an int to Python, but no label.
-    return isinstance(value, list) and all(type(one) is int and 0 <= one <= last for one in value)

@@ -38,10 +38,8 @@ def draw_notes(image: np.ndarray, notes: Sequence[str], recording: bool = False)
     size = font_size(image)
     patches = [text_patch("REC", size, _WHITE, _RED)] if recording else []
     patches += [text_patch(note, size, _WHITE, _BLACK) for note in notes]
-    y = 0
-    for patch in patches:
-        paste(image, patch, image.shape[1] - patch.shape[1], y)
-        y += patch.shape[0]
+    for row, patch in enumerate(patches):
+        paste(image, patch, image.shape[1] - patch.shape[1], row * patch.shape[0])
 
 
 def draw_help(image: np.ndarray, stage_ms: Mapping[str, float]) -> None:
@@ -52,20 +50,17 @@ def draw_help(image: np.ndarray, stage_ms: Mapping[str, float]) -> None:
             the last are left out.
         stage_ms: milliseconds by stage.
     """
-    lines = [(stage, f"{ms:.1f} ms") for stage, ms in stage_ms.items()]
-    lines += [("", ""), *KEYS]
+    lines = [*((stage, f"{ms:.1f} ms") for stage, ms in stage_ms.items()), ("", ""), *KEYS]
     height = image.shape[0]
     size = max(_LEAST_PX, min(font_size(image), round(0.6 * height / len(lines))))
     patches = [[text_patch(text, size, _WHITE, _BLACK) for text in line] for line in lines]
     row, second = patches[0][0].shape[0], max(key.shape[1] for key, _ in patches)
     patches = patches[: height // row]
-    if not patches:
-        return
-    below = image[: row * len(patches), : second + max(text.shape[1] for _, text in patches)]
-    below //= 4  # so that white can be read on whatever it is
-    for number, line in enumerate(patches):
-        for patch, x in zip(line, (0, second), strict=True):
-            place = below[number * row :, x:]
-            patch = patch[: place.shape[0], : place.shape[1]]
-            area = place[: patch.shape[0], : patch.shape[1]]
-            np.maximum(area, patch, out=area)
+    width = second + max((text.shape[1] for _, text in patches), default=0)
+    sheet = np.zeros((row * len(patches), width, 3), np.uint8)
+    for number, (key, text) in enumerate(patches):
+        paste(sheet, key, 0, number * row)
+        paste(sheet, text, second, number * row)
+    below = image[: sheet.shape[0], :width]
+    # Darker, so that white can be read on whatever it is.
+    np.maximum(below // 4, sheet[:, : below.shape[1]], out=below)

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def recorder_for(path: Path, source: Source) -> Recorder | Still:
     return Recorder(path, _IMAGE_FPS if source.of_images else source.fps or LIVE_FPS)
 
 
-class Files:
+class Files(contextlib.AbstractContextManager["Files"]):
     """A context manager that writes them; at its end they are complete.
 
     If it ends in an exception, no recording and no JSON of this run is left behind.
@@ -64,7 +64,6 @@ class Files:
         self._source, self._controls = source, controls
         self._next = save
         self._recorder: Recorder | Still | None = None
-        self._recording_to = OUT
         self._results: ResultsWriter | None = None
         self._json: Path | None = None
         self._checked = 0.0
@@ -92,9 +91,10 @@ class Files:
         Raises:
             UserError: a file cannot be written.
         """
-        if self._controls.recording and not self._recorder:
+        recorder, is_wanted = self._recorder, self._controls.recording
+        if is_wanted and not recorder:
             self._try_start()
-        elif self._recorder and (self._is_full() or not self._controls.recording):
+        elif recorder and (self._is_full(recorder.path) or not is_wanted):
             self._stop()
         if self._recorder:
             self._recorder.add(frame.drawn, at=frame.captured_at if self._source.live else None)
@@ -120,9 +120,6 @@ class Files:
             self._results.finish(fps=round(stats.fps, 2), stage_ms=stats.stage_ms)
             self.saved.append(self._json)
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *error: Any) -> None:
         try:
             if self._recorder and error[0]:
@@ -144,24 +141,24 @@ class Files:
             self._controls.recording = False
             print(error, file=sys.stderr)
             return
-        self._recorder, self._recording_to = recorder_for(path, self._source), path
+        self._recorder = recorder_for(path, self._source)
 
     def _stop(self) -> None:
         recorder, self._recorder = self._recorder, None
         self._controls.recording = False
         if recorder:
             recorder.__exit__(None, None, None)
-            self.saved.insert(0, self._recording_to)
+            self.saved.insert(0, recorder.path)
 
-    def _is_full(self) -> bool:
-        """Whether the recording has to end now, while the disk has room for its end."""
+    def _is_full(self, path: Path) -> bool:
+        """Whether a recording has to end now, while the disk has room for its end."""
         now = time.monotonic()
         if now - self._checked < _CHECK_S:
             return False
         self._checked = now
-        if shutil.disk_usage(self._recording_to.parent).free > _LEAST_FREE:
+        if shutil.disk_usage(path.parent).free > _LEAST_FREE:
             return False
-        print(f"the disk is full: {self._recording_to} ends here", file=sys.stderr)
+        print(f"the disk is full: {path} ends here", file=sys.stderr)
         self.cut_short = True
         return True
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ _LONGEST_GAP_S = 2.0  # what a pause or a lost camera adds to the video at most
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
 
 
-class Recorder:
+class Recorder(contextlib.AbstractContextManager["Recorder"]):
     """A video file; a context manager.
 
     The file takes the size of its first frame (codecs cut an odd number by one); frames of
@@ -28,6 +28,7 @@ class Recorder:
         fps: frames per second of the video.
 
     Attributes:
+        path: where it goes.
         frames: how many frames of video have been written.
 
     Raises:
@@ -39,7 +40,7 @@ class Recorder:
             raise UserError(f"cannot record to {path}: its suffix must be {' or '.join(_CODECS)}")
         opencv_path(path)
         self.frames = 0
-        self._path = self._temporary = path
+        self.path = self._temporary = path
         self._fps = fps
         self._writer: cv2.VideoWriter | None = None
         self._size_hw = (0, 0)
@@ -63,8 +64,8 @@ class Recorder:
             self._write(image)
             return
         if self._held is None:
-            self._start = at
-        self._start += max(0.0, at - self._last - _LONGEST_GAP_S) if self._held is not None else 0.0
+            self._start = self._last = at
+        self._start += max(0.0, at - self._last - _LONGEST_GAP_S)
         self._last = at
         due = round((at - self._start) * self._fps)
         while self._held is not None and self.frames < due:
@@ -86,9 +87,6 @@ class Recorder:
                     self._writer.release()
                     self._require_complete()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *error: Any) -> None:
         if error[0] is None:
             self.close()
@@ -103,17 +101,15 @@ class Recorder:
         self.frames += 1
 
     def _open(self) -> cv2.VideoWriter:
-        self._temporary = self._file.enter_context(atomic_path(self._path))
-        codec = _CODECS[self._path.suffix.lower()]
-        height, width = self._size_hw
+        self._temporary = self._file.enter_context(atomic_path(self.path))
+        codec, (height, width) = _CODECS[self.path.suffix.lower()], self._size_hw
+        target, fourcc = opencv_path(self._temporary), cv2.VideoWriter.fourcc(*codec)
         with stderr_held_back():  # a harmless line about VP80 past OpenCV's own log level
-            fourcc = cv2.VideoWriter.fourcc(*codec)
-            target = opencv_path(self._temporary)
             writer = cv2.VideoWriter(target, fourcc, self._fps, (width, height))
         self._file.callback(writer.release)  # called before the file is renamed or removed
         if not writer.isOpened():
             raise UserError(
-                f"cannot write {self._path}: OpenCV cannot encode {codec} at {width}x{height}; "
+                f"cannot write {self.path}: OpenCV cannot encode {codec} at {width}x{height}; "
                 "try .avi"
             )
         return writer
@@ -125,25 +121,18 @@ class Recorder:
         complete = video.get(cv2.CAP_PROP_FRAME_COUNT) >= 1 and video.grab()
         video.release()
         if not complete:
-            raise UserError(f"cannot write {self._path}: it is incomplete; is the disk full?")
+            raise UserError(f"cannot write {self.path}: it is incomplete; is the disk full?")
 
 
-class Still:
+class Still(contextlib.AbstractContextManager["Still"]):
     """A recording of a single image: an image file. It is used like a `Recorder`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def add(self, image: np.ndarray, at: float | None = None) -> None:  # noqa: ARG002
-        """Write a uint8 `(H, W, 3)` RGB image; `at` has no meaning here.
-
-        Raises:
-            UserError: the file cannot be written.
-        """
-        write_image(self._path, image)
-
-    def __enter__(self) -> Self:
-        return self
+        """Write the image; as `Recorder.add`, but `at` has no meaning here."""
+        write_image(self.path, image)
 
     def __exit__(self, *_: object) -> None:
         pass
@@ -166,7 +155,6 @@ def letterbox(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     top, left = (size_hw[0] - height) // 2, (size_hw[1] - width) // 2
     canvas = np.zeros((*size_hw, 3), np.uint8)
-    canvas[top : top + height, left : left + width] = cv2.resize(
-        image, (width, height), interpolation=method
-    )
+    scaled = cv2.resize(image, (width, height), interpolation=method)
+    canvas[top : top + height, left : left + width] = scaled
     return canvas

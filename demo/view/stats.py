@@ -21,10 +21,8 @@ class MovingAverage:
 
     def add(self, number: float) -> None:
         """Take in one more number."""
-        if self.value is None:
-            self.value = number
-        else:
-            self.value += self._weight * (number - self.value)
+        before = number if self.value is None else self.value
+        self.value = before + self._weight * (number - before)
 
 
 class Rate:

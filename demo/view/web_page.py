@@ -83,12 +83,15 @@ class Page:
         self._viewers = 0
         self._changed = threading.Condition()  # guards the two above
         self._closing = threading.Event()
-        self._routes = Map(list(self._rules()), merge_slashes=False)
-        self._server = PageServer(host, port, self._answer)
-        serve = self._server.serve_forever
-        self._thread = threading.Thread(target=serve, args=(_POLL_S,), daemon=True)
-        self.url = self._server.url
-        self.is_open = not self._server.is_private
+        read = {"": self._page, "status.json": self._status}
+        read |= {"stream.mjpg": self._stream, "snapshot.jpg": self._snapshot}
+        rules = [Rule(f"/{name}", endpoint=do, methods=["GET"]) for name, do in read.items()]
+        rules.append(Rule("/controls", endpoint=self._change, methods=["POST"]))
+        self._routes = Map(rules, merge_slashes=False)
+        self._server = server = PageServer(host, port, self._answer)
+        self._thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True)
+        self.url = server.url
+        self.is_open = not server.is_private
 
     def show(self, image: np.ndarray, status: Mapping[str, Any]) -> None:
         """Show a frame and what is known of it, in place of the one before; never waits.
@@ -122,13 +125,6 @@ class Page:
         self._server.hang_up()
         self._thread.join()
 
-    def _rules(self) -> Iterator[Rule]:
-        yield Rule("/", endpoint=self._page, methods=["GET"])
-        yield Rule("/stream.mjpg", endpoint=self._stream, methods=["GET"])
-        yield Rule("/snapshot.jpg", endpoint=self._snapshot, methods=["GET"])
-        yield Rule("/status.json", endpoint=self._status, methods=["GET"])
-        yield Rule("/controls", endpoint=self._change, methods=["POST"])
-
     def _answer(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         request.max_content_length = _MOST_BYTES
@@ -147,10 +143,9 @@ class Page:
 
     def _status(self, _: Request) -> Response:
         frame, controls = self._frame, self._controls
-        colours = [class_colour(label) for label in range(len(controls.names))]
         classes = [
-            {"name": name, "colour": "#{:02x}{:02x}{:02x}".format(*colour)}
-            for name, colour in zip(controls.names, colours, strict=True)
+            {"name": name, "colour": "#{:02x}{:02x}{:02x}".format(*class_colour(label))}
+            for label, name in enumerate(controls.names)
         ]
         return _json(
             {
@@ -176,15 +171,13 @@ class Page:
         return _json(self._controls.state())
 
     def _snapshot(self, _: Request) -> Response:
-        response = Response(self._current().jpeg(), mimetype="image/jpeg")
         name = time.strftime("snapshot-%Y%m%d-%H%M%S.jpg")
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(self._current().jpeg(), headers=headers, mimetype="image/jpeg")
 
     def _stream(self, _: Request) -> Response:
         self._current()
-        content_type = "multipart/x-mixed-replace; boundary=frame"
-        return Response(self._parts(), content_type=content_type)
+        return Response(self._parts(), content_type="multipart/x-mixed-replace; boundary=frame")
 
     def _current(self) -> _Shown:
         if not self._frame:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,38 +24,27 @@ _PROBE_TIMEOUT_S = 10.0
 def why_no_window() -> str | None:
     """Why no window can be opened here, in a few words, or None if one can."""
     if not cv2.currentUIFramework():
-        return _no_gui()
+        version = ""
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            version = "==" + importlib.metadata.version("opencv-python")
+        return (
+            "this OpenCV has no windows (fix it: "
+            f"pip install --force-reinstall --no-deps opencv-python{version})"
+        )
     if sys.platform != "linux":
         return None
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if not display:
         return "no display"
-    return None if _can_open() else f"no answer from display {display!r}"
-
-
-def _no_gui() -> str:
-    try:
-        version = "==" + importlib.metadata.version("opencv-python")
-    except importlib.metadata.PackageNotFoundError:
-        version = ""
-    return (
-        "this OpenCV has no windows (fix it: "
-        f"pip install --force-reinstall --no-deps opencv-python{version})"
-    )
-
-
-def _can_open() -> bool:
     # Qt aborts the whole process where it finds no display, so another process tries first.
-    try:
-        probe = subprocess.run(
-            [sys.executable, "-c", _PROBE], capture_output=True, timeout=_PROBE_TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return probe.returncode == 0
+    command = [sys.executable, "-c", _PROBE]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if not subprocess.run(command, capture_output=True, timeout=_PROBE_TIMEOUT_S).returncode:
+            return None
+    return f"no answer from display {display!r}"
 
 
-class Window:
+class Window(contextlib.AbstractContextManager["Window"]):
     """A window that opens with its first frame; a context manager that destroys it.
 
     Args:
@@ -89,9 +78,6 @@ class Window:
             if key >= 0 or left <= 0:
                 return is_other
         return False
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(cv2.error):  # it was closed already

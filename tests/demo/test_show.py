@@ -7,7 +7,7 @@ from collections import deque
 import numpy as np
 import pytest
 
-from demo.sources.stream import LiveSource
+from demo.sources.capture import LiveSource
 
 SIZE_HW = (120, 160)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from demo.sources import capture, stream
+from demo.sources import capture
 from demo.sources.capture import open_source
 from demo.sources.frames import Frame
 from detector.images import write_image
@@ -245,7 +245,7 @@ def test_a_stream_gives_the_newest_frame_to_a_slow_consumer(server, monkeypatch,
         read.append(Frame(*parts))
         return read[-1]
 
-    monkeypatch.setattr(stream, "Frame", counted)
+    monkeypatch.setattr(capture, "Frame", counted)
     Handler.permits.release(10)
     with open_source(server + "/mjpeg") as source:
         for come in (8, 18, 28):  # FFmpeg keeps one or two back

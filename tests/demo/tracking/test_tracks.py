@@ -42,7 +42,7 @@ def tracks(controls=None, **wanted):
 
 
 def test_nothing_is_followed_unasked(monkeypatch):
-    from demo.tracking import tracker as tracking
+    from demo.tracking import tracks as tracking
 
     monkeypatch.setattr(tracking, "Tracker", lambda _: pytest.fail("nobody asked for tracks"))
     one = tracks()

@@ -143,7 +143,7 @@ def test_a_stream_has_at_most_thirty_frames_a_second(page, watch, grey, monkeypa
     for level in range(5, 155, 5):
         page.show(grey(level), {})
         viewer.read_until(level)
-    assert clock.now - 1000 >= 29 / 30
+    assert clock.now - 1000 > 28.5 / 30  # 29 intervals, but for rounding
     page._closing.set()
 
 
