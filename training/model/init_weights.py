@@ -224,8 +224,6 @@ def _require_equal_backbones(
 def _from_network(
     network: keras.Model, donor: keras.Model, donor_names: Sequence[str], report: InitReport
 ) -> InitReport:
-    from detector.weights.variables import set_layer_weights
-
     names = report.new_classes
     known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
     ours = {name: channel for channel, name in enumerate(names, start=1)}
@@ -238,7 +236,8 @@ def _from_network(
             found = _mix_classes(arrays, found, len(names) + 1, len(donor_names) + 1, sources)
         if [array.shape for array in arrays] == [array.shape for array in found]:
             given[layer] = found
-    set_layer_weights(network, given)
+    for layer, arrays in given.items():
+        network.get_layer(layer).set_weights(arrays)
     partly = () if len(sources) == len(names) else tuple(filter(_is_class_conv, given))
     used = set(sources.values())
     return replace(
