@@ -23,7 +23,7 @@ from PIL import Image
 from configs.load import load_config
 from detector.cli import VERBS
 from detector.weights.presets import PRESETS
-from training.run.run_folder import Origin, RunFolder
+from training.run.run_folder import RunFolder, RunSettings
 
 ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -165,12 +165,12 @@ def make_data(maker) -> None:
 def make_run(folder: Path, data: str) -> None:
     """A run that was stopped."""
     from detector.data.open import open_dataset
-    from training.run.splits import Task
+    from training.run.splits import fingerprint, train_val
 
     whole = open_dataset(data)
-    print_of = Task.of(whole.split("train"), whole.split("val")).fingerprint
-    origin = Origin(data, None, "coco", None, None, 40, print_of)
-    RunFolder(folder).create(load_config("finetune"), origin, {})
+    digest = fingerprint(*train_val(whole.split("train"), whole.split("val")))
+    settings = RunSettings(data, None, "coco", None, None, 40, digest)
+    RunFolder(folder).create(load_config("finetune"), settings, {})
 
 
 def make_classifier(folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from configs.errors import UserError
+from detector.runtimes.engines import OnnxGraph, OpenvinoGraph, TfliteGraph
 from detector.runtimes.graph import EngineOptions, Graph, GraphRuntime
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
 """The engine of each kind of model file that runs without Keras."""
+_GRAPHS = {graph.name: graph for graph in (TfliteGraph, OnnxGraph, OpenvinoGraph)}
 
 
 class Runtime(Protocol):
@@ -66,17 +68,7 @@ def open_graph(path: Path, options: EngineOptions | None = None) -> Graph:
     Raises:
         UserError: it is missing, damaged or of another kind, or its engine is not installed.
     """
-    kind, options = SUFFIXES.get(path.suffix.lower()), options or EngineOptions()
+    kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise UserError(f"{path} is no model file of this kind; need {' or '.join(SUFFIXES)}")
-    if kind == "tflite":
-        from detector.runtimes.tflite import TfliteGraph
-
-        return TfliteGraph(path, options)
-    if kind == "onnx":
-        from detector.runtimes.onnx import OnnxGraph
-
-        return OnnxGraph(path, options)
-    from detector.runtimes.openvino import OpenvinoGraph
-
-    return OpenvinoGraph(path, options)
+    return _GRAPHS[kind](path, options or EngineOptions())

@@ -6,11 +6,12 @@ and whether file and description belong together is the same for all, and stands
 
 from __future__ import annotations
 
+import abc
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -76,14 +77,22 @@ class Output(NamedTuple):
     values: np.ndarray
 
 
-class Graph(Protocol):
+class Graph(abc.ABC):
     """An open model file.
+
+    Args:
+        path: the file.
+        options: of the engine.
 
     Attributes:
         name: of the engine.
         path: the file.
         input_shape: of its one input, with a free batch as 1.
         input_dtype: likewise.
+
+    Raises:
+        UserError: it is missing, damaged, asks for operations that the engine lacks, or has not
+            one input of one image; or the engine is not installed, or lacks the device.
     """
 
     name: str
@@ -91,9 +100,9 @@ class Graph(Protocol):
     input_shape: tuple[int, ...]
     input_dtype: np.dtype
 
+    @abc.abstractmethod
     def __call__(self, array: np.ndarray) -> list[Output]:
         """Run it on an array of the shape and dtype of the input."""
-        ...
 
 
 def require_readable(path: Path) -> None:
@@ -142,17 +151,20 @@ class GraphRuntime:
         self, graph: Graph, input_size: int, shapes: Mapping[str, tuple[int, ...]]
     ) -> None:
         self.name = graph.name
-        self._graph = graph
+        self._graph, path = graph, graph.path
         image = (1, input_size, input_size, 3)
         if graph.input_shape != image or graph.input_dtype not in (np.uint8, np.float32):
             raise UserError(
-                f"{graph.path}: needs uint8 or float32 {image} as input, "
+                f"{path}: needs uint8 or float32 {image} as input, "
                 f"has {graph.input_dtype} {graph.input_shape}"
             )
         outputs = graph(np.zeros(image, graph.input_dtype))  # slow the first time: have it now
-        self._places = _places(graph.path, outputs, shapes)
-        for place in self._places:
-            _require_numbers(graph.path, outputs[place].values)
+        self._places = _places(path, outputs, shapes)
+        for values in (outputs[place].values for place in self._places):
+            if values.dtype.kind != "f":
+                raise UserError(f"{path}: its outputs are integers without a scale; export it anew")
+            if not np.isfinite(values).all():
+                raise UserError(f"{path}: its outputs are not finite: its weights are damaged")
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `detector.runtimes.Runtime`."""
@@ -165,9 +177,15 @@ class GraphRuntime:
 
 
 def _places(path: Path, outputs: list[Output], shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
-    """Where each output stands in the file's list: by name, or where names say nothing by shape."""
+    """Where each output stands in the file's list: by name, or where names say nothing by shape.
+
+    The name may be a part of a longer one (`StatefulCall/box_deltas:0`).
+    """
     found = [output.values.shape for output in outputs]
-    by_name = {name: _named(outputs, name) for name in shapes}
+    by_name = {
+        name: [i for i, one in enumerate(outputs) if any(name in given for given in one.names)]
+        for name in shapes
+    }
     by_shape = {
         name: [place for place, shape in enumerate(found) if shape == (1, *wanted)]
         for name, wanted in shapes.items()
@@ -183,15 +201,3 @@ def _places(path: Path, outputs: list[Output], shapes: Mapping[str, tuple[int, .
             f"outputs are {found}, described are {wanted}"
         )
     return places
-
-
-def _require_numbers(path: Path, values: np.ndarray) -> None:
-    if values.dtype.kind != "f":
-        raise UserError(f"{path}: its outputs are integers without a scale; export it anew")
-    if not np.isfinite(values).all():
-        raise UserError(f"{path}: its outputs are not finite: its weights are damaged")
-
-
-def _named(outputs: list[Output], name: str) -> list[int]:
-    """The outputs with that name, also as a part of a longer one (`StatefulCall/box_deltas:0`)."""
-    return [i for i, output in enumerate(outputs) if any(name in given for given in output.names)]

@@ -21,27 +21,20 @@ class KerasRuntime:
     name = "keras"
 
     def __init__(self, network: keras.Model) -> None:
-        self._call = _compile(network)
+        if keras.backend.backend() == "tensorflow":
+            self._forward = _tensorflow_function(network)
+        else:
+            self._forward = network.predict_on_batch
+        self.run(np.zeros((1, *network.input_shape[1:]), np.uint8))  # slow the first time
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `detector.runtimes.Runtime`."""
-        deltas, logits = zip(*(self._call(image[None]) for image in images), strict=True)
-        return np.concatenate(deltas), np.concatenate(logits)
-
-
-def _compile(network: keras.Model) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """A function from one uint8 image `(1, S, S, 3)` to the two raw outputs as NumPy arrays."""
-    if keras.backend.backend() == "tensorflow":
-        forward = _tensorflow_function(network)
-    else:
-        forward = network.predict_on_batch
-
-    def call(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        outputs = forward(image)
-        return np.asarray(outputs["box_deltas"]), np.asarray(outputs["class_logits"])
-
-    call(np.zeros((1, *network.input_shape[1:]), np.uint8))  # the first call is slow: have it now
-    return call
+        outputs = [self._forward(image[None]) for image in images]
+        deltas, logits = (
+            np.concatenate([np.asarray(one[name]) for one in outputs])
+            for name in ("box_deltas", "class_logits")
+        )
+        return deltas, logits
 
 
 def _tensorflow_function(network: keras.Model) -> Callable[[np.ndarray], dict[str, Any]]:

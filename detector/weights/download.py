@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -219,29 +218,25 @@ class _Transfer:
             raise _TransferError("it leads to an address without https")
         status = response.status_code
         if status == 200:
-            self._keep_version(response.headers.get("ETag", ""))
+            self.version_file.unlink(missing_ok=True)
+            tag = response.headers.get("ETag", "")
+            # With a sha256 it is not needed, and a weak one does not vouch for every byte.
+            if self.remote.sha256 is None and tag and not tag.startswith("W/"):
+                self.version_file.write_text(tag, "utf-8")
             self._save(response, 0)
         elif status == 206:
             if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-                self._start_anew("the server went on from another place than asked")
+                self.part.unlink(missing_ok=True)
+                raise _PassingError("the server went on from another place than asked")
             self._save(response, have)
         elif status == 416 and have:
             # Either the part is whole already, or it is of another, longer file.
             if self.remote.sha256 is None or _fault(self.part, self.remote.sha256, None):
-                self._start_anew("the server has less of the file than is here")
+                self.part.unlink(missing_ok=True)
+                raise _PassingError("the server has less of the file than is here")
         else:
             kind = _PassingError if status == 429 or status >= 500 else _TransferError
             raise kind(f"the server answered {status} {response.reason}")
-
-    def _keep_version(self, tag: str) -> None:
-        self.version_file.unlink(missing_ok=True)
-        # With a sha256 it is not needed, and a weak one does not vouch for every byte.
-        if self.remote.sha256 is None and tag and not tag.startswith("W/"):
-            self.version_file.write_text(tag, "utf-8")
-
-    def _start_anew(self, reason: str) -> NoReturn:
-        self.part.unlink(missing_ok=True)
-        raise _PassingError(reason)
 
     def _save(self, response: requests.Response, start: int) -> None:
         length = response.headers.get("Content-Length", "")

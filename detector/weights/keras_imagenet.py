@@ -9,11 +9,12 @@ import keras
 import numpy as np
 
 from configs.errors import UserError
-from detector.weights.variables import LayerWeights, Variables, set_layer_weights
+from detector.weights.variables import Variables
 
 # What a detector has beside its backbone, and what a classifier has.
 _OUTSIDE_BACKBONE = ("extra_", "head_")
 _TOP_LAYERS = ("conv_preds", "predictions")
+LayerWeights = dict[str, list[np.ndarray]]  # layer name -> arrays in `get_weights` order
 _APPLICATIONS = {
     "mobilenet_v1": keras.applications.MobileNet,
     "mobilenet_v2": keras.applications.MobileNetV2,
@@ -56,7 +57,8 @@ def load_imagenet(model: keras.Model, path: Path, backbone: str, width_multiplie
         for layer in wanted
     }
     variables.require_all_taken()
-    set_layer_weights(model, weights)
+    for name, arrays in weights.items():
+        model.get_layer(name).set_weights(arrays)
 
 
 def _read_layers(path: Path, backbone: str, width_multiplier: float) -> LayerWeights:
@@ -71,7 +73,7 @@ def _read_layers(path: Path, backbone: str, width_multiplier: float) -> LayerWei
         raise UserError(f"cannot read weights {path}: truncated or not a Keras .h5 file") from error
 
 
-def _read_legacy(file: Any) -> dict[str, list[np.ndarray]]:
+def _read_legacy(file: Any) -> LayerWeights:
     """Keras 2's layout: a group per layer, whose weights are listed in `get_weights` order."""
     layers = {}
     for name in map(_text, file.attrs["layer_names"]):

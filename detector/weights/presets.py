@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,21 +14,20 @@ from detector.backend import start_keras
 from detector.weights.download import RemoteFile, cache_folder, fetch
 
 if TYPE_CHECKING:
-    import keras
-
     from detector.classes import ClassMap
 
-Importer = Callable[[Path], "tuple[keras.Model, ClassMap]"]
+_TFJS = "https://storage.googleapis.com/tfjs-models/savedmodel/ssdlite_mobilenet_v2/"
+_TF = "https://download.tensorflow.org/models/object_detection/"
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A published model.
+    """A published model: a form of the official SSDLite-MobileNetV2.
 
     Attributes:
         name: what `--model` calls it, and its folder in the cache.
-        files: all that is fetched.
-        load: builds the network from the folder that holds the files.
+        files: all that is fetched; the first is a `model.json` of TensorFlow.js, or the archive
+            of a checkpoint.
         licence: of the weights.
         source: where they are described.
         metrics: as published, 0 ... 1.
@@ -37,10 +35,41 @@ class Preset:
 
     name: str
     files: tuple[RemoteFile, ...]
-    load: Importer
-    licence: str
-    source: str
-    metrics: dict[str, float] = field(default_factory=dict)
+    licence: str = "Apache-2.0 (TensorFlow models); trained on COCO (annotations CC BY 4.0)"
+    source: str = (
+        "https://github.com/tensorflow/models/blob/master/research/object_detection/"
+        "g3doc/tf1_detection_zoo.md"
+    )
+    metrics: dict[str, float] = field(default_factory=lambda: {"AP": 0.22})  # "COCO mAP 22" there
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        # 18 MB: the smallest official form, for detecting.
+        Preset(
+            "coco",
+            (
+                RemoteFile(
+                    _TFJS + "model.json",
+                    size=527_315,
+                    sha256="3770b2528339b1e3340cb74360e1e40401816b009779aeb8d0cce3a4353ea3a9",
+                ),
+                # Of these the size is known; their digests are recorded on first download.
+                *(RemoteFile(f"{_TFJS}group1-shard{i}of5", size=4_194_304) for i in range(1, 5)),
+                RemoteFile(
+                    _TFJS + "group1-shard5of5",
+                    size=1_257_312,
+                    sha256="3d356f1fb6dfca6af78c56db34d9326706d0196e303f9de6b04f236ca79ed309",
+                ),
+            ),
+        ),
+        # The only form whose batch norm is intact, for training on.
+        Preset(
+            "coco-checkpoint", (RemoteFile(_TF + "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"),)
+        ),
+    )
+}
 
 
 def load_preset(preset: Preset, threads: int | None = None) -> LoadedModel:
@@ -55,7 +84,11 @@ def load_preset(preset: Preset, threads: int | None = None) -> LoadedModel:
     """
     fetch_preset(preset)
     start_keras(threads)
-    network, classes = preset.load(cache_folder() / preset.name)
+    from detector.weights.tf_od_files import load_checkpoint_archive, load_tfjs_graph
+
+    first = cache_folder() / preset.name / preset.files[0].name
+    load = load_tfjs_graph if first.suffix == ".json" else load_checkpoint_archive
+    network, classes = load(first)
     about = {"licence": preset.licence, "source": preset.source, "metrics": preset.metrics}
     return LoadedModel(network, official_spec(preset.name, classes, **about))
 
@@ -99,63 +132,3 @@ def official_spec(name: str, classes: ClassMap, **about: Any) -> DetectorSpec:
         category_ids=classes.category_ids,
         **about,
     )
-
-
-def _load_tfjs(folder: Path) -> tuple[keras.Model, ClassMap]:
-    from detector.weights.tf_od_files import load_tfjs_graph
-
-    return load_tfjs_graph(folder / "model.json")
-
-
-def _load_checkpoint(folder: Path) -> tuple[keras.Model, ClassMap]:
-    from detector.weights.tf_od_files import load_checkpoint_archive
-
-    return load_checkpoint_archive(folder / _CHECKPOINT_ARCHIVE)
-
-
-_CHECKPOINT_ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
-_TFJS = "https://storage.googleapis.com/tfjs-models/savedmodel/ssdlite_mobilenet_v2/"
-_ZOO = (
-    "https://github.com/tensorflow/models/blob/master/research/object_detection/"
-    "g3doc/tf1_detection_zoo.md"
-)
-_LICENCE = "Apache-2.0 (TensorFlow models); trained on COCO (annotations CC BY 4.0)"
-_ZOO_METRICS = {"AP": 0.22}  # "COCO mAP 22" in the zoo's table
-
-
-def _tfjs_files() -> tuple[RemoteFile, ...]:
-    model = RemoteFile(
-        _TFJS + "model.json",
-        size=527_315,
-        sha256="3770b2528339b1e3340cb74360e1e40401816b009779aeb8d0cce3a4353ea3a9",
-    )
-    # Of the other shards the size is known; their digests are recorded on first download.
-    shards = [RemoteFile(f"{_TFJS}group1-shard{i}of5", size=4_194_304) for i in range(1, 5)]
-    last = RemoteFile(
-        _TFJS + "group1-shard5of5",
-        size=1_257_312,
-        sha256="3d356f1fb6dfca6af78c56db34d9326706d0196e303f9de6b04f236ca79ed309",
-    )
-    return (model, *shards, last)
-
-
-PRESETS = {
-    preset.name: preset
-    for preset in (
-        # 18 MB: the smallest official form, for detecting.
-        Preset("coco", _tfjs_files(), _load_tfjs, _LICENCE, _ZOO, _ZOO_METRICS),
-        # The only form whose batch norm is intact, for training on.
-        Preset(
-            "coco-checkpoint",
-            (
-                RemoteFile(
-                    f"https://download.tensorflow.org/models/object_detection/{_CHECKPOINT_ARCHIVE}"
-                ),
-            ),
-            _load_checkpoint,
-            _LICENCE,
-            _ZOO,
-            _ZOO_METRICS,
-        ),
-    )
-}

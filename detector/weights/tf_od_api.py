@@ -20,7 +20,7 @@ from detector.backbones import V2_ROWS
 from detector.blocks import BATCH_NORM_EPSILON
 from detector.classes import COCO_CATEGORY_IDS, ClassMap, coco_classes
 from detector.ssdlite import EXTRA_FILTERS, build_ssdlite
-from detector.weights.variables import Variables, set_layer_weights
+from detector.weights.variables import Variables
 
 BACKGROUND_ID = 0  # the category id of class channel 0
 
@@ -73,53 +73,35 @@ def build_official(
     kept = [i for i, number in enumerate(channel_ids) if number in _KEPT_IDS]
     classes = coco_classes([channel_ids[i] for i in kept if channel_ids[i] != BACKGROUND_ID])
     model = build_ssdlite(ModelConfig(), len(classes))
-    weights = {}
+    weights: dict[str, list[np.ndarray]] = {}
     for unit in official_units():
-        head = _HeadChannels.of(unit, len(channel_ids), kept)
-        layer = model.get_layer(unit.conv)
-        kernel, *rest = dialect(variables, unit, head.shape_in_file(layer.kernel.shape))
-        if unit.norm is None:
-            weights[unit.conv] = [head.select(kernel), *map(head.select, rest)]
-        else:
-            weights |= {unit.conv: [kernel], unit.norm: rest}
+        *sides, channels = model.get_layer(unit.conv).kernel.shape
+        if unit.norm:
+            kernel, *weights[unit.norm] = dialect(variables, unit, (*sides, channels))
+            weights[unit.conv] = [kernel]
+            continue
+        # Of each anchor, its channels in the file, and those we take, in our order.
+        is_box = "_box_" in unit.conv
+        count, order = (4, _BOX_CODE_ORDER) if is_box else (len(channel_ids), kept)
+        arrays = dialect(variables, unit, (*sides, channels // len(order) * count))
+        weights[unit.conv] = [_select(array, count, order) for array in arrays]
     variables.require_all_taken()
-    set_layer_weights(model, weights)
+    for name, arrays in weights.items():
+        model.get_layer(name).set_weights(arrays)
     return model, classes
 
 
 _KEPT_IDS = frozenset({BACKGROUND_ID, *COCO_CATEGORY_IDS})
 
 
-class _HeadChannels(NamedTuple):
-    """How the output channels of a head's last convolution lie in the file."""
-
-    per_anchor: int  # channels of one anchor in the file; 0: not such a convolution
-    order: Sequence[int]  # those we take, in our order
-
-    @classmethod
-    def of(cls, unit: TfUnit, file_classes: int, kept: Sequence[int]) -> "_HeadChannels":
-        if unit.norm is not None:
-            return cls(0, ())
-        if "_box_" in unit.conv:
-            return cls(len(_BOX_CODE_ORDER), _BOX_CODE_ORDER)
-        return cls(file_classes, kept)
-
-    def shape_in_file(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if not self.per_anchor:
-            return shape
-        return (*shape[:-1], shape[-1] // len(self.order) * self.per_anchor)
-
-    def select(self, array: np.ndarray) -> np.ndarray:
-        by_anchor = array.reshape(*array.shape[:-1], -1, self.per_anchor)[..., list(self.order)]
-        return by_anchor.reshape(*array.shape[:-1], -1)
+def _select(array: np.ndarray, per_anchor: int, order: Sequence[int]) -> np.ndarray:
+    """Some of the channels of each anchor, which are the last axis."""
+    by_anchor = array.reshape(*array.shape[:-1], -1, per_anchor)[..., list(order)]
+    return by_anchor.reshape(*array.shape[:-1], -1)
 
 
 def official_units() -> list[TfUnit]:
     """All 88 convolution units of the official model, input to output."""
-    return [*_backbone_units(), *_extra_units(), *_head_units()]
-
-
-def _backbone_units() -> list[TfUnit]:
     units = [TfUnit(f"{_BACKBONE}/Conv", "Conv1", "bn_Conv1", False)]
     blocks = [expansion for expansion, _, repeats, _ in V2_ROWS for _ in range(repeats)]
     for block, expansion in enumerate(blocks):
@@ -127,11 +109,7 @@ def _backbone_units() -> list[TfUnit]:
         prefix = f"block_{block}" if block else "expanded_conv"
         for step in ("expand", "depthwise", "project")[expansion == 1 :]:
             units.append(_normed(f"{scope}/{step}", f"{prefix}_{step}"))
-    return [*units, TfUnit(f"{_BACKBONE}/Conv_1", "Conv_1", "Conv_1_bn", False)]
-
-
-def _extra_units() -> list[TfUnit]:
-    units = []
+    units.append(TfUnit(f"{_BACKBONE}/Conv_1", "Conv_1", "Conv_1_bn", False))
     for number, filters in enumerate(EXTRA_FILTERS, start=1):
         reduce = f"{_BACKBONE}/layer_19_1_Conv2d_{number + 1}_1x1_{filters // 2}"
         full = f"{_BACKBONE}/layer_19_2_Conv2d_{number + 1}_3x3_s2_{filters}"
@@ -140,11 +118,6 @@ def _extra_units() -> list[TfUnit]:
             _normed(f"{full}_depthwise", f"extra_{number}_depthwise"),
             _normed(full, f"extra_{number}_project"),
         ]
-    return units
-
-
-def _head_units() -> list[TfUnit]:
-    units = []
     for level in range(NUM_FEATURE_MAPS):
         for kind, predictor in (("box", "BoxEncodingPredictor"), ("class", "ClassPredictor")):
             scope, name = f"BoxPredictor_{level}/{predictor}", f"head_{level}_{kind}"

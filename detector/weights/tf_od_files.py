@@ -101,15 +101,14 @@ def load_checkpoint(prefix: Path) -> tuple[keras.Model, ClassMap]:
         raise UserError(f"no checkpoint at {prefix}: {prefix.name}.index is missing")
     try:
         reader = tf.train.load_checkpoint(str(prefix))
-        names = [name for name in reader.get_variable_to_shape_map() if _is_network(name)]
-        arrays = {name: reader.get_tensor(name) for name in sorted(names)}
+        arrays = {
+            name: reader.get_tensor(name)
+            for name in sorted(reader.get_variable_to_shape_map())
+            if name.startswith(_NETWORK_SCOPES) and not name.endswith(_OPTIMISER_SLOTS)
+        }
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise UserError(f"cannot read checkpoint {prefix}: truncated or damaged") from error
     return build_official(Variables(arrays, str(prefix)), _unfolded, _CHANNEL_IDS)
-
-
-def _is_network(name: str) -> bool:
-    return name.startswith(_NETWORK_SCOPES) and not name.endswith(_OPTIMISER_SLOTS)
 
 
 def _unfolded(
@@ -205,7 +204,13 @@ def load_npz(path: Path) -> tuple[keras.Model, ClassMap]:
     Raises:
         UserError: the file is missing, damaged, or not of this model.
     """
-    arrays = _read_npz(path)
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise UserError(f"no such weights file: {path}") from error
+    except Exception as error:  # a damaged or foreign file fails in whichever layer notices first
+        raise UserError(f"cannot read weights {path}: truncated or not a .npz file") from error
     if _NPZ_CHANNEL_IDS not in arrays:
         raise UserError(
             f"{path}: not a weights file of this project: {_NPZ_CHANNEL_IDS} is missing"
@@ -219,16 +224,6 @@ def load_npz(path: Path) -> tuple[keras.Model, ClassMap]:
     if len(set(channel_ids)) != len(channel_ids):
         raise UserError(f"{path}: {_NPZ_CHANNEL_IDS} names a category twice")
     return build_official(Variables(arrays, str(path)), _folded, channel_ids)
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise UserError(f"no such weights file: {path}") from error
-    except Exception as error:  # a damaged or foreign file fails in whichever layer notices first
-        raise UserError(f"cannot read weights {path}: truncated or not a .npz file") from error
 
 
 def _folded(variables: Variables, unit: TfUnit, kernel_shape: tuple[int, ...]) -> list[np.ndarray]:

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
 
 from configs.errors import UserError
-
-LayerWeights = Mapping[str, Sequence[np.ndarray]]  # layer name -> arrays in `get_weights` order
 
 
 class Variables:
@@ -52,14 +49,3 @@ class Variables:
             first, *others = self._arrays
             more = f" and {len(others)} more" if others else ""
             raise UserError(f"{self._origin}: variable {first}{more} has no place in this model")
-
-
-def set_layer_weights(model: keras.Model, weights: LayerWeights) -> None:
-    """Set the weights of the named layers.
-
-    Raises:
-        ValueError: the model lacks a layer, or an array does not fit: a fault of the importer,
-            which checks its file against the model first.
-    """
-    for name, arrays in weights.items():
-        model.get_layer(name).set_weights(arrays)

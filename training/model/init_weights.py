@@ -200,8 +200,6 @@ def _require_equal_backbones(
 def _from_network(
     network: keras.Model, donor: keras.Model, donor_names: Sequence[str], report: InitReport
 ) -> InitReport:
-    from detector.weights.variables import set_layer_weights
-
     names = report.new_classes
     known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
     sources = [known.get(name.casefold()) for name in names]
@@ -213,7 +211,8 @@ def _from_network(
             found = _mix_classes(arrays, found, [0, *sources], len(donor_names) + 1)
         if [array.shape for array in arrays] == [array.shape for array in found]:
             given[layer] = found
-    set_layer_weights(network, given)
+    for layer, arrays in given.items():
+        network.get_layer(layer).set_weights(arrays)
     partly = tuple(filter(_is_class_conv, given)) if None in sources else ()
     named = list(zip(names, sources, strict=True))
     return replace(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
+from detector.runtimes.engines import TfliteGraph
 from detector.runtimes.graph import EngineOptions
-from detector.runtimes.tflite import TfliteGraph
 
 
 def half(image):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
+from detector.runtimes.engines import OnnxGraph
 from detector.runtimes.graph import EngineOptions
-from detector.runtimes.onnx import OnnxGraph
 
 ONES = {"scores": np.ones((1, 7), np.float32)}
 
