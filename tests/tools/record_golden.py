@@ -303,12 +303,14 @@ def training() -> dict[str, Any]:
         ),
     ]
     columns, *rows = (line.split(",") for line in Path("run/log.csv").read_text().splitlines())
+    lines = Path("run/config.yaml").read_bytes().splitlines(keepends=True)
+    config_lines = [line for line in lines if not line.startswith(b"kind:")]  # it is new
     return {
         "codes": codes,
         "files": [name for name in names("run") if not name.startswith("tensorboard/")],
         "tensorboard": len(names("run/tensorboard")),
         "json": {name: outline(read(f"run/{name}")) for name in json_files("run")},
-        "config": hashlib.sha256(Path("run/config.yaml").read_bytes()).hexdigest()[:16],
+        "config": hashlib.sha256(b"".join(config_lines)).hexdigest()[:16],
         "spec": read("run/best/detector.json"),
         "log": [dict(zip(columns, map(number, row), strict=True)) for row in rows],
     }
