@@ -122,13 +122,7 @@ def slice_bars(slices: Sequence[SliceFigures], what: str) -> str:
 
 
 def heat_map(counts: np.ndarray, shares: np.ndarray, names: Sequence[str]) -> str:
-    """A confusion matrix: shares as shades, counts as numbers.
-
-    Args:
-        counts: int `(C, C)`.
-        shares: `(C, C)` in 0 ... 1.
-        names: C of them.
-    """
+    """A confusion matrix `(C, C)`: shares in 0 ... 1 as shades, counts as numbers."""
 
     def draw(axes: Axes) -> None:
         from matplotlib.colors import LinearSegmentedColormap, to_rgb

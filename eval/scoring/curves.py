@@ -177,13 +177,7 @@ def _size_name(low: float, high: float) -> str:
 def figures_of(
     slices: Sequence[Slice], classes: Sequence[Outcomes], first: int
 ) -> list[SliceFigures]:
-    """Figures of slices from the outcomes of a matching that included them.
-
-    Args:
-        slices: S of them.
-        classes: outcomes at COCO's ten IoU thresholds.
-        first: which slice of `classes` is the first of `slices`.
-    """
+    """Figures of slices from COCO's ten IoU thresholds; in `classes` they begin at `first`."""
     figures = []
     for part, one in enumerate(slices, start=first):
         there = [outcomes for outcomes in classes if outcomes.objects[part].any()]

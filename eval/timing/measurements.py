@@ -22,11 +22,9 @@ Timing = dict[str, Any]
 def to_timings(
     measured: Sequence[Measured], accuracy: Sequence[Mapping[str, float]] | None = None
 ) -> list[Timing]:
-    """The figures of each contender.
+    """The figures of each contender; ratios are against the first one.
 
-    Args:
-        measured: the contenders; ratios are against the first one.
-        accuracy: "AP" and "AP50" of each, or nothing; None where it was not measured.
+    `accuracy` has "AP" and "AP50" of each, or nothing; None where it was not measured.
     """
     found = accuracy or [{}] * len(measured)
     results = [_timing(one, measured[0], ap) for one, ap in zip(measured, found, strict=True)]

@@ -101,15 +101,12 @@ class Worker:
 
 
 def measure(contenders: Sequence[Contender], images: Sequence[Path], rounds: int) -> list[Measured]:
-    """Start-up, rounds and throughput of each contender, with a progress bar.
+    """Start-up, rounds and throughput, one for each contender, with a progress bar.
 
     Args:
         contenders: what to time; the first turn of the first round is the first one's.
         images: files; a turn is all of them.
         rounds: how often each contender has its turn.
-
-    Returns:
-        one for each contender.
 
     Raises:
         UserError: a contender cannot be loaded, or an image not be read.

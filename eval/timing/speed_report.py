@@ -105,9 +105,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def write_plot(path: Path, results: Sequence[Timing]) -> None:
     """Draw AP over the time of one image from its file to detections; a line joins thread counts.
 
-    Args:
-        path: `.svg` or `.png`.
-        results: those without AP, such as peers, are left out.
+    The path ends in `.svg` or `.png`. Results without AP, such as those of peers, are left out.
 
     Raises:
         UserError: the file cannot be written.
