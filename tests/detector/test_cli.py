@@ -6,6 +6,8 @@ import pytest
 
 from detector.cli import VERBS
 
+pytestmark = pytest.mark.slow  # dozens of processes
+
 WITHOUT_VERB = ("eval.voc", "docs.draw_figures", "tests.bench.torch_step", "tests.tools.bundle")
 
 

@@ -143,6 +143,7 @@ def test_a_dry_run_needs_neither_tensorflow_nor_a_network(exported, squares, tmp
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.parametrize(
     ("number", "whom", "code"),

@@ -1,1 +1,1 @@
-"""The input pipeline: samples are loaded, augmented, batched and given targets."""
+"""The input pipeline: samples are loaded, augmented and batched; targets by anchor matching."""

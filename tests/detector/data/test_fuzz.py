@@ -19,6 +19,8 @@ from detector.data.read_coco import read_coco
 from detector.data.read_voc import read_voc_annotation
 from detector.images import read_header, read_image
 
+pytestmark = pytest.mark.slow
+
 CASES = 10_000 if os.environ.get("SSDLITE_PROOFS") else 300
 
 TOKENS = [

@@ -1,7 +1,11 @@
 import warnings
 import xml.etree.ElementTree as ElementTree
 
+import pytest
+
 from detector.report.charts import name_rows, plot
+
+pytestmark = pytest.mark.slow  # matplotlib
 
 
 def test_a_plot_is_svg_in_the_colour_of_the_page():

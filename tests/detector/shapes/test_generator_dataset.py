@@ -15,6 +15,7 @@ def written(tmp_path_factory):
     return folder, write_shapes(folder, 40, seed=3)
 
 
+@pytest.mark.slow
 def test_what_was_drawn_can_be_read_back(written):
     folder, dataset = written
     known = {sample.path.name: sample for sample in dataset}

@@ -74,6 +74,7 @@ def test_progress_is_not_shown_for_a_moments_download(server, cache, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_progress_is_shown_on_stderr_when_it_takes_longer(server, cache, capsys, stalled):
     server.script = [stalled]
     threading.Timer(0.8, server.resume.set).start()

@@ -11,7 +11,7 @@ from configs.errors import UserError
 from detector.weights import download
 from detector.weights.download import fetch
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.slow]  # servers, and waits
 
 CONTENT = random.Random(0).randbytes(300_000)  # as the server has it
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -112,6 +112,7 @@ def test_killed_process_leaves_a_part_that_the_next_completes(server, cache, sta
     assert server.asked == [None, f"bytes={have}-"]
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_downloads_and_the_other_waits(server, cache, stalled):
     server.script = [stalled]
     with start_fetch(server, cache) as first, start_fetch(server, cache) as second:

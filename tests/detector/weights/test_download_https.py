@@ -11,7 +11,7 @@ from configs.errors import UserError
 from detector.weights import download
 from detector.weights.download import RemoteFile, fetch
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.slow]  # servers, and waits
 
 CONTENT = random.Random(0).randbytes(300_000)  # as the server has it
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
