@@ -224,9 +224,9 @@ def make_optimizer(
         batch_size: images per batch.
         batches: of the whole run.
     """
-    steps = max(batches // config.accumulate, 1)
+    # Over batches: Keras asks the schedule for them, also where gradients are accumulated.
     schedule: Any = warmup_cosine(
-        scaled_rate(config, batch_size), round(config.warmup_share * steps), steps
+        scaled_rate(config, batch_size), round(config.warmup_share * batches), batches
     )
     shared: dict[str, Any] = {
         "weight_decay": config.weight_decay or None,

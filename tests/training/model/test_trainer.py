@@ -129,7 +129,7 @@ def test_the_rate_is_the_former_one_but_for_a_cosine_one_step_longer(share, batc
     config = TrainConfig(
         warmup_share=share, accumulate=accumulate, optimizer="sgd", learning_rate=1e-3
     )
-    steps = batches // accumulate
+    steps = batches
     warmup = round(share * steps)
     peak = scaled_rate(config, 16)
     schedule = make_optimizer(config, 16, batches)._learning_rate
@@ -139,6 +139,21 @@ def test_the_rate_is_the_former_one_but_for_a_cosine_one_step_longer(share, batc
     bound = 0.92 * peak / (steps - warmup) if warmup else 0
     np.testing.assert_allclose(rates[:-1], expected[:-1], rtol=0, atol=bound + 1e-6 * peak)
     assert rates[-1] == pytest.approx(0, abs=1e-6 * peak)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 4])
+def test_the_rate_comes_down_at_the_end_of_the_run_and_not_before(accumulate):
+    config = TrainConfig(accumulate=accumulate, warmup_share=0.0, learning_rate=1e-3)
+    optimizer = make_optimizer(config, 16, 16)
+    variable = keras.Variable(np.zeros(3, np.float32))
+    optimizer.build([variable])
+    peak, rates = scaled_rate(config, 16), []
+    for _ in range(16):
+        optimizer.apply([np.ones(3, np.float32)])
+        rates.append(float(np.asarray(optimizer.learning_rate)))
+    assert rates[7] == pytest.approx(peak / 2, rel=0.01)
+    assert rates[14] > 0
+    assert rates[15] == pytest.approx(0, abs=1e-9)
 
 
 def test_no_warm_up_begins_at_the_peak():
