@@ -6,6 +6,8 @@ import pytest
 from detector.data.auto_split import automatic_splits
 from detector.data.open import open_dataset
 
+pytestmark = pytest.mark.slow  # hundreds of images are hashed
+
 
 @pytest.fixture
 def samples_of(make, obj):

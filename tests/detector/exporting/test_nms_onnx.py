@@ -13,6 +13,8 @@ from detector.artefact import DetectorSpec
 from detector.exporting.nms_onnx import add_nms
 from detector.postprocess import Postprocessor
 
+pytestmark = pytest.mark.slow  # ONNX Runtime
+
 CLASSES = ("a", "b", "c")
 MODEL = ModelConfig(input_size=96)
 ANCHORS = model_anchors(MODEL)

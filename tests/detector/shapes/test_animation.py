@@ -5,6 +5,8 @@ import pytest
 
 from detector.shapes.animation import moving_scene
 
+pytestmark = pytest.mark.slow  # hundreds of images are drawn
+
 
 @pytest.fixture(scope="module")
 def frames():

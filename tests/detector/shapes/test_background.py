@@ -3,6 +3,8 @@ import pytest
 
 from detector.shapes.background import draw_background
 
+pytestmark = pytest.mark.slow  # hundreds of images are drawn
+
 
 @pytest.mark.parametrize("is_held", [False, True])
 def test_a_shape_appears_as_large_as_asked_for_wherever_it_is(is_held):

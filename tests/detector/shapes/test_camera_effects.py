@@ -3,6 +3,8 @@ import pytest
 
 from detector.shapes.camera_effects import photograph
 
+pytestmark = pytest.mark.slow  # hundreds of images are drawn
+
 SQUARE = np.s_[40:90, 60:130]
 
 

@@ -7,6 +7,8 @@ from detector.shapes.canvas import Canvas, legible
 from detector.shapes.outlines import SHAPES, draw_outline
 from detector.shapes.render import Pen, make_sprite
 
+pytestmark = pytest.mark.slow  # hundreds of images are drawn
+
 SIZE_HW = (240, 320)
 TILTED = cv2.getPerspectiveTransform(
     np.float32([[0, 0], [320, 0], [320, 240], [0, 240]]),

@@ -4,6 +4,8 @@ import pytest
 from detector.shapes import distractors
 from detector.shapes.distractors import draw_distractor, draw_word
 
+pytestmark = pytest.mark.slow  # hundreds of images are drawn
+
 
 @pytest.mark.parametrize("draw", distractors._DRAWERS)
 def test_every_distractor_lies_in_the_unit_frame(draw):

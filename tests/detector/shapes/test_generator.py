@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from detector.shapes.generator import draw_scene
 from detector.shapes.outlines import SHAPES
 
+pytestmark = pytest.mark.slow  # hundreds of images are drawn
+
 SMALL = (120, 160)
 
 
@@ -32,7 +34,6 @@ def test_another_seed_number_or_look_makes_another_image(other):
     assert (changed != draw_scene(1, 1, SMALL).image).mean() > 0.5
 
 
-@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**63),
@@ -58,7 +59,6 @@ def test_boxes_lie_in_the_image_and_labels_are_classes(seed, index, height, widt
     assert np.all((labels >= 0) & (labels < len(SHAPES)))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("photo", [False, True])
 def test_images_hold_all_classes_alike_and_now_and_then_nothing(photo):
     scenes = [draw_scene(5, index, (96, 128), photo) for index in range(200)]

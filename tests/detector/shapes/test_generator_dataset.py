@@ -8,6 +8,8 @@ from detector.shapes import generator
 from detector.shapes.generator import write_shapes
 from detector.shapes.outlines import SHAPES
 
+pytestmark = pytest.mark.slow  # hundreds of images are drawn
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
@@ -15,7 +17,6 @@ def written(tmp_path_factory):
     return folder, write_shapes(folder, 40, seed=3)
 
 
-@pytest.mark.slow
 def test_what_was_drawn_can_be_read_back(written):
     folder, dataset = written
     known = {sample.path.name: sample for sample in dataset}

@@ -3,6 +3,8 @@ import pytest
 
 from detector.shapes.outlines import SHAPES, draw_outline
 
+pytestmark = pytest.mark.slow  # hundreds of images are drawn
+
 
 def drawn(name, seed, wobble=0.0, is_loose=False):
     return draw_outline(SHAPES.index(name), np.random.default_rng(seed), wobble, is_loose)

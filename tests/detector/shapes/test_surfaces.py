@@ -3,6 +3,8 @@ import pytest
 
 from detector.shapes.surfaces import SURFACES, draw_surface, specks
 
+pytestmark = pytest.mark.slow  # hundreds of images are drawn
+
 
 @pytest.mark.parametrize("kind", SURFACES)
 @pytest.mark.parametrize("size_hw", [(61, 97), (240, 320), (400, 96)])
