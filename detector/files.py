@@ -170,6 +170,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 _FORMER_KEYS = {"images": "pictures", "image": "picture"}  # of version 0.1; they go in 0.3
+_BY_NAME = frozenset({"per_class", "splits", "thresholds", "precision50", "precision75"})
+"""Tables of reports whose keys are the user's: names of classes and of splits."""
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -183,11 +185,12 @@ def write_json(path: Path, values: Any) -> None:
     write_text(path, json.dumps(_with_former_keys(values), indent=1, default=str))
 
 
-def _with_former_keys(values: Any) -> Any:
+def _with_former_keys(values: Any, name: str = "") -> Any:
     if isinstance(values, list | tuple):
         return [_with_former_keys(one) for one in values]
     if not isinstance(values, dict):
         return values
-    whole = {key: _with_former_keys(value) for key, value in values.items()}
-    former = {old: whole[key] for key, old in _FORMER_KEYS.items() if key in whole}
-    return {**whole, **former}
+    whole = {key: _with_former_keys(value, key) for key, value in values.items()}
+    if name in _BY_NAME:
+        return whole
+    return {old: whole[key] for key, old in _FORMER_KEYS.items() if key in whole} | whole

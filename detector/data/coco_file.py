@@ -21,7 +21,7 @@ from detector.data.values import Id, as_id, flag, number
 
 _PIECE = 8192  # annotations that are parsed at a time
 _NOTHING = msgspec.Raw()
-_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # as text, in the one way to write it
+_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")  # as text, in the one way to write it
 
 
 class CocoImage(msgspec.Struct, gc=False):
@@ -73,6 +73,7 @@ def decode(path: Path, data: Any, form: Any = CocoFile, first: int | None = None
         reason = str(error)
         if first is not None:
             reason = re.sub(r"`\$\[(\d+)", lambda m: f"`$.annotations[{int(m[1]) + first}", reason)
+            reason += "" if " - at " in reason else " - at `$.annotations`"
         raise UserError(
             f"{path}: not a COCO data set ({reason}); it needs images, annotations and categories"
         ) from error

@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from configs.errors import UserError
@@ -57,7 +56,7 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
         why = f"{first.element}: {first.message}"
         raise UserError(f"{path}: none of its {len(file.images)} images can be used, such as {why}")
     label_of, classes = _classes(path, file.categories, findings)
-    raw = msgspec.json.decode(data) if details else {}
+    raw = decode(path, data, dict[str, Any]) if details else {}
     index_of = {found: -1 for one in file.images if (found := as_id(one.id)) is not None}
     index_of.update(zip(usable, range(len(usable)), strict=True))
     file.images.clear()  # of train2017, all that is not kept is five times as large as what is
@@ -121,7 +120,9 @@ class _Present:
         self._names: dict[str, frozenset[str]] = {}
 
     def has(self, path: str) -> bool:
-        below, name = os.path.split(path)  # as text: of 118,000 paths, objects take a second
+        below, name = os.path.split(
+            path.rstrip("/")
+        )  # as text: of 118,000 paths, objects take a second
         if below not in self._names:
             try:
                 self._names[below] = frozenset(os.listdir(self._folder / below))  # noqa: PTH208

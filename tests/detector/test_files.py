@@ -1,3 +1,4 @@
+import json
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from detector.files import (
     check_outputs,
     make_folder,
     opencv_path,
+    write_json,
     write_text,
 )
 
@@ -196,3 +198,12 @@ def test_no_folder_can_be_made_where_a_file_stands(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write to folder .*file: .*file is not a folder"):
         make_folder(tmp_path / "file")
+
+
+def test_former_keys_stand_beside_the_new_ones_but_not_among_the_users_own(tmp_path):
+    values = {"images": 2, "per_class": {"image": 3, "picture": 7}, "rows": [{"images": 1}]}
+    write_json(tmp_path / "r.json", values)
+    written = json.loads((tmp_path / "r.json").read_text())
+    assert (written["images"], written["pictures"]) == (2, 2)
+    assert written["per_class"] == {"image": 3, "picture": 7}
+    assert written["rows"] == [{"images": 1, "pictures": 1}]

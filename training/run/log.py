@@ -77,7 +77,7 @@ class Log:
         row: dict[str, Any] = {"epoch": state.epoch + 1}
         row["step"] = state.epoch * self._steps_per_epoch + state.step
         row["learning_rate"] = float(np.asarray(trainer.optimizer.learning_rate))
-        row |= {name: state.mean_loss(name) for name in _LOSSES}
+        row |= {name: state.mean_loss(name) if state.counted else "" for name in _LOSSES}
         timed = self._steps > 0  # not where a run was resumed at the end of an epoch
         row["images_per_second"] = self._rate if timed else ""
         row["waiting"] = self._waiting if timed else ""
@@ -112,7 +112,8 @@ class Log:
         return min((self._waited - self._waited_before) / seconds, 1.0) if seconds else 0.0
 
     def _line(self, row: dict[str, Any]) -> str:
-        line = f"epoch {row['epoch']} of {self._epochs}: loss {row['loss']:.3f}"
+        line = f"epoch {row['epoch']} of {self._epochs}"
+        line += f": loss {row['loss']:.3f}" if row["loss"] != "" else ""
         if row["images_per_second"] != "":
             speed, waiting = row["images_per_second"], row["waiting"]
             line += f", {speed:.1f} images/s, {waiting:.0%} waiting for data"

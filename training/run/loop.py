@@ -83,6 +83,7 @@ class Loop:
             self._save()
         else:
             self._finish()
+            return Result(state.best, state.epoch, len(self._loader.failed), "")
         return Result(state.best, state.epoch, len(self._loader.failed), self._pause.signal)
 
     def _train_epoch(self, batches: Prefetch, log: Log) -> None:
@@ -121,9 +122,9 @@ class Loop:
         self._run.folder.write_log(self._state.rows)
         log.say_epoch()
         board.write(self._state.rows[-1], validated)
-        self._pause.heed()
         if validated:
             self._save()
+        self._pause.heed()
 
     def _finish(self) -> None:
         """Write the report, and then the result: the state is of no more use."""

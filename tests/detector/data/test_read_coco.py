@@ -184,3 +184,26 @@ def test_what_is_no_annotation_is_named_by_its_place_in_the_file(make, ann, monk
     path = make.coco(annotations=[ann(1), ann(2), ann(3), "nothing"])
     with pytest.raises(UserError, match=r"got `str` - at `\$\.annotations\[3\]`"):
         read_coco(path)
+
+
+def test_what_only_a_conversion_reads_is_refused_in_the_same_words(make, ann):
+    path = make.coco(annotations=[ann(1)])
+    path.write_text(path.read_text().replace('"area": ', '"area": 1e999, "was": '))
+    with pytest.raises(UserError, match=r"not a COCO data set|damaged JSON"):
+        read_coco(path, details=True)
+
+
+@pytest.mark.parametrize("number", [7, 2**62, 2**70])
+def test_an_id_of_any_length_may_be_text_on_one_side(make, ann, number):
+    path = make.coco(annotations=[ann(1, image_id=str(number))])
+    content = json.loads(path.read_text())
+    content["images"][0]["id"] = number
+    path.write_text(json.dumps(content))
+    assert len(read_coco(path)[0]) == 1
+
+
+def test_annotations_that_are_no_list_are_named(make):
+    path = make.coco()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "annotations": None}))
+    with pytest.raises(UserError, match=r"at `\$\.annotations`"):
+        read_coco(path)
