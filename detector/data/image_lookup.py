@@ -60,7 +60,7 @@ class ImageLookup:
 
     def why_not(self, name: str) -> str:
         """Why `find` has none, to be told to the user."""
-        match self._alike(name):
+        match self.alike(name):
             case [path]:
                 others = sorted(self._claims[path] - {name})
                 return f"there is no {name}; {path} is {others[0] if others else 'another'}"
@@ -79,7 +79,7 @@ class ImageLookup:
 
     def _move(self, names: Iterable[str], taken: Collection[str]) -> None:
         """Take the images that nothing but these names can mean."""
-        alike = {name: self._alike(name) for name in names}
+        alike = {name: self.alike(name) for name in names}
         alone = {name: paths[0] for name, paths in alike.items() if len(paths) == 1}
         for name, path in alone.items():
             self._claims[path].add(name)
@@ -103,8 +103,8 @@ class ImageLookup:
                 self._names[folder] = frozenset()
         return self._names[folder]
 
-    def _alike(self, name: str) -> list[str]:
-        """The images that the name may mean: those whose paths end most like it."""
+    def alike(self, name: str) -> list[str]:
+        """The images that a name may mean: those whose paths end most like it."""
         for spelling in _spellings(name):
             if found := _best(spelling, self._candidates(spelling)):
                 return found

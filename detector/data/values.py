@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from configs.errors import UserError
 
 _DECIMALS = (0, 1, 2, 3, 4, 6, 8, 10)
+_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")  # as text, in the one way to write it
 _TRUE = frozenset({"1", "true", "yes"})
 
 _MARKS = {
@@ -36,6 +38,19 @@ def number(value: Any) -> float | None:
     return parsed if math.isfinite(parsed) else None
 
 
+def numbers(values: Any, count: int = 0) -> list[float] | None:
+    """Finite numbers from a list of numbers or their texts; None if it is none, or one is not.
+
+    Args:
+        values: maybe such a list.
+        count: how many it must hold; 0 for any.
+    """
+    if type(values) is not list or (count and len(values) != count):
+        return None
+    parsed = [one for one in map(number, values) if one is not None]
+    return parsed if len(parsed) == len(values) else None
+
+
 def flag(value: Any) -> bool:
     """Whether a flag is set: 1, true or yes, as a number or as text; anything else is not."""
     return str(value).strip().lower() in _TRUE
@@ -46,6 +61,13 @@ def as_id(value: Any) -> Id | None:
     if type(value) is float and value.is_integer():
         return int(value)
     return value if type(value) is int or type(value) is str else None
+
+
+def as_number(value: Id | None) -> int | None:
+    """The number that an id is, or that it is the text of; None for any other text."""
+    if isinstance(value, str):
+        return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
+    return value
 
 
 def side(value: Any) -> int:
