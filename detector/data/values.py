@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,14 @@ from configs.errors import UserError
 
 _DECIMALS = (0, 1, 2, 3, 4, 6, 8, 10)
 _TRUE = frozenset({"1", "true", "yes"})
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",  # begins with UTF-16's
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 
 Id = int | str
 Convert = Callable[[np.ndarray], np.ndarray]
@@ -45,8 +54,23 @@ def side(value: Any) -> int:
     return round(parsed) if parsed is not None and 0 < parsed < 1e9 else 0
 
 
+def as_utf8(data: bytes) -> bytes:
+    """A file's text in UTF-8 without a byte order mark; as it is where it has none.
+
+    Raises:
+        UnicodeDecodeError: it is not in the encoding that its mark says.
+    """
+    for mark, encoding in _MARKS.items():
+        if data.startswith(mark):
+            data = data[len(mark) :]
+            return data if encoding == "utf-8" else data.decode(encoding).encode()
+    return data
+
+
 def read_lines(path: Path, errors: str = "strict") -> list[str]:
-    """The lines of a UTF-8 text file, stripped; those without text are empty, not left out.
+    """The lines of a text file, stripped; those without text are empty, not left out.
+
+    It is UTF-8, or what its byte order mark says.
 
     Args:
         path: of the file.
@@ -56,7 +80,7 @@ def read_lines(path: Path, errors: str = "strict") -> list[str]:
         UserError: it cannot be read, or is not UTF-8.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig", errors=errors)
+        text = as_utf8(path.read_bytes()).decode("utf-8", errors)
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UserError(f"cannot read {path}: {said}") from error
