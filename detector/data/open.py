@@ -13,13 +13,14 @@ from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.json_kind import unread
 from detector.data.read_coco import COCO, coco_jsons, passed_over, split_name
+from detector.data.read_darknet import DARKNET
 from detector.data.read_voc import VOC
 from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
 from detector.data.yaml_file import YAML, read_yaml
 
 Reader = Callable[[], Dataset]
 
-_AT_ONCE = (COCO, YOLO_YAML, VOC)
+_AT_ONCE = (COCO, YOLO_YAML, VOC, DARKNET)
 """Forms that show in a folder itself; the first that is there is taken."""
 
 _FORMS = (*_AT_ONCE, YOLO_FOLDER)
@@ -109,9 +110,9 @@ def _parts(listing: Listing, options: ReadOptions) -> dict[str, Reader]:
 
 
 def _yaml_parts(path: Path, options: ReadOptions) -> dict[str, Reader]:
-    values = read_yaml(path)
-    if "names" in values:
+    if YOLO_YAML.is_here(Listing(path)):
         return {}
+    values = read_yaml(path)
     parts: dict[str, Reader] = {}
     for name in SPLIT_FOLDERS:
         if isinstance(values.get(name), str):

@@ -89,6 +89,10 @@ def yaml_of(text):
     return build
 
 
+def lone_yaml(text):
+    return lambda make: make.text("data.yaml", text)
+
+
 def image_without(make):
     make.voc("a", "b")
     (make.root / "JPEGImages/b.jpg").unlink()
@@ -245,7 +249,7 @@ ERRORS = [
     ("deep JSON", coco_text(lambda _: b"[" * 100_000), r"data\.json: "),
     ("YAML of nothing", yaml_of(""), "expected a mapping"),
     ("damaged YAML", yaml_of("names: [a"), "cannot read .*data.yaml"),
-    ("YAML without parts", yaml_of("names: [a]"), "names neither train nor val"),
+    ("YAML without parts or images", lone_yaml("names: [a]"), "names neither train nor val"),
     ("YAML without names", yaml_of("nc: 3"), "names neither classes"),
     ("names are a number", yaml_of("names: 3\ntrain: images"), "names must list the classes"),
     ("names with a gap", yaml_of("names: {0: a, 2: b}\ntrain: images"), "names must list"),
