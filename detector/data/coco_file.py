@@ -134,8 +134,8 @@ class CocoObjects:
             boxes[rows],
             labels[rows].astype(np.int64),
             *(column[rows] for column in others),
-            turned,
-            tuple(f"{what}: {count:,}" for what, count in counts.items()),
+            turned=turned,
+            notes=tuple(f"{what}: {count:,}" for what, count in counts.items()),
         )
 
 

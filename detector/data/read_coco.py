@@ -80,7 +80,7 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
         tuple(findings.found),
         (*lookup.notes, *categories.notes, *objects.notes),
         {key: value for key, value in raw.items() if key not in ("images", "annotations")},
-        folders=(folder,),
+        folders=() if folder == path.parent.parent else (folder,),
     )
 
 
