@@ -134,8 +134,8 @@ class CocoObjects:
             boxes[rows],
             labels[rows].astype(np.int64),
             *(column[rows] for column in others),
-            turned,
-            tuple(f"{what}: {count:,}" for what, count in counts.items()),
+            turned=turned,
+            notes=tuple(f"{what}: {count:,}" for what, count in counts.items()),
         )
 
 
@@ -267,7 +267,7 @@ def _fault(bbox: Any) -> str:
 
 
 def _report_twins(ids: np.ndarray, findings: FileFindings) -> None:
-    if ids.dtype == np.int64 and len(np.unique(ids)) == len(ids):
+    if ids.dtype == np.int64 and np.diff(np.sort(ids)).all():  # np.unique takes 20 times as long
         return
     counts = Counter(one for one in ids.tolist() if as_id(one) is not None)
     twins = [annotation_id for annotation_id, count in counts.items() if count > 1]

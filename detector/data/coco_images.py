@@ -8,21 +8,10 @@ from pathlib import Path
 from configs.errors import UserError
 from detector.data.form import Listing
 from detector.data.image_lookup import ImageLookup, native
+from detector.data.inside import data_root
 from detector.images import images_below
 
 _SAMPLE = 50  # names that are looked for in each folder
-ANNOTATIONS = frozenset("annotation annotations annots ann anns json jsons label labels".split())
-"""Names of folders, in lower case, that hold annotations alone; the images are beside them."""
-
-
-def data_root(path: Path) -> Path:
-    """The folder that a data set lies in.
-
-    Args:
-        path: what names it: a folder, or a file in one. A folder of annotations is not all of it.
-    """
-    folder = path if path.is_dir() else path.parent
-    return folder.parent if folder.absolute().name.lower() in ANNOTATIONS else folder
 
 
 def find_images(

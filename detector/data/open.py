@@ -11,12 +11,13 @@ from configs.errors import UserError
 from configs.typed_form import command_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
 from detector.data.form import Form, Listing, ReadOptions
+from detector.data.inside import data_root
 from detector.data.json_kind import unread
 from detector.data.read_coco import COCO, coco_jsons, passed_over, split_name
 from detector.data.read_darknet import DARKNET
 from detector.data.read_voc import VOC
 from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
-from detector.data.yaml_file import YAML, read_yaml
+from detector.data.yaml_file import YAML, folders_named, read_yaml
 
 Reader = Callable[[], Dataset]
 
@@ -165,4 +166,8 @@ def _form_of(listing: Listing, forms: Sequence[Form] = _FORMS) -> Form | None:
 
 
 def _read_as(form: Form, path: Path, options: ReadOptions) -> Dataset:
-    return replace(form.read(path, options), form=form.name)
+    dataset = form.read(path, options)
+    named = folders_named(dataset.path) if dataset.path.suffix.lower() in YAML else ()
+    given = (options.images,) if options.images else ()
+    folders = (data_root(path), *dataset.folders, *named, *given)
+    return replace(dataset, form=form.name, folders=tuple(dict.fromkeys(folders)))

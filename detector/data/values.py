@@ -15,7 +15,7 @@ from configs.errors import UserError
 
 _DECIMALS = (0, 1, 2, 3, 4, 6, 8, 10)
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")  # as text, in the one way to write it
-_TRUE = frozenset({"1", "true", "yes"})
+_TRUE = frozenset({"1", "1.0", "true", "yes"})
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",

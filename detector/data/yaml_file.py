@@ -61,3 +61,13 @@ def _scalars(node: yaml.Node) -> list[yaml.Node]:
     else:
         inner = node.value if isinstance(node, yaml.SequenceNode) else [node]
     return [one for one in inner if isinstance(one, yaml.ScalarNode)]
+
+
+def folders_named(path: Path) -> list[Path]:
+    """The folders that a YAML gives for its images, itself or by the lists that it names."""
+    values = read_yaml(path)
+    base = path.parent / str(values.get("path") or "")
+    entries = [values.get(part) for part in SPLIT_FOLDERS]
+    places = [place for one in entries for place in (one if isinstance(one, list) else [one])]
+    named = [base / place for place in places if isinstance(place, str)]
+    return [one if one.is_dir() else one.parent for one in (base, *named) if one.exists()]

@@ -238,7 +238,11 @@ ERRORS = [
     ("NaN in JSON", coco_text(lambda b: b.replace(b"1.5", b"NaN")), r"data\.json: damaged JSON"),
     ("JSON not UTF-8", coco_text(lambda b: b.replace(b'"cat"', b'"\xff"')), r"data\.json: damaged"),
     ("JSON list", coco_text(lambda _: b"[]"), r"not a COCO data set \(Expected `object`"),
-    ("no annotations", coco_json(lambda c: c.pop("annotations")), "`annotations`"),
+    (
+        "no annotations",
+        coco_json(lambda c: c.pop("annotations")),
+        "is of COCO image list, a form that is not read",
+    ),
     ("no images", coco_json(lambda c: c["images"].clear()), "lists no images"),
     ("no categories", coco_json(lambda c: c["categories"].clear()), "names no category"),
     (
