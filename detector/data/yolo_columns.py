@@ -205,15 +205,12 @@ def _may_be_outlines(rows: np.ndarray, points: np.ndarray, size: np.ndarray) -> 
 def _lie_in(points: np.ndarray, low: np.ndarray, high: np.ndarray, is_box: np.ndarray) -> bool:
     """Whether points `(N, K, 2 or 3)` lie in the boxes of most lines; a third number is a flag."""
     places = points[..., :2]
-    is_inside = np.all(
-        (places >= low[:, None] - _SLACK) & (places <= high[:, None] + _SLACK), axis=2
-    )
-    is_absent = np.all(places <= 0, axis=2)
-    fits = np.all(is_inside | is_absent, axis=1)
+    low, high = low[:, None] - _SLACK, high[:, None] + _SLACK
+    is_inside = np.all((places >= low) & (places <= high), axis=2)
+    fits = np.all(is_inside | np.all(places <= 0, axis=2), axis=1)  # absent ones lie at 0
     if points.shape[2] == 3:
-        flags = points[..., 2]
-        is_flag = np.logical_or(flags <= 1, flags == 2)
-        fits &= np.all(is_flag, axis=1) & np.all(flags >= 0, axis=1)
+        flags = points[:, :, 2]
+        fits &= np.all((flags >= 0) & (flags <= 2) & ((flags <= 1) | (flags == 2)), axis=1)
     return bool(np.mean(fits & is_box) >= _MOST)
 
 

@@ -8,19 +8,23 @@ from detector.data.open import open_dataset
 
 BOX = [0.5, 0.5, 0.25, 0.5]
 IN_PIXELS = [24, 12, 40, 36]  # of 64 x 48
-RNG = np.random.default_rng(5)
 
 
-def boxes_in_image(count):
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+def boxes_in_image(rng, count):
     """Boxes as YOLO has them, float64 `(count, 4)`, wholly in the image."""
-    size = RNG.uniform(0.05, 0.3, (count, 2))
-    return np.hstack([RNG.uniform(size / 2, 1 - size / 2), size])
+    size = rng.uniform(0.05, 0.3, (count, 2))
+    return np.hstack([rng.uniform(size / 2, 1 - size / 2), size])
 
 
-def points_in(boxes, many):
+def points_in(rng, boxes, many):
     """Points in boxes, `(N, many, 2)`."""
     low, high = boxes[:, None, :2] - boxes[:, None, 2:] / 2, boxes[:, None, 2:]
-    return low + RNG.uniform(0, 1, (len(boxes), many, 2)) * high
+    return low + rng.uniform(0, 1, (len(boxes), many, 2)) * high
 
 
 def corners_of(boxes, angle):
@@ -95,11 +99,11 @@ def test_a_data_set_of_angles_alone_is_refused(make):
 
 @pytest.mark.parametrize(("many", "numbers"), [(17, 3), (17, 2), (5, 3), (1, 2)])
 @pytest.mark.parametrize("is_said", [True, False])
-def test_keypoints_are_no_outline(make, many, numbers, is_said):
-    boxes = boxes_in_image(30)
-    points = points_in(boxes, many)
+def test_keypoints_are_no_outline(make, rng, many, numbers, is_said):
+    boxes = boxes_in_image(rng, 30)
+    points = points_in(rng, boxes, many)
     if numbers == 3:
-        points = np.dstack([points, RNG.integers(0, 3, (30, many))])
+        points = np.dstack([points, rng.integers(0, 3, (30, many))])
     more = {"kpt_shape": [many, numbers]} if is_said else {}
     found, dataset = read(make, np.hstack([boxes, points.reshape(30, -1)]), **more)
     np.testing.assert_allclose(found, in_pixels(boxes), atol=1e-3)
@@ -108,26 +112,26 @@ def test_keypoints_are_no_outline(make, many, numbers, is_said):
     assert not any(dataset[0].details)
 
 
-def test_keypoints_that_are_not_there_lie_at_0(make):
-    boxes = boxes_in_image(30)
-    points = points_in(boxes, 17)
+def test_keypoints_that_are_not_there_lie_at_0(make, rng):
+    boxes = boxes_in_image(rng, 30)
+    points = points_in(rng, boxes, 17)
     points[:, ::3] = 0
     found, _ = read(make, np.hstack([boxes, points.reshape(30, -1)]))
     np.testing.assert_allclose(found, in_pixels(boxes), atol=1e-3)
 
 
 @pytest.mark.parametrize("tail", [[0.5], [0.5, 7]])
-def test_predicted_keypoints_have_a_confidence_and_a_track_behind_them(make, tail):
-    boxes = boxes_in_image(30)
-    points = np.dstack([points_in(boxes, 17), RNG.uniform(0, 1, (30, 17))]).reshape(30, -1)
+def test_predicted_keypoints_have_a_confidence_and_a_track_behind_them(make, rng, tail):
+    boxes = boxes_in_image(rng, 30)
+    points = np.dstack([points_in(rng, boxes, 17), rng.uniform(0, 1, (30, 17))]).reshape(30, -1)
     found, _ = read(make, np.hstack([boxes, points, [tail] * 30]))
     np.testing.assert_allclose(found, in_pixels(boxes), atol=1e-3)
 
 
 @pytest.mark.parametrize("angle", [0, 0.3, 1.1])
 @pytest.mark.parametrize("count", [1, 3, 40])
-def test_four_corners_are_an_outline(make, angle, count):
-    corners = corners_of(boxes_in_image(count), angle)
+def test_four_corners_are_an_outline(make, rng, angle, count):
+    corners = corners_of(boxes_in_image(rng, count), angle)
     found, dataset = read(make, corners)
     x, y = corners[:, ::2] * 64, corners[:, 1::2] * 48
     wanted = np.stack([x.min(axis=1), y.min(axis=1), x.max(axis=1), y.max(axis=1)], axis=1)
@@ -136,9 +140,9 @@ def test_four_corners_are_an_outline(make, angle, count):
     assert not dataset.notes
 
 
-def test_four_corners_of_small_objects_up_left_are_no_keypoints(make):
+def test_four_corners_of_small_objects_up_left_are_no_keypoints(make, rng):
     """Taken for a box, the first two corners are always one with the other corners in it."""
-    small = np.hstack([RNG.uniform(0.3, 0.6, (40, 2)), RNG.uniform(0.01, 0.05, (40, 2))])
+    small = np.hstack([rng.uniform(0.3, 0.6, (40, 2)), rng.uniform(0.01, 0.05, (40, 2))])
     found, _ = read(make, corners_of(small, 0))
     np.testing.assert_allclose(found, in_pixels(small), atol=1e-3)
 
@@ -178,8 +182,8 @@ def test_a_mix_of_boxes_and_outlines_is_said(make):
         pytest.param([12.5, 0, -3], id="a corner and a flag"),
     ],
 )
-def test_numbers_without_a_meaning_are_refused(make, behind):
-    rows = [[*box, *behind] for box in boxes_in_image(20) * (0.5, 0.5, 0.1, 0.1)]
+def test_numbers_without_a_meaning_are_refused(make, rng, behind):
+    rows = [[*box, *behind] for box in boxes_in_image(rng, 20) * (0.5, 0.5, 0.1, 0.1)]
     with pytest.raises(UserError, match="its numbers are no outline, nor a box with keypoints"):
         read(make, rows)
 
