@@ -176,19 +176,22 @@ def _yamls_of(listing: Listing) -> list[tuple[Path, bool]]:
                 raise
             continue
         places = _places(values)
-        if places and ("names" in values or "nc" in values or _is_of_images(places)):
+        if places and ("names" in values or "nc" in values or _is_of_images(path, places)):
             found.append((path, True))
         elif "names" in values and (path == listing.path or _parts_beside(path.parent)):
             found.append((path, False))
     return found
 
 
-def _is_of_images(places: Mapping[str, Any]) -> bool:
+def _is_of_images(path: Path, places: Mapping[str, Any]) -> bool:
     """Whether the parts that a YAML without names has are images, not data sets."""
+
+    def is_folder_elsewhere(where: str) -> bool:
+        is_of_images = "images" in where.lower().replace("\\", "/").split("/")
+        return is_of_images and not (path.parent / where).exists()
+
     return any(
-        isinstance(where, list)
-        or where.lower().endswith(_LIST)
-        or "images" in where.lower().replace("\\", "/").split("/")
+        isinstance(where, list) or where.lower().endswith(_LIST) or is_folder_elsewhere(where)
         for where in places.values()
     )
 

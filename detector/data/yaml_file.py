@@ -43,7 +43,7 @@ def _load(text: bytes) -> Any:
     try:
         top = loader.get_single_node()
         for key, value in top.value if isinstance(top, yaml.MappingNode) else []:
-            if key.value == "names":
+            if key.value == "names" and not isinstance(value, yaml.ScalarNode):
                 for scalar in _scalars(value):
                     scalar.tag = _TEXT
             elif key.value in _PATHS and not isinstance(value, yaml.MappingNode):

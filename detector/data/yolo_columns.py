@@ -21,7 +21,13 @@ from detector.data.yolo_lines import LabelLine
 _SLACK = 0.02  # a keypoint or a box may lie this far outside its box or the image, in fractions
 _MOST = 0.9  # of the lines must fit what they are taken for
 _FEW = 10  # lines that may look like something by chance
+_HALF = 0.5
 _TOLERANCE = 1e-6
+_PREDICTED = "a confidence and a track id, so they are predictions of a model, not annotations"
+_STRANGE = (
+    "its numbers are no outline, nor a box with keypoints, a confidence or a track id; if they are "
+    "keypoints, say kpt_shape: [count, 2 or 3] in data.yaml"
+)
 
 
 class Columns(NamedTuple):
@@ -42,25 +48,31 @@ def columns_of(
         lines: of all label files of a data set.
         keypoints: how many each object has, and of how many numbers, where `data.yaml` says it.
     """
-    by_count: dict[int, list[Sequence[float]]] = defaultdict(list)
-    for line in lines:
-        by_count[len(line.values)].append(line.values)
-    long = [count for count in by_count if count > 6]
     of_pose = 5 + keypoints[0] * keypoints[1] if keypoints else 0
-    found: dict[int, Columns] = {}
-    for count, rows in sorted(by_count.items()):
-        if count == 5:
-            found[count] = Columns()
-        elif count == of_pose:
-            found[count] = Columns(
-                rest=count - 5, note="a box and its keypoints, which are not used"
-            )
-        elif count == 6:
-            found[count] = _with_sixth(np.array(rows)[:, 5])
-        else:
-            # Outlines differ in their number of points, what is added to a box does not.
-            found[count] = _of_many(np.array(rows), may_be_box=len(long) <= 2)
+    found = {5: Columns()}
+    long: dict[int, np.ndarray] = {}
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no fractions at all
+        for count, rows in _by_count(lines).items():
+            if count == of_pose:
+                note = "a box and its keypoints, which are not used"
+                found[count] = Columns(rest=count - 5, note=note)
+            elif count == 6:
+                found[count] = _with_sixth(rows[:, 5])
+            elif count > 6:
+                long[count] = rows
+        # Outlines differ in their number of points; what is added to a box does not.
+        if len(long) <= 2:
+            found |= {count: box for count, rows in long.items() if (box := _box_and_more(rows))}
+        found |= _outlines({count: long[count] for count in long.keys() - found.keys()})
     return found
+
+
+def _by_count(lines: Iterable[LabelLine]) -> dict[int, np.ndarray]:
+    """The numbers of lines, float64 `(N, M)`, by M."""
+    found: dict[int, list[Sequence[float]]] = defaultdict(list)
+    for line in lines:
+        found[len(line.values)].append(line.values)
+    return {count: np.array(rows) for count, rows in sorted(found.items())}
 
 
 def notes_on(columns: Mapping[int, Columns], lines: Iterable[LabelLine]) -> list[str]:
@@ -72,7 +84,11 @@ def notes_on(columns: Mapping[int, Columns], lines: Iterable[LabelLine]) -> list
         counts[meaning.note] += 1
         if not meaning.refused:
             shapes["box" if meaning.is_box else "outline"] += 1
-    notes = [f"{counted(counts[note], 'label line')} hold {note}" for note in counts if note]
+    notes = [
+        f"in {counted(count, 'label line')} there is {note}"
+        for note, count in counts.items()
+        if note
+    ]
     if all(shapes.values()):
         boxes, outlines = (counted(shapes[kind], kind) for kind in ("box", "outline"))
         notes.append(f"its labels mix {boxes} and {outlines}, whose bounds are taken as boxes")
@@ -95,7 +111,7 @@ def _meaning(values: np.ndarray) -> str:
     if _are_ids(values):
         return "a track id, which is not used"
     if _are_confidences(values):
-        return "a confidence: they are predictions of a model, not annotations"
+        return "a confidence, so they are predictions of a model, not annotations"
     return ""
 
 
@@ -108,41 +124,43 @@ def _are_confidences(values: np.ndarray) -> bool:
     return bool(np.all((values >= 0) & (values <= 1 + _TOLERANCE)))
 
 
-def _of_many(rows: np.ndarray, may_be_box: bool) -> Columns:
-    """A box and at least two numbers, or an outline and perhaps one or two.
-
-    Args:
-        rows: lines of one length, float64 `(N, M)`, M >= 7.
-        may_be_box: whether their length does not show that they are outlines.
-    """
-    count = rows.shape[1]
-    has_id = _are_ids(rows[:, -1])
-    if may_be_box and count == 7 and has_id and _are_confidences(rows[:, 5]):
+def _box_and_more(rows: np.ndarray) -> Columns | None:
+    """What lines of at least seven numbers hold, `(N, M)`, if they begin with a box."""
+    more = rows.shape[1] - 5
+    if more == 2 and _are_ids(rows[:, 6]) and _are_confidences(rows[:, 5]):
+        return Columns(rest=2, note=f"a box, {_PREDICTED}")
+    if _are_boxes_with_points(rows):
         note = (
-            "a box, a confidence and a track id: they are predictions of a model, not annotations"
-        )
-        return Columns(rest=2, note=note)
-    if may_be_box and _are_boxes_with_points(rows):
-        note = (
-            f"{count - 5} numbers behind a box; they are taken for keypoints, which are not used "
+            f"a box with {more} numbers behind it, which are taken for keypoints and not used "
             "(kpt_shape in data.yaml would say so)"
         )
-        return Columns(rest=count - 5, note=note)
-    if count % 2:  # of an outline's last point both are fractions
-        rest = 2 if has_id and _are_confidences(rows[:, -2]) else 0
-        note = "an outline, a confidence and a track id: they are predictions of a model" * (
-            rest > 0
-        )
-    else:
-        rest = 1
-        note = (meaning := _meaning(rows[:, -1])) and f"an outline and {meaning}"
-    if count - rest < 7 or (rest and not note) or not _are_outlines(rows[:, 1 : count - rest]):
-        refused = (
-            f"it holds {count} numbers, and these are no outline, nor a box with keypoints, a "
-            "confidence or a track id; say kpt_shape in data.yaml if they are keypoints"
-        )
-        return Columns(refused=refused)
-    return Columns(is_box=False, rest=rest, note=note)
+        return Columns(rest=more, note=note)
+    return None
+
+
+def _outlines(by_count: Mapping[int, np.ndarray]) -> dict[int, Columns]:
+    """What lines that do not begin with a box hold: outlines, perhaps with one or two numbers more.
+
+    Args:
+        by_count: their numbers, float64 `(N, M)`, by M >= 7.
+    """
+    found = {}
+    for is_odd in (True, False):
+        alike = {count: rows for count, rows in by_count.items() if count % 2 == is_odd}
+        if not alike:
+            continue
+        ends = np.concatenate([rows[:, -2:] for rows in alike.values()])
+        rest, note = 0, ""
+        if not is_odd:
+            rest, note = 1, (meaning := _meaning(ends[:, 1])) and f"an outline and {meaning}"
+        elif _are_ids(ends[:, 1]) and _are_confidences(ends[:, 0]):
+            rest, note = 2, f"an outline, {_PREDICTED}"
+        near = [_second_is_near(rows[:, 1 : count - rest]) for count, rows in alike.items()]
+        is_fine = (note or not rest) and np.mean(np.concatenate(near)) >= _HALF
+        for count in alike:
+            is_enough = is_fine and count - rest >= 7
+            found[count] = Columns(False, rest, note) if is_enough else Columns(refused=_STRANGE)
+    return found
 
 
 def _are_boxes_with_points(rows: np.ndarray) -> bool:
@@ -175,33 +193,32 @@ def _may_be_outlines(rows: np.ndarray, points: np.ndarray, size: np.ndarray) -> 
     Taken for a box, the first two points of an outline in the upper left of an image make one that
     is much larger than the outline.
     """
-    if not _are_outlines(rows[:, 1 : 1 + (rows.shape[1] - 1) // 2 * 2]):
+    near = _second_is_near(rows[:, 1 : 1 + (rows.shape[1] - 1) // 2 * 2])
+    if np.mean(near) < _HALF:
         return False
     if len(rows) < _FEW:
         return True
     spread = np.ptp(points[..., :2], axis=1) / size
-    return points.shape[1] > 1 and bool(np.median(spread.max(axis=1)) < 0.5)
+    return points.shape[1] > 1 and bool(np.median(spread.max(axis=1)) < _HALF)
 
 
 def _lie_in(points: np.ndarray, low: np.ndarray, high: np.ndarray, is_box: np.ndarray) -> bool:
     """Whether points `(N, K, 2 or 3)` lie in the boxes of most lines; a third number is a flag."""
     places = points[..., :2]
-    is_inside = np.all(
-        (places >= low[:, None] - _SLACK) & (places <= high[:, None] + _SLACK), axis=2
-    )
-    is_absent = np.all(places <= 0, axis=2)
-    fits = np.all(is_inside | is_absent, axis=1)
+    low, high = low[:, None] - _SLACK, high[:, None] + _SLACK
+    is_inside = np.all((places >= low) & (places <= high), axis=2)
+    fits = np.all(is_inside | np.all(places <= 0, axis=2), axis=1)  # absent ones lie at 0
     if points.shape[2] == 3:
-        flags = points[..., 2]
-        fits &= np.all((flags >= 0) & ((flags <= 1) | (flags == 2)), axis=1)
+        flags = points[:, :, 2]
+        fits &= np.all((flags >= 0) & (flags <= 2) & ((flags <= 1) | (flags == 2)), axis=1)
     return bool(np.mean(fits & is_box) >= _MOST)
 
 
-def _are_outlines(points: np.ndarray) -> bool:
-    """Whether in most lines the second point is near the others, as the size of a box is not.
+def _second_is_near(points: np.ndarray) -> np.ndarray:
+    """Whether the second point is near the others, as the size of a box is not: bool `(N,)`.
 
     Args:
         points: x, y, x, y, ..., float64 `(N, 2 * P)`.
     """
     away = np.abs(points.reshape(len(points), -1, 2) - points[:, None, :2]).max(axis=2)
-    return bool(np.mean(away[:, 1] <= 3 * away[:, 2:].max(axis=1) + _SLACK) >= 0.5)
+    return away[:, 1] <= 3 * away[:, 2:].max(axis=1, initial=0) + _SLACK

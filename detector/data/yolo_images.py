@@ -67,8 +67,9 @@ def read_parts(
     datasets = {}
     for part, images in parts.items():
         if not read[part]:
+            of_part = f" of {part}" if part else ""
             raise UserError(
-                f"{source}: none of its {len(images)} images {part} can be read, such as "
+                f"{source}: none of its {len(images)} images{of_part} can be read, such as "
                 f"{images[0]}"
             )
         report = findings[part]

@@ -32,10 +32,9 @@ def read_label_lines(path: Path, report: FileFindings) -> list[LabelLine]:
             continue
         try:
             values = array("d", map(float, words))
-            is_fine = len(values) >= 5 and all(map(math.isfinite, values))
         except ValueError:
-            is_fine = False
-        if is_fine:
+            values = array("d")
+        if len(values) >= 5 and all(map(math.isfinite, values)):
             found.append(LabelLine(line, values))
         else:
             report.add("bad-object", f"line {line}", _what_is_wrong(text, words))
