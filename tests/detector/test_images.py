@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from configs.errors import UserError
-from detector.images import read_image, sample_photo
+from detector.images import read_header, read_image, sample_photo
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -129,6 +129,62 @@ def test_grey_of_16_bits_is_divided_by_257(tmp_path, suffix, assert_image):
     assert_image(image, 1, 5)
     for channel in range(3):
         np.testing.assert_array_equal(image[..., channel], NARROW)
+
+
+def save_tiff(path: Path, *more: tuple[int, int, int, int], strip: bytes, bits: int = 16) -> None:
+    """A grey TIFF, II, 4 px wide and 1 high; `more` are its tag, type, count and value."""
+    tags = [(256, 3, 1, 4), (257, 3, 1, 1), (258, 3, 1, bits), (259, 3, 1, 1), (262, 3, 1, 1)]
+    tags += [(273, 4, 1, 8), (278, 3, 1, 1), (279, 4, 1, len(strip)), *more]
+    entries = b"".join(struct.pack("<HHII", *one) for one in sorted(tags))
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(strip)) + strip + directory)
+
+
+LOW = np.array([0, 1023, 2047, 4095], "<u2")
+
+
+def test_white_of_12_bits_per_sample_is_4095(tmp_path):
+    packed = sum(int(value) << 12 * (3 - i) for i, value in enumerate(LOW)).to_bytes(6, "big")
+    save_tiff(tmp_path / "a.tif", strip=packed, bits=12)
+    assert read_image(tmp_path / "a.tif")[0, :, 0].tolist() == [0, 64, 127, 255]
+
+
+@pytest.mark.parametrize(("bits", "grey"), [(12, [0, 64, 127, 255]), (16, [0, 4, 8, 16])])
+def test_white_is_what_ome_says(tmp_path, bits, grey):
+    xml = f'<OME><Image><Pixels SignificantBits="{bits}" Type="uint16"/></Image></OME>'
+    Image.fromarray(LOW[None]).save(tmp_path / "a.tif", description=xml)
+    assert read_image(tmp_path / "a.tif")[0, :, 0].tolist() == grey
+
+
+def test_white_of_a_netpbm_is_its_maximum(tmp_path):
+    (tmp_path / "a.pgm").write_bytes(b"P5 4 1 4095\n" + LOW.byteswap().tobytes())
+    assert read_image(tmp_path / "a.pgm")[0, :, 0].tolist() == [0, 64, 127, 255]
+
+
+def test_the_brightest_pixel_does_not_make_white(tmp_path):
+    """TIFF's MaxSampleValue is that of one image, and two images would not be comparable."""
+    save_tiff(tmp_path / "a.tif", (281, 3, 1, 4095), strip=LOW.tobytes())
+    assert read_image(tmp_path / "a.tif")[0, :, 0].tolist() == [0, 4, 8, 16]
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "is_wide"),
+    [
+        ("I;16", "a.png", True),
+        ("I;16", "a.tif", True),
+        ("L", "a.png", False),
+        ("RGB", "a.bmp", False),
+    ],
+)
+def test_the_header_says_whether_channels_have_more_than_8_bits(tmp_path, mode, name, is_wide):
+    Image.new(mode, (160, 16)).save(tmp_path / name)
+    assert read_header(tmp_path / name).is_wide == is_wide
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_colour_of_16_bits_is_wide(tmp_path, name):
+    cv2.imwrite(str(tmp_path / name), np.zeros((6, 8, 3), np.uint16))
+    assert read_header(tmp_path / name).is_wide
 
 
 def test_grey_of_16_bits_in_big_endian_order(tmp_path):
