@@ -272,5 +272,5 @@ def _report_twins(ids: np.ndarray, findings: FileFindings) -> None:
     known = (one for one in ids.tolist() if as_id(one) is not None)
     for annotation_id, count in Counter(known).items():
         if count > 1:
-            message = f"{count} annotations have this id; all are kept"
-            findings.add("id-collision", f"annotation {annotation_id}", message)
+            message = f"{count} annotations have this id"
+            findings.add("annotation-id-collision", f"annotation {annotation_id}", message)

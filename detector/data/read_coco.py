@@ -151,8 +151,8 @@ def _classes(
     for category_id in sorted(names):
         first = first_id.setdefault(names[category_id], category_id)
         if first != category_id:
-            message = f"has the name of category {first}, {names[first]!r}, and joins it"
-            findings.add("id-collision", f"category {category_id}", message)
+            message = f"has the name of category {first}, {names[first]!r}"
+            findings.add("category-name-collision", f"category {category_id}", message)
     classes = ClassMap(tuple(first_id), tuple(first_id.values()))
     label_of = {name: label for label, name in enumerate(classes.names)}
     return {category_id: label_of[name] for category_id, name in names.items()}, classes

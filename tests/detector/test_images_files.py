@@ -143,7 +143,9 @@ def test_a_pattern_that_matches_nothing_is_named(folder, pattern):
 
 
 def test_a_folder_without_images_says_what_was_looked_for(folder):
-    with pytest.raises(UserError, match=r"no images in folder folder\.jpg \(looked for \.avif \.bmp"):
+    with pytest.raises(
+        UserError, match=r"no images in folder folder\.jpg \(looked for \.avif \.bmp"
+    ):
         find_images(["folder.jpg"])
 
 

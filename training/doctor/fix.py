@@ -21,6 +21,7 @@ from detector.files import reason
 from detector.images import read_image, write_image
 from detector.types import Sample
 from training.doctor.examine import Examination
+from training.doctor.fix_set import fix_set
 from training.doctor.image_checks import Image, lying_suffix, same_boxes
 from training.doctor.set_checks import duplicate_groups, parts
 
@@ -33,6 +34,7 @@ _KEEPING = ("test", "val")
 def fix(examination: Examination, folder: Path) -> list[str]:
     """Write a fixed copy in the form of the source, which is left alone.
 
+    The ids of one image are joined, and classes that only group others are dropped.
     Boxes are clipped; unusable objects and the second of two equal ones are left out, as are
     images that cannot be read and copies of an image; images that EXIF turns are turned and
     written without the tag; names get the suffix of what the file is.
@@ -48,10 +50,11 @@ def fix(examination: Examination, folder: Path) -> list[str]:
         UserError: the folder holds something, lies in the data set or cannot be written to, or
             no image would be left.
     """
-    dataset = examination.dataset
     check_new_folder(folder)
-    _require_apart(folder, dataset)
+    _require_apart(folder, examination.dataset)
     done: Counter[str] = Counter()  # what was done, in the order in which it is told
+    examination = fix_set(examination, done)
+    dataset = examination.dataset
     keep, splits = _choose_images(examination, done)
     if not keep:
         raise UserError(f"{dataset.name}: no image would be left in the fixed copy")
