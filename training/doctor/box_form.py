@@ -20,13 +20,13 @@ from detector.types import Sample
 
 _LOOKED_AT = 2000  # images, evenly spread
 _FEWEST = 3  # boxes
-_ASTRAY = 0.1  # of the boxes at least fit badly as the file's form has them ...
+_ASTRAY = 0.05  # of the boxes at least fit badly as the file's form has them ...
 _BY_FAR = 0.05  # ... reaching out by more than this part of the image,
 _FIT = 0.98  # and so many fit as another form has them,
 _NEARLY = 0.01  # reaching out by at most this part.
 _PER_CENT_BOXES = 10
 _PER_CENT_SIDE = 200  # px; in smaller images, places up to 100 may well be pixels
-_PER_CENT_REACH = 60  # boxes up to 100 that never come so far lie in a corner
+_PER_CENT_REACH = 85  # boxes up to 100 that never come so far lie in a corner
 
 
 class _Quads(NamedTuple):

@@ -100,11 +100,8 @@ def examine(dataset: Dataset, model: ModelConfig, config_name: str) -> Examinati
     coverage = measure_anchor_coverage(readable, model, config_name)
     whole = check_whole(settled)
     if not len(coverage.best_iou) and _NOTHING not in by_kind(whole):
-        whole.append(
-            nothing_to_learn(
-                settled, f"none of its {len(settled):,} images or its boxes can be used"
-            )
-        )
+        what = "boxes can be used" if readable else "images can be decoded"
+        whole.append(nothing_to_learn(settled, f"none of its {what}"))
     told = {finding.element for finding in whole if finding.kind.name in _OF_CLASSES}
     findings = [
         *dataset.findings,

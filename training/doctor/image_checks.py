@@ -130,8 +130,8 @@ def _formats() -> dict[str, str]:
     """Pillow's format by suffix, with one name per format."""
     from PIL import Image
 
-    known = Image.registered_extensions().items()
-    return {suffix: _SAME_FORMAT.get(name, name) for suffix, name in known}
+    known = {**dict.fromkeys((".heic", ".heif", ".hif"), "HEIF"), **Image.registered_extensions()}
+    return {suffix: _SAME_FORMAT.get(name, name) for suffix, name in known.items()}
 
 
 def check_boxes(samples: Iterable[Sample], names: Sequence[str]) -> list[Finding]:

@@ -29,7 +29,7 @@ def check_label_places(dataset: Dataset) -> list[Finding]:
         if pairs and len(pairs) >= _MANY * images:
             message = (
                 f"{len(bare):,} of {counted(images, 'image')} have no {suffix} file that is read, "
-                f"but {len(pairs):,} such files bear their names: {_cause(*pairs[0], suffix)}"
+                f"but {len(pairs):,} such files bear their names: {_cause(dataset, *pairs[0])}"
             )
             paths = (pairs[0][0],)
             findings.append(Finding(KINDS["unmatched-labels"], pairs[0][1], "", message, paths))
@@ -75,15 +75,22 @@ def _holds_labels(path: Path) -> bool:
     return b"<object" in start or b"<annotation" in start or bool(_NUMBERS.match(start))
 
 
-def _cause(image: Path, file: Path, suffix: str) -> str:
+def _cause(dataset: Dataset, image: Path, file: Path) -> str:
     """Why a file is not read as the labels of an image, and the remedy."""
-    name = f"{image.stem}{suffix}"
-    expected = label_file(image) if suffix == ".txt" else file.parent / name
-    if file.name == name and file.parent == image.parent:
+    expected = _expected(dataset, image, file)
+    if file.name != expected.name:
+        return f"{file} should be named {expected.name}, as its image is {image.name}; rename these"
+    if file.parent == image.parent:
         return (
             f"{file} lies beside its image, but below a folder named 'images' labels are looked "
             f"for in {expected.parent}; move them there, or rename the folder 'images'"
         )
-    if file.name == name:
-        return f"{file} is looked for in {expected.parent}; move it there, or rename its folder"
-    return f"{file} should be named {name}, as its image is {image.name}; rename such files"
+    return f"{file} is looked for in {expected.parent}; move them there, or rename their folder"
+
+
+def _expected(dataset: Dataset, image: Path, file: Path) -> Path:
+    """Where the labels of an image are looked for."""
+    if file.suffix.lower() == ".txt":
+        return label_file(image)
+    read = (sample.source.parent for sample in dataset if sample.source)
+    return next(read, image.parent) / f"{image.stem}.xml"

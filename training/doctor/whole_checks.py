@@ -128,12 +128,12 @@ def supercategories(dataset: Dataset) -> dict[str, list[str]]:
     empty = {name for name, count in zip(dataset.classes.names, used, strict=True) if not count}
     if not empty:
         return {}
-    groups: dict[str, list[str]] = defaultdict(list)
+    groups: dict[str, dict[str, None]] = defaultdict(dict)  # in order, each once
     for category in _categories(_sources(dataset)):
         name, group = category.name, category.supercategory
-        if isinstance(name, str) and group in empty and name not in (group, *groups[group]):
-            groups[group].append(name)
-    return groups
+        if type(name) is type(group) is str and group in empty and name != group:
+            groups[group][name] = None
+    return {group: [*members] for group, members in groups.items()}
 
 
 def _sources(dataset: Dataset) -> list[Path]:

@@ -195,7 +195,7 @@ FINDINGS = [
     (
         "annotation id twice",
         coco_json(lambda c: c["annotations"].append(c["annotations"][0])),
-        "id-collision",
+        "annotation-id-collision",
         "annotation 1: 2 annotations have this id",
     ),
     (
@@ -207,7 +207,7 @@ FINDINGS = [
     (
         "category name twice",
         coco_json(lambda c: c["categories"].append({"id": 5, "name": "cat"})),
-        "id-collision",
+        "category-name-collision",
         "has the name of category 2, 'cat'",
     ),
     (
