@@ -120,7 +120,9 @@ class _Finder:
         return draw_marked(image, boxes, class_colour(0)), caption
 
     def _of_class(self, sample: Sample, label: int, finding: Finding) -> tuple[np.ndarray, str]:
-        image = _drawn(sample, np.flatnonzero(sample.labels == label), self._names)
+        rows = np.flatnonzero(sample.labels == label)
+        is_ignored = (sample.is_crowd | sample.is_difficult)[rows]
+        image = _drawn(sample, rows, self._names, is_ignored)
         return image, f"{finding.element}: {finding.message}"
 
 

@@ -47,9 +47,10 @@ def fix(examination: Examination, folder: Path) -> list[str]:
         what was done, line by line.
 
     Raises:
-        UserError: the folder holds something, lies in the data set or cannot be written to, or
-            no image would be left.
+        UserError: the folder holds something, lies in the data set or cannot be written to, no
+            image would be left, or boxes or labels are read wrongly as a whole.
     """
+    _require_read_rightly(examination)
     check_new_folder(folder)
     _require_apart(folder, examination.dataset)
     done: Counter[str] = Counter()  # what was done, in the order in which it is told
@@ -71,6 +72,13 @@ def fix(examination: Examination, folder: Path) -> list[str]:
     holds = f"{counted(len(samples), 'image')}, {counted(sum(map(len, samples)), 'object')}"
     told = [f"  {what}: {count:,}" for what, count in done.items() if count]
     return [f"saved {folder}: {holds}", *told, *(f"  note: {note}" for note in notes)]
+
+
+def _require_read_rightly(examination: Examination) -> None:
+    """A copy would hold what was read, and the faults could not be seen any more."""
+    wrong = (f for f in examination.findings if f.kind.name in ("box-form", "unmatched-labels"))
+    if finding := next(wrong, None):
+        raise UserError(f"{finding.path}: {finding.message}; --fix cannot know better")
 
 
 def _require_apart(folder: Path, dataset: Dataset) -> None:

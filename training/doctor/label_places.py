@@ -27,9 +27,10 @@ def check_label_places(dataset: Dataset) -> list[Finding]:
         pairs = list(_pairs(dataset, bare, suffix)) if bare else []
         images = len(dataset) + (len(bare) if suffix == ".xml" else 0)
         if pairs and len(pairs) >= _MANY * images:
+            files = len({file for _, file in pairs})
             message = (
                 f"{len(bare):,} of {counted(images, 'image')} have no {suffix} file that is read, "
-                f"but {len(pairs):,} such files bear their names: {_cause(dataset, *pairs[0])}"
+                f"but {files:,} such files bear their names: {_cause(dataset, *pairs[0])}"
             )
             paths = (pairs[0][0],)
             findings.append(Finding(KINDS["unmatched-labels"], pairs[0][1], "", message, paths))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector.data.open import open_dataset
 from training.doctor.examine import examine
@@ -66,3 +67,16 @@ def test_annotation_ids_are_numbered_anew_where_two_are_equal(forms, fixed):
     _, dataset = fixed(path)
     assert dataset.findings == ()
     assert sum(map(len, dataset)) == 40
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        pytest.param(lambda f: f.coco(f.boxes), "write x, y, width, height", id="corners"),
+        pytest.param(lambda f: f.coco(f.boxes / 640), "in pixels", id="fractions"),
+        pytest.param(lambda f: f.yolo(label="label/{}.txt"), "move them there", id="label/"),
+    ],
+)
+def test_what_is_read_wrongly_as_a_whole_is_not_copied(forms, fixed, data, says):
+    with pytest.raises(UserError, match=f"{says}.*; --fix cannot know better"):
+        fixed(data(forms))
