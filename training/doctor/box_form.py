@@ -24,8 +24,9 @@ _ASTRAY = 0.05  # of the boxes at least fit badly as the file's form has them ..
 _BY_FAR = 0.05  # ... reaching out by more than this part of the image,
 _FIT = 0.98  # and so many fit as another form has them,
 _NEARLY = 0.01  # reaching out by at most this part.
+_ROUNDED = 0.005  # so far may a fraction exceed 1
 _PER_CENT_BOXES = 10
-_PER_CENT_SIDE = 200  # px; in smaller images, places up to 100 may well be pixels
+_PER_CENT_SIDE = 200  # px, of most images; in smaller ones, places up to 100 may well be pixels
 _PER_CENT_REACH = 85  # boxes up to 100 that never come so far lie in a corner
 
 
@@ -124,13 +125,14 @@ def _other_unit(quads: _Quads, own: str) -> str:
     """Whether boxes look like fractions or per cent of their images, not pixels."""
     numbers, count = quads.numbers, len(quads.numbers)
     most = numbers.max()
-    if 0 < most <= 1:
+    if 0 < most <= 1 + _ROUNDED:
         return (
             f"all of {counted(count, 'box')} lie in 0 ... 1, and look like fractions of the image"
         )
     reach = _TO_CORNERS[own](numbers)[:, 2:].max(axis=0).min()
-    is_per_cent = most <= 100 and reach >= _PER_CENT_REACH and quads.sizes.min() >= _PER_CENT_SIDE
-    if is_per_cent and count >= _PER_CENT_BOXES:
+    is_large = np.median(quads.sizes.min(axis=1)) >= _PER_CENT_SIDE
+    is_spread = count >= _PER_CENT_BOXES and reach >= _PER_CENT_REACH
+    if is_large and is_spread and most <= 100 * (1 + _ROUNDED):
         return (
             f"all of {counted(count, 'box')} lie in 0 ... 100, and look like per cent of the image"
         )

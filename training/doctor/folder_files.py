@@ -26,13 +26,16 @@ def folder_notes(dataset: Dataset) -> list[str]:
     others: Counter[str] = Counter()
     unlisted = 0
     for folder, names in _folders(dataset).items():
-        for name in names:
+        parts = {name: os.path.splitext(name) for name in names}  # noqa: PTH122
+        stems = {stem for stem, suffix in parts.values() if suffix.lower() in SUFFIXES}
+        for name, (stem, suffix) in parts.items():
+            suffix = suffix.lower()
             if os.path.join(folder, name) in known:  # noqa: PTH118, as many as there are images
                 continue
-            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
             if suffix in SUFFIXES:
                 unlisted += 1
-            elif not _is_expected(name):
+            # Beside an image of its name lies an annotation, perhaps of another split.
+            elif not _is_expected(name) and not (suffix in _BY_STEM and stem in stems):
                 others[suffix or "without a suffix"] += 1
     return [*_about_unlisted(dataset, unlisted), *_about_others(others)]
 

@@ -56,6 +56,17 @@ def test_label_files_beside_the_images_are_read(forms):
     assert notes(data) == ["1 other file beside the images is not read: 1 .txt"]
 
 
+def test_annotations_of_another_split_are_expected(forms):
+    data = forms.voc()
+    for kind in ("JPEGImages", "Annotations"):
+        for path in (data / kind).iterdir():
+            path.rename(data / path.name)
+        (data / kind).rmdir()
+    forms.text("ImageSets/Main/train.txt", "i0\ni1\n")
+    forms.text("ImageSets/Main/val.txt", "i2\ni3\n")
+    assert notes(f"{data}:train") == []
+
+
 def test_images_that_a_json_does_not_list(forms):
     data = forms.coco()
     for name in ("x.jpg", "y.png", "z.heic"):
