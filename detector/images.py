@@ -7,7 +7,9 @@ truncated file instead of filling the rest with grey.
 
 import contextlib
 import glob
+import os
 import re
+import struct
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
 
 from configs.errors import UserError
 from detector.files import atomic_path
@@ -74,8 +77,8 @@ def read_header(path: Path) -> Header:
         UserError: as `read_image`, as far as the first bytes tell.
     """
     with _opened(path) as image:
-        is_wide = _is_wide(image)  # before EXIF, for which Pillow decodes a PNG
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        is_wide = _is_wide(image)  # before EXIF, for which the image may be decoded
+        orientation = _exif(image, path).get(ExifTags.Base.Orientation, 1)
         if orientation not in range(1, 9):  # what exif_transpose ignores
             orientation = 1
         width, height = image.size if orientation < 5 else image.size[::-1]
@@ -129,6 +132,27 @@ def _open(path: Path) -> Image.Image:
     # libheif turns the image itself, and the plugin resets the EXIF orientation.
     register_heif_opener()
     return Image.open(path)
+
+
+def _exif(image: Image.Image, path: Path) -> Image.Exif:
+    """The EXIF of an image; of a PNG, Pillow itself would decode all pixels to look behind them."""
+    if isinstance(image, PngImageFile) and not _has_late_text(path):
+        return Image.Image.getexif(image)
+    return image.getexif()
+
+
+def _has_late_text(path: Path) -> bool:
+    """Whether a PNG has chunks behind its pixels that may hold EXIF, as ExifTool writes them."""
+    pixels = False
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if pixels and kind in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            pixels = pixels or kind == b"IDAT"
+            file.seek(length + 4, os.SEEK_CUR)
+    return False
 
 
 def _is_wide(image: Image.Image) -> bool:

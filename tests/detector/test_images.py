@@ -1,4 +1,5 @@
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -295,6 +296,42 @@ def test_every_orientation_is_turned_upright(
     path = tmp_path / f"a{suffix}"
     save_turned(path, corners, orientation)
     assert_shows_corners(read_image(path), tolerance=6)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+@pytest.mark.parametrize("how", ["eXIf", "XMP", "ImageMagick"])
+def test_the_header_of_a_png_knows_a_turn_wherever_it_stands(tmp_path, corners, how, place):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    xmp = b'<x xmlns:tiff="t" tiff:Orientation="6"/>'
+    profile = f"\nexif\n{len(exif.tobytes()):8}\n{exif.tobytes().hex()}\n".encode()
+    chunk = {
+        "eXIf": png_chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")),
+        "XMP": png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp),
+        "ImageMagick": png_chunk(b"tEXt", b"Raw profile type exif\0" + profile),
+    }[how]
+    path = tmp_path / "a.png"
+    Image.fromarray(np.ascontiguousarray(np.rot90(corners))).save(path)
+    data = path.read_bytes()
+    at = 33 if place == "before" else data.rindex(b"IEND") - 4
+    path.write_bytes(data[:at] + chunk + data[at:])
+    header = read_header(path)
+    assert (header.orientation, header.height, header.width) == (6, 32, 48)
+    assert read_image(path).shape == (32, 48, 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+def test_a_header_is_read_without_the_pixels(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    header = read_header(path)
+    assert (header.height, header.width) == (200, 300)
 
 
 def test_an_unknown_orientation_is_ignored(tmp_path, corners, assert_shows_corners):
