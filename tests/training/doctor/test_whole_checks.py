@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from detector.data.open import open_dataset
+from training.doctor.folder_files import check_shared_annotations, folder_notes
 from training.doctor.whole_checks import check_listed_twice, check_whole
 
 
@@ -139,3 +140,12 @@ def test_supercategories_of_several_jsons(forms, tmp_path):
         forms.root = tmp_path / part
         forms.change(forms.coco(np.tile([10, 10, 50, 50], (10, 1, 1))), group)
     assert [kind for kind, _, _ in whole(tmp_path)] == ["supercategory-class"]
+
+
+@pytest.mark.parametrize("name", ["raccoon", "VOCdevkit/VOC2012", "coco", "bccd"])
+def test_real_data_is_sound_as_a_whole(test_data, name):
+    dataset = open_dataset(test_data / "data" / name)
+    assert whole(dataset.path) == []
+    assert check_listed_twice(dataset) == []
+    assert folder_notes(dataset) == []
+    assert check_shared_annotations(dataset) == []
