@@ -7,6 +7,9 @@ truncated file instead of filling the rest with grey.
 
 import contextlib
 import glob
+import os
+import re
+import struct
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,11 +17,18 @@ from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
 
 from configs.errors import UserError
 from detector.files import atomic_path
 
-SUFFIXES = frozenset(".bmp .gif .jfif .jpe .jpeg .jpg .png .ppm .tif .tiff .webp".split())
+_HEIF = frozenset(".heic .heif .hif".split())  # what iPhones and some cameras store
+WRITABLE = frozenset(".avif .bmp .gif .jfif .jpe .jpeg .jpg .png .ppm .tif .tiff .webp".split())
+SUFFIXES = WRITABLE | _HEIF
+
+_HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
+_WIDE_COLOUR = re.compile(r"\W*(RGB|L)[AX]?;16")  # Pillow's raw modes, at the start of arguments
+_OME_BITS = re.compile(r"<Pixels\b[^>]*\bSignificantBits=\"(\d+)\"")
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -26,8 +36,9 @@ def read_image(path: Path) -> np.ndarray:
 
     Greyscale is repeated, transparency dropped, palettes and CMYK converted, 16 bits per channel
     scaled to 8, and of an animation the first frame is taken. White is 65535 in a grey image of
-    more than 8 bits, and 1.0 in one of floating point numbers, whatever the image shows. The
-    content decides what the file is, not its name.
+    more than 8 bits, whatever the image shows, or less where a TIFF says so: by 12 bits per
+    sample, or by OME's `SignificantBits`. It is 1.0 in one of floating point numbers. The content
+    decides what the file is, not its name.
 
     Returns:
         uint8 `(H, W, 3)`, RGB, upright, the caller's own to draw on.
@@ -51,6 +62,7 @@ class Header:
     width: int  # px, upright
     orientation: int  # EXIF's, 1 ... 8; 1 is upright. From 5 on, height and width are swapped
     format: str  # Pillow's name of the format, such as "JPEG"
+    is_wide: bool = False  # more than 8 bits per channel, which `read_image` scales to 8
 
     @property
     def is_transposed(self) -> bool:
@@ -65,11 +77,12 @@ def read_header(path: Path) -> Header:
         UserError: as `read_image`, as far as the first bytes tell.
     """
     with _opened(path) as image:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        is_wide = _is_wide(image)  # before EXIF, for which the image may be decoded
+        orientation = _exif(image, path).get(ExifTags.Base.Orientation, 1)
         if orientation not in range(1, 9):  # what exif_transpose ignores
             orientation = 1
         width, height = image.size if orientation < 5 else image.size[::-1]
-        return Header(height, width, orientation, image.format or "")
+        return Header(height, width, orientation, image.format or "", is_wide)
 
 
 def read_thumbnail(path: Path, side: int) -> Image.Image:
@@ -92,7 +105,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             # Damaged EXIF, or 89 to 178 megapixels: Pillow warns, and reads the image.
             warnings.filterwarnings("ignore", module=r"PIL\.")
-            with Image.open(path) as image:
+            with _open(path) as image:
                 yield image
     except FileNotFoundError as error:
         raise UserError(f"no such image: {path}") from error
@@ -105,9 +118,63 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise UserError(f"cannot read {path}: {_reason(error)}") from error
 
 
+def _open(path: Path) -> Image.Image:
+    """Open an image; Pillow's decoder of HEIF is loaded by the first one."""
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError:
+        with path.open("rb") as file:
+            start = file.read(12)
+        if start[4:8] != b"ftyp" or start[8:] not in _HEIF_BRANDS:
+            raise
+    from pi_heif import register_heif_opener
+
+    # libheif turns the image itself, and the plugin resets the EXIF orientation.
+    register_heif_opener()
+    return Image.open(path)
+
+
+def _exif(image: Image.Image, path: Path) -> Image.Exif:
+    """The EXIF of an image; of a PNG, Pillow itself would decode all pixels to look behind them."""
+    if isinstance(image, PngImageFile) and not _has_late_text(path):
+        return Image.Image.getexif(image)
+    return image.getexif()
+
+
+def _has_late_text(path: Path) -> bool:
+    """Whether a PNG has chunks behind its pixels that may hold EXIF, as ExifTool writes them."""
+    pixels = False
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if pixels and kind in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            pixels = pixels or kind == b"IDAT"
+            file.seek(length + 4, os.SEEK_CUR)
+    return False
+
+
+def _is_wide(image: Image.Image) -> bool:
+    """Whether an image has more than 8 bits per channel, as long as it is not decoded."""
+    modes = (str(tile[3]) for tile in getattr(image, "tile", ()))
+    return image.mode[0] in "IF" or any(map(_WIDE_COLOUR.match, modes))
+
+
+def _white(image: Image.Image) -> float:
+    """The value of white in a grey image of more than 8 bits."""
+    if image.mode == "F":
+        return 1.0
+    # MaxSampleValue is not asked: by TIFF 6.0 it is what this one image happens to reach.
+    tags = getattr(image, "tag_v2", {})
+    said = _OME_BITS.search(str(tags.get(ExifTags.Base.ImageDescription, "")))
+    bits = int(said[1]) if said else tags.get(ExifTags.Base.BitsPerSample, (16,))[0]
+    return 2.0**bits - 1 if 8 < bits < 16 else 65535.0
+
+
 def _narrow(image: Image.Image) -> np.ndarray:
     """A grey of more than 8 bits as uint8 `(H, W)`; Pillow's own conversion clips it at 255."""
-    white = 1.0 if image.mode == "F" else 65535.0
+    white = _white(image)
     grey = np.asarray(image).astype(np.float32)
     if not ((grey >= 0) & (grey <= white)).all():
         span = f"{grey.min():g} to {grey.max():g}"
@@ -128,8 +195,9 @@ def write_image(path: Path, image: np.ndarray) -> None:
     Raises:
         UserError: the suffix names no format that can be written, or the file cannot be.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"cannot write {path}: unknown suffix {path.suffix!r}; use .jpg or .png")
+    if path.suffix.lower() not in WRITABLE:
+        kind = "read-only" if path.suffix.lower() in _HEIF else "unknown"
+        raise UserError(f"cannot write {path}: {kind} suffix {path.suffix!r}; use .jpg or .png")
     with atomic_path(path) as temporary:
         Image.fromarray(image).save(temporary, quality=95)
 

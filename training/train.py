@@ -185,7 +185,9 @@ def _normal(name: str | None) -> str | None:
 
 def _run(folder: RunFolder, config: Config, settings: RunSettings) -> Run:
     """Read the data set."""
+    from detector.data.findings import is_error
     from detector.data.open import open_dataset
+    from training.doctor.whole_checks import check_whole
     from training.run.run import Run
     from training.run.splits import to_overfit, train_val
 
@@ -193,6 +195,8 @@ def _run(folder: RunFolder, config: Config, settings: RunSettings) -> Run:
     training, validation = whole.split("train"), whole.split("val")
     for note in training.notes:
         print(f"note: {note}")
+    for finding in filter(is_error, check_whole(whole)):
+        print(f"ERROR: {finding}")
     if whole.findings:
         print(f"{len(whole.findings)} findings ({command_name('training.check')}), such as:")
         print(f"  {whole.findings[0]}")

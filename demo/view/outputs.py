@@ -18,7 +18,7 @@ from demo.view.controls import Controls
 from demo.view.recorder import Recorder, Still
 from demo.view.stats import Stats
 from detector.files import make_folder
-from detector.images import SUFFIXES, write_image
+from detector.images import WRITABLE, write_image
 from detector.results import ResultsWriter, open_results
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def recorder_for(path: Path, source: Source) -> Recorder | Still:
     Raises:
         UserError: the file's suffix is none that it can write.
     """
-    if source.of_images and source.count == 1 and path.suffix.lower() in SUFFIXES:
+    if source.of_images and source.count == 1 and path.suffix.lower() in WRITABLE:
         return Still(path)
     return Recorder(path, _IMAGE_FPS if source.of_images else source.fps or LIVE_FPS)
 

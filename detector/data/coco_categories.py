@@ -53,8 +53,8 @@ def read_categories(
     for category_id in sorted(entries, key=numbers.__getitem__):
         name, number = entries[category_id]["name"], numbers[category_id]
         if (first := first_id.setdefault(name, number)) != number:
-            message = f"has the name of category {first}, {name!r}, and joins it"
-            findings.add("id-collision", f"category {category_id}", message)
+            message = f"has the name of category {first}, {name!r}"
+            findings.add("category-name-collision", f"category {category_id}", message)
     label = {name: label for label, name in enumerate(first_id)}
     return CocoCategories(
         {category_id: label[entry["name"]] for category_id, entry in entries.items()},

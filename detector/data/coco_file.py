@@ -274,4 +274,4 @@ def _report_twins(ids: np.ndarray, findings: FileFindings) -> None:
     if twins:
         total = sum(counts[one] for one in twins)
         message = f"{total:,} of {len(ids):,} share their id with another, such as {twins[0]!r}"
-        findings.add("id-collision", "annotations", f"{message}; all are kept")
+        findings.add("annotation-id-collision", "annotations", message)

@@ -66,8 +66,10 @@ def count_by_kind(findings: Iterable[Finding]) -> dict[str, int]:
 _TABLE = """
 unreadable-annotation  error    annotation file that cannot be read
     its image is left out
-unreadable-picture     error    image that cannot be decoded
-    training puts another image in its place and counts it
+unreadable-picture     warning  image that cannot be decoded
+    training puts another image in its place, or its reader leaves it out
+many-unreadable        error    many images that cannot be decoded
+    training would see the others more often in their place; --fix leaves them out
 missing-picture        error    annotation without an image
     the annotation is left out
 missing-annotation     warning  image without an annotation
@@ -80,8 +82,18 @@ unknown-class          error    object of an unknown class
     the object is left out
 suspect-class-name     warning  class name that looks misspelt
     it counts as a class of its own
-id-collision           error    id that stands twice
+unmatched-labels       error    label files that no image is matched with
+    their images count as empty (YOLO) or are left out (VOC)
+id-collision           error    two images or two categories with one id
     the first one counts
+annotation-id-collision warning annotations with one id
+    all are trained on; --fix numbers them anew
+category-name-collision warning categories with one name
+    they are one class
+listed-twice           error    one image under several ids
+    each is trained on with its own objects alone; --fix joins them
+shared-annotation      warning  images of one name that share an annotation file
+    give each image a name and an annotation of its own
 dangling-id            error    annotation of an image that is not listed
     the annotation is left out
 split-overlap          error    image in more than one split
@@ -98,6 +110,8 @@ exif-rotation          warning  boxes drawn on an image that EXIF turns
     the boxes are turned with the image
 exif-ambiguous         warning  image that EXIF turns or mirrors without changing its size
     the image is turned, its boxes are taken as drawn on the turned one
+box-form               error    boxes of another form than the file's
+    they are read as the file's form says, so training would learn other places
 inverted-box           error    box whose corners are the wrong way round
     the object is left out
 zero-area-box          error    box without area (a side of 1 px or less)
@@ -118,6 +132,12 @@ near-duplicate         warning  images that look alike in one split
     all are trained on
 leak                   error    the same or a similar image in two splits
     both stay, so figures on the other split come out too good
+nothing-to-learn       error    no object that can be learnt
+    training refuses to begin
+unlearnable-class      error    class whose objects are all ignored
+    it takes a place in the model, and is never learnt
+supercategory-class    warning  class that only groups others
+    it takes a place in the model; --fix drops it
 class-imbalance        warning  class with few objects
     it is trained on as it is; expect a low AP
 class-without-objects  warning  class without objects
@@ -126,6 +146,8 @@ class-missing-in-split warning  class that one split lacks
     it cannot be learnt, or not be measured, there
 unreached-box          warning  boxes that no anchor reaches at IoU 0.5
     each is trained on through its best anchor alone
+dark-images            warning  images of 16 bits that are read nearly black
+    white is 65535 in training and in use, whatever the images show
 small-after-resize     warning  many boxes under 16 px at the input size
     they are trained on, but hardly found: use a larger input size
 """  # name, severity and title; what the reader or the loader does about it
@@ -142,6 +164,6 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in _read_table()}
 
 
 def counted(count: int, noun: str) -> str:
-    """A count with its noun in the right number: "1 class", "2,000 classes"."""
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    """A count with its noun in the right number: "1 class", "2,000 classes", "3 boxes"."""
+    plural = f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"

@@ -1,4 +1,5 @@
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from configs.errors import UserError
-from detector.images import read_image, sample_photo
+from detector.images import read_header, read_image, sample_photo
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -131,6 +132,62 @@ def test_grey_of_16_bits_is_divided_by_257(tmp_path, suffix, assert_image):
         np.testing.assert_array_equal(image[..., channel], NARROW)
 
 
+def save_tiff(path: Path, *more: tuple[int, int, int, int], strip: bytes, bits: int = 16) -> None:
+    """A grey TIFF, II, 4 px wide and 1 high; `more` are its tag, type, count and value."""
+    tags = [(256, 3, 1, 4), (257, 3, 1, 1), (258, 3, 1, bits), (259, 3, 1, 1), (262, 3, 1, 1)]
+    tags += [(273, 4, 1, 8), (278, 3, 1, 1), (279, 4, 1, len(strip)), *more]
+    entries = b"".join(struct.pack("<HHII", *one) for one in sorted(tags))
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(strip)) + strip + directory)
+
+
+LOW = np.array([0, 1023, 2047, 4095], "<u2")
+
+
+def test_white_of_12_bits_per_sample_is_4095(tmp_path):
+    packed = sum(int(value) << 12 * (3 - i) for i, value in enumerate(LOW)).to_bytes(6, "big")
+    save_tiff(tmp_path / "a.tif", strip=packed, bits=12)
+    assert read_image(tmp_path / "a.tif")[0, :, 0].tolist() == [0, 64, 127, 255]
+
+
+@pytest.mark.parametrize(("bits", "grey"), [(12, [0, 64, 127, 255]), (16, [0, 4, 8, 16])])
+def test_white_is_what_ome_says(tmp_path, bits, grey):
+    xml = f'<OME><Image><Pixels SignificantBits="{bits}" Type="uint16"/></Image></OME>'
+    Image.fromarray(LOW[None]).save(tmp_path / "a.tif", description=xml)
+    assert read_image(tmp_path / "a.tif")[0, :, 0].tolist() == grey
+
+
+def test_white_of_a_netpbm_is_its_maximum(tmp_path):
+    (tmp_path / "a.pgm").write_bytes(b"P5 4 1 4095\n" + LOW.byteswap().tobytes())
+    assert read_image(tmp_path / "a.pgm")[0, :, 0].tolist() == [0, 64, 127, 255]
+
+
+def test_the_brightest_pixel_does_not_make_white(tmp_path):
+    """TIFF's MaxSampleValue is that of one image, and two images would not be comparable."""
+    save_tiff(tmp_path / "a.tif", (281, 3, 1, 4095), strip=LOW.tobytes())
+    assert read_image(tmp_path / "a.tif")[0, :, 0].tolist() == [0, 4, 8, 16]
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "is_wide"),
+    [
+        ("I;16", "a.png", True),
+        ("I;16", "a.tif", True),
+        ("L", "a.png", False),
+        ("RGB", "a.bmp", False),
+    ],
+)
+def test_the_header_says_whether_channels_have_more_than_8_bits(tmp_path, mode, name, is_wide):
+    Image.new(mode, (160, 16)).save(tmp_path / name)
+    assert read_header(tmp_path / name).is_wide == is_wide
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_colour_of_16_bits_is_wide(tmp_path, name):
+    cv2.imwrite(str(tmp_path / name), np.zeros((6, 8, 3), np.uint16))
+    assert read_header(tmp_path / name).is_wide
+
+
 def test_grey_of_16_bits_in_big_endian_order(tmp_path):
     # TIFF, MM: width 5, height 1, 16 bits, no compression, black is zero, strip at 8, 10 bytes.
     tags = [(256, 5), (257, 1), (258, 16), (259, 1), (262, 1), (273, 8), (278, 1), (279, 10)]
@@ -239,6 +296,42 @@ def test_every_orientation_is_turned_upright(
     path = tmp_path / f"a{suffix}"
     save_turned(path, corners, orientation)
     assert_shows_corners(read_image(path), tolerance=6)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+@pytest.mark.parametrize("how", ["eXIf", "XMP", "ImageMagick"])
+def test_the_header_of_a_png_knows_a_turn_wherever_it_stands(tmp_path, corners, how, place):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    xmp = b'<x xmlns:tiff="t" tiff:Orientation="6"/>'
+    profile = f"\nexif\n{len(exif.tobytes()):8}\n{exif.tobytes().hex()}\n".encode()
+    chunk = {
+        "eXIf": png_chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")),
+        "XMP": png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp),
+        "ImageMagick": png_chunk(b"tEXt", b"Raw profile type exif\0" + profile),
+    }[how]
+    path = tmp_path / "a.png"
+    Image.fromarray(np.ascontiguousarray(np.rot90(corners))).save(path)
+    data = path.read_bytes()
+    at = 33 if place == "before" else data.rindex(b"IEND") - 4
+    path.write_bytes(data[:at] + chunk + data[at:])
+    header = read_header(path)
+    assert (header.orientation, header.height, header.width) == (6, 32, 48)
+    assert read_image(path).shape == (32, 48, 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+def test_a_header_is_read_without_the_pixels(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    header = read_header(path)
+    assert (header.height, header.width) == (200, 300)
 
 
 def test_an_unknown_orientation_is_ignored(tmp_path, corners, assert_shows_corners):

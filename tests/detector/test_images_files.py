@@ -8,6 +8,7 @@ from PIL import Image
 from configs.errors import UserError
 from detector.images import (
     SUFFIXES,
+    WRITABLE,
     find_images,
     read_header,
     read_image,
@@ -35,11 +36,17 @@ def test_images_are_written_in_rgb_order(tmp_path):
     assert bgr is not None and (bgr == (0, 0, 255)).all()
 
 
-@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
-def test_every_suffix_that_is_found_can_be_written(tmp_path, corners, suffix, assert_image):
+@pytest.mark.parametrize("suffix", sorted(WRITABLE))
+def test_what_is_written_is_found(tmp_path, corners, suffix, assert_image):
     write_image(tmp_path / f"a{suffix}", corners)
     assert find_images([str(tmp_path)]) == [tmp_path / f"a{suffix}"]
     assert_image(read_image(tmp_path / f"a{suffix}"), 32, 48)
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES - WRITABLE))
+def test_what_is_only_read_is_not_written(tmp_path, corners, suffix):
+    with pytest.raises(UserError, match=rf"read-only suffix '\{suffix}'; use \.jpg or \.png"):
+        write_image(tmp_path / f"a{suffix}", corners)
 
 
 def test_writing_makes_the_folder(tmp_path, corners, assert_shows_corners):
@@ -136,7 +143,9 @@ def test_a_pattern_that_matches_nothing_is_named(folder, pattern):
 
 
 def test_a_folder_without_images_says_what_was_looked_for(folder):
-    with pytest.raises(UserError, match=r"no images in folder folder\.jpg \(looked for \.bmp"):
+    with pytest.raises(
+        UserError, match=r"no images in folder folder\.jpg \(looked for \.avif \.bmp"
+    ):
         find_images(["folder.jpg"])
 
 

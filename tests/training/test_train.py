@@ -109,6 +109,23 @@ def test_a_mistake_shows_in_a_dry_run(squares, tmp_path, more, says):
         dry(squares, tmp_path, *more)
 
 
+@pytest.mark.parametrize(
+    ("corners", "says"),
+    [
+        ([(0.2, 0.3, 0.5, 0.6)] * 3, "look like fractions of the image"),
+        ([(70, 50, 20, 30)] * 3, "3 do as x, y, width, height"),
+    ],
+)
+def test_what_is_wrong_with_the_whole_data_set_shows(voc, tmp_path, capsys, corners, says):
+    for stem in "abcdef":
+        voc.add(stem, *(("cat", *one) for one in corners))
+    voc.split("train", *"abc")
+    voc.split("val", *"def")
+    assert dry(voc.root, tmp_path, "--start", "none") == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "ERROR" in one]
+    assert says.replace("3 do", "18 do") in line
+
+
 def test_an_output_that_holds_something_shows_in_a_dry_run(squares, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new/notes.txt").touch()

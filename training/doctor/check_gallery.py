@@ -23,6 +23,12 @@ _SIDE = 300  # px, the longer one of an image on the page
 _SAMPLES = 12
 _PER_KIND = 6
 _MARGIN = 0.12  # of the image, around it, where a box reaches outside
+_OF_CLASSES = (
+    "suspect-class-name",
+    "class-imbalance",
+    "class-missing-in-split",
+    "unlearnable-class",
+)
 _CLOSE_UP = 0.15  # of the image: where a box is smaller, no more than this is shown
 
 
@@ -81,7 +87,7 @@ class _Finder:
             for owner in np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)].tolist():
                 boxes = coverage.boxes[chosen & (coverage.owners == owner)]
                 yield functools.partial(self._out_of_reach, self._readable[owner], boxes)
-        elif name in ("suspect-class-name", "class-imbalance", "class-missing-in-split"):
+        elif name in _OF_CLASSES:
             label = [f"class {name!r}" for name in self._names].index(finding.element)
             having = (sample for sample in self._readable if label in sample.labels)
             for sample in itertools.islice(having, 1):
@@ -114,7 +120,9 @@ class _Finder:
         return draw_marked(image, boxes, class_colour(0)), caption
 
     def _of_class(self, sample: Sample, label: int, finding: Finding) -> tuple[np.ndarray, str]:
-        image = _drawn(sample, np.flatnonzero(sample.labels == label), self._names)
+        rows = np.flatnonzero(sample.labels == label)
+        is_ignored = (sample.is_crowd | sample.is_difficult)[rows]
+        image = _drawn(sample, rows, self._names, is_ignored)
         return image, f"{finding.element}: {finding.message}"
 
 

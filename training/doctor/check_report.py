@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.data.findings import KINDS
+from detector.data.findings import KINDS, is_error
 from detector.report.charts import ACCENT, INK, name_rows, plot
 from detector.report.page import Facts, Gallery, Plots, Section, Table, Verdict, render_page
 from training.doctor.check_gallery import problem_galleries, sample_gallery
@@ -69,13 +69,18 @@ def _split_blocks(examination: Examination) -> list[Table | str]:
     return [Table(header, rows), *notes]
 
 
-def _problem_blocks(examination: Examination) -> list[Table | Gallery]:
+def _problem_blocks(examination: Examination) -> list[Table | Gallery | str]:
     rows = [
         (KINDS[name].severity, KINDS[name].title, len(findings), KINDS[name].action)
         for name, findings in by_kind(examination.findings).items()
     ]
     table = Table(("", "problem", "findings", "what the loader does"), rows)
-    return [table, *problem_galleries(examination)]
+    single = [
+        f"{_capital(findings[0].kind.title)}: {findings[0].message}."
+        for findings in by_kind(examination.findings).values()
+        if is_error(findings[0]) and len(findings) == 1
+    ]
+    return [table, *single, *problem_galleries(examination)]
 
 
 def _findings_table(examination: Examination) -> Table:

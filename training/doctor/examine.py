@@ -12,7 +12,8 @@ from configs.schema import ModelConfig
 from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding, count_by_kind, counted, is_error
 from detector.types import Sample
-from training.doctor.image_checks import Image, check_boxes, look_at_images
+from training.doctor.folder_files import check_shared_annotations, folder_notes
+from training.doctor.image_checks import Image, check_boxes, check_files, look_at_images
 from training.doctor.set_checks import (
     check_anchors,
     check_balance,
@@ -21,8 +22,11 @@ from training.doctor.set_checks import (
     check_twins,
     count_objects,
 )
+from training.doctor.whole_checks import check_listed_twice, check_whole, nothing_to_learn
 from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
 
+_NOTHING = "nothing-to-learn"
+_OF_CLASSES = ("unlearnable-class", "supercategory-class")  # which say more than "few objects"
 _SHOWN = 5  # findings of a kind
 _CLASSES = 20  # rows of the table
 
@@ -84,16 +88,26 @@ def examine(dataset: Dataset, model: ModelConfig, config_name: str) -> Examinati
     """
     images = look_at_images(dataset.samples)
     settled = replace(dataset, samples=[image.sample for image in images])
+    settled = replace(settled, notes=(*dataset.notes, *folder_notes(settled)))
     readable = [image.sample for image in images if image.header]
     coverage = measure_anchor_coverage(readable, model, config_name)
+    whole = check_whole(settled)
+    if not len(coverage.best_iou) and _NOTHING not in by_kind(whole):
+        what = "boxes can be used" if readable else "images can be decoded"
+        whole.append(nothing_to_learn(settled, f"none of its {what}"))
+    told = {finding.element for finding in whole if finding.kind.name in _OF_CLASSES}
     findings = [
         *dataset.findings,
         *(finding for image in images for finding in image.findings),
+        *whole,
+        *check_listed_twice(settled),
+        *check_files(dataset, images),
+        *check_shared_annotations(settled),
         *check_boxes(readable, dataset.classes.names),
         *check_names(settled),
         *check_splits(settled),
-        *check_twins(settled, images),
-        *check_balance(settled),
+        *(twins for twins in check_twins(settled, images) if {*twins.others} != {twins.path}),
+        *(finding for finding in check_balance(settled) if finding.element not in told),
         *check_anchors(settled, coverage),
     ]
     return Examination(
@@ -254,7 +268,8 @@ def _finding_lines(findings: list[Finding]) -> Iterator[str]:
     count = f" ({len(findings):,})" if len(findings) > 1 else ""
     yield f"{word}: {kind.title}{count}; {kind.action}"
     for finding in findings[:_SHOWN]:
-        place = f"{finding.path.name}: {finding.element}" if finding.element else finding.path.name
+        name = finding.path.name or str(finding.path)  # of ".", too
+        place = f"{name}: {finding.element}" if finding.element else name
         yield f"  {place}: {finding.message}"
     if len(findings) > _SHOWN:
         yield f"  ... and {len(findings) - _SHOWN:,} more"

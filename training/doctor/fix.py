@@ -22,6 +22,7 @@ from detector.files import reason
 from detector.images import read_image, write_image
 from detector.types import Sample
 from training.doctor.examine import Examination
+from training.doctor.fix_set import fix_set
 from training.doctor.image_checks import Image, lying_suffix, same_boxes
 from training.doctor.set_checks import duplicate_groups, parts
 
@@ -34,6 +35,7 @@ _KEEPING = ("test", "val")
 def fix(examination: Examination, folder: Path) -> list[str]:
     """Write a fixed copy in the form of the source, which is left alone.
 
+    The ids of one image are joined, and classes that only group others are dropped.
     Boxes are clipped; unusable objects and the second of two equal ones are left out, as are
     images that cannot be read and copies of an image; images that EXIF turns are turned and
     written without the tag; names get the suffix of what the file is.
@@ -47,13 +49,16 @@ def fix(examination: Examination, folder: Path) -> list[str]:
 
     Raises:
         UserError: the folder holds something, lies in the data set or cannot be written to, no
-            image would be left, or one lies outside of the data set.
+            image would be left, one lies outside of the data set, or boxes or labels are
+            read wrongly as a whole.
     """
-    dataset = examination.dataset
+    _require_read_rightly(examination)
     check_new_folder(folder)
-    refuse_strays(dataset)
-    _require_apart(folder, dataset)
+    refuse_strays(examination.dataset)
+    _require_apart(folder, examination.dataset)
     done: Counter[str] = Counter()  # what was done, in the order in which it is told
+    examination = fix_set(examination, done)
+    dataset = examination.dataset
     keep, splits = _choose_images(examination, done)
     if not keep:
         raise UserError(f"{dataset.name}: no image would be left in the fixed copy")
@@ -76,6 +81,13 @@ def fix(examination: Examination, folder: Path) -> list[str]:
     holds = f"{counted(len(samples), 'image')}, {counted(sum(map(len, samples)), 'object')}"
     told = [f"  {what}: {count:,}" for what, count in done.items() if count]
     return [f"saved {folder}: {holds}", *told, *(f"  note: {note}" for note in notes)]
+
+
+def _require_read_rightly(examination: Examination) -> None:
+    """A copy would hold what was read, and the faults could not be seen any more."""
+    wrong = (f for f in examination.findings if f.kind.name in ("box-form", "unmatched-labels"))
+    if finding := next(wrong, None):
+        raise UserError(f"{finding.path}: {finding.message}; --fix cannot know better")
 
 
 def _require_apart(folder: Path, dataset: Dataset) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.boxes import pairwise_iou
+from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding
 from detector.data.orientation import settle
 from detector.data.usable import box_faults
@@ -24,6 +25,9 @@ from detector.images import Header, read_header, read_image
 from detector.types import Sample
 
 _SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}  # a phone's .jpg may hold more than one image
+
+_MANY_BROKEN = 0.05  # of the images; training replaces a few without harm
+_DARK = 64  # of 255, the white of 14 bits in 16
 
 TINY = 4.0
 """px of the source; an object with a shorter side shows nothing that could be learnt."""
@@ -41,12 +45,15 @@ class Image:
         header: None if the image cannot be decoded.
         digest: of the file's bytes; "" if it cannot be decoded.
         findings: what is wrong with it.
+        brightest: the largest value of its pixels, 0 ... 255, where the file has more than 8 bits
+            per channel; 255 for all others.
     """
 
     sample: Sample
     header: Header | None
     digest: str
     findings: Sequence[Finding]
+    brightest: int = 255
 
 
 def look_at_images(samples: Sequence[Sample]) -> list[Image]:
@@ -64,7 +71,7 @@ def look_at_image(sample: Sample) -> Image:
     path = sample.path
     try:
         header = read_header(path)
-        read_image(path)
+        pixels = read_image(path)
         digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     except (UserError, OSError) as error:
         reason = str(error).removeprefix(f"cannot read {path}: ")
@@ -75,7 +82,34 @@ def look_at_image(sample: Sample) -> Image:
     if true_suffix:
         message = f"it is a {header.format}, whose suffix is {true_suffix}"
         findings = [*findings, Finding(KINDS["wrong-extension"], path, "", message)]
-    return Image(settled, header, digest, findings)
+    brightest = int(pixels.max()) if header.is_wide else 255
+    return Image(settled, header, digest, findings, brightest)
+
+
+def check_files(dataset: Dataset, images: Sequence[Image]) -> list[Finding]:
+    """Whether too many images cannot be decoded, and whether those of 16 bits are nearly black."""
+    told = (*dataset.findings, *(finding for image in images for finding in image.findings))
+    broken = {finding.path for finding in told if finding.kind.name == "unreadable-picture"}
+    every = len({image.sample.path for image in images} | broken)
+    findings = []
+    if len(broken) > max(1, _MANY_BROKEN * every):
+        message = f"{len(broken):,} of {every:,} images, more than {_MANY_BROKEN:.0%}"
+        findings.append(Finding(KINDS["many-unreadable"], dataset.path, "", message))
+    return [*findings, *_check_depth([image for image in images if image.header])]
+
+
+def _check_depth(images: Sequence[Image]) -> Iterator[Finding]:
+    wide = [image for image in images if image.header and image.header.is_wide]
+    brightest = max((image.brightest for image in wide), default=255)
+    if brightest > _DARK:
+        return
+    bits = 8 + max(0, brightest - 1).bit_length()
+    message = (
+        f"the {len(wide):,} images of 16 bits use only the lowest {bits} (no pixel is brighter "
+        f"than {brightest} of 255); multiply by {1 << 16 - bits}, here and where the model is used"
+    )
+    path, *others = (image.sample.path for image in wide)
+    yield Finding(KINDS["dark-images"], path, "", message, tuple(others))
 
 
 def lying_suffix(path: Path, header: Header) -> str:
@@ -96,8 +130,8 @@ def _formats() -> dict[str, str]:
     """Pillow's format by suffix, with one name per format."""
     from PIL import Image
 
-    known = Image.registered_extensions().items()
-    return {suffix: _SAME_FORMAT.get(name, name) for suffix, name in known}
+    known = {**dict.fromkeys((".heic", ".heif", ".hif"), "HEIF"), **Image.registered_extensions()}
+    return {suffix: _SAME_FORMAT.get(name, name) for suffix, name in known.items()}
 
 
 def check_boxes(samples: Iterable[Sample], names: Sequence[str]) -> list[Finding]:

@@ -115,6 +115,8 @@ def test_a_single_image_may_be_saved_as_one(tmp_path):
     assert isinstance(recorder_for(tmp_path / "a.mp4", single), Recorder)
     with pytest.raises(UserError, match=r"\.mp4 or \.avi or \.webm"):
         recorder_for(tmp_path / "a.png", source())
+    with pytest.raises(UserError, match=r"\.mp4 or \.avi or \.webm"):
+        recorder_for(tmp_path / "a.heic", single)  # which can only be read
 
 
 def test_a_camera_is_recorded_into_a_folder_that_is_made_for_it(controls, tmp_path):

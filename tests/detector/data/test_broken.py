@@ -199,8 +199,8 @@ FINDINGS = [
     (
         "annotation id twice",
         coco_json(lambda c: c["annotations"].append(c["annotations"][0])),
-        "id-collision",
-        "annotations: 2 of 4 share their id with another, such as 1; all are kept",
+        "annotation-id-collision",
+        "annotations: 2 of 4 share their id with another, such as 1",
     ),
     (
         "category id twice",
@@ -211,7 +211,7 @@ FINDINGS = [
     (
         "category name twice",
         coco_json(lambda c: c["categories"].append({"id": 5, "name": "cat"})),
-        "id-collision",
+        "category-name-collision",
         "has the name of category 2, 'cat'",
     ),
     (

@@ -89,7 +89,7 @@ def test_ids_and_names_that_stand_twice_are_told(read):
     found, findings = read(entries)
     assert found.classes.names == ("cat",)
     assert found.label_of == {1: 0, "2": 0}
-    assert findings == ["id-collision categories[1]", "id-collision category 2"]
+    assert findings == ["id-collision categories[1]", "category-name-collision category 2"]
 
 
 @pytest.mark.parametrize("given", [[], {}])

@@ -1,10 +1,14 @@
 import json
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from configs.errors import UserError
 from detector.data.open import open_dataset
+
+HEIC = Path(__file__).parents[1] / "heif" / "turned.heic"
 
 
 def test_a_json_and_its_folder_are_the_same(make):
@@ -226,3 +230,22 @@ def test_a_json_of_no_known_form_says_what_it_lacks(make):
     path = make.text("a.json", json.dumps({"images": []}))
     with pytest.raises(UserError, match=r"a\.json: not a COCO data set \(.*annotations"):
         open_dataset(path)
+
+
+@pytest.mark.parametrize("form", ["coco", "voc", "yolo"])
+def test_the_heic_of_a_phone_is_an_image_in_every_form(make, obj, ann, form):
+    folder = {"coco": "", "voc": "JPEGImages/", "yolo": "images/"}[form]
+    make.image(f"{folder}a.jpg")
+    shutil.copy(HEIC, make.root / f"{folder}phone.heic")
+    if form == "voc":
+        make.xml("Annotations/a.xml", obj("cat", 11, 6, 40, 30))
+        make.xml("Annotations/phone.xml", obj("cat", 13, 9, 24, 16), size=(48, 32))
+    elif form == "yolo":
+        for stem in ("a", "phone"):
+            make.text(f"labels/{stem}.txt", "0 0.375 0.375 0.25 0.25")
+    else:
+        image = {"id": 1, "file_name": "phone.heic", "width": 48, "height": 32}
+        make.coco([image], [ann(1, image_id=1, bbox=[12, 8, 12, 8])])
+    sample = open_dataset(make.root)[-1] if form != "coco" else open_dataset(make.root)[0]
+    assert (sample.path.name, sample.width, sample.height) == ("phone.heic", 48, 32)
+    np.testing.assert_allclose(sample.boxes, [[12, 8, 24, 16]], atol=1)
