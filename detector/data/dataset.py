@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import itertools
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -120,6 +120,7 @@ class Dataset(LazySamples):
         notes: what the reader decided, to be told to the user.
         about: what else the source says of itself.
         form: of the annotations, such as "COCO JSON"; of parts in several all of them.
+        voc_origin: of VOC what its corners count from, 0 or 1, where its files tell.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Dataset(LazySamples):
     notes: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
     form: str = ""
+    voc_origin: int | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -231,7 +233,14 @@ def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
         tuple(dict.fromkeys(itertools.chain.from_iterable(part.notes for part in datasets))),
         datasets[0].about,
         " and ".join(dict.fromkeys(part.form for part in datasets if part.form)),
+        common_origin(datasets),
     )
+
+
+def common_origin(parts: Iterable[Dataset]) -> int | None:
+    """What the corners of those parts count from that tell it, None if they differ."""
+    known = {part.voc_origin for part in parts} - {None}
+    return known.pop() if len(known) == 1 else None
 
 
 def _union(maps: Sequence[ClassMap]) -> ClassMap:

@@ -11,7 +11,7 @@ from detector.data.voc_file import from_voc_corners, read_voc_annotation, to_voc
 def test_corners_are_one_based_and_inclusive(make, obj):
     """Pixel 1 to pixel 64 of a 64 px wide image is all of it."""
     path = make.xml("a.xml", obj("cat", 1, 1, 64, 48))
-    np.testing.assert_array_equal(read_voc_annotation(path).objects[0].box, [0, 0, 64, 48])
+    np.testing.assert_array_equal(read_voc_annotation(path).objects[0].corners, [1, 1, 64, 48])
 
 
 @given(hnp.arrays(np.float32, (3, 4), elements=st.floats(0, 4096, width=32)))
@@ -22,7 +22,7 @@ def test_corners_there_and_back(boxes):
 def test_a_coordinate_may_be_a_float(make, obj):
     """VOC2012 itself holds 281.70000076293945."""
     path = make.xml("a.xml", obj("cat", "45.70000076293945", 6, " 50.5 ", 30))
-    box = read_voc_annotation(path).objects[0].box
+    box = from_voc_corners(read_voc_annotation(path).objects[0].corners)
     np.testing.assert_allclose(box, [44.7, 5, 50.5, 30], atol=1e-5)
 
 
