@@ -174,7 +174,7 @@ class CommandParser(argparse.ArgumentParser):
         return f"{super().format_help()}\n{self._ends}\n"
 
     def add_data(self, name: str = "data", about: str = "a data set, as below") -> None:
-        """`DATA` and `--images`; help says what forms a data set has.
+        """`DATA`, `--images` and `--voc-origin`; help says what forms a data set has.
 
         Args:
             name: of the argument; where it begins with "--", it may be left out.
@@ -183,6 +183,8 @@ class CommandParser(argparse.ArgumentParser):
         metavar = name.strip("-").upper()
         self.add_argument(name, metavar=metavar, help=about)
         self.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
+        about = "what VOC's corners count from (what the files show)"
+        self.add_argument("--voc-origin", type=int, choices=(0, 1), help=about)
         self.epilog = (self.epilog or "") + _DATA_FORMS.replace("DATA", metavar)
 
     def add_images(self) -> None:

@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     check_target(args.output, spec)
     calibration, images = _images(args, spec.model.input_size)
     batch = None if args.any_batch else 1
-    measured = args.data or args.calibrate, args.images
+    measured = args.data or args.calibrate, args.images, args.voc_origin
     job = ExportJob(args.model, network, spec, calibration, images, *measured, batch)
     exporter = Exporter(job, args.with_nms, print)
     refused = [name for name in args.to if not _export(exporter, name, args, spec)]
@@ -116,13 +116,15 @@ def _check(args: argparse.Namespace) -> FoundModel:
     if "tflite-int8" in args.to and not args.calibrate:
         raise UserError("tflite-int8 needs images to set its scales by; name a --calibrate DATA")
     for data in filter(None, (args.calibrate, args.data)):
-        images = len(open_dataset(data, args.images))
+        images = len(open_dataset(data, args.images, voc_origin=args.voc_origin))
         if images > _MOST_MEASURED and not args.data:
             raise UserError(
                 f"{data} has {images:,} images; name fewer to measure mAP on, as --data"
             )
     if args.images and not (args.calibrate or args.data):
         raise UserError("--images belongs to --data or --calibrate, which are missing")
+    if args.voc_origin is not None and not (args.calibrate or args.data):
+        raise UserError("--voc-origin belongs to --data or --calibrate, which are missing")
     check_folder(args.output)
     found = find_keras_model(args.model)
     if found.spec:  # of a preset and of a .npz only the weights tell
@@ -149,12 +151,13 @@ def _images(
 
     calibration: Sequence[np.ndarray] = ()
     if "tflite-int8" in args.to:
-        dataset = open_dataset(args.calibrate, args.images)
+        dataset = open_dataset(args.calibrate, args.images, voc_origin=args.voc_origin)
         calibration = sample_images(dataset, input_size, CALIBRATION_IMAGES, _SEED)
         print(f"scales are set by {len(calibration)} images of {dataset.name}")
     if not (args.data or args.calibrate):
         return calibration, photo_views(input_size)
-    dataset = open_dataset(args.data or args.calibrate, args.images)
+    data = args.data or args.calibrate
+    dataset = open_dataset(data, args.images, voc_origin=args.voc_origin)
     return calibration, sample_images(dataset, input_size, _IMAGES, _SEED + 1)
 
 

@@ -85,4 +85,4 @@ def in_figures(dataset: Dataset) -> str:
 def _chosen(args: argparse.Namespace) -> dict[str, Any]:
     if (args.model is None) == (args.detections is None):
         raise UserError("name either a MODEL to run or --detections FILE to score")
-    return {"images": args.images, "classes": args.classes}
+    return {"images": args.images, "voc_origin": args.voc_origin, "classes": args.classes}

@@ -91,8 +91,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run:
         print(_intent(args, contenders))
         return EXIT_OK
-    with _images(args.data, args.images) as (source, images):
-        accuracy = _accuracies(contenders, args.data, args.images) if args.data else None
+    with _images(args) as (source, images):
+        accuracy = _accuracies(contenders, args) if args.data else None
         results = to_timings(measure(contenders, images, args.rounds), accuracy)
     settings = {
         "rounds": args.rounds,
@@ -123,6 +123,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"cannot write {args.plot}: a plot is {' or '.join(_PLOTS)}")
     if args.images and not args.data:
         raise UserError("--images belongs to --data, which is missing")
+    if args.voc_origin is not None and not args.data:
+        raise UserError("--voc-origin belongs to --data, which is missing")
     from detector.models import find_model
     from detector.runtimes import open_graph
 
@@ -177,7 +179,8 @@ def _intent(args: argparse.Namespace, contenders: Sequence[Contender]) -> str:
     if not args.data:
         return f"{intent} on one photo"
     for model, runtime in _engines(contenders):
-        find_inputs(model, args.data, images=args.images, runtime=runtime)
+        origin = args.voc_origin
+        find_inputs(model, args.data, images=args.images, voc_origin=origin, runtime=runtime)
     return f"{intent} on images of {args.data}, and measure mAP there"
 
 
@@ -187,12 +190,12 @@ def _engines(contenders: Sequence[Contender]) -> list[tuple[str, str | None]]:
 
 
 @contextlib.contextmanager
-def _images(data: str | None, images: Path | None) -> Iterator[tuple[str, list[Path]]]:
+def _images(args: argparse.Namespace) -> Iterator[tuple[str, list[Path]]]:
     """What the images are, and a turn of them."""
-    if data:
+    if data := args.data:
         from detector.data.open import open_dataset
 
-        dataset = open_dataset(data, images)
+        dataset = open_dataset(data, args.images, voc_origin=args.voc_origin)
         if not len(dataset):
             raise UserError(f"{data} holds no image to measure on")
         step = max(len(dataset) / IMAGES, 1)
@@ -210,26 +213,27 @@ def _images(data: str | None, images: Path | None) -> Iterator[tuple[str, list[P
 
 
 def _accuracies(
-    contenders: Sequence[Contender], data: str, images: Path | None
+    contenders: Sequence[Contender], args: argparse.Namespace
 ) -> list[Mapping[str, float]]:
     """AP and AP50 of each contender."""
-    found = {engine: _accuracy(*engine, data, images) for engine in _engines(contenders)}
+    found = {engine: _accuracy(*engine, args) for engine in _engines(contenders)}
     return [{} if one.is_peer else found[one.model, one.runtime] for one in contenders]
 
 
-def _accuracy(
-    model: str, runtime: str | None, data: str, images: Path | None
-) -> Mapping[str, float]:
+def _accuracy(model: str, runtime: str | None, args: argparse.Namespace) -> Mapping[str, float]:
     """By `eval.coco` in a process of its own, which leaves nothing behind in this one."""
     print(f"mAP of {model}{f' in {runtime}' if runtime else ''}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
-        command = child_command("eval.coco", model, data, "--json", str(figures))
+        command = child_command("eval.coco", model, args.data, "--json", str(figures))
         command += ["--runtime", runtime] if runtime else []
-        command += ["--images", str(images)] if images else []
+        command += ["--images", str(args.images)] if args.images else []
+        if args.voc_origin is not None:
+            command += ["--voc-origin", str(args.voc_origin)]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
-            raise UserError(f"no mAP of {model} on {data}: eval.coco failed, as it says above")
+            said = "eval.coco failed, as it says above"
+            raise UserError(f"no mAP of {model} on {args.data}: {said}")
         return json.loads(figures.read_text(encoding="utf-8"))
 
 

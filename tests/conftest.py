@@ -161,6 +161,12 @@ def detector_maker(keras):
     return make_detector
 
 
+_VOC_SOURCE = (  # by which corners are known to count from 1
+    "<source><database>The VOC2007 Database</database>"
+    "<annotation>PASCAL VOC2007</annotation></source>"
+)
+
+
 class VocMaker:
     """Writes a small VOC folder, piece by piece; images are of noise, 128x96, no two alike."""
 
@@ -177,7 +183,7 @@ class VocMaker:
         path = self._file(f"JPEGImages/{stem}{suffix}")
         coarse.resize(size, Image.Resampling.BICUBIC).save(path, **save)
         self._file(f"Annotations/{stem}.xml").write_text(
-            f"<annotation><filename>{path.name}</filename>"
+            f"<annotation><filename>{path.name}</filename>{_VOC_SOURCE}"
             f"<size><width>{size[0]}</width><height>{size[1]}</height></size>"
             f"{''.join(_xml(*one) for one in objects)}</annotation>"
         )

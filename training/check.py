@@ -64,7 +64,9 @@ def main(argv: list[str] | None = None) -> int:
         from detector.data.write import check_new_folder
 
         check_new_folder(args.fix)
-    dataset = open_dataset(args.data, args.images, details=bool(args.fix))
+    dataset = open_dataset(
+        args.data, args.images, details=bool(args.fix), voc_origin=args.voc_origin
+    )
     _check_apart(outputs, dataset)
     examination = examine(dataset, model, args.config)
     _print(to_lines(examination))

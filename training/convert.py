@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     from detector.data.write import check_new_folder, write_dataset
 
     check_new_folder(args.target)
-    dataset = open_dataset(args.src, images=args.images, details=True)
+    dataset = open_dataset(args.src, args.images, details=True, voc_origin=args.voc_origin)
     notes = write_dataset(dataset, args.target, args.to)
     for note in (*dataset.notes, *notes):
         print(f"note: {note}")

@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     from detector.data.open import open_dataset
     from training.doctor.preview_page import first_images, to_html
 
-    dataset = open_dataset(args.data, args.images)
+    dataset = open_dataset(args.data, args.images, voc_origin=args.voc_origin)
     if find_split("train", dataset.splits):
         dataset = dataset.split("train")
     seen = first_images(dataset, config, args.count)

@@ -122,6 +122,7 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
     settings = RunSettings(
         data=args.data,
         images=args.images and str(args.images),
+        voc_origin=args.voc_origin,
         start=args.start or _DEFAULT_START,
         overfit=args.overfit,
         seconds=args.time,
@@ -144,6 +145,7 @@ def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Run:
     pairs = (
         ("--data", _normal(args.data), _normal(settings.data)),
         ("--images", args.images and str(args.images), settings.images),
+        ("--voc-origin", args.voc_origin, settings.voc_origin),
         ("--start", _normal(args.start), _normal(settings.start)),
         ("--time", args.time, settings.seconds),
         ("--overfit", args.overfit, settings.overfit),
@@ -191,7 +193,8 @@ def _run(folder: RunFolder, config: Config, settings: RunSettings) -> Run:
     from training.run.run import Run
     from training.run.splits import to_overfit, train_val
 
-    whole = open_dataset(settings.data, Path(settings.images) if settings.images else None)
+    images = Path(settings.images) if settings.images else None
+    whole = open_dataset(settings.data, images, voc_origin=settings.voc_origin)
     training, validation = whole.split("train"), whole.split("val")
     for note in training.notes:
         print(f"note: {note}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import itertools
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -121,6 +121,7 @@ class Dataset(LazySamples):
         about: what else the source says of itself.
         form: of the annotations, such as "COCO JSON"; of parts in several all of them.
         folders: where its images may lie, beside the folder that `path` lies in.
+        voc_origin: of VOC what its corners count from, 0 or 1, where its files tell.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Dataset(LazySamples):
     about: Mapping[str, Any] = field(default_factory=dict)
     form: str = ""
     folders: tuple[Path, ...] = ()
+    voc_origin: int | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -234,7 +236,14 @@ def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
         datasets[0].about,
         " and ".join(dict.fromkeys(part.form for part in datasets if part.form)),
         tuple(dict.fromkeys(itertools.chain.from_iterable(part.folders for part in datasets))),
+        common_origin(datasets),
     )
+
+
+def common_origin(parts: Iterable[Dataset]) -> int | None:
+    """What the corners of those parts count from that tell it, None if they differ."""
+    known = {part.voc_origin for part in parts} - {None}
+    return known.pop() if len(known) == 1 else None
 
 
 def _union(maps: Sequence[ClassMap]) -> ClassMap:

@@ -16,6 +16,8 @@ class ReadOptions(NamedTuple):
     images: Path | None = None  # the folder of the images, where the source does not tell
     classes: Sequence[str] | None = None  # names in the order of their labels
     details: bool = False  # keep everything that the annotations say
+    voc_origin: int | None = None  # what VOC's corners count from, 0 or 1; None: see the files
+    voc_fallback: int | None = None  # likewise, where the files do not tell
 
 
 class Listing:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from configs.errors import UserError
 from configs.typed_form import command_name
-from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
+from detector.data.dataset import SPLIT_FOLDERS, Dataset, common_origin, find_split, join
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.inside import data_root
 from detector.data.json_kind import unread
@@ -17,9 +17,10 @@ from detector.data.read_coco import COCO, coco_jsons, passed_over, split_name
 from detector.data.read_darknet import DARKNET
 from detector.data.read_voc import VOC
 from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
+from detector.data.voc_folders import foreign_xml
 from detector.data.yaml_file import YAML, folders_named, read_yaml
 
-Reader = Callable[[], Dataset]
+Reader = Callable[[ReadOptions], Dataset]
 
 _AT_ONCE = (COCO, YOLO_YAML, VOC, DARKNET)
 """Forms that show in a folder itself; the first that is there is taken."""
@@ -33,6 +34,7 @@ def open_dataset(
     images: Path | None = None,
     classes: Sequence[str] | None = None,
     details: bool = False,
+    voc_origin: int | None = None,
 ) -> Dataset:
     """Recognise and read a data set; no image is decoded.
 
@@ -41,13 +43,14 @@ def open_dataset(
         images: the folder of the images of a COCO JSON, where it is not found by itself.
         classes: class names in the order of their labels, for VOC; by default all that occur.
         details: keep everything that the annotations say, for writing it elsewhere.
+        voc_origin: what VOC's corners count from, 0 or 1; by default what the files show.
 
     Raises:
         UserError: there is no such path, nothing there is recognised, it cannot be read, or it
             has no such split.
     """
     path, split = _split_off(str(data))
-    options = ReadOptions(images, classes, details)
+    options = ReadOptions(images, classes, details, voc_origin)
     try:
         dataset = _open(path, split, options)
     except OSError as error:  # a folder that may not be listed
@@ -75,55 +78,75 @@ def _split_off(data: str) -> tuple[Path, str]:
 
 def _open(path: Path, split: str, options: ReadOptions) -> Dataset:
     listing = Listing(path)
-    parts = _json_parts(listing, options)
+    parts = _json_parts(listing)
     # A JSON lists all categories, and the other parts may be large.
     if split and parts and (found := find_split(split, parts)):
-        return parts[found]()
-    parts = parts or _parts(listing, options)
+        return parts[found](options)
+    parts = parts or _parts(listing)
     if parts:
-        dataset = join(path.name, path, {name: read() for name, read in parts.items()})
+        dataset = join(path.name, path, _read_parts(parts, options))
         dataset = replace(dataset, notes=(*passed_over(listing), *dataset.notes))
     else:
         dataset = _open_one(listing, options)
     return dataset.split(split) if split else dataset
 
 
-def _json_parts(listing: Listing, options: ReadOptions) -> dict[str, Reader]:
+def _read_parts(parts: Mapping[str, Reader], options: ReadOptions) -> dict[str, Dataset]:
+    """All parts; of VOC, those that do not tell what they count from follow those that do."""
+    found = {name: read(options) for name, read in parts.items()}
+    origin = common_origin(found.values())
+    if origin is None:
+        return found
+    again = options._replace(voc_fallback=origin)
+    return {
+        name: parts[name](again) if part.voc_origin is None and VOC.name in part.form else part
+        for name, part in found.items()
+    }
+
+
+def _json_parts(listing: Listing) -> dict[str, Reader]:
     """A folder's COCO JSONs as splits, where there are several."""
     jsons = coco_jsons(listing)
     if len(jsons) < 2:
         return {}
-    return {split_name(file): partial(_read_as, COCO, file, options) for file in jsons}
+    return {split_name(file): partial(_read_as, COCO, file) for file in jsons}
 
 
-def _parts(listing: Listing, options: ReadOptions) -> dict[str, Reader]:
+def _parts(listing: Listing) -> dict[str, Reader]:
     """The parts, by split, that a YAML file or the folders in a folder make; empty for neither."""
     if listing.path.is_file():
-        return _yaml_parts(listing.path, options) if listing.path.suffix.lower() in YAML else {}
+        return _yaml_parts(listing.path) if listing.path.suffix.lower() in YAML else {}
     if _form_of(listing, _AT_ONCE):
         return {}
     inner = ((name, listing.folder(name)) for name in SPLIT_FOLDERS)
     return {
-        name: partial(_open_one, folder, options)
-        for name, folder in inner
-        if folder and _form_of(folder)
+        name: partial(_open_one, folder) for name, folder in inner if folder and _form_of(folder)
     }
 
 
-def _yaml_parts(path: Path, options: ReadOptions) -> dict[str, Reader]:
+def _yaml_parts(path: Path) -> dict[str, Reader]:
     if YOLO_YAML.is_here(Listing(path)):
         return {}
     values = read_yaml(path)
+    origin = values.get("voc_origin")
+    if origin is not None and (type(origin) is not int or origin not in (0, 1)):
+        raise UserError(f"{path}: voc_origin is {origin!r}, not 0 or 1")
     parts: dict[str, Reader] = {}
     for name in SPLIT_FOLDERS:
         if isinstance(values.get(name), str):
             where, split = _split_off(str(path.parent / values[name]))
             if where.resolve() == path.resolve():
                 raise UserError(f"{path}: names itself as a part")
-            parts[name] = partial(_open, where, split, options)
+            parts[name] = partial(_open_part, where, split, origin)
     if not parts:
         raise UserError(f"{path}: names neither classes (names:) nor parts (train:, val:)")
     return parts
+
+
+def _open_part(path: Path, split: str, origin: int | None, options: ReadOptions) -> Dataset:
+    """Open a part of a YAML file that may say what VOC's corners count from."""
+    chosen = origin if options.voc_origin is None else options.voc_origin
+    return _open(path, split, options._replace(voc_origin=chosen))
 
 
 def _open_one(listing: Listing, options: ReadOptions) -> Dataset:
@@ -139,6 +162,8 @@ def _open_one(listing: Listing, options: ReadOptions) -> Dataset:
     _name_the_tool(listing)
     if strange := listing.files(".json"):
         return _read_as(COCO, strange[0], options)  # which says what it lacks
+    if strange := foreign_xml(path):
+        raise UserError(f"{path}: {strange}")
     if path.is_file():
         suffix = path.suffix.lower()
         raise UserError(f"{path}: a {suffix or 'nameless'} file is no data set; name its folder")

@@ -2,85 +2,87 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
 from configs.errors import UserError
 from detector.classes import ClassMap
-from detector.data.dataset import Dataset
-from detector.data.findings import FileFindings
+from detector.data.dataset import SPLIT_FOLDERS, Dataset
+from detector.data.findings import FileFindings, counted
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.orientation import settle_on_disk
-from detector.data.values import read_lines
 from detector.data.voc_file import VocAnnotation, read_voc_annotation
-from detector.images import SUFFIXES
+from detector.data.voc_folders import VocFolders, VocImages, voc_folders
+from detector.data.voc_lists import ImageSets, read_image_sets, split_by_lists
+from detector.data.voc_origin import find_origins
 from detector.types import Sample
 
-_ANNOTATIONS = ("annotations", "annots", "annotation", "xmls", "xml", "labels")
-_OF_CLASS = re.compile(r"(.*\S)\s+-?[01]")  # "2007_000027 -1" in the list of one class
-_IMAGES = ("jpegimages", "images", "image", "imgs", "img", "pictures", "photos")
+_Named = tuple[str, VocAnnotation]  # with its stem, its path below the folder: "task/one"
 
 
-def voc_folders(root: Path) -> tuple[Path, Path] | None:
-    """The folder of annotations and the folder of images, None if `root` holds no VOC data."""
-    folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
-    candidates = [folders[name] for name in _ANNOTATIONS if name in folders]
-    candidates += [folder / "xmls" for folder in candidates if (folder / "xmls").is_dir()]
-    images = next((folders[name] for name in _IMAGES if name in folders), None)
-    for place in (*candidates, *filter(None, [images]), root):
-        if any(_xml_files(place)):
-            return place, images or (root if place.parent == root else place)
-    return None
-
-
-def read_voc(root: Path, classes: Sequence[str] | None = None) -> Dataset:
+def read_voc(
+    root: Path,
+    classes: Sequence[str] | None = None,
+    origin: int | None = None,
+    fallback: int | None = None,
+) -> Dataset:
     """Read a folder of VOC annotations.
 
     Args:
         root: the folder that holds both annotations and images.
         classes: names in the order of their labels; by default all that occur, sorted.
+        origin: what corners count from, 0 or 1; by default what the files show.
+        fallback: likewise, where they do not show it; by default 1, and a note says so.
 
     Raises:
         UserError: there is no annotation, or none with an image, or no class.
     """
-    found = voc_folders(root)
-    if found is None:
+    folders = voc_folders(root)
+    if folders is None:
         raise UserError(f"{root}: no VOC annotations (XML files) found")
-    annotations, images = found[0], _by_stem(found[1])
+    images = VocImages(folders)
     findings = FileFindings(root)
-    read = list(_read_all(sorted(_xml_files(annotations)), findings))
+    files = folders.xml_files()
+    read = list(_read_all(files, findings))
     pairs = list(_pair(read, images, findings))
     if not pairs:
-        raise UserError(f"{root}: none of its {len(read)} annotations has an image in {found[1]}")
-    _report_bare(annotations, images, findings)
-    names = classes or sorted({one.name for annotation in read for one in annotation.objects})
+        raise UserError(_why_none(folders, len(read), findings))
+    names = classes or sorted({one.name for _, file in read for one in file.objects})
     if not names:
         raise UserError(f"{root}: no annotation holds an object, so there is no class to learn")
     class_map = ClassMap(tuple(names))
-    samples = [_sample(one, image, class_map, findings) for one, image in pairs]
-    splits = _image_sets(root, samples, findings)
-    return Dataset(root.name, root, class_map, samples, splits, tuple(findings.found))
+    origins = find_origins([one for _, one in read], origin, fallback)
+    samples = [
+        _sample(stem, one, origins.boxes(one), image, class_map, findings)
+        for stem, one, image in pairs
+    ]
+    annotated = {stem for stem, _ in files}
+    lists = read_image_sets(root, annotated | images.by_stem.keys())
+    empty = _listed_empty(lists, annotated, images, class_map)
+    samples += empty
+    _report_bare(images, annotated, {sample.path for sample in samples}, findings)
+    splits = split_by_lists(lists, samples, findings) or _split_by_folders(samples)
+    notes = [*origins.notes, *_notes(len(empty), read)]
+    return Dataset(
+        root.name,
+        root,
+        class_map,
+        samples,
+        splits,
+        tuple(findings.found),
+        tuple(notes),
+        voc_origin=origins.known,
+    )
 
 
-def _xml_files(folder: Path) -> Iterator[Path]:
-    # A Mac leaves a hidden "._name.xml" beside each file that it copies.
-    return (p for p in folder.iterdir() if p.suffix.lower() == ".xml" and p.name[0] != ".")
-
-
-def _by_stem(folder: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and path.name[0] != ".":
-            found[path.stem].append(path)
-    return dict(found)
-
-
-def _read_all(paths: Sequence[Path], findings: FileFindings) -> Iterator[VocAnnotation]:
-    for path in paths:
+def _read_all(files: Sequence[tuple[str, Path]], findings: FileFindings) -> Iterator[_Named]:
+    for stem, path in files:
         try:
             annotation = read_voc_annotation(path)
         except UserError as error:
@@ -88,55 +90,92 @@ def _read_all(paths: Sequence[Path], findings: FileFindings) -> Iterator[VocAnno
             findings.add("unreadable-annotation", "", message, path)
         else:
             findings.found += annotation.findings
-            yield annotation
+            yield stem, annotation
+
+
+def _why_none(folders: VocFolders, count: int, findings: FileFindings) -> str:
+    if count:
+        return f"{folders.root}: none of its {count} annotations has an image in {folders.images}"
+    first = findings.found[0]
+    return f"{folders.root}: no annotation can be read, such as {first.path.name}: {first.message}"
 
 
 def _pair(
-    read: Sequence[VocAnnotation], images: Mapping[str, list[Path]], findings: FileFindings
-) -> Iterator[tuple[VocAnnotation, Path]]:
-    """Annotations with their images: by the file's own name, else by what it says."""
-    for one in read:
+    read: Sequence[_Named], images: VocImages, findings: FileFindings
+) -> Iterator[tuple[str, VocAnnotation, Path]]:
+    """Annotations with their images: by their place and own name, else by what they say."""
+    own = {one.path: images.of(one, stem) for stem, one in read}
+    taken = {image: path for path, image in own.items() if image}
+    for stem, one in read:
         said = Path(one.filename.replace("\\", "/")).name
-        of_name = images.get(one.path.stem) or []
-        exact = [path for path in of_name if path.name == said]
-        elsewhere = [path for path in images.get(Path(said).stem, []) if path.name == said]
-        image = next(iter(exact or of_name or elsewhere), None)
+        image = own[one.path] or images.named(one)
         if image is None:
-            message = f"no image is named {one.path.stem} or {said!r}"
+            message = f"no image is named {stem} or {said!r}"
             findings.add("missing-picture", "", message, one.path)
             continue
-        if said and said != image.name:
+        if taken.setdefault(image, one.path) != one.path:
+            message = f"{image.name} is that of {taken[image].name}"
+            findings.add("missing-picture", "", message, one.path)
+            continue
+        if said and normalize("NFC", said) != normalize("NFC", image.name):
             message = f"says {said}, it is {image.name}"
             findings.add("filename-mismatch", "filename", message, one.path)
-        yield one, image
+        yield stem, one, image
 
 
 def _report_bare(
-    annotations: Path, images: Mapping[str, list[Path]], findings: FileFindings
+    images: VocImages, annotated: Collection[str], used: Collection[Path], findings: FileFindings
 ) -> None:
-    annotated = {path.stem for path in _xml_files(annotations)}
-    for stem, paths in images.items():
-        if stem not in annotated:
-            findings.add("missing-annotation", "", f"there is no {stem}.xml", paths[0])
+    folders = {path.parent for path in used}
+    for stem, paths in images.by_stem.items():
+        for path in paths:
+            # An annotation that cannot be read is reported as such. Where images have no folder
+            # of their own, not all that lie below are meant.
+            is_told = stem in annotated and len(paths) == 1
+            if path in used or is_told or (images.are_loose and path.parent not in folders):
+                continue
+            why = f"{stem}.xml is another's" if stem in annotated else f"there is no {stem}.xml"
+            findings.add("missing-annotation", "", why, path)
+
+
+def _listed_empty(
+    lists: ImageSets, annotated: Collection[str], images: VocImages, classes: ClassMap
+) -> list[Sample]:
+    """Images that a list names and that have no XML: CVAT writes none where there is no object."""
+    samples = []
+    for stem in dict.fromkeys(itertools.chain.from_iterable(lists.values())):
+        if stem not in annotated and len(images.by_stem.get(stem, [])) == 1:
+            path = images.by_stem[stem][0]
+            nothing = VocAnnotation(path, "", 0, 0, [], {}, "", [])
+            boxes = np.zeros((0, 4), np.float32)
+            sample = _sample(stem, nothing, boxes, path, classes, FileFindings(path))
+            samples.append(replace(sample, source=None))
+    return samples
 
 
 def _sample(
-    annotation: VocAnnotation, image: Path, classes: ClassMap, findings: FileFindings
+    stem: str,
+    annotation: VocAnnotation,
+    boxes: np.ndarray,
+    image: Path,
+    classes: ClassMap,
+    findings: FileFindings,
 ) -> Sample:
-    objects = []
-    for one in annotation.objects:
+    rows, labels = [], []
+    for row, one in enumerate(annotation.objects):
         try:
-            classes.labels_of([one.name])
-            objects.append(one)
+            labels += classes.labels_of([one.name])
+            rows.append(row)
         except UserError as error:
             findings.add("unknown-class", one.element, str(error), annotation.path)
+    objects = [annotation.objects[row] for row in rows]
     sample = Sample(
-        annotation.path.stem,
+        stem,
         image,
         annotation.height,
         annotation.width,
-        np.array([one.box for one in objects], np.float32).reshape(-1, 4),
-        np.array(classes.labels_of(one.name for one in objects), np.int64),
+        boxes[rows],
+        np.array(labels, np.int64),
         np.zeros(len(objects), bool),
         np.array([one.is_difficult for one in objects], bool),
         source=annotation.path,
@@ -152,35 +191,22 @@ def _sample(
     return sample
 
 
-def _image_sets(
-    root: Path, samples: Sequence[Sample], findings: FileFindings
-) -> dict[str, np.ndarray]:
-    """Indices by split from `ImageSets/Main/*.txt`; the lists of single classes are no splits."""
-    folder = root / "ImageSets" / "Main"
-    index_of = {str(sample.image_id): index for index, sample in enumerate(samples)}
-    splits: dict[str, np.ndarray] = {}
-    for path in sorted(folder.glob("*.txt")) if folder.is_dir() else []:
-        lines = list(filter(None, read_lines(path, errors="replace")))
-        if _is_of_class(lines, index_of):
-            continue
-        stems = [line if line in index_of else Path(line).stem for line in lines]
-        for line, stem in enumerate(stems, start=1):
-            if stem not in index_of:
-                message = f"{stem} has no annotation"
-                findings.add("missing-from-split", f"line {line}", message, path)
-        splits[path.stem] = np.array([index_of[s] for s in stems if s in index_of], int)
-    everything = len(splits) == 1 and len(next(iter(splits.values()))) == len(samples)
-    return {} if everything else splits  # one list of all images splits nothing
+def _split_by_folders(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """Indices by split of samples in folders that are named as splits are."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(samples):
+        above = str(sample.image_id).split("/")[:-1]
+        if split := next((name for name in above if name.lower() in SPLIT_FOLDERS), None):
+            found[split].append(index)
+    return {name: np.array(rows) for name, rows in found.items()}
 
 
-def _is_of_class(lines: Sequence[str], known: Collection[str]) -> bool:
-    """Whether a list says where a class occurs; "photo 1" may do so, or be an image's name."""
-
-    def is_mark(line: str) -> bool:
-        found = None if line in known else _OF_CLASS.fullmatch(line)
-        return found is not None and (found[1] in known or len(found[1].split()) == 1)
-
-    return bool(lines) and all(map(is_mark, lines))
+def _notes(empty: int, read: Sequence[_Named]) -> Iterator[str]:
+    rotated = sum(one.is_rotated for _, file in read for one in file.objects)
+    if empty:
+        yield f"{counted(empty, 'image')} listed in ImageSets without an XML: taken as empty"
+    if rotated:
+        yield f"{rotated:,} rotated: the upright box around each is taken"
 
 
 def _is_here(listing: Listing) -> bool:
@@ -188,7 +214,7 @@ def _is_here(listing: Listing) -> bool:
 
 
 def _read(path: Path, options: ReadOptions) -> Dataset:
-    return read_voc(path, options.classes)
+    return read_voc(path, options.classes, options.voc_origin, options.voc_fallback)
 
 
 VOC = Form("VOC", _is_here, _read)

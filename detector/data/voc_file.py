@@ -1,33 +1,59 @@
 """One XML file of Pascal VOC.
 
-A VOC pixel has whole numbers at its centre, so the box from pixel `xmin` to pixel `xmax` covers
-`xmin - 1 ... xmax` in ours. Here and only here that becomes our convention and back.
+A VOC pixel has whole numbers at its centre, and the first is 1, so the box from pixel `xmin` to
+pixel `xmax` covers `xmin - 1 ... xmax` in ours. Most tools do not add that 1: their corners are
+ours already (`voc_origin.py` tells them apart). Here and only here corners become ours and back.
 Source: Everingham et al., "The PASCAL VOC2012 Development Kit", section 2.3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+import re
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import fromstring, iterparse
 
 from configs.errors import UserError
 from detector.data.findings import KINDS, Finding
 from detector.data.values import flag, number, side
 from detector.files import explained
 
+OURS = "write_voc"
+"""The writer of our own files, which are known by how they begin."""
+
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _OFFSET = np.array([1.0, 1.0, 0.0, 0.0])
+_VOC_DATABASE = re.compile(r"The VOC20\d\d Database")
+_OURS = re.compile(
+    rb"<annotation>\n\t<filename>[^<]+</filename>\n\t<size>\n\t\t<width>\d+</width>\n"
+    rb"\t\t<height>\d+</height>\n\t\t<depth>3</depth>\n\t</size>\n"
+)
+# ValueError: an encoding that Python does not know, or that is not the file's.
+_DAMAGED = (ParseError, ValueError, LookupError)
+_OTHERS = {
+    "annotations": "CVAT's XML (CVAT for images)",
+    "dataset": "an XML of dlib's imglab",
+    "imagesize": "LabelMe's XML",
+    "tagset": "an XML of ICDAR",
+    "HRSC_Image": "an XML of HRSC2016",
+}  # by their root, or an element of it
 
 
-def from_voc_corners(corners: np.ndarray) -> np.ndarray:
-    """VOC's xmin, ymin, xmax, ymax `(..., 4)` to our xyxy, float32."""
-    return (np.asarray(corners, np.float64) - _OFFSET).astype(np.float32)
+def from_voc_corners(corners: np.ndarray, origin: int = 1) -> np.ndarray:
+    """VOC's xmin, ymin, xmax, ymax `(..., 4)` to our xyxy, float32.
+
+    Args:
+        corners: as in the file.
+        origin: what the first pixel is called, 1 as in VOC itself or 0.
+    """
+    return (np.asarray(corners, np.float64) - origin * _OFFSET).astype(np.float32)
 
 
 def to_voc_corners(boxes: np.ndarray) -> np.ndarray:
@@ -40,8 +66,9 @@ class VocObject(NamedTuple):
 
     element: str  # "object 3", counted from 1
     name: str  # of its class, as written
-    box: np.ndarray  # float32 `(4,)`, xyxy
+    corners: tuple[float, ...]  # xmin, ymin, xmax, ymax as written
     is_difficult: bool
+    is_rotated: bool  # the corners are those of the upright box around a rotated one
     details: Mapping[str, Any]  # every other element in it
 
 
@@ -54,6 +81,7 @@ class VocAnnotation(NamedTuple):
     width: int  # likewise
     objects: list[VocObject]  # those that could be read
     about: Mapping[str, Any]  # every other element of the file
+    writer: str  # the tool whose marks it bears, such as "labelImg"; "" if none is known
     findings: list[Finding]  # what was wrong with it
 
 
@@ -64,12 +92,13 @@ def read_voc_annotation(path: Path) -> VocAnnotation:
         UserError: the file cannot be read, is damaged, or is no VOC annotation.
     """
     try:
-        return _annotation(path, _parse(path))
+        root, is_ours = _parse(path)
+        return _annotation(path, root, OURS if is_ours else _writer(root))
     except RecursionError as error:
         raise UserError(f"{path}: its elements are nested too deeply") from error
 
 
-def _annotation(path: Path, root: Element) -> VocAnnotation:
+def _annotation(path: Path, root: Element, writer: str) -> VocAnnotation:
     objects: list[VocObject] = []
     findings: list[Finding] = []
     for position, node in enumerate(root.findall("object"), start=1):
@@ -80,22 +109,69 @@ def _annotation(path: Path, root: Element) -> VocAnnotation:
     size = root.find("size")
     height, width = (side(_text(size, key)) for key in ("height", "width"))
     about = _others(root, {"object", "filename", "size"})
-    return VocAnnotation(path, _text(root, "filename"), height, width, objects, about, findings)
+    name = _text(root, "filename")
+    return VocAnnotation(path, name, height, width, objects, about, writer, findings)
 
 
-def _parse(path: Path) -> Element:
+def xml_form(path: Path) -> str | None:
+    """What an XML file is if it is not VOC's: "" if it is, None if it is too damaged to tell.
+
+    Of a file that is not VOC's, which may be large, only the beginning is read.
+    """
+    try:
+        with path.open("rb") as file:
+            events = iterparse(file, events=("start",))
+            _, root = next(events)
+            if root.tag == "annotation":
+                deque(events, maxlen=0)  # LabelMe's own elements may come last
+        return _other_form(root)
+    except (OSError, *_DAMAGED, DefusedXmlException, RecursionError, StopIteration):
+        return None
+
+
+def _parse(path: Path) -> tuple[Element, bool]:
+    """The root, and whether `write_voc` wrote the file."""
     with explained(path, "read"):
         data = path.read_bytes()
     try:
         root = fromstring(data)
     except DefusedXmlException as error:
         raise UserError(f"{path}: has XML entities, which are not read: they can attack") from error
-    # ValueError: an encoding that Python does not know, or that is not the file's.
-    except (ParseError, ValueError, LookupError) as error:
+    except _DAMAGED as error:
         raise UserError(f"{path}: damaged XML ({error}); export it again") from error
-    if root.tag != "annotation":
-        raise UserError(f"{path}: not a VOC annotation, its root is <{root.tag}>")
-    return root
+    if strange := _other_form(root):
+        raise UserError(f"{path}: not a VOC annotation, {strange}")
+    return root, _OURS.match(data) is not None and data.endswith(b"</annotation>")
+
+
+def _other_form(root: Element) -> str:
+    """What a file is if it is not VOC's, with the way out where the tool is known."""
+    if root.tag == "annotation" and root.find("imagesize") is None:
+        return ""
+    name = _OTHERS.get("imagesize" if root.tag == "annotation" else root.tag)
+    return f"it is {name}; export Pascal VOC or COCO there" if name else f"its root is <{root.tag}>"
+
+
+def _writer(root: Element) -> str:
+    """The tool whose marks a file bears, "" if it bears none that are known."""
+    source, box = root.find("source"), root.find("object/bndbox")
+    database, annotation = _text(source, "database"), _text(source, "annotation")
+    if database == "roboflow.ai" and _text(root, "folder") == "VOC":
+        return "supervision"
+    if _VOC_DATABASE.fullmatch(database) and annotation.startswith("PASCAL VOC"):
+        return "VOC"
+    if _text(root.find("owner"), "name") == "Label Studio":
+        return "Label Studio"
+    if database == annotation == "Unknown":
+        # On request it adds VOC's 1, and writes whole numbers then.
+        return "datumaro" if "." in _text(box, "xmin") else ""
+    if source is None:
+        order = [] if box is None else [edge.tag for edge in box[:2]]
+        is_bare = root.find("size/depth") is not None and not _text(root.find("size"), "depth")
+        return "pylabel" if is_bare and order == ["xmin", "xmax"] else ""
+    if root.find("path") is None or [child.tag for child in source] != ["database"]:
+        return ""
+    return {"Unknown": "labelImg", "": "FiftyOne"}.get(database, "")
 
 
 def _object(node: Element, element: str) -> VocObject:
@@ -106,13 +182,43 @@ def _object(node: Element, element: str) -> VocObject:
     if box is None:
         other = next((child.tag for child in node if child.tag in ("polygon", "robndbox")), None)
         raise ValueError(f"has no bndbox{f', only a {other}' if other else ''}")
-    corners = [number(_text(box, corner)) for corner in CORNERS]
-    for corner, value in zip(CORNERS, corners, strict=True):
-        if value is None or abs(value) > 1e9:
-            raise ValueError(f"its {corner} is {_text(box, corner)!r}, not a number of pixels")
+    corners = tuple(_pixels(_text(box, corner), corner) for corner in CORNERS)
     details = _others(node, {"name", "bndbox", "difficult"})
+    rotation = _take_rotation(details)
+    edges = _around(corners, rotation) if rotation else corners
     is_difficult = flag(_text(node, "difficult"))
-    return VocObject(element, name, from_voc_corners(np.array(corners)), is_difficult, details)
+    return VocObject(element, name, edges, is_difficult, rotation != 0, details)
+
+
+def _pixels(text: str, corner: str) -> float:
+    value = number(text)
+    if value is None or abs(value) > 1e9:
+        raise ValueError(f"its {corner} is {text!r}, not a number of pixels")
+    return value
+
+
+def _take_rotation(details: dict[str, Any]) -> float:
+    """An object's rotation in degrees, as CVAT notes it; where there is one it is taken out."""
+    noted = details.get("attributes")
+    noted = noted if isinstance(noted, dict) else {}
+    listed = noted.get("attribute")
+    listed = listed if isinstance(listed, list) else [listed]
+    found = [one for one in listed if isinstance(one, dict) and one.get("name") == "rotation"]
+    degrees = number(found[0].get("value")) if found else None
+    if not degrees or not degrees % 180:
+        return 0.0
+    rest = [one for one in listed if one not in found]
+    details["attributes"] = {**noted, "attribute": rest}
+    return degrees
+
+
+def _around(corners: Sequence[float], degrees: float) -> tuple[float, ...]:
+    """The corners of the upright box around one that is turned about its centre."""
+    x1, y1, x2, y2 = corners
+    cos, sin = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
+    width, height = (x2 - x1) * cos + (y2 - y1) * sin, (x2 - x1) * sin + (y2 - y1) * cos
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
 def _text(node: Element | None, tag: str) -> str:

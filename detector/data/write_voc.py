@@ -24,7 +24,10 @@ _ELSEWHERE = frozenset(
 def write_voc(
     folder: Path, dataset: Dataset, samples: Sequence[Sample], splits: Mapping[str, Sequence[int]]
 ) -> None:
-    """Write `Annotations/*.xml` and `ImageSets/Main/SPLIT.txt`."""
+    """Write `Annotations/*.xml` and `ImageSets/Main/SPLIT.txt`.
+
+    How a file begins is a mark: by it `voc_file.py` knows that corners count from 1 here.
+    """
     annotations = folder / "Annotations"
     annotations.mkdir(parents=True, exist_ok=True)
     for sample in samples:

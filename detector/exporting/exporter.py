@@ -53,6 +53,7 @@ class ExportJob:
         comparison: likewise, to compare on.
         data: to measure mAP on; None for no mAP.
         images: images of a COCO JSON.
+        voc_origin: what VOC's corners count from; None where the files show it.
         batch: of the graphs; None leaves it free.
     """
 
@@ -63,6 +64,7 @@ class ExportJob:
     comparison: Sequence[np.ndarray]
     data: str | None = None
     images: Path | None = None
+    voc_origin: int | None = None
     batch: int | None = 1
 
 
@@ -180,6 +182,8 @@ class Exporter:
     def _ap(self, model: str, *more: str) -> float:
         """By the command of another room, which this one does not import."""
         images = ["--images", str(self._job.images)] if self._job.images else []
+        if self._job.voc_origin is not None:
+            images += ["--voc-origin", str(self._job.voc_origin)]
         with tempfile.TemporaryDirectory() as scratch:
             figures = Path(scratch) / "figures.json"
             command = child_command("eval.coco", model, str(self._job.data))

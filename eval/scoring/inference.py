@@ -31,18 +31,21 @@ def score(
     data: str,
     *,
     images: Path | None = None,
+    voc_origin: int | None = None,
     runtime: str | None = None,
     classes: Sequence[str] | None = None,
 ) -> EvalSet:
     """Run a model over a data set.
 
-    `model` and `runtime` are those of `Predictor.load`, `data` and `images` of `open_dataset`;
-    `classes` are names to score, by default those that model and data set share.
+    `model` and `runtime` are those of `Predictor.load`, `data`, `images` and `voc_origin` of
+    `open_dataset`; `classes` are names to score, by default those that model and data set share.
 
     Raises:
         UserError: either cannot be read, or they share no class.
     """
-    dataset, _ = find_inputs(model, data, images=images, runtime=runtime, classes=classes)
+    dataset, _ = find_inputs(
+        model, data, images=images, voc_origin=voc_origin, runtime=runtime, classes=classes
+    )
 
     def load(threads: int | None = None) -> Predictor:
         return Predictor.load(
@@ -74,6 +77,7 @@ def find_inputs(
     data: str,
     *,
     images: Path | None = None,
+    voc_origin: int | None = None,
     runtime: str | None = None,
     classes: Sequence[str] | None = None,
 ) -> tuple[Dataset, FoundModel]:
@@ -84,13 +88,19 @@ def find_inputs(
     """
     if runtime == AUTO:
         raise UserError(f"figures must not depend on the machine: name a format, not {AUTO}")
-    dataset, found = open_dataset(data, images), find_model(model, runtime)
+    dataset = open_dataset(data, images, voc_origin=voc_origin)
+    found = find_model(model, runtime)
     shared_classes(found.spec.classes if found.spec else None, dataset.classes, classes)
     return dataset, found
 
 
 def score_file(
-    file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
+    file: Path,
+    data: str,
+    *,
+    images: Path | None = None,
+    voc_origin: int | None = None,
+    classes: Sequence[str] | None = None,
 ) -> EvalSet:
     """Take detections from a COCO results file instead of running a model.
 
@@ -100,7 +110,9 @@ def score_file(
     Raises:
         UserError: either cannot be read, or the file does not belong to the data set.
     """
-    dataset, found = find_detections(file, data, images=images, classes=classes)
+    dataset, found = find_detections(
+        file, data, images=images, voc_origin=voc_origin, classes=classes
+    )
     settings = {"detections": file.name}
     if len({sample.image_id for sample in dataset}) < len(dataset):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
@@ -110,14 +122,19 @@ def score_file(
 
 
 def find_detections(
-    file: Path, data: str, *, images: Path | None = None, classes: Sequence[str] | None = None
+    file: Path,
+    data: str,
+    *,
+    images: Path | None = None,
+    voc_origin: int | None = None,
+    classes: Sequence[str] | None = None,
 ) -> tuple[Dataset, list[Detections]]:
     """Read what `score_file` would score.
 
     Raises:
         UserError: as `score_file`.
     """
-    dataset = open_dataset(data, images)
+    dataset = open_dataset(data, images, voc_origin=voc_origin)
     shared_classes(None, dataset.classes, classes)
     return dataset, read_detections(file, dataset)
 

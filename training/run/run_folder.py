@@ -36,6 +36,7 @@ class RunSettings:
         epochs: planned; fewer than the configuration's where `seconds` do not allow more.
         fingerprint: of the names, sizes, boxes and labels of its images.
         finest: shapes of the finest anchors where they were fitted to the data (`fit_anchors`).
+        voc_origin: what VOC's corners count from, as given; None where the files show it.
     """
 
     data: str
@@ -46,6 +47,7 @@ class RunSettings:
     epochs: int
     fingerprint: str = ""
     finest: Sequence[Sequence[float]] | None = None
+    voc_origin: int | None = None
 
 
 class RunFolder:

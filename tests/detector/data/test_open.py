@@ -90,7 +90,7 @@ def test_without_splits_they_are_made_and_told(make):
     train, val = (open_dataset(f"{make.root}:{split}") for split in ("train", "val"))
     assert (len(train), len(val)) == (8, 2)
     assert not {s.path for s in train} & {s.path for s in val}
-    assert "made train (8) and val (2) by hash" in train.notes[0]
+    assert "made train (8) and val (2) by hash" in train.notes[-1]
 
 
 def test_a_coco_json_with_floats_for_ids_can_be_split(make, ann):

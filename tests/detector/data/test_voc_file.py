@@ -11,7 +11,7 @@ from detector.data.voc_file import from_voc_corners, read_voc_annotation, to_voc
 def test_corners_are_one_based_and_inclusive(make, obj):
     """Pixel 1 to pixel 64 of a 64 px wide image is all of it."""
     path = make.xml("a.xml", obj("cat", 1, 1, 64, 48))
-    np.testing.assert_array_equal(read_voc_annotation(path).objects[0].box, [0, 0, 64, 48])
+    np.testing.assert_array_equal(read_voc_annotation(path).objects[0].corners, [1, 1, 64, 48])
 
 
 @given(hnp.arrays(np.float32, (3, 4), elements=st.floats(0, 4096, width=32)))
@@ -22,7 +22,7 @@ def test_corners_there_and_back(boxes):
 def test_a_coordinate_may_be_a_float(make, obj):
     """VOC2012 itself holds 281.70000076293945."""
     path = make.xml("a.xml", obj("cat", "45.70000076293945", 6, " 50.5 ", 30))
-    box = read_voc_annotation(path).objects[0].box
+    box = from_voc_corners(read_voc_annotation(path).objects[0].corners)
     np.testing.assert_allclose(box, [44.7, 5, 50.5, 30], atol=1e-5)
 
 
@@ -80,3 +80,49 @@ def test_elements_nested_ten_thousand_deep_are_one_line(make):
     deep = "<a>" * 10_000 + "</a>" * 10_000
     with pytest.raises(UserError, match=r"a\.xml: "):
         read_voc_annotation(make.text("a.xml", f"<annotation>{deep}</annotation>"))
+
+
+@pytest.mark.parametrize(
+    ("degrees", "corners"),
+    [
+        pytest.param("0.0", (20, 20, 40, 30), id="not at all"),
+        pytest.param("180", (20, 20, 40, 30), id="half a turn"),
+        pytest.param("90", (25, 15, 35, 35), id="a quarter"),
+        pytest.param("-90", (25, 15, 35, 35), id="back"),
+        pytest.param("45", (30 - 10.6066, 25 - 10.6066, 30 + 10.6066, 25 + 10.6066), id="45"),
+    ],
+)
+def test_a_box_that_cvat_has_rotated_becomes_the_box_around_it(make, obj, degrees, corners):
+    noted = f"<attribute><name>rotation</name><value>{degrees}</value></attribute>"
+    other = "<attribute><name>track_id</name><value>7</value></attribute>"
+    extra = f"<attributes>{noted}{other}</attributes>"
+    one = read_voc_annotation(make.xml("a.xml", obj("cat", 20, 20, 40, 30, extra))).objects[0]
+    np.testing.assert_allclose(one.corners, corners, atol=1e-3)
+    assert one.is_rotated == (degrees not in ("0.0", "180"))
+    names = [entry["name"] for entry in one.details["attributes"]["attribute"]]
+    assert names == (["track_id"] if one.is_rotated else ["rotation", "track_id"])
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "<part><name>head</name><bndbox><xmin>2</xmin><ymin>2</ymin><xmax>3</xmax>"
+        "<ymax>3</ymax></bndbox></part>",
+        "<keypoints><x1>3</x1><y1>4</y1></keypoints>",
+        "<polygon><x1>3</x1><y1>4</y1></polygon>",
+        "<attributes><attribute><name>rotation</name></attribute></attributes>",
+        "<attributes>rotation</attributes>",
+    ],
+)
+def test_what_else_an_object_holds_is_not_its_box(make, obj, extra):
+    annotation = read_voc_annotation(make.xml("a.xml", obj("cat", 11, 6, 40, 30, extra)))
+    assert annotation.objects[0].corners == (11, 6, 40, 30)
+    assert not annotation.findings
+
+
+@pytest.mark.parametrize("shape", ["robndbox", "polygon"])
+def test_an_object_without_a_box_names_what_it_has(make, shape):
+    text = f"<object><name>cat</name><{shape}><cx>9</cx></{shape}></object>"
+    annotation = read_voc_annotation(make.xml("a.xml", text))
+    assert annotation.objects == []
+    assert f"has no bndbox, only a {shape}" in str(annotation.findings[0])

@@ -207,8 +207,9 @@ def test_a_failure_leaves_nothing_behind(make, tmp_path):
 
 def test_the_command(make, tmp_path):
     make.voc("a", "b", train="a", val="b")
+    command = [sys.executable, "-m", "training.convert", make.root, tmp_path / "new"]
     done = subprocess.run(
-        [sys.executable, "-m", "training.convert", make.root, tmp_path / "new", "--to", "yolo"],
+        [*command, "--to", "yolo", "--voc-origin", "1"],
         capture_output=True,
         text=True,
         check=True,
