@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Hugging Face datasets 5.2.0 (Python 3.11): an image folder with `objects` in its metadata.jsonl, as the documentation
-# lays it out, loads or not by what the boxes happen to be: types are inferred of each split and compared. Whole
-# numbers in one split and fractions in the other, or a split whose images have no objects, and the folder is
-# refused as having different features; within one split either is fine. An image that has no line in
-# metadata.jsonl is left out without a word, so that negatives need a line with empty lists.
+# Hugging Face datasets 5.2.0 (Python 3.11): an image folder with `objects` in its metadata.jsonl, as the
+# documentation lays it out, loads or not by what the boxes happen to be: types are inferred of each split and
+# compared. Whole numbers in one split and fractions in the other, or a split whose images have no objects,
+# and the folder is refused as having different features; within one split either is fine. An image that has
+# no line in metadata.jsonl is left out without a word, so that negatives need a line with empty lists.
 # Seen:
 #   whole numbers in both: train 1, validation 1
 #   whole numbers, then fractions: ValueError

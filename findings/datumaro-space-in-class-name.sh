@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # datumaro 1.13.12 (Python 3.11): of a class name with a space in it, what two of its exporters write is not
-# what their importers read. KITTI has its columns separated by blanks, and so has WIDER FACE; the name goes in as
-# it is. Importing its own KITTI stops with an empty AssertionError; importing its own WIDER FACE keeps the
-# box and loses its class without a word. (FiftyOne 1.22.1 writes "dust_bin" into KITTI instead.)
+# what their importers read. KITTI has its columns separated by blanks, and so has WIDER FACE; the name goes
+# in as it is. Importing its own KITTI stops with an empty AssertionError; importing its own WIDER FACE keeps
+# the box and loses its class without a word. (FiftyOne 1.22.1 writes "dust_bin" into KITTI instead.)
 # Seen, of the classes "cell" and "dust bin":
 #   kitti_detection: dust bin 0.0 0 -1 5.0 5.0 15.0 17.0
 #   kitti_detection: DatasetImportError from AssertionError('')
 #   wider_face: 5.0 5.0 10.0 12.0 dust bin
 #   wider_face: ['cell', None]
-# Here: one of the two classes of `tests/written/truth.json` has a space, so that every reader is tested with it.
+# Here: one of the two classes of `tests/written/truth.json` has a space, so that every reader is tested with
+# it.
 set -euo pipefail
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 python3 -m venv "$tmp/venv"

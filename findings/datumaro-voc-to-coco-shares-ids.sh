@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # datumaro 1.13.12, pycocotools 2.0.11 (Python 3.11): a VOC data set exported as COCO has several annotations
 # with one id, even within an image: the VOC reader numbers the objects of each image from 0, and the COCO
-# writer keeps every number but 0. pycocotools looks annotations up by id and has nothing to say: it gives one of
-# them twice and another never. datumaro itself takes annotations of one id for parts of one object: read and
-# exported once more, two objects have become one, whose box holds both. The label map of datumaro's VOC form begins with "background", which
-# becomes a category, so that all ids are one more than those of the same data exported directly.
+# writer keeps every number but 0. pycocotools looks annotations up by id and has nothing to say: it gives one
+# of them twice and another never. datumaro itself takes annotations of one id for parts of one object: read
+# and exported once more, two objects have become one, whose box holds both. The label map of datumaro's VOC
+# form begins with "background", which becomes a category, so that all ids are one more than those of the same
+# data exported directly.
 # Seen, of two images with three and two objects:
 #   category ids {'background': 1, 'cell': 2, 'bin': 3}
 #   annotation ids [2, 1, 2, 3, 1]

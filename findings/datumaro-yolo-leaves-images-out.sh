@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # datumaro 1.13.12 (Python 3.11): importing YOLO as Ultralytics lays it out, an image is left out without a
-# word, image and all, where the first line of its label file is not five numbers of digits and points with one
-# blank between each two: a polygon, a blank at the end of the line, a tab, an exponent (5e-05). Such lines are
-# valid to Ultralytics, which splits at any white space, and its own `convert_coco` writes exponents ("%g").
-# Only the first line is looked at: a polygon in the second is an error that stops the import.
-# An image whose label file is empty is kept.
+# word, image and all, where the first line of its label file is not five numbers of digits and points with
+# one blank between each two: a polygon, a blank at the end of the line, a tab, an exponent (5e-05). Such
+# lines are valid to Ultralytics, which splits at any white space, and its own `convert_coco` writes exponents
+# ("%g"). Only the first line is looked at: a polygon in the second is an error that stops the import. An
+# image whose label file is empty is kept.
 # Seen, of images that are alike but for the first line of their label file:
 #   ['empty', 'plain'] of 6
 # Here: lines are split at white space and read as numbers; a polygon is an object whose box is that of its

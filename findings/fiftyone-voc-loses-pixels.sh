@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# FiftyOne 1.22.1 (Python 3.11): a Pascal VOC file whose corners are whole pixels does not survive being read and
-# written. Boxes are kept as fractions, and the exporter takes int() of fraction times size: 50 / 97 * 97 is
-# 49.99... and becomes 49. Its COCO and YOLO exporters
-# are exact. Fractions of a pixel, as CVAT and datumaro write them, are already cut off on import (VOC) or
-# rounded (CVAT XML), so that they are missing in COCO and YOLO as well.
+# FiftyOne 1.22.1 (Python 3.11): a Pascal VOC file whose corners are whole pixels does not survive being read
+# and written. Boxes are kept as fractions, and the exporter takes int() of fraction times size: 50 / 97 * 97
+# is 49.99... and becomes 49. Its COCO and YOLO exporters are exact. Fractions of a pixel, as CVAT and
+# datumaro write them, are already cut off on import (VOC) or rounded (CVAT XML), so that they are missing in
+# COCO and YOLO as well.
 # Seen, of boxes with whole corners in an image of 97x61, through importer and exporter:
 #   VOC read and written: 827 of 6120 boxes differ, e.g. [0, 9, 3, 32] to [0, 9, 3, 31]
 #   a corner at 10.75 8.6: VOC reads 10.0 8.0, CVAT XML reads 11.0 9.0

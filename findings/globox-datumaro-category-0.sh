@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# globox 2.9.0, datumaro 1.13.12 (Python 3.11): globox (like Label Studio) numbers COCO's categories from 0; datumaro takes
-# category 0 for "no label", although the file lists it with its name. Every object of the first class keeps
-# its box and loses its class, without a word; exported again as COCO, it names a category that is not in
-# the list, which now begins at 1. Classes are sorted by name, so that it is the first in the alphabet that goes.
+# globox 2.9.0, datumaro 1.13.12 (Python 3.11): globox (like Label Studio) numbers COCO's categories from 0;
+# datumaro takes category 0 for "no label", although the file lists it with its name. Every object of the
+# first class keeps its box and loses its class, without a word; exported again as COCO, it names a category
+# that is not in the list, which now begins at 1. Classes are sorted by name, so that it is the first in the
+# alphabet that goes.
 # Seen, of three cells and a bin:
 #   globox writes {'bin': 0, 'cell': 1} for ['bin', 'cell', 'cell', 'cell']
 #   datumaro reads [None, 'cell', 'cell', 'cell']

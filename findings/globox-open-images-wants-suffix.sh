@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# globox 2.9.0, datumaro 1.13.12 (Python 3.11): in Open Images' CSV an ImageID is the name of the file without its suffix,
-# and datumaro writes and reads it so. globox looks for a file of exactly that name: what it reads is what
-# it wrote itself, with the suffix in, and neither datumaro's CSV nor Open Images' own. The other way round datumaro
-# reads globox's CSV as an image that is not there ("a.jpg" without a file), and the real image is left
-# without boxes.
+# globox 2.9.0, datumaro 1.13.12 (Python 3.11): in Open Images' CSV an ImageID is the name of the file without
+# its suffix, and datumaro writes and reads it so. globox looks for a file of exactly that name: what it reads
+# is what it wrote itself, with the suffix in, and neither datumaro's CSV nor Open Images' own. The other way
+# round datumaro reads globox's CSV as an image that is not there ("a.jpg" without a file), and the real image
+# is left without boxes.
 # Seen, of one box in a.jpg:
 #   datumaro writes ImageID a, globox reads FileNotFoundError
 #   globox writes ImageID a.jpg, datumaro reads {'a': 0, 'a.jpg': 0} (boxes of each image)

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# labelImg 1.8.6 (Python 3.11): a corner below 1 is written as 1, and every other corner as it is, cut to whole pixels. So
-# the first row and column of pixels are lost to boxes at the edge, in YOLO too, where 0 is an ordinary value;
-# and its Pascal VOC, which counts from 0 elsewhere, never holds the 0 that would tell. (The reason given in
-# its source is a detector of 2015 that could not train on 0.) CreateML from the same shapes is exact.
+# labelImg 1.8.6 (Python 3.11): a corner below 1 is written as 1, and every other corner as it is, cut to
+# whole pixels. So the first row and column of pixels are lost to boxes at the edge, in YOLO too, where 0 is
+# an ordinary value; and its Pascal VOC, which counts from 0 elsewhere, never holds the 0 that would tell.
+# (The reason given in its source is a detector of 2015 that could not train on 0.) CreateML from the same
+# shapes is exact.
 # Seen, of the box 0 0 20 16 and of 5 6 40 41 in an image of 64x48:
 #   VOC [[1, 1, 20, 16], [5, 6, 40, 41]]
 #   YOLO in pixels [[1.0, 1.0, 20.0, 16.0], [5.0, 6.0, 40.0, 41.0]]
 #   CreateML [[0.0, 0.0, 20.0, 16.0], [5.0, 6.0, 40.0, 41.0]]
-# Here: where nothing tells whether VOC counts from 0 or from 1, the reader says which it took and how to change it.
+# Here: where nothing tells whether VOC counts from 0 or from 1, the reader says which it took and how to
+# change it.
 set -euo pipefail
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 python3 -m venv "$tmp/venv"

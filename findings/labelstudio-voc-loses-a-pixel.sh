@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# label-studio-sdk 2.1.2 (Python 3.11): its Pascal VOC export takes int() of the left edge and of the width apart, and
-# adds the two. Both are kept in per cent, so that a whole number comes back as 20.999... and becomes 20: of
-# boxes whose corners are whole pixels, those of a COCO file that it imported itself, more than half end with an
-# edge one pixel off. Corners with fractions lose up to two pixels at the far side. COCO from the same tasks is exact.
+# label-studio-sdk 2.1.2 (Python 3.11): its Pascal VOC export takes int() of the left edge and of the width
+# apart, and adds the two. Both are kept in per cent, so that a whole number comes back as 20.999... and
+# becomes 20: of boxes whose corners are whole pixels, those of a COCO file that it imported itself, more than
+# half end with an edge one pixel off. Corners with fractions lose up to two pixels at the far side. COCO from
+# the same tasks is exact.
 # Seen, of boxes with whole corners in 120x90:
 #   VOC: 1785 of 2835 boxes differ, e.g. [0, 0, 5, 4] written as [0, 0, 4, 4]
 #   COCO: 0 of 2835 boxes differ

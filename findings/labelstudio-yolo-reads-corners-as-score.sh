@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# label-studio-sdk 2.1.2 (Python 3.11): its own YOLO importer cannot tell what its own "YOLO OBB" export wrote (a class and
-# four corners, nine numbers): it takes the first four as centre, width and height, and the fifth as the
-# score of a prediction. Nothing is reported; boxes lie outside of the image and have no height.
-# Every line with more than five columns is read so: polygons, keypoints and tracks too.
+# label-studio-sdk 2.1.2 (Python 3.11): its own YOLO importer cannot tell what its own "YOLO OBB" export wrote
+# (a class and four corners, nine numbers): it takes the first four as centre, width and height, and the fifth
+# as the score of a prediction. Nothing is reported; boxes lie outside of the image and have no height. Every
+# line with more than five columns is read so: polygons, keypoints and tracks too.
 # Seen, of the box 0 0 20 16 in an image of 64x48 (per cent, then score):
 #   written: 0 0.0 0.0 0.3125 0.0 0.3125 0.3333333333333333 0.0 0.3333333333333333
 #   imported: x -15.625 y 0.0 width 31.25 height 0.0 score 0.3125

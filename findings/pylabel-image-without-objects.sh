@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# pylabel 0.1.55, pandas 2.3.3, FiftyOne 1.22.1 (Python 3.11): one image without objects spoils what pylabel writes.
-# COCO: the object before it is written a second time, id and all, as the loop goes on with the last value.
-# YOLO: the column of the classes becomes floats ("0.0000"), and the label file of the image holds four
-# blanks. pylabel itself then cannot import either; FiftyOne imports the YOLO with classes called
-# "0.0000". Without the empty image the same data comes out right. (With pandas 3 the import of such a
-# COCO file already fails.)
+# pylabel 0.1.55, pandas 2.3.3, FiftyOne 1.22.1 (Python 3.11): one image without objects spoils what pylabel
+# writes. COCO: the object before it is written a second time, id and all, as the loop goes on with the last
+# value. YOLO: the column of the classes becomes floats ("0.0000"), and the label file of the image holds four
+# blanks. pylabel itself then cannot import either; FiftyOne imports the YOLO with classes called "0.0000".
+# Without the empty image the same data comes out right. (With pandas 3 the import of such a COCO file already
+# fails.)
 # Seen, of one image with two objects and one without:
 #   with both images: annotation ids [0, 1, 1], labels ['0.0000', '1.0000'], empty one '    \n'
 #   pylabel imports its COCO: TypeError; its YOLO: ValueError
 #   without the empty one: annotation ids [0, 1], labels ['0', '1']
 #   FiftyOne imports ['0.0000', '1.0000']
-# Here: class numbers are read as numbers, a file of blanks is a negative, and the copy of an object is reported.
+# Here: class numbers are read as numbers, a file of blanks is a negative, and the copy of an object is
+# reported.
 set -euo pipefail
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 python3 -m venv "$tmp/pylabel"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# supervision 0.31.2, datumaro 1.13.12 (Python 3.11): the two disagree about what a Pascal VOC file says. Supervision
-# counts pixels from 1 as VOC does (it adds 1 to xmin and ymin on writing and takes it away on reading);
-# datumaro, which is what CVAT exports with, writes and reads the corners as they are. Nothing in the file
-# tells which it is, and neither warns: a box grows or shrinks by a pixel on two sides at every change of tool,
-# and supervision reads datumaro's 0 as -1. Each reads its own files back right.
+# supervision 0.31.2, datumaro 1.13.12 (Python 3.11): the two disagree about what a Pascal VOC file says.
+# Supervision counts pixels from 1 as VOC does (it adds 1 to xmin and ymin on writing and takes it away on
+# reading); datumaro, a fork of which makes CVAT's exports, writes and reads the corners as they are. Nothing
+# in the file tells which it is, and neither warns: a box grows or shrinks by a pixel on two sides at every
+# change of tool, and supervision reads datumaro's 0 as -1. Each reads its own files back right.
 # Seen, of the box 0 0 20 16 in an image of 64x48, and of 5 6 40 41:
 #   supervision to supervision [[0.0, 0.0, 20.0, 16.0], [5.0, 6.0, 40.0, 41.0]]
 #   supervision to datumaro [[1.0, 1.0, 20.0, 16.0], [6.0, 7.0, 40.0, 41.0]]
