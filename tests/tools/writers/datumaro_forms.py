@@ -1,4 +1,4 @@
-"""datumaro (CVAT's exporter): one dataset of two subsets, exported in every detection form."""
+"""datumaro (a fork makes CVAT's exports): two subsets, exported in every detection form."""
 
 import os
 
