@@ -182,7 +182,9 @@ class CommandParser(argparse.ArgumentParser):
         """
         metavar = name.strip("-").upper()
         self.add_argument(name, metavar=metavar, help=about)
-        self.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
+        self.add_argument(
+            "--images", type=path, metavar="DIR", help="where the images are, if elsewhere"
+        )
         about = "what VOC's corners count from (what the files show)"
         self.add_argument("--voc-origin", type=int, choices=(0, 1), help=about)
         self.epilog = (self.epilog or "") + _DATA_FORMS.replace("DATA", metavar)

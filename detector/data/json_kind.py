@@ -45,7 +45,7 @@ _TOP = (
     _form("VIA", "project config attribute file", "save it as a VIA 2 project or CSV there"),
     _form("datumaro", "items categories", "write it again with `datum convert -f coco_instances`"),
     _form("Supervisely", "size objects"),
-    _form("Supervisely", "classes tags"),
+    _form("Supervisely project", "classes tags"),
     _form("FiftyOne", "classes labels", "export as COCODetectionDataset there"),
     _form("FiftyOne", "samples", "export as COCODetectionDataset there"),
     _form("Scalabel", "frames", "convert it with `python -m scalabel.label.to_coco`"),
@@ -100,7 +100,13 @@ def _kind(path: Path, size: int, _changed: int) -> str:
     if size > _LARGE and (kind := next(by_name, "")):
         return kind
     try:
-        top = parse_json(read_json(path), Table | list[msgspec.Raw])
+        data = read_json(path)
+        try:
+            top = parse_json(data, Table | list[msgspec.Raw])
+        except msgspec.ValidationError:
+            return ""
+        except msgspec.DecodeError:  # maybe a JSON in each line, as Labelbox exports
+            top = [msgspec.Raw(data.split(b"\n", 1)[0])]
         return _of_mapping(top) if isinstance(top, dict) else _of_list(top)
     except (UserError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return ""

@@ -29,8 +29,8 @@ KINDS = {
     "datumaro": [{"dm_format_version": "1.0", "infos": {}, "categories": {}, "items": []}],
     "Supervisely": [
         {"description": "", "tags": [], "size": {}, "objects": []},
-        {"classes": [], "tags": [], "projectType": "images"},
     ],
+    "Supervisely project": [{"classes": [], "tags": [], "projectType": "images"}],
     "FiftyOne": [{"classes": ["cell"], "labels": {}}],
     "Label Studio": [
         [{"id": 1, "data": {}, "annotations": []}],
@@ -61,6 +61,12 @@ def test_what_is_no_json_of_a_data_set_is_of_no_kind(tmp_path, text):
 def test_a_byte_order_mark_does_not_hide_the_form(tmp_path, encoding):
     (tmp_path / "a.json").write_text(json.dumps(COCO), encoding=encoding)
     assert json_kind(tmp_path / "a.json") == "COCO JSON"
+
+
+def test_a_file_with_a_json_in_each_line_is_told_by_the_first(tmp_path):
+    line = json.dumps({"data_row": {}, "projects": {}})
+    (tmp_path / "a.json").write_text(f"{line}\n{line}\n")
+    assert json_kind(tmp_path / "a.json") == "Labelbox"
 
 
 def test_a_file_is_looked_at_again_when_it_has_changed(tmp_path):
