@@ -22,7 +22,9 @@ _SLACK = 0.02  # a keypoint or a box may lie this far outside its box or the ima
 _MOST = 0.9  # of the lines must fit what they are taken for
 _FEW = 10  # lines that may look like something by chance
 _HALF = 0.5
+_WIDE = 0.8  # of the way from the middle of a box to its side
 _TOLERANCE = 1e-6
+_ROUNDED = 2e-3  # fractions of three digits
 _PREDICTED = "a confidence and a track id, so they are predictions of a model, not annotations"
 _STRANGE = (
     "its numbers are no outline, nor a box with keypoints, a confidence or a track id; if they are "
@@ -193,13 +195,22 @@ def _may_be_outlines(rows: np.ndarray, points: np.ndarray, size: np.ndarray) -> 
     Taken for a box, the first two points of an outline in the upper left of an image make one that
     is much larger than the outline.
     """
+    flags = points[:, :, 2:]
+    if flags.size > 2 * len(rows) and np.all(flags % 1 == 0):  # coordinates are hardly ever whole
+        return False
+    if rows.shape[1] == 9 and np.mean(_are_parallelograms(rows[:, 1:])) >= _MOST:
+        return True
     near = _second_is_near(rows[:, 1 : 1 + (rows.shape[1] - 1) // 2 * 2])
     if np.mean(near) < _HALF:
         return False
-    if len(rows) < _FEW:
-        return True
-    spread = np.ptp(points[..., :2], axis=1) / size
-    return points.shape[1] > 1 and bool(np.median(spread.max(axis=1)) < _HALF)
+    reach = np.abs(points[..., :2] - rows[:, None, 1:3]).max(axis=1) / (size / 2)
+    return len(rows) < _FEW or bool(np.median(reach.max(axis=1)) < _WIDE)
+
+
+def _are_parallelograms(corners: np.ndarray) -> np.ndarray:
+    """Whether four corners `(N, 8)` in a row are those of a box, turned or not: bool `(N,)`."""
+    first, second, third, fourth = np.split(corners, 4, axis=1)
+    return np.abs(first + third - second - fourth).max(axis=1) < _ROUNDED
 
 
 def _lie_in(points: np.ndarray, low: np.ndarray, high: np.ndarray, is_box: np.ndarray) -> bool:

@@ -13,7 +13,7 @@ from detector.data.image_lookup import ImageLookup
 from detector.data.values import read_lines
 from detector.images import SUFFIXES, images_below
 
-_TELLING = {"images", *SPLIT_FOLDERS}  # a path without them would be that of another split
+_TELLING = {"images", *SPLIT_FOLDERS}
 _TRIED = 20  # lines of a list that show from where its paths are seen
 
 
@@ -47,18 +47,26 @@ def images_at(bases: Sequence[Path], where: Any) -> list[Path] | None:
 def find_place(bases: Sequence[Path], place: str) -> Path | None:
     """The file or folder that a path stands for, seen from one of several folders.
 
-    CVAT and Darknet write `data/` in front of the paths, Roboflow `../`, and what is left of an
-    absolute path of another machine are its last folders.
+    CVAT and Darknet write `data/` in front of the paths, Roboflow `../`, and of a path of another
+    machine the last folders are still true.
     """
     parts = _parts(place)
     is_foreign = parts[0].endswith(("/", ":"))
     for dropped, part in enumerate(["", *parts[:-1]]):
-        if part.lower() in _TELLING or not (is_foreign or part in ("", "..", ".", "data")):
+        rest = parts[dropped:]
+        if _is_telling(part) or not (
+            is_foreign or part in ("", "..", "data") or any(map(_is_telling, rest))
+        ):
             break
         for base in bases:
-            if (path := base.joinpath(*parts[dropped:])).exists():
+            if (path := base.joinpath(*rest)).exists():
                 return path
     return None
+
+
+def _is_telling(part: str) -> bool:
+    """Whether a path without this part would be that of another split."""
+    return Path(part).stem.lower() in _TELLING
 
 
 def in_folder(folder: Path) -> list[Path]:

@@ -112,6 +112,13 @@ def test_keypoints_are_no_outline(make, rng, many, numbers, is_said):
     assert not any(dataset[0].details)
 
 
+def test_few_keypoints_are_told_by_their_flags(make, rng):
+    boxes = boxes_in_image(rng, 1)
+    points = np.dstack([points_in(rng, boxes, 17), [[2.0] * 17]])
+    found, _ = read(make, np.hstack([boxes, points.reshape(1, -1)]))
+    np.testing.assert_allclose(found, in_pixels(boxes), atol=1e-3)
+
+
 def test_keypoints_that_are_not_there_lie_at_0(make, rng):
     boxes = boxes_in_image(rng, 30)
     points = points_in(rng, boxes, 17)
@@ -131,12 +138,26 @@ def test_predicted_keypoints_have_a_confidence_and_a_track_behind_them(make, rng
 @pytest.mark.parametrize("angle", [0, 0.3, 1.1])
 @pytest.mark.parametrize("count", [1, 3, 40])
 def test_four_corners_are_an_outline(make, rng, angle, count):
-    corners = corners_of(boxes_in_image(rng, count), angle)
+    boxes = boxes_in_image(rng, count)
+    boxes[:, :2] = 0.25 + boxes[:, :2] / 2
+    corners = corners_of(boxes, angle)
     found, dataset = read(make, corners)
     x, y = corners[:, ::2] * 64, corners[:, 1::2] * 48
     wanted = np.stack([x.min(axis=1), y.min(axis=1), x.max(axis=1), y.max(axis=1)], axis=1)
     np.testing.assert_allclose(found, wanted, atol=1e-3)
     assert not dataset.findings
+    assert not dataset.notes
+
+
+@pytest.mark.parametrize("points", [3, 4, 6])
+def test_outlines_of_one_length_are_no_keypoints(make, rng, points):
+    """As from a tool that thins all outlines to the same number of points."""
+    boxes = np.hstack([rng.uniform(0.3, 0.6, (40, 2)), rng.uniform(0.02, 0.06, (40, 2))])
+    angles = np.sort(rng.uniform(0, 6, (40, points)), axis=1)
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=2) * boxes[:, None, 2:] / 2
+    rows = (boxes[:, None, :2] + around).reshape(40, -1)
+    found, dataset = read(make, rows)
+    np.testing.assert_allclose(found[:, 0], rows[:, ::2].min(axis=1) * 64, atol=1e-3)
     assert not dataset.notes
 
 

@@ -132,6 +132,7 @@ def test_a_yaml_without_names_numbers_the_classes_and_says_so(make, text, says):
         "path: C:\\set\ntrain: images\\train\nval: images\\val\nnames: [cell]",
         "train: /content/set/images/train\nval: /content/set/images/val\nnames: [cell]",
         "train: [images/train]\nval: ['images/val']\nnames: [cell]",
+        "path: ..\ntrain: former/images/train\nval: former/images/val\nnames: [cell]",
         "train: ../images/train\nval: ../images/val\nnames: [cell]\ntest: ../images/test",
         "train: images/train\nvalidation: images/val\nnames: [cell]",
         "train: train.txt\nval: val.txt\nnames: [cell]",
@@ -152,10 +153,11 @@ def test_a_yaml_beside_the_folder_that_it_names(make):
     check(open_dataset(make.root / "coco8.yaml"), ("cell",), {"train": ["a"], "val": ["b"]})
 
 
-def test_a_missing_split_is_never_taken_from_another(make):
-    place(make, "images/a")
-    make.text("data.yaml", "train: images\nval: /content/val/images\nnames: [cell]\n")
-    with pytest.raises(UserError, match=r"there is no .*/content/val/images; fix the path"):
+@pytest.mark.parametrize("val", ["/content/val/images", "valid/images", "mine/pixels", "set/val"])
+def test_a_missing_split_is_never_taken_from_another(make, val):
+    place(make, "images/a", "pixels/a")
+    make.text("data.yaml", f"train: images\nval: {val}\nnames: [cell]\n")
+    with pytest.raises(UserError, match=rf"there is no .*{val}; fix the path"):
         open_dataset(make.root)
 
 
