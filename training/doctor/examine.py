@@ -27,7 +27,6 @@ from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor
 
 _NOTHING = "nothing-to-learn"
 _OF_CLASSES = ("unlearnable-class", "supercategory-class")  # which say more than "few objects"
-_FORMATS = {".json": "COCO JSON", ".xml": "VOC", ".txt": "YOLO"}
 _SHOWN = 5  # findings of a kind
 _CLASSES = 20  # rows of the table
 
@@ -72,12 +71,6 @@ class Examination:
     counts: Counts
     splits: dict[str, Counts]
     coverage: AnchorCoverage
-
-    @property
-    def format(self) -> str:
-        """Of the annotations: "COCO JSON", "VOC" or "YOLO"."""
-        suffixes = (sample.source.suffix for sample in self.dataset if sample.source)
-        return _FORMATS.get(next(suffixes, ".txt").lower(), "annotations")
 
     @property
     def errors(self) -> int:
@@ -169,7 +162,7 @@ def verdict(examination: Examination) -> str:
 def to_lines(examination: Examination) -> Iterator[str]:
     """What the terminal shows."""
     dataset = examination.dataset
-    yield f"{dataset.name}: {examination.format}, {describe(examination.counts)}"
+    yield f"{dataset.name}: {dataset.form}, {describe(examination.counts)}"
     yield from (f"note: {note}" for note in dataset.notes)
     if examination.splits:
         yield ""
@@ -204,7 +197,7 @@ def to_json(examination: Examination) -> dict[str, Any]:
     findings = examination.findings
     return {
         "data": examination.dataset.name,
-        "format": examination.format,
+        "format": examination.dataset.form,
         "verdict": verdict(examination),
         "counts": asdict(examination.counts),
         "splits": {name: asdict(one) for name, one in examination.splits.items()},
