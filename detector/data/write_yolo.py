@@ -18,6 +18,19 @@ from detector.types import Sample
 PARTS = ("train", "val", "test")
 
 
+class _Quoted(str):
+    """Text that stays in quotes: YAML would read yes as true, and 010 as 8."""
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_representer(
+    _Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
+
+
 def write_yolo(
     folder: Path, dataset: Dataset, samples: Sequence[Sample], splits: Mapping[str, Sequence[int]]
 ) -> None:
@@ -31,8 +44,9 @@ def write_yolo(
         images = (f"./images/{samples[index].path.name}\n" for index in splits[split])
         write_text(folder / f"{part}.txt", "".join(images))
     named = {part: f"{part}.txt" for part in parts} or {"train": "images", "val": "images"}
-    content = {**named, "names": dict(enumerate(dataset.classes.names))}
-    write_text(folder / "data.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    content = {**named, "names": dict(enumerate(map(_Quoted, dataset.classes.names)))}
+    text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    write_text(folder / "data.yaml", text)
 
 
 def _lines(sample: Sample) -> list[str]:

@@ -83,12 +83,7 @@ def _cause(dataset: Dataset, finding: Finding, file: Path) -> str:
     image, expected = finding.path, _expected(dataset, finding)
     if file.name != expected.name:
         return f"{file} should be named {expected.name}, as its image is {image.name}; rename these"
-    if file.parent == image.parent:
-        return (
-            f"{file} lies beside its image, but below a folder named 'images' labels are looked "
-            f"for in {expected.parent}; move them there, or rename the folder 'images'"
-        )
-    return f"{file} is looked for in {expected.parent}; move them there, or rename their folder"
+    return f"{file} is looked for in {expected.parent}; move them there"
 
 
 def _expected(dataset: Dataset, finding: Finding) -> Path:
