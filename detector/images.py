@@ -77,7 +77,7 @@ def read_header(path: Path) -> Header:
         UserError: as `read_image`, as far as the first bytes tell.
     """
     with _opened(path) as image:
-        is_wide = _is_wide(image)  # before EXIF, for which the image may be decoded
+        is_wide = _has_16_bits(image)  # before EXIF, for which the image may be decoded
         orientation = _exif(image, path).get(ExifTags.Base.Orientation, 1)
         if orientation not in range(1, 9):  # what exif_transpose ignores
             orientation = 1
@@ -155,7 +155,7 @@ def _has_late_text(path: Path) -> bool:
     return False
 
 
-def _is_wide(image: Image.Image) -> bool:
+def _has_16_bits(image: Image.Image) -> bool:
     """Whether an image has more than 8 bits per channel, as long as it is not decoded."""
     modes = (str(tile[3]) for tile in getattr(image, "tile", ()))
     return image.mode[0] in "IF" or any(map(_WIDE_COLOUR.match, modes))

@@ -53,6 +53,7 @@ _OWN = {
     ".xml": "x1, y1, x2, y2",
     ".txt": "cx, cy, width, height",
 }  # by the suffix of the annotation file
+_FORMS = {".json": "COCO JSON", ".xml": "VOC", ".txt": "YOLO"}  # others have files of these, too
 
 
 def check_box_form(dataset: Dataset) -> list[Finding]:
@@ -61,7 +62,8 @@ def check_box_form(dataset: Dataset) -> list[Finding]:
     rows = np.linspace(0, len(dataset) - 1, min(len(dataset), _LOOKED_AT)).astype(int).tolist()
     for sample in map(dataset.__getitem__, rows):
         suffix = sample.source.suffix.lower() if sample.source else ""
-        if suffix in _OWN and len(sample) and sample.height and sample.width:
+        is_own = _FORMS.get(suffix, "?") in dataset.form
+        if is_own and len(sample) and sample.height and sample.width:
             groups[sample.source if suffix == ".json" and sample.source else suffix].append(sample)
     findings = []
     for samples in groups.values():

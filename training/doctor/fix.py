@@ -49,8 +49,8 @@ def fix(examination: Examination, folder: Path) -> list[str]:
 
     Raises:
         UserError: the folder holds something, lies in the data set or cannot be written to, no
-            image would be left, one lies outside of the data set, or boxes or labels are
-            read wrongly as a whole.
+            image would be left, one lies outside of the data set, or boxes or labels are read
+            wrongly as a whole.
     """
     _require_read_rightly(examination)
     check_new_folder(folder)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding, counted
-from detector.data.label_folders import LabelFolders
 from detector.images import SUFFIXES
 
 _SUFFIX = {"missing-label-file": ".txt", "missing-annotation": ".xml"}
@@ -22,8 +21,8 @@ _NUMBERS = re.compile(rb"\s*\d+(\s+-?[\d.eE+-]+){4}")  # how a line of YOLO begi
 def check_label_places(dataset: Dataset) -> list[Finding]:
     """Images without labels for which a file lies somewhere that may well hold them."""
     findings = []
-    for kind, suffix in _SUFFIX.items():
-        bare = [finding.path for finding in dataset.findings if finding.kind.name == kind]
+    for name, suffix in _SUFFIX.items():
+        bare = [finding for finding in dataset.findings if finding.kind.name == name]
         pairs = list(_pairs(dataset, bare, suffix)) if bare else []
         images = len(dataset) + (len(bare) if suffix == ".xml" else 0)
         if pairs and len(pairs) >= _MANY * images:
@@ -32,23 +31,26 @@ def check_label_places(dataset: Dataset) -> list[Finding]:
                 f"{len(bare):,} of {counted(images, 'image')} have no {suffix} file that is read, "
                 f"but {files:,} such files bear their names: {_cause(dataset, *pairs[0])}"
             )
-            paths = (pairs[0][0],)
-            findings.append(Finding(KINDS["unmatched-labels"], pairs[0][1], "", message, paths))
+            first, file = pairs[0]
+            kind = KINDS["unmatched-labels"]
+            findings.append(Finding(kind, file, "", message, (first.path,)))
     return findings
 
 
-def _pairs(dataset: Dataset, bare: Sequence[Path], suffix: str) -> Iterator[tuple[Path, Path]]:
-    """Images with the files that may be their labels, each once."""
-    root = _root(dataset)
+def _pairs(
+    dataset: Dataset, bare: Sequence[Finding], suffix: str
+) -> Iterator[tuple[Finding, Path]]:
+    """Findings of images without labels, and the files that may be their labels."""
+    root = dataset.path if dataset.path.is_dir() else dataset.path.parent
     used = {sample.source for sample in dataset}
     files: dict[str, list[Path]] = defaultdict(list)
     for path in _files_below(root, suffix):
         if path not in used:
             files[_key(path)].append(path)
-    for image in bare:
-        candidates = [path for path in files.get(_key(image), []) if _holds_labels(path)]
+    for finding in bare:
+        candidates = [path for path in files.get(_key(finding.path), []) if _holds_labels(path)]
         if candidates:
-            yield image, candidates[0]
+            yield finding, candidates[0]
 
 
 def _files_below(root: Path, suffix: str) -> Iterator[Path]:
@@ -76,21 +78,16 @@ def _holds_labels(path: Path) -> bool:
     return b"<object" in start or b"<annotation" in start or bool(_NUMBERS.match(start))
 
 
-def _cause(dataset: Dataset, image: Path, file: Path) -> str:
+def _cause(dataset: Dataset, finding: Finding, file: Path) -> str:
     """Why a file is not read as the labels of an image, and the remedy."""
-    expected = _expected(dataset, image, file)
+    image, expected = finding.path, _expected(dataset, finding)
     if file.name != expected.name:
         return f"{file} should be named {expected.name}, as its image is {image.name}; rename these"
-    return f"{file} is looked for in {expected.parent}; move them there, or rename their folder"
+    return f"{file} is looked for in {expected.parent}; move them there"
 
 
-def _expected(dataset: Dataset, image: Path, file: Path) -> Path:
-    """Where the labels of an image are looked for."""
-    if file.suffix.lower() == ".txt":
-        return LabelFolders(_root(dataset)).file_of(image)[0]
+def _expected(dataset: Dataset, finding: Finding) -> Path:
+    """Where the reader looked for the labels of an image: the path, or the name, that it gives."""
+    given = Path(finding.message.removeprefix("there is no "))
     read = (sample.source.parent for sample in dataset if sample.source)
-    return next(read, image.parent) / f"{image.stem}.xml"
-
-
-def _root(dataset: Dataset) -> Path:
-    return dataset.path if dataset.path.is_dir() else dataset.path.parent
+    return given if given.name != str(given) else next(read, finding.path.parent) / given

@@ -18,6 +18,7 @@ from configs.errors import UserError
 from detector.data.coco_file import decode
 from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding, counted
+from detector.data.json_file import read_json
 from training.doctor.box_form import check_box_form
 from training.doctor.label_places import check_label_places
 
@@ -148,9 +149,7 @@ def _categories(sources: Iterable[Path]) -> list[_Category]:
     found: list[_Category] = []
     for path in sources:
         try:
-            found += decode(
-                path, path.read_bytes().removeprefix(b"\xef\xbb\xbf"), _Categories
-            ).categories
-        except (UserError, OSError):  # a JSON of another form
+            found += decode(path, read_json(path), _Categories).categories
+        except UserError:  # a JSON of another form
             continue
     return found

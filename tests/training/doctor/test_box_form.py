@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,9 @@ def test_each_json_is_judged_by_itself(forms, parts, tmp_path):
 )
 def test_what_another_form_does_not_explain_is_no_finding(forms, numbers):
     assert found(forms.coco(xywh(numbers(forms.boxes)))) == []
+
+
+@pytest.mark.parametrize("form", ["LabelMe", "KITTI", ""])
+def test_files_of_other_forms_are_not_judged_by_their_suffix(forms, form):
+    dataset = open_dataset(forms.coco(forms.boxes))
+    assert check_box_form(replace(dataset, form=form)) == []

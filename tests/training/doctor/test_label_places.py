@@ -27,10 +27,22 @@ def test_label_files_elsewhere_or_of_another_name(forms, label, says):
     assert says in message
 
 
-def test_a_folder_named_images_higher_up(forms):
-    """What stands above the data set does not lead away from labels beside their images."""
-    forms.root = forms.root / "images" / "project"
-    assert found(forms.yolo(image="train/{}.jpg", label="train/{}.txt", where="train")) == []
+def test_labels_beside_the_images_where_others_lie_in_a_folder(forms):
+    """A folder of images has its labels in one place."""
+    path = forms.yolo()
+    for index in range(5):
+        shutil.move(forms.root / f"labels/i{index}.txt", forms.root / f"images/i{index}.txt")
+    (message,) = found(path)
+    assert message.startswith("5 of 10 images have no .txt file that is read, but 5 such files")
+    assert message.endswith("labels; move them there")
+
+
+@pytest.mark.parametrize("place", ["images/above", "above/images/project"])
+def test_a_folder_named_images_higher_up_leads_nobody_astray(forms, place):
+    forms.root = forms.root / place
+    path = forms.yolo(image="train/{}.jpg", label="train/{}.txt", where="train")
+    assert sum(map(len, open_dataset(path))) == 40
+    assert found(path) == []
 
 
 def test_half_of_the_labels_are_enough_to_tell(forms):
@@ -45,6 +57,7 @@ def test_half_of_the_labels_are_enough_to_tell(forms):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
+        ("Annotations/I{}.xml", "I0.xml should be named i0.xml"),
         ("Annotations/i{}.jpg.xml", "i0.jpg.xml should be named i0.xml"),
         ("Corrected/i{}.xml", "Annotations; move them there"),
     ],
