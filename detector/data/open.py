@@ -12,16 +12,17 @@ from configs.typed_form import command_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.read_coco import COCO, coco_jsons
+from detector.data.read_labelme import LABELME, LABELME_BELOW
 from detector.data.read_voc import VOC
 from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
 from detector.data.yaml_file import YAML, read_yaml
 
 Reader = Callable[[], Dataset]
 
-_AT_ONCE = (COCO, YOLO_YAML, VOC)
+_AT_ONCE = (COCO, YOLO_YAML, VOC, LABELME)
 """Forms that show in a folder itself; the first that is there is taken."""
 
-_FORMS = (*_AT_ONCE, YOLO_FOLDER)
+_FORMS = (*_AT_ONCE, YOLO_FOLDER, LABELME_BELOW)
 """All forms; the last ones show below a folder, where they may be those of its splits."""
 
 

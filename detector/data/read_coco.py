@@ -224,7 +224,10 @@ def coco_jsons(listing: Listing) -> list[Path]:
 
 
 def _is_here(listing: Listing) -> bool:
-    return listing.path.suffix.lower() == ".json" or bool(coco_jsons(listing))
+    path = listing.path
+    if path.suffix.lower() == ".json" and path.is_file():
+        return json_kind(path) in ("COCO JSON", "COCO results", "")
+    return bool(coco_jsons(listing))
 
 
 def _read(path: Path, options: ReadOptions) -> Dataset:
