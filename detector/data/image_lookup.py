@@ -38,5 +38,6 @@ class ImageLookup:
         found: dict[str, list[Path]] = defaultdict(list)
         for folder in self._folders:
             for path in images_below(folder):
-                found[path.name.casefold()].append(path)
+                if path not in found[path.name.casefold()]:  # folders may lie in each other
+                    found[path.name.casefold()].append(path)
         return dict(found)

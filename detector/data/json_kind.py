@@ -22,6 +22,7 @@ _ITEM_KEYS = {
     "COCO results": {"image_id", "category_id", "score"},
     "CreateML": {"image", "annotations"},
     "Label Studio": {"data", "annotations"},
+    "Label Studio JSON-MIN": {"annotation_id", "annotator"},
     "Labelbox": {"data_row", "projects"},
 }
 """Keys of the first item, where the top is a list."""

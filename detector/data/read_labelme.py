@@ -23,7 +23,6 @@ from detector.data.dataset import SPLIT_FOLDERS, Dataset
 from detector.data.embedded import keep_image
 from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
-from detector.data.json_file import as_dict, as_list, read_json
 from detector.data.json_kind import json_kind
 from detector.data.records import ImageRecord, ReadObject, make_dataset, read_objects, root_of
 from detector.data.shapes_drawn import (
@@ -36,6 +35,7 @@ from detector.data.shapes_drawn import (
     points_of,
     polygon,
 )
+from detector.data.tool_json import as_dict, load_json
 from detector.data.values import flag, side
 
 _LOOK = 3  # files of a folder that are looked into
@@ -57,7 +57,7 @@ def _read(path: Path, options: ReadOptions) -> Dataset:
 
 def _record(file: Path, root: Path, findings: FileFindings) -> ImageRecord | None:
     try:
-        content = read_json(file)
+        content = load_json(file)
     except UserError as error:
         message = str(error).removeprefix(f"{file}: ")
         return findings.add("unreadable-annotation", "", message, file)
@@ -83,7 +83,7 @@ def _record(file: Path, root: Path, findings: FileFindings) -> ImageRecord | Non
 def _image_data(file: Path, name: str) -> Path | None:
     """The image that the file itself holds, in base64."""
     try:
-        data = base64.b64decode(as_dict(read_json(file)).get("imageData") or "")
+        data = base64.b64decode(as_dict(load_json(file)).get("imageData") or "")
     except (ValueError, TypeError):
         return None
     return keep_image(data, name or file.stem)

@@ -1,4 +1,4 @@
-"""JSON files of annotation tools, read leniently: NaN and the marks of Windows are no damage."""
+"""The content of annotation tools' JSON files, of which any value may be of the wrong type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from configs.errors import UserError
 from detector.files import explained
 
 
-def read_json(path: Path) -> Any:
+def load_json(path: Path) -> Any:
     """The content of a JSON file in UTF-8, or UTF-16 and UTF-32 with their marks.
 
     Raises:
@@ -18,10 +18,10 @@ def read_json(path: Path) -> Any:
     """
     with explained(path, "read"):
         data = path.read_bytes()
-    return parse_json(path, data)
+    return load_text(path, data)
 
 
-def parse_json(path: Path, data: bytes | str) -> Any:
+def load_text(path: Path, data: bytes | str) -> Any:
     """The value that some JSON of a file holds.
 
     Raises:
