@@ -12,16 +12,31 @@ from configs.typed_form import command_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.read_coco import COCO, coco_jsons
+from detector.data.read_create_ml import CREATE_ML
 from detector.data.read_cvat import CVAT
+from detector.data.read_hugging_face import HUGGING_FACE
 from detector.data.read_label_studio import LABEL_STUDIO
 from detector.data.read_labelme import LABELME, LABELME_BELOW
+from detector.data.read_open_images import OPEN_IMAGES
+from detector.data.read_tfrecord import TF_RECORD
 from detector.data.read_voc import VOC
 from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
 from detector.data.yaml_file import YAML, read_yaml
 
 Reader = Callable[[], Dataset]
 
-_AT_ONCE = (COCO, YOLO_YAML, CVAT, VOC, LABELME, LABEL_STUDIO)
+_AT_ONCE = (
+    COCO,
+    YOLO_YAML,
+    CVAT,
+    VOC,
+    LABELME,
+    LABEL_STUDIO,
+    CREATE_ML,
+    HUGGING_FACE,
+    OPEN_IMAGES,
+    TF_RECORD,
+)
 """Forms that show in a folder itself; the first that is there is taken."""
 
 _FORMS = (*_AT_ONCE, YOLO_FOLDER, LABELME_BELOW)

@@ -6,9 +6,10 @@ numbered, boxes brought into the frame of the upright image, splits gathered.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.boxes import scale
 from detector.classes import ClassMap
-from detector.data.dataset import Dataset
+from detector.data.dataset import SPLIT_FOLDERS, Dataset
 from detector.data.embedded import embedded_folder
 from detector.data.findings import FileFindings, counted
 from detector.data.form import ReadOptions
@@ -116,6 +117,7 @@ def make_dataset(
     options: ReadOptions,
     classes: ClassMap | None = None,
     notes: Sequence[str] = (),
+    may_lack: bool = False,
 ) -> Dataset:
     """Make a data set of what a reader found.
 
@@ -126,13 +128,15 @@ def make_dataset(
         options: of the user.
         classes: that the source names, in its own order; by default all that occur, sorted.
         notes: what the reader decided.
+        may_lack: whether it is usual that most of the images are not there; one finding then
+            counts them, and those without objects are not missed.
 
     Raises:
         UserError: no image is found, or there is no class.
     """
     records = list(records)
     images = _Images(path, options.images)
-    pairs = _pair(records, images, findings)
+    pairs = _pair(records, images, findings, may_lack)
     if not pairs:
         raise UserError(_none_found(path, records, findings))
     if path.is_dir():
@@ -196,12 +200,15 @@ class _Images:
 
 
 def _pair(
-    records: Sequence[ImageRecord], images: _Images, findings: FileFindings
+    records: Sequence[ImageRecord], images: _Images, findings: FileFindings, may_lack: bool
 ) -> list[tuple[ImageRecord, Path]]:
     pairs: dict[tuple[str, Path], ImageRecord] = {}
+    lacking: list[ImageRecord] = []
     for record in records:
         image = images.find(record) or (record.embedded and record.embedded())
-        if image is None:
+        if image is None and may_lack:
+            lacking += [record] if record.objects else []
+        elif image is None:
             shown = next(iter(record.names), record.stem)
             message = f"there is no image {shown}" if shown else "names no image"
             findings.add("missing-picture", record.element, message, record.source)
@@ -211,6 +218,10 @@ def _pair(
         else:
             pairs[record.split, image] = record
             _report_other_name(record, image, findings)
+    if lacking:
+        message = f"{counted(len(lacking), 'image')} with boxes not there, such as"
+        first = lacking[0]
+        findings.add("missing-picture", "", f"{message} {first.element}", first.source)
     return [(record, image) for (_, image), record in pairs.items()]
 
 
@@ -341,6 +352,7 @@ def _bounds_note(records: Sequence[ImageRecord]) -> list[str]:
     return [f"boxes are the bounds of what was drawn: {shapes}"]
 
 
-def with_split(records: Iterable[ImageRecord], split: str) -> list[ImageRecord]:
-    """The records of one part of the data set."""
-    return [replace(record, split=split) for record in records]
+def split_in(name: str) -> str:
+    """The part that a file's name speaks of ("oidv6-train-annotations"), or ""."""
+    words = re.split("[^a-z]+", name.lower())
+    return next((word for word in words if word in SPLIT_FOLDERS), "")
