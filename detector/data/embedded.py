@@ -44,4 +44,6 @@ def _file_name(data: bytes, name: str) -> str:
     plain = re.sub(r"[^\w.() -]", "_", last)[-100:].lstrip(".") or "image"
     if Path(plain).suffix.lower() in SUFFIXES:
         return plain
-    return plain + next((suffix for magic, suffix in _MAGIC.items() if data.startswith(magic)), ".jpg")
+    return plain + next(
+        (suffix for magic, suffix in _MAGIC.items() if data.startswith(magic)), ".jpg"
+    )

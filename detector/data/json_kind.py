@@ -15,6 +15,7 @@ _KEYS = {
     "VIA": {"_via_img_metadata"},
     "datumaro": {"items", "categories"},
     "Supervisely": {"size", "objects"},
+    "FiftyOne": {"classes", "labels"},
 }
 """Keys that the top of a JSON has, by its form."""
 
@@ -37,7 +38,14 @@ def json_kind(path: Path) -> str:
     except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return ""
     table = _ITEM_KEYS if is_list else _KEYS
-    return next((form for form, needed in table.items() if needed <= keys), "")
+    return next((form for form, needed in table.items() if needed <= keys), "") or _of_entries(path)
+
+
+def _of_entries(path: Path) -> str:
+    """VIA's annotations are a mapping with a key for each image."""
+    top: Any = msgspec.json.decode(path.read_bytes())
+    first = next(iter(top.values()), None) if isinstance(top, dict) else None
+    return "VIA" if isinstance(first, dict) and {"filename", "regions"} <= set(first) else ""
 
 
 def _keys(data: bytes) -> tuple[set[str], bool]:

@@ -14,13 +14,19 @@ from detector.data.form import Form, Listing, ReadOptions
 from detector.data.read_coco import COCO, coco_jsons
 from detector.data.read_create_ml import CREATE_ML
 from detector.data.read_cvat import CVAT
+from detector.data.read_datumaro import DATUMARO
+from detector.data.read_fiftyone import FIFTY_ONE
 from detector.data.read_hugging_face import HUGGING_FACE
+from detector.data.read_kitti import KITTI
 from detector.data.read_label_studio import LABEL_STUDIO
 from detector.data.read_labelme import LABELME, LABELME_BELOW
 from detector.data.read_open_images import OPEN_IMAGES
+from detector.data.read_supervisely import SUPERVISELY
 from detector.data.read_tfrecord import TF_RECORD
+from detector.data.read_via import VIA
 from detector.data.read_voc import VOC
 from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
+from detector.data.unread_forms import advice
 from detector.data.yaml_file import YAML, read_yaml
 
 Reader = Callable[[], Dataset]
@@ -36,6 +42,11 @@ _AT_ONCE = (
     HUGGING_FACE,
     OPEN_IMAGES,
     TF_RECORD,
+    VIA,
+    KITTI,
+    DATUMARO,
+    SUPERVISELY,
+    FIFTY_ONE,
 )
 """Forms that show in a folder itself; the first that is there is taken."""
 
@@ -148,6 +159,8 @@ def _open_one(listing: Listing, options: ReadOptions) -> Dataset:
     path = listing.path
     if form := _form_of(listing):
         return _read_as(form, path, options)
+    if said := advice(listing):
+        raise UserError(said)
     if strange := listing.files(".json"):
         return _read_as(COCO, strange[0], options)  # which says what it lacks
     if path.is_file():

@@ -17,14 +17,9 @@ from detector.boxes import cxcywh_to_xyxy
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
+from detector.data.from_records import make_dataset
 from detector.data.json_kind import json_kind
-from detector.data.records import (
-    ImageRecord,
-    ReadObject,
-    make_dataset,
-    read_objects,
-    split_in,
-)
+from detector.data.records import ImageRecord, ReadObject, read_objects, split_in
 from detector.data.shapes_drawn import class_name, coordinate, upright
 from detector.data.tool_json import as_dict, as_list, load_json
 

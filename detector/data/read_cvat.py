@@ -20,7 +20,8 @@ from detector.classes import ClassMap
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings, counted
 from detector.data.form import Form, Listing, ReadOptions
-from detector.data.records import ImageRecord, ReadObject, make_dataset, read_objects
+from detector.data.from_records import make_dataset
+from detector.data.records import ImageRecord, ReadObject, read_objects
 from detector.data.shapes_drawn import (
     Drawn,
     class_name,

@@ -1,7 +1,7 @@
 """Reads Hugging Face's image folders: `metadata.jsonl` or `.csv` with an image's objects in a row.
 
-`objects` holds lists beside each other, boxes as x, y, width, height in pixels. Classes are names, or
-numbers whose names the card of the data set may tell (README.md).
+`objects` holds lists beside each other, boxes as x, y, width, height in pixels. Classes are names,
+or numbers whose names the card of the data set may tell (README.md).
 Source: huggingface.co/docs/datasets, "Create an image dataset", "Object detection".
 """
 
@@ -22,7 +22,8 @@ from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset
 from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
-from detector.data.records import ImageRecord, ReadObject, make_dataset, read_objects
+from detector.data.from_records import make_dataset
+from detector.data.records import ImageRecord, ReadObject, read_objects
 from detector.data.shapes_drawn import class_name, coordinate, upright
 from detector.data.table_file import read_table
 from detector.data.tool_json import as_dict, as_list, load_text

@@ -8,7 +8,7 @@ Source: labelstud.io/guide, "Export annotations", "Units of image annotations".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from configs.errors import UserError
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings, counted
 from detector.data.form import Form, Listing, ReadOptions
+from detector.data.from_records import make_dataset
 from detector.data.json_kind import json_kind
-from detector.data.records import ImageRecord, ReadObject, make_dataset, read_objects
+from detector.data.records import ImageRecord, ReadObject, read_objects
 from detector.data.shapes_drawn import (
     Drawn,
     class_name,

@@ -23,8 +23,10 @@ from detector.data.dataset import SPLIT_FOLDERS, Dataset
 from detector.data.embedded import keep_image
 from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
+from detector.data.from_records import make_dataset
 from detector.data.json_kind import json_kind
-from detector.data.records import ImageRecord, ReadObject, make_dataset, read_objects, root_of
+from detector.data.record_images import root_of
+from detector.data.records import ImageRecord, ReadObject, read_objects
 from detector.data.shapes_drawn import (
     Drawn,
     between,

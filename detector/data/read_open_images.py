@@ -13,14 +13,9 @@ from pathlib import Path
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
-from detector.data.records import (
-    ImageRecord,
-    ReadObject,
-    make_dataset,
-    read_objects,
-    root_of,
-    split_in,
-)
+from detector.data.from_records import make_dataset
+from detector.data.record_images import root_of
+from detector.data.records import ImageRecord, ReadObject, read_objects, split_in
 from detector.data.shapes_drawn import class_name, coordinate, upright
 from detector.data.table_file import read_head, read_rows, read_table
 from detector.data.values import flag
@@ -84,7 +79,11 @@ def _empty(file: Path, boxed: Mapping[str, object]) -> Iterator[str]:
     """Images that a list beside the boxes has, and the boxes have not: they are negatives."""
     for other in _tables(Listing(root_of(file))):
         head = set(read_head(other))
-        if "ImageID" not in head or "LabelName" in head or split_in(other.stem) != split_in(file.stem):
+        if (
+            "ImageID" not in head
+            or "LabelName" in head
+            or split_in(other.stem) != split_in(file.stem)
+        ):
             continue
         yield from (
             one

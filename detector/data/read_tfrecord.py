@@ -1,14 +1,14 @@
 """Reads TFRecords of the TF Object Detection API: images and boxes (as fractions) in one file.
 
-The images are kept as files in the user's cache folder. `label_map.pbtxt` names the classes, as far as
-the records do not do so themselves; shards (`x-00000-of-00010`) are one part.
+The images are kept as files in the user's cache folder. `label_map.pbtxt` names the classes, as far
+as the records do not do so themselves; shards (`x-00000-of-00010`) are one part.
 Source: TF Object Detection API, `tf_example_decoder.py`, "Preparing inputs".
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,14 +18,9 @@ from detector.data.dataset import Dataset
 from detector.data.embedded import keep_image
 from detector.data.findings import FileFindings, counted
 from detector.data.form import Form, Listing, ReadOptions
-from detector.data.records import (
-    ImageRecord,
-    ReadObject,
-    make_dataset,
-    read_objects,
-    root_of,
-    split_in,
-)
+from detector.data.from_records import make_dataset
+from detector.data.record_images import root_of
+from detector.data.records import ImageRecord, ReadObject, read_objects, split_in
 from detector.data.shapes_drawn import class_name, coordinate, upright
 from detector.data.tfrecord_file import Features, read_example, read_records
 from detector.data.values import read_lines, side
@@ -105,7 +100,11 @@ def _record(
         drawn = upright(*(coordinate(values.get(f"bbox/{edge}"), edge) for edge in _EDGES))
         is_crowd = any(bool(values.get(key)) for key in ("is_crowd", "group_of"))
         return ReadObject(
-            where, class_name(known if text.startswith("/m/") and known else text or known), drawn, is_crowd, bool(values.get("difficult"))
+            where,
+            class_name(known if text.startswith("/m/") and known else text or known),
+            drawn,
+            is_crowd,
+            bool(values.get("difficult")),
         )
 
     return ImageRecord(
@@ -143,7 +142,9 @@ def _label_map(folder: Path) -> dict[int, str]:
 
 
 def _item(text: str) -> tuple[int, str]:
-    fields = {key: double or single or number for key, double, single, number in _FIELD.findall(text)}
+    fields = {
+        key: double or single or number for key, double, single, number in _FIELD.findall(text)
+    }
     return int(fields.get("id") or 0), fields.get("display_name") or fields.get("name", "")
 
 

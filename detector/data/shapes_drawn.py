@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ import numpy as np
 from detector.data.values import number
 
 _FARTHEST = 1e9  # px; what lies further out is no coordinate
+
+_LARGEST = 1 << 26  # bytes of a mask's PNG
 
 Points = np.ndarray
 """float64 `(N, 2)`, x and y."""
@@ -130,8 +133,13 @@ def joined(pieces: Sequence[Drawn]) -> Drawn:
     return Drawn((x1, y1, x2, y2), outline, "multi-part object")
 
 
-def mask(corner: Points, png: Any) -> Drawn:
-    """A mask as a PNG in base64, whose upper left pixel lies at `corner`.
+def mask(corner: Points, png: Any, is_packed: bool = False) -> Drawn:
+    """The bounds of a mask.
+
+    Args:
+        corner: of its upper left pixel, x and y.
+        png: an image of it in base64.
+        is_packed: whether zlib packed it before.
 
     Raises:
         ValueError: it is none, or nothing is set in it.
@@ -139,8 +147,11 @@ def mask(corner: Points, png: Any) -> Drawn:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(base64.b64decode(png, validate=True))) as image:
-            is_set = np.asarray(image.convert("L")) > 0
+        data = base64.b64decode(png, validate=True)
+        data = zlib.decompressobj().decompress(data, _LARGEST) if is_packed else data
+        with Image.open(io.BytesIO(data)) as image:
+            grey = image.getchannel("A") if image.mode in ("LA", "RGBA") else image.convert("L")
+            is_set = np.asarray(grey) > 0
     # On damaged files Pillow's decoders raise almost anything.
     except Exception as error:
         raise ValueError("has a mask that cannot be read") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -31,14 +32,13 @@ def read_records(path: Path) -> Iterator[bytes]:
     with path.open("rb") as plain:
         is_packed = plain.read(2) == _GZIP
         plain.seek(0)
-        with gzip.open(plain) if is_packed else plain as file:
-            try:
-                yield from _records(file)
-            except (EOFError, gzip.BadGzipFile) as error:
-                raise ValueError("its end is missing") from error
+        try:
+            yield from _records(gzip.GzipFile(fileobj=plain) if is_packed else plain)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError("its end is missing") from error
 
 
-def _records(file: IO[bytes]) -> Iterator[bytes]:
+def _records(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     while head := file.read(12):
         length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else _LONGEST
         if length >= _LONGEST:

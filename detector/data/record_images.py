@@ -1,0 +1,140 @@
+"""Finds the images of `ImageRecord`s, each once, and reports those that are missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from configs.errors import UserError
+from detector.data.findings import FileFindings, counted
+from detector.data.image_lookup import ImageLookup
+from detector.data.records import ImageRecord
+from detector.images import images_below
+
+_ANNOTATION_FOLDERS = frozenset("annotations annotation labels label ann metadata".split())
+_IMAGE_FOLDERS = ("images", "data", "img")
+
+
+def root_of(path: Path) -> Path:
+    """The folder of a data set, from itself or its annotation file."""
+    if path.is_dir():
+        return path
+    above = path.parent
+    return above.parent if above.name.lower() in _ANNOTATION_FOLDERS else above
+
+
+def pair_images(
+    path: Path,
+    records: Sequence[ImageRecord],
+    images: Path | None,
+    findings: FileFindings,
+    may_lack: bool = False,
+) -> list[tuple[ImageRecord, Path]]:
+    """The records whose images are there, with them.
+
+    Args:
+        path: of the data set, a file or a folder.
+        records: of its images.
+        images: the folder of the images, where the user named it.
+        findings: takes what is missing, stands twice, or has another name.
+        may_lack: whether it is usual that most of the images are not there; one finding then
+            counts them, and those without objects are not missed.
+
+    Raises:
+        UserError: no image is found.
+    """
+    pairs = _pair(records, _Images(path, images), findings, may_lack)
+    if not pairs:
+        raise UserError(none_usable(path, records, findings))
+    if path.is_dir():
+        _report_bare([image for _, image in pairs], findings)
+    return pairs
+
+
+class _Images:
+    """Finds the images of records."""
+
+    def __init__(self, path: Path, given: Path | None) -> None:
+        root = root_of(path)
+        usual = [root / name for name in _IMAGE_FOLDERS if (root / name).is_dir()]
+        self._folders = [given] if given else [*usual, root]
+        self._lookup = ImageLookup(self._folders)
+
+    def find(self, record: ImageRecord) -> Path | None:
+        for name in filter(None, record.names):
+            try:
+                if found := self._lookup.find(name):
+                    return found
+            except (OSError, ValueError):  # a name too long, or with a zero byte
+                continue
+        return self._of_stem(record.stem) if record.stem else None
+
+    def _of_stem(self, stem: str) -> Path | None:
+        """The image of this stem; where several have it, the one in the folder that it names."""
+        above, _, name = stem.rpartition("/")
+        found = self._by_stem.get(name.casefold(), [])
+        if len(found) > 1:
+            found = [one for one in found if one.parent.as_posix().endswith(above or "/")]
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[Path]]:
+        found: dict[str, dict[Path, None]] = defaultdict(dict)
+        for folder in self._folders:
+            for path in images_below(folder):
+                found[path.stem.casefold()][path] = None
+        return {stem: list(paths) for stem, paths in found.items()}
+
+
+def _pair(
+    records: Sequence[ImageRecord], images: _Images, findings: FileFindings, may_lack: bool
+) -> list[tuple[ImageRecord, Path]]:
+    pairs: dict[tuple[str, Path], ImageRecord] = {}
+    lacking: list[ImageRecord] = []
+    for record in records:
+        image = images.find(record) or (record.embedded and record.embedded())
+        if image is None and may_lack:
+            lacking += [record] if record.objects else []
+        elif image is None:
+            shown = next(iter(record.names), record.stem)
+            message = f"there is no image {shown}" if shown else "names no image"
+            findings.add("missing-picture", record.element, message, record.source)
+        elif (record.split, image) in pairs:
+            message = f"{image.name} stands here a second time"
+            findings.add("id-collision", record.element, message, record.source)
+        else:
+            pairs[record.split, image] = record
+            _report_other_name(record, image, findings)
+    if lacking:
+        message = f"{counted(len(lacking), 'image')} with boxes not there, such as"
+        first = lacking[0]
+        findings.add("missing-picture", "", f"{message} {first.element}", first.source)
+    return [(record, image) for (_, image), record in pairs.items()]
+
+
+def _report_other_name(record: ImageRecord, image: Path, findings: FileFindings) -> None:
+    names = [name.replace("\\", "/").rpartition("/")[2].casefold() for name in record.names]
+    if record.stem and any(names) and image.name.casefold() not in names and not record.embedded:
+        message = f"says {record.names[0]}, it is {image.name}"
+        findings.add("filename-mismatch", record.element, message, record.source)
+
+
+def none_usable(path: Path, records: Sequence[ImageRecord], findings: FileFindings) -> str:
+    """Why a data set has no image."""
+    if not records:
+        why = f", such as {findings.found[0].path.name}: {findings.found[0].message}"
+        return f"{path}: no image in it can be read{why if findings.found else ''}"
+    first = next((one for one in findings.found if one.kind.name.endswith("-picture")), None)
+    why = f", such as: {first.message}" if first else ""
+    return f"{path}: none of its {len(records)} images is usable{why}; see --images"
+
+
+def _report_bare(images: Sequence[Path], findings: FileFindings) -> None:
+    """Images beside the annotated ones that no annotation names."""
+    known = set(images)
+    for folder in dict.fromkeys(image.parent for image in images):
+        for path in sorted(images_below(folder)):
+            if path.parent == folder and path not in known:
+                findings.add("missing-annotation", "", "no annotation names it", path)
