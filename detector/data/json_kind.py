@@ -37,6 +37,7 @@ def json_kind(path: Path) -> str:
         keys, is_list = _keys(path.read_bytes())
     except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return ""
+    keys |= {"image"} if "imagefilename" in keys else set()  # of CreateML
     table = _ITEM_KEYS if is_list else _KEYS
     return next((form for form, needed in table.items() if needed <= keys), "") or _of_entries(path)
 

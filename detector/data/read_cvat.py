@@ -78,7 +78,7 @@ def _records(
     for number, image in enumerate(root.iterfind("image"), start=1):
         name, subset = (image.get(key, "").replace("\\", "/") for key in ("name", "subset"))
         shapes = [shape for shape in image if shape.tag != "tag"]
-        tags["tag of a whole image"] += len(image) - len(shapes)
+        tags["image tag"] += len(image) - len(shapes)
         noun = f"image {number} shape"
         yield ImageRecord(
             file,

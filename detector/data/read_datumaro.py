@@ -67,7 +67,7 @@ def _records(
         image = as_dict(item.get("image"))
         listed = [as_dict(one) for one in as_list(item.get("annotations"))]
         entries = [one for one in listed if one.get("type") not in _NO_OBJECTS]
-        left_out["label of a whole image"] += len(listed) - len(entries)
+        left_out["image label"] += len(listed) - len(entries)
         name = str(image.get("path") or "").replace("\\", "/")
         stem = str(item.get("id") or "")
         height, width = (*as_list(image.get("size")), 0, 0)[:2]

@@ -136,11 +136,10 @@ def _record(
 def _class_names(file: Path) -> list[str]:
     """The names of the class numbers, as a README.md beside or above tells them."""
     for folder in (file.parent, *file.absolute().parent.parents[:2]):
-        card = folder / "README.md"
-        found = _CARD.match("\n".join(read_lines(card, "replace"))) if card.is_file() else None
         try:
+            found = _CARD.match((folder / "README.md").read_text("utf-8-sig", "replace"))
             values = yaml.safe_load(found[1]) if found else None
-        except (yaml.YAMLError, ValueError):
+        except (OSError, yaml.YAMLError, ValueError, RecursionError):
             continue
         if names := next(_label_names(as_dict(values).get("dataset_info")), None):
             return names

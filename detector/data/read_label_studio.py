@@ -97,7 +97,7 @@ def _chosen(task: Mapping[str, Any], left_out: Counter[str]) -> Regions | None:
     left_out["prediction"] += len(as_list(task.get("predictions")))
     if not valid:
         return None
-    left_out["older annotation of the same task"] += len(valid) - 1
+    left_out["older annotation"] += len(valid) - 1
     best = max(valid, key=lambda one: (bool(one.get("ground_truth")), str(one.get("updated_at"))))
     return _merged(as_list(best.get("result")))
 

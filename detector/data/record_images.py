@@ -15,6 +15,7 @@ from detector.images import images_below
 
 _ANNOTATION_FOLDERS = frozenset("annotations annotation labels label ann metadata".split())
 _IMAGE_FOLDERS = ("images", "data", "img")
+_NO_IMAGE = ("missing-picture", "unreadable-picture")
 
 
 def root_of(path: Path) -> Path:
@@ -124,9 +125,10 @@ def _report_other_name(record: ImageRecord, image: Path, findings: FileFindings)
 def none_usable(path: Path, records: Sequence[ImageRecord], findings: FileFindings) -> str:
     """Why a data set has no image."""
     if not records:
-        why = f", such as {findings.found[0].path.name}: {findings.found[0].message}"
-        return f"{path}: no image in it can be read{why if findings.found else ''}"
-    first = next((one for one in findings.found if one.kind.name.endswith("-picture")), None)
+        first = next(iter(findings.found), None)
+        why = f", such as {first.path.name}: {first.message}" if first else ""
+        return f"{path}: no annotated image in it{why}"
+    first = next((one for one in findings.found if one.kind.name in _NO_IMAGE), None)
     why = f", such as: {first.message}" if first else ""
     return f"{path}: none of its {len(records)} images is usable{why}; see --images"
 
