@@ -16,6 +16,7 @@ _KEYS = {
     "datumaro": {"items", "categories"},
     "Supervisely": {"size", "objects"},
     "FiftyOne": {"classes", "labels"},
+    "Supervisely project": {"classes", "tags"},
 }
 """Keys that the top of a JSON has, by its form."""
 
@@ -44,8 +45,11 @@ def json_kind(path: Path) -> str:
 
 def _of_entries(path: Path) -> str:
     """VIA's annotations are a mapping with a key for each image."""
-    top: Any = msgspec.json.decode(path.read_bytes())
-    first = next(iter(top.values()), None) if isinstance(top, dict) else None
+    try:
+        top: Any = msgspec.json.decode(path.read_bytes())
+    except UnicodeDecodeError:  # where keys are not looked at
+        return ""
+    first: Any = next(iter(top.values()), None) if isinstance(top, dict) else None
     return "VIA" if isinstance(first, dict) and {"filename", "regions"} <= set(first) else ""
 
 

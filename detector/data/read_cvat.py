@@ -27,6 +27,7 @@ from detector.data.shapes_drawn import (
     class_name,
     coordinate,
     ellipse,
+    no_box,
     points_of,
     polygon,
     turned,
@@ -113,7 +114,7 @@ def _drawn(shape: Element) -> Drawn:
     if shape.tag == "mask":
         corner, size = _pair(shape, "left", "top"), _pair(shape, "width", "height")
         return turned(corner, size, 0, corner)._replace(shape="mask")
-    raise ValueError(f"is a {shape.tag[:40]}, which has no box")
+    raise no_box(shape.tag)
 
 
 def _pair(shape: Element, first: str, second: str) -> np.ndarray:

@@ -21,7 +21,7 @@ from detector.data.form import Form, Listing, ReadOptions
 from detector.data.from_records import make_dataset
 from detector.data.json_kind import json_kind
 from detector.data.records import ImageRecord, ReadObject, read_objects
-from detector.data.shapes_drawn import Drawn, coordinate, joined, polygon, turned, upright
+from detector.data.shapes_drawn import Drawn, coordinate, joined, no_box, polygon, turned, upright
 from detector.data.tool_json import as_dict, as_list, load_json
 from detector.data.values import flag, side
 
@@ -96,7 +96,7 @@ def _drawn(entry: dict[str, Any]) -> Drawn:
         return turned(centre - size / 2, size, float(edges[4]), centre)
     if kind in ("bbox", "polygon", "rotated_bbox"):
         raise ValueError(f"is a {kind} of {len(edges)} numbers")
-    raise ValueError(f"is a {str(kind)[:40]}, which has no box")
+    raise no_box(kind)
 
 
 def _groups(objects: Sequence[ReadObject]) -> list[ReadObject]:

@@ -18,7 +18,7 @@ from detector.data.form import Form, Listing, ReadOptions
 from detector.data.from_records import make_dataset
 from detector.data.json_kind import json_kind
 from detector.data.records import ImageRecord, ReadObject, read_objects
-from detector.data.shapes_drawn import class_name, coordinate, upright
+from detector.data.shapes_drawn import class_name, coordinate, one_line, upright
 from detector.data.tool_json import as_dict, as_list, load_json
 
 
@@ -44,8 +44,8 @@ def _read(path: Path, options: ReadOptions) -> Dataset:
         ImageRecord(
             file,
             (),
-            read_objects(as_list(objects), f"{stem}, detection", read, findings, file),
-            element=str(stem),
+            read_objects(as_list(objects), f"{one_line(stem)}, detection", read, findings, file),
+            element=one_line(stem),
             stem=str(stem),
             is_fraction=True,
         )

@@ -26,6 +26,7 @@ from detector.data.shapes_drawn import (
     class_name,
     coordinate,
     ellipse,
+    no_box,
     points_of,
     polygon,
     turned,
@@ -132,7 +133,7 @@ def _flat(file: Path, task: Mapping[str, Any]) -> Regions | None:
 
 def _object(region: dict[str, Any], element: str) -> ReadObject:
     if refused := _refused(region):
-        raise ValueError(f"is a {refused}, which has no box")
+        raise no_box(refused)
     labels = next((region[key] for key in _LABELS if as_list(region.get(key))), None)
     if labels is None:
         raise ValueError("has no class")

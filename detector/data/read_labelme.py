@@ -34,6 +34,7 @@ from detector.data.shapes_drawn import (
     ellipse,
     joined,
     mask,
+    no_box,
     points_of,
     polygon,
 )
@@ -101,7 +102,7 @@ def _object(shape: Any, element: str) -> ReadObject:
 def _drawn(shape: Mapping[str, Any]) -> Drawn:
     kind = str(shape.get("shape_type") or "polygon")  # versions before 3 knew nothing else
     if kind not in ("rectangle", "polygon", "circle", "mask", "oriented_rectangle", "rotation"):
-        raise ValueError(f"is a {kind[:40]}, which has no box")
+        raise no_box(kind)
     points = points_of(shape.get("points"))
     if kind == "mask" and shape.get("mask"):
         return mask(points.min(axis=0), shape["mask"])

@@ -16,7 +16,7 @@ from detector.data.form import Form, Listing, ReadOptions
 from detector.data.from_records import make_dataset
 from detector.data.record_images import root_of
 from detector.data.records import ImageRecord, ReadObject, read_objects, split_in
-from detector.data.shapes_drawn import class_name, coordinate, upright
+from detector.data.shapes_drawn import class_name, coordinate, one_line, upright
 from detector.data.table_file import read_head, read_rows, read_table
 from detector.data.values import flag
 from detector.images import SUFFIXES
@@ -58,8 +58,8 @@ def _record(
     return ImageRecord(
         file,
         (image,) if is_file else (),
-        read_objects(rows, f"image {image}, row", read, findings, file),
-        element=f"image {image}",
+        read_objects(rows, f"image {one_line(image)}, row", read, findings, file),
+        element=f"image {one_line(image)}",
         stem="" if is_file else f"{split}/{image}".lstrip("/"),
         is_fraction=True,
         split=split,

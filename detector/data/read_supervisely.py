@@ -18,8 +18,9 @@ from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.from_records import make_dataset
 from detector.data.json_kind import json_kind
+from detector.data.record_images import root_of
 from detector.data.records import ImageRecord, ReadObject, read_objects
-from detector.data.shapes_drawn import Drawn, between, class_name, mask, points_of, polygon
+from detector.data.shapes_drawn import Drawn, between, class_name, mask, no_box, points_of, polygon
 from detector.data.tool_json import as_dict, as_list, load_json
 from detector.data.values import side
 
@@ -28,9 +29,8 @@ _BOXED = ("rectangle", "polygon", "bitmap")
 
 def _read(path: Path, options: ReadOptions) -> Dataset:
     findings = FileFindings(path)
-    listing = Listing(path if path.is_dir() else path.parent)
     contents: dict[Path, dict[str, Any]] = {}
-    for file in _files(listing):
+    for file in _files(Listing(path)):
         try:
             contents[file] = as_dict(load_json(file))
         except UserError as error:
@@ -40,10 +40,7 @@ def _read(path: Path, options: ReadOptions) -> Dataset:
         float(edge).is_integer() for content in contents.values() for edge in _corners(content)
     )
     records = [_record(*one, is_whole, findings) for one in contents.items()]
-    meta = listing.path / "meta.json"
-    listed = as_list(as_dict(load_json(meta)).get("classes")) if meta.is_file() else []
-    titles = dict.fromkeys(str(as_dict(one).get("title") or "") for one in listed)
-    names = tuple(name for name in titles if name)
+    names = _class_names(root_of(path))
     note = "all corners are whole numbers: the last pixel is taken as inside the object"
     return make_dataset(
         path,
@@ -53,6 +50,15 @@ def _read(path: Path, options: ReadOptions) -> Dataset:
         ClassMap(names) if names else None,
         [note] if is_whole else [],
     )
+
+
+def _class_names(root: Path) -> tuple[str, ...]:
+    """The classes of the project, from its `meta.json`."""
+    found = (folder / "meta.json" for folder in (root, root.absolute().parent))
+    meta = next((file for file in found if file.is_file()), None)
+    listed = as_list(as_dict(load_json(meta)).get("classes")) if meta else []
+    names = (" ".join(str(as_dict(one).get("title") or "").split()) for one in listed)
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _corners(content: dict[str, Any]) -> Iterator[float]:
@@ -91,7 +97,7 @@ def _record(
 def _drawn(entry: dict[str, Any], is_whole: bool) -> Drawn:
     kind, points = entry.get("geometryType"), as_dict(entry.get("points")).get("exterior")
     if kind not in _BOXED:
-        raise ValueError(f"is a {str(kind)[:40]}, which has no box")
+        raise no_box(kind)
     if kind == "bitmap":
         bitmap = as_dict(entry.get("bitmap"))
         return mask(points_of([bitmap.get("origin")])[0], bitmap.get("data"), is_packed=True)
@@ -103,8 +109,12 @@ def _drawn(entry: dict[str, Any], is_whole: bool) -> Drawn:
 
 
 def _files(listing: Listing) -> list[Path]:
-    """The annotations of all data sets of a project, or of one of them."""
-    places = [listing, *map(Listing, listing.folders.values())]
+    """The annotations of all data sets of a project, or of one of them; or the file itself."""
+    path = listing.path
+    if path.is_file() and path.name != "meta.json":
+        return listing.files(".json")
+    project = Listing(path.parent) if path.is_file() else listing
+    places = [project, *map(Listing, project.folders.values())]
     folders = [place.folder("ann") for place in places]
     return [file for folder in folders if folder for file in folder.files(".json")]
 

@@ -21,7 +21,16 @@ from detector.data.form import Form, Listing, ReadOptions
 from detector.data.from_records import make_dataset
 from detector.data.json_kind import json_kind
 from detector.data.records import ImageRecord, ReadObject, read_objects
-from detector.data.shapes_drawn import Drawn, class_name, coordinate, ellipse, polygon, upright
+from detector.data.shapes_drawn import (
+    Drawn,
+    class_name,
+    coordinate,
+    ellipse,
+    no_box,
+    one_line,
+    polygon,
+    upright,
+)
 from detector.data.table_file import read_head, read_table
 from detector.data.tool_json import as_dict, as_list, load_json, load_text
 
@@ -54,8 +63,8 @@ def _read(path: Path, options: ReadOptions) -> Dataset:
         ImageRecord(
             file,
             (name,) if name else (),
-            read_objects(regions, f"{name}, region", read, findings, file),
-            element=name,
+            read_objects(regions, f"{one_line(name)}, region", read, findings, file),
+            element=one_line(name),
         )
         for name, regions in images.items()
     ]
@@ -132,7 +141,7 @@ def _drawn(shape: Mapping[str, Any]) -> Drawn:
                 [[coordinate(x, "x"), coordinate(y, "y")] for x, y in zip(xs, ys, strict=True)]
             )
         )
-    raise ValueError(f"is a {str(kind)[:40]}, which has no box")
+    raise no_box(kind)
 
 
 def _file(listing: Listing) -> Path | None:

@@ -11,6 +11,7 @@ from configs.errors import UserError
 from detector.data.findings import FileFindings, counted
 from detector.data.image_lookup import ImageLookup
 from detector.data.records import ImageRecord
+from detector.data.shapes_drawn import one_line
 from detector.images import images_below
 
 _ANNOTATION_FOLDERS = frozenset("annotations annotation labels label ann metadata".split())
@@ -100,7 +101,7 @@ def _pair(
             lacking += [record] if record.objects else []
         elif image is None:
             shown = next(iter(record.names), record.stem)
-            message = f"there is no image {shown}" if shown else "names no image"
+            message = f"there is no image {one_line(shown)}" if shown else "names no image"
             findings.add("missing-picture", record.element, message, record.source)
         elif (record.split, image) in pairs:
             message = f"{image.name} stands here a second time"
@@ -118,7 +119,7 @@ def _pair(
 def _report_other_name(record: ImageRecord, image: Path, findings: FileFindings) -> None:
     names = [name.replace("\\", "/").rpartition("/")[2].casefold() for name in record.names]
     if record.stem and any(names) and image.name.casefold() not in names and not record.embedded:
-        message = f"says {record.names[0]}, it is {image.name}"
+        message = f"says {one_line(record.names[0])}, it is {image.name}"
         findings.add("filename-mismatch", record.element, message, record.source)
 
 

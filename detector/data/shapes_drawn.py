@@ -41,6 +41,16 @@ def coordinate(value: Any, what: str) -> float:
     return parsed
 
 
+def one_line(value: Any) -> str:
+    """A text of a file as part of a message."""
+    return " ".join(str(value).split())[:60]
+
+
+def no_box(kind: Any) -> ValueError:
+    """That a kind of shape is none that an object's box can be taken from."""
+    return ValueError(f"is a {one_line(kind)}, which has no box")
+
+
 def class_name(value: Any) -> str:
     """The name of a class with single spaces; that of a number is the number.
 

@@ -151,7 +151,7 @@ def test_a_file_for_each_part(make, cvat):
 
 def test_tracks_of_a_video_name_the_export_to_choose(make, cvat):
     cvat({}, more='<track id="0" label="cell"><box frame="0"/></track>')
-    with pytest.raises(UserError, match='export it as "CVAT for images 1.1" or "COCO 1.0"'):
+    with pytest.raises(UserError, match=r'export it as "CVAT for images 1\.1" or "COCO 1\.0"'):
         open_dataset(make.root)
 
 
