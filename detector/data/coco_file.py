@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.boxes import area
+from detector.data.coco_shapes import CocoAnnotation, make_upright
 from detector.data.findings import FileFindings
-from detector.data.values import Id, as_id, flag, number
+from detector.data.json_file import parse_json
+from detector.data.values import Id, as_id, as_number, flag, number, numbers
 
 _PIECE = 8192  # annotations that are parsed at a time
 _NOTHING = msgspec.Raw()
-_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")  # as text, in the one way to write it
 
 
 class CocoImage(msgspec.Struct, gc=False):
@@ -33,32 +35,12 @@ class CocoImage(msgspec.Struct, gc=False):
     width: Any = 0
 
 
-class CocoAnnotation(msgspec.Struct, gc=False):
-    """An entry of `annotations`, its outline left out; anything may be wrong with it."""
-
-    id: Any = None
-    image_id: Any = None
-    category_id: Any = None
-    bbox: Any = None
-    area: Any = None
-    iscrowd: Any = 0
-    ignore: Any = 0
-    difficult: Any = 0
-
-
-class CocoCategory(msgspec.Struct):
-    """An entry of `categories`; anything may be wrong with it."""
-
-    id: Any = None
-    name: Any = None
-
-
 class CocoFile(msgspec.Struct):
     """The file; its annotations are parsed piece by piece, as they take more memory than it."""
 
     images: list[CocoImage]
     annotations: msgspec.Raw
-    categories: list[CocoCategory]
+    categories: list[Any] | dict[str, Any]
 
 
 def decode(path: Path, data: Any, form: Any = CocoFile, first: int | None = None) -> Any:
@@ -68,7 +50,7 @@ def decode(path: Path, data: Any, form: Any = CocoFile, first: int | None = None
         UserError: it is no JSON, or not of this form.
     """
     try:
-        return msgspec.json.decode(data, type=form)
+        return parse_json(data, form)
     except msgspec.ValidationError as error:
         reason = str(error)
         if first is not None:
@@ -81,14 +63,23 @@ def decode(path: Path, data: Any, form: Any = CocoFile, first: int | None = None
         raise UserError(f"{path}: damaged JSON ({error}); export it again") from error
 
 
-def _pieces(path: Path, file: CocoFile) -> Iterator[tuple[int, list[CocoAnnotation]]]:
-    """All annotations, once: some thousands at a time, with the number of the first of them."""
+def _pieces(path: Path, file: CocoFile) -> Iterator[tuple[int, bytes, list[CocoAnnotation]]]:
+    """All annotations, once: some thousands at a time, with the number of the first of them.
+
+    Beside them their text.
+    """
     raw = decode(path, file.annotations, list[msgspec.Raw], 0)
     file.annotations = _NOTHING
     for start in range(0, len(raw), _PIECE):
         piece = b"[%b]" % b",".join(raw[start : start + _PIECE])
         raw[start : start + _PIECE] = [_NOTHING] * len(raw[start : start + _PIECE])
-        yield start, decode(path, piece, list[CocoAnnotation], start)
+        yield start, piece, decode(path, piece, list[CocoAnnotation], start)
+
+
+def used_ids(path: Path, file: CocoFile) -> set[Any]:
+    """The category ids that annotations have."""
+    annotations: list[CocoAnnotation] = decode(path, file.annotations, list[CocoAnnotation], 0)
+    return {found for a in annotations if (found := as_id(a.category_id)) is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +94,8 @@ class CocoObjects:
     is_difficult: np.ndarray
     areas: np.ndarray
     ids: np.ndarray
+    turned: Sequence[int]  # positions in the file's annotations of boxes that were made upright
+    notes: tuple[str, ...]  # what was made of boxes, to be told to the user
 
     @classmethod
     def collect(
@@ -121,7 +114,11 @@ class CocoObjects:
             findings: about this file; takes what is left out.
         """
         columns: list[tuple[np.ndarray, ...]] = [_columns([], index_of, label_of)]
-        for start, piece in _pieces(findings.path, file):
+        turned: list[int] = []
+        counts: Counter[str] = Counter()
+        for start, text, piece in _pieces(findings.path, file):
+            parse = partial(decode, findings.path, text, first=start)
+            turned += [start + row for row in make_upright(piece, parse, counts)]
             columns.append(_columns(piece, index_of, label_of))
             for row in np.flatnonzero(~_are_good(*columns[-1][:3])).tolist():
                 _explain(piece[row], start + row, index_of, label_of, findings)
@@ -129,14 +126,16 @@ class CocoObjects:
         _report_twins(others[-1], findings)
         rows = np.flatnonzero(_are_good(images, labels, boxes))
         rows = rows[np.argsort(images[rows], kind="stable")]
-        count = max(index_of.values(), default=-1) + 1
-        ends = np.cumsum(np.bincount(images[rows], minlength=count))
+        length = max(index_of.values(), default=-1) + 1
+        ends = np.cumsum(np.bincount(images[rows], minlength=length))
         return cls(
             rows,
             ends,
             boxes[rows],
             labels[rows].astype(np.int64),
             *(column[rows] for column in others),
+            turned=turned,
+            notes=tuple(f"{what}: {count:,}" for what, count in counts.items()),
         )
 
 
@@ -174,7 +173,8 @@ def _entry(table: Mapping[Id, int], key: Any) -> int | None:
         return table[found]
     if isinstance(found, int):
         return table.get(str(found))
-    return table.get(int(found)) if _WHOLE_NUMBER.fullmatch(found) else None
+    number = as_number(found)
+    return None if number is None else table.get(number)
 
 
 def _look_up(table: Mapping[Id, int], keys: Sequence[Any]) -> np.ndarray:
@@ -194,7 +194,7 @@ def _boxes(annotations: Sequence[CocoAnnotation]) -> np.ndarray:
         edges = _plain_numbers(list(itertools.chain.from_iterable(given)))
     if edges is None:
         nothing = (np.nan,) * 4
-        edges = np.array([_xywh(bbox) or nothing for bbox in given], np.float64)
+        edges = np.array([numbers(bbox, 4) or nothing for bbox in given], np.float64)
     boxes = edges.reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     with np.errstate(over="ignore"):  # what no float32 can hold becomes infinite, and is no box
@@ -210,13 +210,6 @@ def _plain_numbers(values: Sequence[Any]) -> np.ndarray | None:
     except OverflowError:
         return None
     return numbers if np.isfinite(numbers).all() else None
-
-
-def _xywh(bbox: Any) -> Sequence[float] | None:
-    if type(bbox) is not list or len(bbox) != 4:
-        return None
-    parsed = [edge for edge in map(number, bbox) if edge is not None]
-    return parsed if len(parsed) == 4 else None
 
 
 def _flags(values: Sequence[Any]) -> np.ndarray:
@@ -262,15 +255,23 @@ def _explain(
         message = f"no category has the id {annotation.category_id!r}"
         findings.add("unknown-class", element, message)
     elif not np.isfinite(_boxes([annotation])).all():
-        message = f"bbox is {annotation.bbox!r}, not x, y, width and height"
-        findings.add("bad-object", element, message)
+        findings.add("bad-object", element, _fault(annotation.bbox))
+
+
+def _fault(bbox: Any) -> str:
+    if not bbox:
+        return "has neither a bbox nor a polygon"
+    if numbers(bbox, 5):
+        return f"bbox is {bbox!r}, 5 numbers as of a turned box; export upright ones"
+    return f"bbox is {bbox!r}, not x, y, width and height"
 
 
 def _report_twins(ids: np.ndarray, findings: FileFindings) -> None:
     if ids.dtype == np.int64 and len(np.unique(ids)) == len(ids):
         return
-    known = (one for one in ids.tolist() if as_id(one) is not None)
-    for annotation_id, count in Counter(known).items():
-        if count > 1:
-            message = f"{count} annotations have this id; all are kept"
-            findings.add("id-collision", f"annotation {annotation_id}", message)
+    counts = Counter(one for one in ids.tolist() if as_id(one) is not None)
+    twins = [annotation_id for annotation_id, count in counts.items() if count > 1]
+    if twins:
+        total = sum(counts[one] for one in twins)
+        message = f"{total:,} of {len(ids):,} share their id with another, such as {twins[0]!r}"
+        findings.add("id-collision", "annotations", f"{message}; all are kept")

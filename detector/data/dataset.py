@@ -120,6 +120,7 @@ class Dataset(LazySamples):
         notes: what the reader decided, to be told to the user.
         about: what else the source says of itself.
         form: of the annotations, such as "COCO JSON"; of parts in several all of them.
+        folders: where its images may lie, beside the folder that `path` lies in.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Dataset(LazySamples):
     notes: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
     form: str = ""
+    folders: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -231,6 +233,7 @@ def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
         tuple(dict.fromkeys(itertools.chain.from_iterable(part.notes for part in datasets))),
         datasets[0].about,
         " and ".join(dict.fromkeys(part.form for part in datasets if part.form)),
+        tuple(dict.fromkeys(itertools.chain.from_iterable(part.folders for part in datasets))),
     )
 
 

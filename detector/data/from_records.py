@@ -51,7 +51,7 @@ def make_dataset(
         UserError: no image is found, or there is no class.
     """
     records = list(records)
-    pairs = pair_images(path, records, options.images, findings, may_lack)
+    pairs, moved = pair_images(path, records, options.images, findings, may_lack)
     classes = _class_map(path, records, classes, options.classes)
     samples, splits = [], defaultdict(list)
     for record, image in pairs:
@@ -71,7 +71,8 @@ def make_dataset(
         samples,
         {name: np.array(rows) for name, rows in splits.items()},
         tuple(findings.found),
-        (*notes, *_embedded_note(samples), *_bounds_note(records)),
+        (*notes, *moved, *_embedded_note(samples), *_bounds_note(records)),
+        folders=(embedded_folder(),) if _embedded_note(samples) else (),
     )
 
 

@@ -1,13 +1,23 @@
-"""Finds the image that an annotation names, wherever the path in it was true."""
+"""Finds the images that annotations name, also where the path in them was true elsewhere.
+
+Most names are right, and are looked up in lists of folders as text: of 118,000 paths, objects take
+a second. Only for the others are the folders searched to their depths.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from detector.images import images_below
+
+_UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts it before an uploaded file's name
 
 
 class ImageLookup:
@@ -18,26 +28,155 @@ class ImageLookup:
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self._folders = folders
+        self._folders = [str(folder) for folder in folders]
+        self._names: dict[str, frozenset[str]] = {}  # of the files in each folder, listed once
+        self._moved: dict[str, str] = {}  # the path, by the name in the annotations
+        self._claims: dict[str, set[str]] = defaultdict(set)  # names that end like such a path
+        self._asked = 0
 
     def find(self, name: str) -> Path | None:
-        """The image that is meant: by its path, or by its base name where only one has it.
+        """The image that is meant; None where there is none, or more than one it could be.
 
-        Args:
-            name: as annotated, with the separators of any system; maybe a path of another machine.
+        It is the one at this path, from one of the folders, whichever separators it is written
+        with. Else it is the one whose path ends most like it, if no other ends as much so: the
+        path may be of another machine, a URL, or in other capitals or accents.
         """
-        native = name.replace("\\", "/")
+        found = self.find_all([name])[0]
+        return Path(found) if found else None
+
+    def find_all(self, names: Sequence[str]) -> list[str | None]:
+        """The paths of many images, as `find` gives them; one with its own path goes first.
+
+        So an image that is gone is not taken for one of the same base name in another folder.
+        """
+        self._asked += len(names)
+        found = [self._at(native(name)) for name in names]
+        if None in found:
+            taken = {os.path.normpath(path) for path in found if path}
+            gone = {name for name, path in zip(names, found, strict=True) if not path}
+            self._move(gone, taken)
+            found = [path or self._moved.get(name) for name, path in zip(names, found, strict=True)]
+        return found
+
+    def why_not(self, name: str) -> str:
+        """Why `find` has none, to be told to the user."""
+        match self.alike(name):
+            case [path]:
+                others = sorted(self._claims[path] - {name})
+                return f"there is no {name}; {path} is {others[0] if others else 'another'}"
+            case [path, other, *_]:
+                return f"{name} may be {path} or {other}"
+        return f"there is no {Path(*self._folders[:1], native(name))}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many images were found elsewhere than their annotations say; empty if none was."""
+        if not self._moved:
+            return ()
+        name, path = min(self._moved.items())
+        count = f"{len(self._moved):,} of {self._asked:,} images"
+        return (f"{count} were found by the end of their path: {name} as {path}",)
+
+    def _move(self, names: Iterable[str], taken: Collection[str]) -> None:
+        """Take the images that nothing but these names can mean."""
+        alike = {name: self.alike(name) for name in names}
+        alone = {name: paths[0] for name, paths in alike.items() if len(paths) == 1}
+        for name, path in alone.items():
+            self._claims[path].add(name)
+        for name, path in alone.items():
+            if len(self._claims[path]) == 1 and os.path.normpath(path) not in taken:
+                self._moved[name] = path
+
+    def _at(self, path: str) -> str | None:
+        """The file at a path from one of the folders."""
+        below, name = os.path.split(path)
         for folder in self._folders:
-            if (folder / native).is_file():
-                return folder / native
-        found = self._by_name.get(native.rsplit("/", 1)[-1].casefold(), [])
-        return found[0] if len(found) == 1 else None
+            if name in self._listing(os.path.join(folder, below)):  # noqa: PTH118
+                return os.path.join(folder, path)  # noqa: PTH118
+        return None
+
+    def _listing(self, folder: str) -> frozenset[str]:
+        if folder not in self._names:
+            try:
+                self._names[folder] = frozenset(os.listdir(folder))  # noqa: PTH208
+            except (OSError, ValueError):  # a name too long, or with a zero byte
+                self._names[folder] = frozenset()
+        return self._names[folder]
+
+    def alike(self, name: str) -> list[str]:
+        """The images that a name may mean: those whose paths end most like it."""
+        for spelling in _spellings(name):
+            if found := _best(spelling, self._candidates(spelling)):
+                return found
+        return []
+
+    def _candidates(self, path: str) -> list[str]:
+        """Images of that base name; if its folder is there, only those in it."""
+        below, name = os.path.split(path)
+        found = self._by_name.get(_plain(name), [])
+        places = [os.path.join(folder, below) for folder in self._folders if below]  # noqa: PTH118
+        there = {os.path.normpath(place) for place in places if self._listing(place)}
+        return [one for one in found if not there or _folder(one) in there]
 
     @cached_property
-    def _by_name(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = defaultdict(list)
-        for folder in self._folders:
-            for path in images_below(folder):
-                if path not in found[path.name.casefold()]:  # folders may lie in each other
-                    found[path.name.casefold()].append(path)
+    def _by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        paths = (path for folder in self._folders for path in images_below(Path(folder)))
+        unique = {os.path.normpath(path): str(path) for path in paths}
+        for path in unique.values():
+            found[_plain(_parts(path)[-1])].append(path)
         return dict(found)
+
+
+def native(name: str) -> str:
+    """A path with this system's separators."""
+    return name if os.sep == "\\" else name.replace("\\", "/")
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """What a path may mean: itself, the path in a URL, and each without an upload's mark."""
+    for path in dict.fromkeys((native(name), *_of_url(name))):
+        yield path
+        below, base = os.path.split(path)
+        if mark := _UPLOAD.match(base):
+            yield os.path.join(below, base[mark.end() :])  # noqa: PTH118
+
+
+def _of_url(name: str) -> Iterator[str]:
+    """The paths in a URL, also in its query: `/data/local-files/?d=a/b.jpg` of Label Studio."""
+    if "?" not in name and "%" not in name and "://" not in name:
+        return
+    try:
+        url = urlsplit(name.replace("\\", "/"))
+    except ValueError:
+        return
+    yield unquote(url.path)
+    yield from (value for _, value in parse_qsl(url.query) if "." in value)
+
+
+def _best(path: str, candidates: Iterable[str]) -> list[str]:
+    """Of some images those that share most of the end of their path with it."""
+    scores = {candidate: _shared(path, candidate) for candidate in candidates}
+    best = max(scores.values(), default=(0, 0))
+    return [candidate for candidate, score in scores.items() if score == best]
+
+
+def _shared(path: str, other: str) -> tuple[int, int]:
+    """How many parts at their ends are alike, and how many of these are the same."""
+    pairs = list(zip(reversed(_parts(path)), reversed(_parts(other)), strict=False))
+    alike = next((i for i, (a, b) in enumerate(pairs) if _plain(a) != _plain(b)), len(pairs))
+    return alike, sum(a == b for a, b in pairs[:alike])
+
+
+def _parts(path: str) -> list[str]:
+    """The names in a path of any system: unpacked on Linux, a backslash becomes part of a name."""
+    return re.split(r"[/\\]", path)
+
+
+def _folder(path: str) -> str:
+    return os.path.normpath(os.path.dirname(path))  # noqa: PTH120
+
+
+def _plain(name: str) -> str:
+    """A name in small letters and in one of Unicode's forms of accents."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())

@@ -11,7 +11,9 @@ from configs.errors import UserError
 from configs.typed_form import command_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
 from detector.data.form import Form, Listing, ReadOptions
-from detector.data.read_coco import COCO, coco_jsons
+from detector.data.inside import data_root
+from detector.data.json_kind import unread
+from detector.data.read_coco import COCO, coco_jsons, passed_over, split_name
 from detector.data.read_create_ml import CREATE_ML
 from detector.data.read_cvat import CVAT
 from detector.data.read_datumaro import DATUMARO
@@ -27,7 +29,7 @@ from detector.data.read_via import VIA
 from detector.data.read_voc import VOC
 from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
 from detector.data.unread_forms import advice
-from detector.data.yaml_file import YAML, read_yaml
+from detector.data.yaml_file import YAML, folders_named, read_yaml
 
 Reader = Callable[[], Dataset]
 
@@ -108,6 +110,7 @@ def _open(path: Path, split: str, options: ReadOptions) -> Dataset:
     parts = parts or _parts(listing, options)
     if parts:
         dataset = join(path.name, path, {name: read() for name, read in parts.items()})
+        dataset = replace(dataset, notes=(*passed_over(listing), *dataset.notes))
     else:
         dataset = _open_one(listing, options)
     return dataset.split(split) if split else dataset
@@ -118,10 +121,7 @@ def _json_parts(listing: Listing, options: ReadOptions) -> dict[str, Reader]:
     jsons = coco_jsons(listing)
     if len(jsons) < 2:
         return {}
-    return {
-        file.stem.removeprefix("instances_"): partial(_read_as, COCO, file, options)
-        for file in jsons
-    }
+    return {split_name(file): partial(_read_as, COCO, file, options) for file in jsons}
 
 
 def _parts(listing: Listing, options: ReadOptions) -> dict[str, Reader]:
@@ -159,18 +159,17 @@ def _open_one(listing: Listing, options: ReadOptions) -> Dataset:
     path = listing.path
     if form := _form_of(listing):
         return _read_as(form, path, options)
-    if said := advice(listing):
-        raise UserError(said)
-    if strange := listing.files(".json"):
-        return _read_as(COCO, strange[0], options)  # which says what it lacks
-    if path.is_file():
-        suffix = path.suffix.lower()
-        raise UserError(f"{path}: a {suffix or 'nameless'} file is no data set; name its folder")
     editions = [p for p in listing.entries if p.match("VOC[0-9]*") and VOC.is_here(Listing(p))]
     if len(editions) == 1:  # VOCdevkit
         return _read_as(VOC, editions[0], options)
     if editions:
         raise UserError(f"{path}: holds {', '.join(p.name for p in editions)}; name one of them")
+    _name_the_tool(listing)
+    if strange := listing.files(".json"):
+        return _read_as(COCO, strange[0], options)  # which says what it lacks
+    if path.is_file():
+        suffix = path.suffix.lower()
+        raise UserError(f"{path}: a {suffix or 'nameless'} file is no data set; name its folder")
     there = ", ".join(p.name for p in listing.entries[:8]) or "nothing"
     raise UserError(
         f"{path}: not recognised as a data set, it holds {there}; see "
@@ -178,9 +177,27 @@ def _open_one(listing: Listing, options: ReadOptions) -> Dataset:
     )
 
 
+def _name_the_tool(listing: Listing) -> None:
+    """Say whose files are in a folder, or whose JSON is in one of those in it.
+
+    Raises:
+        UserError: it is of a form that no reader reads.
+    """
+    places = (listing, *map(Listing, listing.folders.values()))
+    firsts = (file for place in places for file in place.files(".json")[:1])
+    if said := next(filter(None, map(unread, firsts)), None):
+        raise said
+    if said := advice(listing):
+        raise UserError(said)
+
+
 def _form_of(listing: Listing, forms: Sequence[Form] = _FORMS) -> Form | None:
     return next((form for form in forms if form.is_here(listing)), None)
 
 
 def _read_as(form: Form, path: Path, options: ReadOptions) -> Dataset:
-    return replace(form.read(path, options), form=form.name)
+    dataset = form.read(path, options)
+    named = folders_named(dataset.path) if dataset.path.suffix.lower() in YAML else ()
+    given = (options.images,) if options.images else ()
+    folders = (data_root(path), *dataset.folders, *named, *given)
+    return replace(dataset, form=form.name, folders=tuple(dict.fromkeys(folders)))

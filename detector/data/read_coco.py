@@ -7,30 +7,34 @@ Source: cocodataset.org, "Data format".
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from configs.errors import UserError
-from detector.classes import ClassMap
-from detector.data.coco_file import CocoCategory, CocoFile, CocoImage, CocoObjects, decode
+from detector.data.coco_categories import read_categories
+from detector.data.coco_file import CocoFile, CocoImage, CocoObjects, decode, used_ids
+from detector.data.coco_images import find_images
 from detector.data.dataset import Dataset, LazySamples, ObjectColumns
 from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
+from detector.data.image_lookup import ImageLookup
+from detector.data.json_file import read_json
 from detector.data.json_kind import json_kind
 from detector.data.values import Id, as_id, side
-from detector.files import explained
 from detector.types import Sample
 
-Image = tuple[int, str, int, int]  # position in the file, path in the folder, height, width
+Image = tuple[int, str, int, int]  # position in the file, path, height, width
 
 _OURS = frozenset(
     {"image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "difficult"}
 )  # what a Sample says by itself; everything else of an annotation goes to its details
 _ABOUT_IMAGE = frozenset({"id", "file_name", "height", "width"})
+_PREFIXES = ("instances_", "person_keypoints_", "")
 
 
 def read_coco(path: Path, images: Path | None = None, details: bool = False) -> Dataset:
@@ -45,119 +49,67 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
     Raises:
         UserError: the file is not such a JSON, or none of its images is found or has an id.
     """
-    with explained(path, "read"):
-        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")  # a byte order mark of Windows
+    data = read_json(path)
     file: CocoFile = decode(path, data)
     if not file.images:
         raise UserError(f"{path}: lists no images")
     findings = FileFindings(path)
-    folder = _find_images(path, images, file.images)
-    usable = _images(file.images, folder, findings)
+    names = [name if isinstance(name := one.file_name, str) else "" for one in file.images]
+    folder, lookup, paths = find_images(path, images, names)
+    usable = _images(file.images, lookup, paths, findings)
     if not usable:
         first = findings.found[0]
         why = f"{first.element}: {first.message}"
         raise UserError(f"{path}: none of its {len(file.images)} images can be used, such as {why}")
-    label_of, classes = _classes(path, file.categories, findings)
+    categories = read_categories(file.categories, partial(used_ids, path, file), findings)
     raw = decode(path, data, dict[str, Any]) if details else {}
     index_of = {found: -1 for one in file.images if (found := as_id(one.id)) is not None}
     index_of.update(zip(usable, range(len(usable)), strict=True))
     file.images.clear()  # of train2017, all that is not kept is five times as large as what is
-    del data
-    objects = CocoObjects.collect(file, index_of, label_of, findings)
-    samples = CocoSamples(path, folder, usable, objects, raw)
-    about = {key: value for key, value in raw.items() if key not in ("images", "annotations")}
-    return Dataset(path.stem, path, classes, samples, {}, tuple(findings.found), (), about)
+    del data, names, paths
+    objects = CocoObjects.collect(file, index_of, categories.label_of, findings)
+    if raw:
+        _forget_rotation(raw["annotations"], objects.turned)
+        raw["categories"] = categories.entries
+    return Dataset(
+        path.stem,
+        path,
+        categories.classes,
+        CocoSamples(path, usable, objects, raw),
+        {},
+        tuple(findings.found),
+        (*lookup.notes, *categories.notes, *objects.notes),
+        {key: value for key, value in raw.items() if key not in ("images", "annotations")},
+        folders=() if folder == path.parent.parent else (folder,),
+    )
 
 
-def _find_images(path: Path, given: Path | None, entries: Sequence[CocoImage]) -> Path:
-    """The folder that most file names are found in, among the usual ones."""
-    split = path.stem.removeprefix("_").split("_")[-1]  # instances_val2017 -> val2017
-    near, above = path.parent, path.parent.parent
-    guesses = [near, near / "images", near / split, above / split]
-    guesses += [above / "images" / split, above / "images", above / "JPEGImages", above]
-    folders = [given] if given else guesses
-    step = max(1, len(entries) // 50)
-    names = [entry.file_name for entry in entries[::step] if isinstance(entry.file_name, str)]
-    hits = [sum(_exists(folder / _native(name)) for name in names) for folder in folders]
-    if not max(hits):
-        looked = "" if given else " near it; name their folder with --images"
-        first = f" (such as {names[0]})" if names else ""
-        raise UserError(f"{path}: its images{first} are not in {given or 'a folder'}{looked}")
-    return folders[hits.index(max(hits))]
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long, or with a zero byte
-        return False
-
-
-def _native(name: str) -> str:
-    return name if os.sep == "\\" else name.replace("\\", "/")
-
-
-def _images(entries: Sequence[CocoImage], folder: Path, findings: FileFindings) -> dict[Id, Image]:
-    """Position, path in the folder, height and width by id, of the images that are there."""
+def _images(
+    entries: Sequence[CocoImage],
+    lookup: ImageLookup,
+    paths: Sequence[str | None],
+    findings: FileFindings,
+) -> dict[Id, Image]:
+    """Position, path, height and width by id, of the images that are there."""
     found: dict[Id, Image] = {}
-    present = _Present(folder)
-    for position, entry in enumerate(entries):
+    for position, (entry, path) in enumerate(zip(entries, paths, strict=True)):
         image_id, name = as_id(entry.id), entry.file_name
         if image_id is None or not isinstance(name, str) or not name:
             findings.add("missing-picture", f"images[{position}]", "has no id or no file_name")
         elif image_id in found:
             findings.add("id-collision", f"image {image_id}", f"{name} has the id of another image")
-        elif not present.has(name := _native(name)):
-            findings.add("missing-picture", f"image {image_id}", f"there is no {folder / name}")
+        elif path is None:
+            findings.add("missing-picture", f"image {image_id}", lookup.why_not(name))
         else:
-            found[image_id] = (position, name, side(entry.height), side(entry.width))
+            found[image_id] = (position, path, side(entry.height), side(entry.width))
     return found
 
 
-class _Present:
-    """Which files exist below a folder, by listing each folder once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._names: dict[str, frozenset[str]] = {}
-
-    def has(self, path: str) -> bool:
-        below, name = os.path.split(
-            path.rstrip("/")
-        )  # as text: of 118,000 paths, objects take a second
-        if below not in self._names:
-            try:
-                self._names[below] = frozenset(os.listdir(self._folder / below))  # noqa: PTH208
-            except (OSError, ValueError):
-                self._names[below] = frozenset()
-        return name in self._names[below]
-
-
-def _classes(
-    path: Path, categories: Sequence[CocoCategory], findings: FileFindings
-) -> tuple[dict[Id, int], ClassMap]:
-    """Label by category id, and the class map in the order of the ids."""
-    names: dict[int, str] = {}
-    for position, category in enumerate(categories):
-        category_id, name = as_id(category.id), category.name
-        element = f"categories[{position}]"
-        if type(category_id) is not int or not isinstance(name, str) or not name.strip():
-            findings.add("unknown-class", element, "has no whole number as id, or no name")
-        elif category_id in names:
-            findings.add("id-collision", element, f"{name!r} has the id of {names[category_id]!r}")
-        else:
-            names[category_id] = name.strip()
-    if not names:
-        raise UserError(f"{path}: names no category")
-    first_id: dict[str, int] = {}
-    for category_id in sorted(names):
-        first = first_id.setdefault(names[category_id], category_id)
-        if first != category_id:
-            message = f"has the name of category {first}, {names[first]!r}, and joins it"
-            findings.add("id-collision", f"category {category_id}", message)
-    classes = ClassMap(tuple(first_id), tuple(first_id.values()))
-    label_of = {name: label for label, name in enumerate(classes.names)}
-    return {category_id: label_of[name] for category_id, name in names.items()}, classes
+def _forget_rotation(annotations: Sequence[dict[str, Any]], turned: Iterable[int]) -> None:
+    """Take the angle from boxes that are upright now, so that none is turned again."""
+    for row in turned:
+        attributes = annotations[row]["attributes"]
+        annotations[row]["attributes"] = {k: v for k, v in attributes.items() if k != "rotation"}
 
 
 class CocoSamples(LazySamples):
@@ -166,12 +118,11 @@ class CocoSamples(LazySamples):
     def __init__(
         self,
         source: Path,
-        folder: Path,
         images: Mapping[Id, Image],
         objects: CocoObjects,
         raw: Mapping[str, Any],
     ) -> None:
-        self._source, self._folder = source, folder
+        self._source = source
         self._ids = list(images)
         self._images = list(images.values())
         self._objects = objects
@@ -182,13 +133,13 @@ class CocoSamples(LazySamples):
 
     def __getitem__(self, index: Any) -> Any:
         index = range(len(self))[index]
-        position, name, height, width = self._images[index]
+        position, path, height, width = self._images[index]
         objects = self._objects
         mine = slice(objects.ends[index - 1] if index else 0, objects.ends[index])
         rows = objects.rows[mine].tolist() if self._raw else []
         return Sample(
             self._ids[index],
-            self._folder / name,
+            Path(path),
             height,
             width,
             objects.boxes[mine],
@@ -214,25 +165,50 @@ def _others(entry: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
 
 
 def coco_jsons(listing: Listing) -> list[Path]:
-    """The COCO JSONs of a folder: in `annotations`, or directly in it beside the images."""
+    """The COCO JSONs of a folder: in `annotations`, or directly in it beside the images.
+
+    Where the COCO data set's own names are there, those of its detection task are taken.
+    """
+    if listing.path.is_file():
+        return []
     for place in (listing.folder("annotations"), listing):
-        found = place.files(".json") if place and not place.path.is_file() else []
-        named = [p for p in found if p.name.startswith("instances_") or "coco" in p.name.lower()]
-        if named or (named := [p for p in found if json_kind(p) == "COCO JSON"]):
-            return named
+        found = place.files(".json") if place else []
+        found = [path for path in found if json_kind(path) == COCO.name]
+        for prefix in _PREFIXES:
+            if named := [path for path in found if path.name.startswith(prefix)]:
+                return named
     return []
 
 
+def split_name(path: Path) -> str:
+    """The split that a COCO JSON holds, by its name."""
+    return path.stem.removeprefix(next(filter(path.stem.startswith, _PREFIXES)))
+
+
+def passed_over(listing: Listing) -> tuple[str, ...]:
+    """What other JSONs lie beside those of a folder, to be told to the user."""
+    taken = coco_jsons(listing)
+    places = dict.fromkeys((listing.path, *(path.parent for path in taken)))
+    found = [path for place in places for path in Listing(place).files(".json")]
+    others = [f"{p.name} ({json_kind(p) or 'of no known form'})" for p in found if p not in taken]
+    if not others:
+        return ()
+    more = f" and {len(others) - 5:,} more" if len(others) > 5 else ""
+    return (f"passed over {', '.join(others[:5])}{more}",)
+
+
 def _is_here(listing: Listing) -> bool:
-    path = listing.path
-    if path.suffix.lower() == ".json" and path.is_file():
-        return json_kind(path) in ("COCO JSON", "COCO results", "")
+    if listing.path.is_file():
+        return listing.path.suffix.lower() == ".json" and json_kind(listing.path) == COCO.name
     return bool(coco_jsons(listing))
 
 
 def _read(path: Path, options: ReadOptions) -> Dataset:
-    file = coco_jsons(Listing(path))[0] if path.is_dir() else path
-    return read_coco(file, options.images, options.details)
+    listing = Listing(path)
+    if not (jsons := coco_jsons(listing)):
+        return read_coco(path, options.images, options.details)
+    dataset = read_coco(jsons[0], options.images, options.details)
+    return replace(dataset, notes=(*passed_over(listing), *dataset.notes))
 
 
 COCO = Form("COCO JSON", _is_here, _read)

@@ -10,21 +10,18 @@ from pathlib import Path
 from configs.errors import UserError
 from detector.data.findings import FileFindings, counted
 from detector.data.image_lookup import ImageLookup
+from detector.data.inside import data_root
 from detector.data.records import ImageRecord
 from detector.data.shapes_drawn import one_line
 from detector.images import images_below
 
-_ANNOTATION_FOLDERS = frozenset("annotations annotation labels label ann metadata".split())
 _IMAGE_FOLDERS = ("images", "data", "img")
 _NO_IMAGE = ("missing-picture", "unreadable-picture")
 
 
 def root_of(path: Path) -> Path:
-    """The folder of a data set, from itself or its annotation file."""
-    if path.is_dir():
-        return path
-    above = path.parent
-    return above.parent if above.name.lower() in _ANNOTATION_FOLDERS else above
+    """The folder of a data set, from itself or a file in it."""
+    return path if path.is_dir() else data_root(path)
 
 
 def pair_images(
@@ -33,7 +30,7 @@ def pair_images(
     images: Path | None,
     findings: FileFindings,
     may_lack: bool = False,
-) -> list[tuple[ImageRecord, Path]]:
+) -> tuple[list[tuple[ImageRecord, Path]], tuple[str, ...]]:
     """The records whose images are there, with them.
 
     Args:
@@ -44,37 +41,60 @@ def pair_images(
         may_lack: whether it is usual that most of the images are not there; one finding then
             counts them, and those without objects are not missed.
 
+    Returns:
+        records and images, and what is to be told of how they were found.
+
     Raises:
         UserError: no image is found.
     """
-    pairs = _pair(records, _Images(path, images), findings, may_lack)
+    found = _Images(path, images)
+    pairs = _pair(records, found, findings, may_lack)
     if not pairs:
         raise UserError(none_usable(path, records, findings))
     if path.is_dir():
         _report_bare([image for _, image in pairs], findings)
-    return pairs
+    return pairs, found.notes
 
 
 class _Images:
-    """Finds the images of records."""
+    """Finds the images of records: in the folder of the annotations, else in the one around it."""
 
     def __init__(self, path: Path, given: Path | None) -> None:
-        root = root_of(path)
-        usual = [root / name for name in _IMAGE_FOLDERS if (root / name).is_dir()]
-        self._folders = [given] if given else [*usual, root]
-        self._lookup = ImageLookup(self._folders)
+        here = path if path.is_dir() else path.parent
+        bases = dict.fromkeys([given] if given else [here, data_root(path)])
+        self._places = [_Place(base) for base in bases]
 
     def find(self, record: ImageRecord) -> Path | None:
-        for name in filter(None, record.names):
-            try:
-                if found := self._lookup.find(name):
-                    return found
-            except (OSError, ValueError):  # a name too long, or with a zero byte
-                continue
-        return self._of_stem(record.stem) if record.stem else None
+        found = (place.find(record) for place in self._places)
+        return next(filter(None, found), None)
+
+    def why_not(self, record: ImageRecord) -> str:
+        """Why there is no image of a record."""
+        if record.names:
+            return " ".join(self._places[0].lookup.why_not(record.names[-1]).split())
+        return f"there is no image {one_line(record.stem)}" if record.stem else "names no image"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(note for place in self._places for note in place.lookup.notes)
+
+
+class _Place:
+    """A folder that images lie in, or in one of the usual folders in it, or below."""
+
+    def __init__(self, base: Path) -> None:
+        inner = [base / name for name in _IMAGE_FOLDERS]
+        self._folders = [*(folder for folder in inner if folder.is_dir()), base]
+        self.lookup = ImageLookup(self._folders)
+
+    def find(self, record: ImageRecord) -> Path | None:
+        found = (self.lookup.find(name) for name in record.names if name)
+        return next(filter(None, found), None) or self._of_stem(record.stem)
 
     def _of_stem(self, stem: str) -> Path | None:
         """The image of this stem; where several have it, the one in the folder that it names."""
+        if not stem:
+            return None
         above, _, name = stem.rpartition("/")
         found = self._by_stem.get(name.casefold(), [])
         if len(found) > 1:
@@ -84,9 +104,8 @@ class _Images:
     @cached_property
     def _by_stem(self) -> dict[str, list[Path]]:
         found: dict[str, dict[Path, None]] = defaultdict(dict)
-        for folder in self._folders:
-            for path in images_below(folder):
-                found[path.stem.casefold()][path] = None
+        for path in images_below(self._folders[-1]):
+            found[path.stem.casefold()][path] = None
         return {stem: list(paths) for stem, paths in found.items()}
 
 
@@ -100,8 +119,7 @@ def _pair(
         if image is None and may_lack:
             lacking += [record] if record.objects else []
         elif image is None:
-            shown = next(iter(record.names), record.stem)
-            message = f"there is no image {one_line(shown)}" if shown else "names no image"
+            message = images.why_not(record)
             findings.add("missing-picture", record.element, message, record.source)
         elif (record.split, image) in pairs:
             message = f"{image.name} stands here a second time"

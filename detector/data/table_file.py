@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 from configs.errors import UserError
+from detector.data.values import as_utf8
 from detector.files import explained
 
 csv.field_size_limit(1 << 26)  # a cell may hold all the objects of an image
@@ -52,6 +53,4 @@ def read_rows(path: Path) -> list[list[str]]:
 
 
 def _decoded(data: bytes) -> str:
-    """UTF-8, or UTF-16 where a mark says so."""
-    is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return data.decode("utf-16" if is_wide else "utf-8-sig")
+    return as_utf8(data).decode()

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from configs.errors import UserError
-from detector.files import explained
+from detector.data.json_file import parse_json, read_json
 
 
 def load_json(path: Path) -> Any:
-    """The content of a JSON file in UTF-8, or UTF-16 and UTF-32 with their marks.
+    """The content of a JSON file.
 
     Raises:
         UserError: it cannot be read, or is no JSON.
     """
-    with explained(path, "read"):
-        data = path.read_bytes()
-    return load_text(path, data)
+    return load_text(path, read_json(path))
 
 
 def load_text(path: Path, data: bytes | str) -> Any:
@@ -28,8 +27,8 @@ def load_text(path: Path, data: bytes | str) -> Any:
         UserError: it is no JSON.
     """
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:  # not UTF-8, or nested too deeply
+        return parse_json(data.encode() if isinstance(data, str) else data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:100]
         raise UserError(f"{path}: damaged JSON ({why}); export it again") from error
 

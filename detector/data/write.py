@@ -13,6 +13,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.boxes import area
 from detector.data.dataset import Dataset, find_split, is_union
+from detector.data.inside import refuse_strays
 from detector.data.orientation import settle_on_disk
 from detector.data.write_coco import write_coco
 from detector.data.write_voc import write_voc
@@ -41,9 +42,11 @@ def write_dataset(dataset: Dataset, folder: Path, target: Format) -> list[str]:
         what the format cannot hold, a line each.
 
     Raises:
-        UserError: the folder holds something or cannot be written to, or an image cannot be read.
+        UserError: the folder holds something or cannot be written to, an image lies outside of
+            the data set, or it cannot be read.
     """
     check_new_folder(folder)
+    refuse_strays(dataset)
     with atomic_folder(folder) as new:
         samples = _copy_images(dataset, new / _IMAGES[target])
         splits, about_splits = _splits_for(dataset, target)

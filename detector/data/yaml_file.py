@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from configs.errors import UserError
+from detector.data.dataset import SPLIT_FOLDERS
 
 YAML = (".yaml", ".yml")
 """Suffixes of such files."""
@@ -26,3 +27,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected a mapping with names, train and val")
     return values
+
+
+def folders_named(path: Path) -> list[Path]:
+    """The folders that a YAML gives for its images, itself or by the lists that it names."""
+    values = read_yaml(path)
+    base = path.parent / str(values.get("path") or "")
+    entries = [values.get(part) for part in SPLIT_FOLDERS]
+    places = [place for one in entries for place in (one if isinstance(one, list) else [one])]
+    named = [base / place for place in places if isinstance(place, str)]
+    return [one if one.is_dir() else one.parent for one in (base, *named) if one.exists()]

@@ -15,6 +15,7 @@ from configs.errors import UserError
 from detector.boxes import area
 from detector.data.dataset import Dataset, find_split
 from detector.data.findings import counted
+from detector.data.inside import refuse_strays
 from detector.data.usable import box_faults, usable
 from detector.data.write import Format, check_new_folder, has_own_area, write_dataset
 from detector.files import reason
@@ -45,11 +46,12 @@ def fix(examination: Examination, folder: Path) -> list[str]:
         what was done, line by line.
 
     Raises:
-        UserError: the folder holds something, lies in the data set or cannot be written to, or
-            no image would be left.
+        UserError: the folder holds something, lies in the data set or cannot be written to, no
+            image would be left, or one lies outside of the data set.
     """
     dataset = examination.dataset
     check_new_folder(folder)
+    refuse_strays(dataset)
     _require_apart(folder, dataset)
     done: Counter[str] = Counter()  # what was done, in the order in which it is told
     keep, splits = _choose_images(examination, done)
@@ -61,7 +63,13 @@ def fix(examination: Examination, folder: Path) -> list[str]:
                 _fix_sample(examination.images[index], Path(staging) / str(index), done)
                 for index in keep
             ]
-            fixed = replace(dataset, samples=samples, splits=splits, findings=())
+            fixed = replace(
+                dataset,
+                samples=samples,
+                splits=splits,
+                findings=(),
+                folders=(*dataset.folders, Path(staging)),
+            )
             notes = write_dataset(fixed, folder, _FORMS.get(dataset.form, "coco"))
     except OSError as error:
         raise UserError(f"cannot write {folder}: {reason(error)}") from error

@@ -170,7 +170,7 @@ FINDINGS = [
     ("wrong file name", wrong_filename, "filename-mismatch", "says holiday.png, it is a.jpg"),
     ("split of a ghost", listed_but_absent, "missing-from-split", "line 3: ghost has no annot"),
     # COCO
-    ("no bbox", coco_with(bbox=None), "bad-object", "annotation 1: bbox is None"),
+    ("no bbox", coco_with(bbox=None), "bad-object", "annotation 1: has neither a bbox"),
     ("bbox of three", coco_with(bbox=[1, 2, 3]), "bad-object", "bbox is [1, 2, 3], not x, y"),
     ("bbox of words", coco_with(bbox=["a", 2, 3, 4]), "bad-object", "bbox is ['a', 2, 3, 4]"),
     ("bbox is text", coco_with(bbox="1234"), "bad-object", "bbox is '1234'"),
@@ -196,7 +196,7 @@ FINDINGS = [
         "annotation id twice",
         coco_json(lambda c: c["annotations"].append(c["annotations"][0])),
         "id-collision",
-        "annotation 1: 2 annotations have this id",
+        "annotations: 2 of 4 share their id with another, such as 1; all are kept",
     ),
     (
         "category id twice",
@@ -214,7 +214,7 @@ FINDINGS = [
         "category without name",
         coco_json(lambda c: c["categories"].append({"id": 5})),
         "unknown-class",
-        "categories[2]: has no whole number as id, or no name",
+        "categories[2]: has no id, or no name",
     ),
     # YOLO
     ("four numbers", yolo_with("0 0.5 0.5 0.5"), "bad-object", "line 2: '0 0.5 0.5 0.5' is not"),
@@ -234,13 +234,17 @@ ERRORS = [
     ("NaN in JSON", coco_text(lambda b: b.replace(b"1.5", b"NaN")), r"data\.json: damaged JSON"),
     ("JSON not UTF-8", coco_text(lambda b: b.replace(b'"cat"', b'"\xff"')), r"data\.json: damaged"),
     ("JSON list", coco_text(lambda _: b"[]"), r"not a COCO data set \(Expected `object`"),
-    ("no annotations", coco_json(lambda c: c.pop("annotations")), "`annotations`"),
+    (
+        "no annotations",
+        coco_json(lambda c: c.pop("annotations")),
+        "is of COCO image list, a form that is not read",
+    ),
     ("no images", coco_json(lambda c: c["images"].clear()), "lists no images"),
     ("no categories", coco_json(lambda c: c["categories"].clear()), "names no category"),
     (
         "images elsewhere",
-        coco_json(lambda c: [i.update(file_name=f"x/{i['file_name']}") for i in c["images"]]),
-        r"its images \(such as x/one\.jpg\) are not in a folder near it; name their folder",
+        coco_json(lambda c: [i.update(file_name=f"x/no-{i['file_name']}") for i in c["images"]]),
+        r"its images \(such as x/no-one\.jpg\) are not in a folder near it; name their folder",
     ),
     ("deep JSON", coco_text(lambda _: b"[" * 100_000), r"data\.json: "),
     ("YAML of nothing", yaml_of(""), "expected a mapping"),

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -145,3 +146,83 @@ def test_the_four_real_data_sets_open_without_a_finding(test_data, data, images,
     assert len(dataset) == images
     assert {name: len(rows) for name, rows in dataset.splits.items()} == splits
     assert not dataset.findings
+
+
+RESULTS = [{"image_id": 3, "category_id": 2, "bbox": [0, 0, 1, 1], "score": 0.5}]
+CAPTIONS = {"images": [], "annotations": [{"id": 1, "image_id": 3, "caption": "a cat"}]}
+LABELME = {"version": "6.3.1", "shapes": [], "imagePath": "a.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("results.json", RESULTS, "COCO results"),
+        ("coco_instances_results.json", RESULTS, "COCO results"),
+        ("dataset_info.json", {"features": {}}, "of no known form"),
+        ("captions_val2017.json", CAPTIONS, "COCO captions"),
+        ("image_info_test2017.json", {"images": [], "categories": []}, "COCO image list"),
+        ("a.json", LABELME, "LabelMe"),
+        ("broken.json", "{", "of no known form"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "annotations/"])
+def test_another_json_beside_is_passed_over_and_told(make, folder, name, content, kind):
+    make.coco(name=f"{folder}data.json")
+    make.text(folder + name, content if isinstance(content, str) else json.dumps(content))
+    dataset = open_dataset(make.root)
+    assert (len(dataset), dataset.splits) == (2, {})
+    assert dataset.notes == (f"passed over {name} ({kind})",)
+
+
+def test_of_cocos_own_files_those_with_boxes_are_splits(make):
+    for split in ("train2017", "val2017"):
+        for task in ("instances", "person_keypoints", "stuff"):
+            make.coco(name=f"annotations/{task}_{split}.json")
+        make.text(f"annotations/captions_{split}.json", json.dumps(CAPTIONS))
+    dataset = open_dataset(make.root, images=make.root)
+    assert list(dataset.splits) == ["train2017", "val2017"]
+    (note,) = dataset.notes
+    assert note.startswith("passed over captions_train2017.json (COCO captions), ")
+    assert note.endswith(" and 1 more")
+
+
+def test_keypoints_alone_have_boxes_too(make):
+    make.coco(name="annotations/person_keypoints_train2017.json")
+    make.coco(name="annotations/person_keypoints_val2017.json")
+    dataset = open_dataset(make.root, images=make.root)
+    assert list(dataset.splits) == ["train2017", "val2017"]
+    assert len(open_dataset(f"{make.root}:val", images=make.root)) == 2
+
+
+def test_notes_of_label_studio_do_not_hide_its_yolo_folder(make):
+    make.image("images/a.jpg")
+    make.text("labels/a.txt", "0 0.5 0.5 0.5 0.5\n")
+    make.text("classes.txt", "cell\n")
+    make.text("notes.json", json.dumps({"categories": [{"id": 0, "name": "cell"}], "info": {}}))
+    dataset = open_dataset(make.root)
+    assert (dataset.form, dataset.classes.names, len(dataset)) == ("YOLO", ("cell",), 1)
+
+
+TOOLS = {
+    "VIA 3": {"project": {}, "config": {}, "attribute": {}, "file": {}},
+    "SuperAnnotate": {"metadata": {}, "instances": []},
+    "Labelbox": [{"data_row": {}, "projects": {}}],
+    "Scalabel": [{"name": "a.jpg", "labels": []}],
+    "COCO results": RESULTS,
+}
+
+
+@pytest.mark.parametrize("kind", TOOLS)
+@pytest.mark.parametrize("place", ["", "ann/", "train/"])
+def test_a_json_that_is_not_read_is_named_by_its_tool(make, kind, place):
+    make.image("a.jpg")
+    path = make.text(f"{place}a.json", json.dumps(TOOLS[kind]))
+    for data in (make.root, path):
+        with pytest.raises(UserError, match=rf"a\.json is of {kind}, a form that is not read; "):
+            open_dataset(data)
+
+
+def test_a_json_of_no_known_form_says_what_it_lacks(make):
+    path = make.text("a.json", json.dumps({"images": []}))
+    with pytest.raises(UserError, match=r"a\.json: not a COCO data set \(.*annotations"):
+        open_dataset(path)

@@ -207,3 +207,100 @@ def test_annotations_that_are_no_list_are_named(make):
     path.write_text(json.dumps({**json.loads(path.read_text()), "annotations": None}))
     with pytest.raises(UserError, match=r"at `\$\.annotations`"):
         read_coco(path)
+
+
+@pytest.mark.parametrize("place", ["data", "photos", "../data", "../2024-05 Trip"])
+def test_images_are_found_in_any_folder_beside_the_file(make, place):
+    entries = [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}]
+    path = make.coco(images=entries, annotations=[], name="annotations/labels.json")
+    image = make.image(f"annotations/{place}/a.jpg")
+    assert read_coco(path)[0].path.samefile(image)
+
+
+def test_of_two_folders_with_the_images_none_is_guessed(make):
+    entries = [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}]
+    path = make.coco(images=entries, annotations=[], name="set/labels.json")
+    images = [make.image(f"set/{place}/a.jpg").parent for place in ("new", "old")]
+    with pytest.raises(UserError, match=f"may be those in {images[0]} and {images[1]}; name one"):
+        read_coco(path)
+    assert read_coco(path, images=images[1])[0].path.parent == images[1]
+
+
+FOREIGN = [
+    "../../label-studio/data/upload/1/{}",
+    "/home/me/set/images/{}",
+    "C:\\Users\\me\\images\\{}",
+    "https://host.org/images/{}?x=1",
+    "/data/local-files/?d=set/{}",
+]
+
+
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("pattern", FOREIGN)
+def test_a_moved_data_set_is_found_by_the_ends_of_its_paths(make, pattern, given):
+    entries = [
+        {"id": i, "file_name": pattern.format(name), "width": 64, "height": 48}
+        for i, name in enumerate(["a.jpg", "b.jpg"])
+    ]
+    path = make.coco(images=entries, annotations=[], name="set/result.json")
+    folder = make.image("set/images/a.jpg").parent
+    make.image("set/images/b.jpg")
+    dataset = read_coco(path, images=folder if given else None)
+    assert [sample.path for sample in dataset] == [folder / "a.jpg", folder / "b.jpg"]
+    assert dataset.findings == ()
+    (note,) = dataset.notes
+    assert note.startswith(f"2 of 2 images were found by the end of their path: {pattern[:5]}")
+
+
+def test_a_moved_image_that_two_could_be_is_told(make):
+    entries = [
+        {"id": i, "file_name": f"/home/me/{name}.jpg", "width": 64, "height": 48}
+        for i, name in enumerate("ab")
+    ]
+    path = make.coco(images=entries, annotations=[], name="set/result.json")
+    for name in ("x/a", "y/a", "x/b"):
+        make.image(f"set/{name}.jpg")
+    dataset = read_coco(path)
+    assert len(dataset) == 1
+    (finding,) = dataset.findings
+    assert finding.kind.name == "missing-picture"
+    assert f"may be {make.root}/set/x/a.jpg or {make.root}/set/y/a.jpg" in finding.message
+    entries.pop()
+    path = make.coco(images=entries, annotations=[], name="set/result.json")
+    with pytest.raises(UserError, match=r"may be .*x/a\.jpg or .*y/a\.jpg; name their folder"):
+        read_coco(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_byte_order_mark_says_the_encoding(make, encoding):
+    path = make.coco()
+    text = path.read_text()
+    mark = "\ufeff" if encoding.endswith("-le") else ""
+    path.write_text(mark + text, encoding=encoding)
+    assert len(read_coco(path)) == 2
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_matters_only_in_a_box(make, ann, word):
+    objects = [ann(1, area=0.125, note=0.125), ann(2), ann(3, bbox=[0.125, 6, 7, 8])]
+    path = make.coco(annotations=objects)
+    path.write_text(path.read_text().replace("0.125", word))
+    dataset = read_coco(path, details=True)
+    assert dataset[1].areas.tolist() == [56.0, 56.0]
+    assert dataset[1].details[0] == {"id": 1, "note": None}
+    (finding,) = dataset.findings
+    assert (finding.kind.name, finding.element) == ("bad-object", "annotation 3")
+
+
+def test_ids_that_start_anew_with_each_image_are_one_finding(make, ann):
+    objects = [ann(i, image_id=image) for image in (3, 7) for i in range(1, 20)]
+    dataset = read_coco(make.coco(annotations=[*objects, ann(50)]))
+    assert sum(map(len, dataset)) == 39
+    (finding,) = dataset.findings
+    assert finding.message == "38 of 39 share their id with another, such as 1; all are kept"
+
+
+@pytest.mark.parametrize("flag", [1, 1.0, "1", "1.0", True, "true"])
+def test_a_crowd_is_one_however_it_is_marked(make, ann, flag):
+    dataset = read_coco(make.coco(annotations=[ann(1, iscrowd=flag), ann(2, iscrowd=0.0)]))
+    assert dataset[1].is_crowd.tolist() == [True, False]
