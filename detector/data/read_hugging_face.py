@@ -24,7 +24,7 @@ from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.from_records import make_dataset
 from detector.data.records import ImageRecord, ReadObject, read_objects
-from detector.data.shapes_drawn import class_name, coordinate, upright
+from detector.data.shapes_drawn import class_name, coordinate, one_line, upright
 from detector.data.table_file import read_table
 from detector.data.tool_json import as_dict, as_list, load_text
 from detector.data.values import as_id, flag, read_lines, side
@@ -112,7 +112,7 @@ def _record(
     def read(entry: tuple[Any, ...], element: str) -> ReadObject:
         box, label, is_crowd, *rest = entry
         if not isinstance(box, list) or len(box) != 4:
-            raise ValueError(f"its {boxes} is {str(box)[:60]}, not x, y, width and height")
+            raise ValueError(f"its {boxes} is {one_line(box)}, not x, y, width and height")
         box_xywh = np.array([coordinate(edge, boxes) for edge in box], np.float64)
         number = as_id(label)
         named = class_name(names.get(number, label) if type(number) is int else label)

@@ -22,7 +22,7 @@ from detector.data.record_images import root_of
 from detector.data.records import ImageRecord, ReadObject, read_objects
 from detector.data.shapes_drawn import Drawn, between, class_name, mask, no_box, points_of, polygon
 from detector.data.tool_json import as_dict, as_list, load_json
-from detector.data.values import side
+from detector.data.values import number, side
 
 _BOXED = ("rectangle", "polygon", "bitmap")
 
@@ -37,7 +37,7 @@ def _read(path: Path, options: ReadOptions) -> Dataset:
             message = str(error).removeprefix(f"{file}: ")
             findings.add("unreadable-annotation", "", message, file)
     is_whole = all(
-        float(edge).is_integer() for content in contents.values() for edge in _corners(content)
+        edge.is_integer() for content in contents.values() for edge in _corners(content)
     )
     records = [_record(*one, is_whole, findings) for one in contents.items()]
     names = _class_names(root_of(path))
@@ -67,7 +67,7 @@ def _corners(content: dict[str, Any]) -> Iterator[float]:
         if one.get("geometryType") == "rectangle":
             points = as_list(as_dict(one.get("points")).get("exterior"))
             values = (edge for point in points for edge in as_list(point))
-            yield from (edge for edge in values if type(edge) in (int, float))
+            yield from filter(None, map(number, values))
 
 
 def _record(
