@@ -168,6 +168,7 @@ SUBJECTS = {
     "tests/eval/test_built_in.py",
     "tests/detector/data/test_broken.py",  # all readers
     "tests/detector/data/test_fuzz.py",
+    "tests/detector/data/test_written.py",
     "tests/detector/runtimes/test_options.py",  # all runtimes
     "tests/detector/runtimes/test_runtimes.py",
     "tests/eval/scoring/test_slices.py",  # AP by size and by shape

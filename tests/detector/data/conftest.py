@@ -1,6 +1,7 @@
 """Small real data sets in every form, made on the spot."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,25 @@ def ann():
 def kinds():
     """The kinds of a data set's findings, by name."""
     return lambda dataset: [finding.kind.name for finding in dataset.findings]
+
+
+WRITTEN = Path(__file__).parents[2] / "written"
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A form of `tests/written/` with its images: `written("globox-2.9.0/voc")` is a folder."""
+
+    def lay_out(form: str) -> Path:
+        folder = tmp_path / form
+        not_the_tools = shutil.ignore_patterns("layout.txt", "expected.json")
+        shutil.copytree(WRITTEN / form, folder, ignore=not_the_tools)
+        truth = json.loads((WRITTEN / "truth.json").read_text())
+        sizes = {one["file"]: (one["width"], one["height"]) for one in truth["images"]}
+        for line in (WRITTEN / form / "layout.txt").read_text().splitlines():
+            place, name, _ = line.split()
+            if place != "-":
+                Maker(folder).image(place, *sizes[name])
+        return folder
+
+    return lay_out

@@ -1,0 +1,121 @@
+"""What real tools write is read to a thousandth of a pixel: every folder of `tests/written/`.
+
+`tests/tools/write_with_tools.py` says how they were made. Where a form cannot hold the truth, its
+`expected.json` says what it holds, and why.
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from detector.data.open import open_dataset
+
+WRITTEN = Path(__file__).parents[2] / "written"
+FORMS = sorted(
+    file.parent.relative_to(WRITTEN).as_posix() for file in WRITTEN.glob("*/*/layout.txt")
+)
+TRUTH = json.loads((WRITTEN / "truth.json").read_text())
+
+PENDING = {
+    "datumaro-1.13.12/voc": "VOC that counts from 0",
+    "datumaro-1.13.12/voc_detection": "VOC that counts from 0",
+    "globox-2.9.0/voc": "VOC that counts from 0",
+    "label-studio-sdk-2.1.2/voc": "VOC that counts from 0",
+    "pylabel-0.1.55/voc": "VOC that counts from 0",
+    "labelImg-1.8.6/voc": "VOC that counts from 0, but no 0 and no fraction says so",
+    "fiftyone-1.22.1/coco": "images in data/",
+    "fiftyone-1.22.1/voc": "images in data/",
+    "label-studio-sdk-2.1.2/coco": "file_name of another folder",
+    "label-studio-sdk-2.1.2/coco-with-images": "file_name of another folder",
+    "label-studio-sdk-2.1.2/yolo": "notes.json taken for COCO",
+    "label-studio-sdk-2.1.2/yolo-with-images": "notes.json taken for COCO",
+    "label-studio-sdk-2.1.2/yolo-obb-with-images": "notes.json; four corners",
+    "datumaro-1.13.12/yolo": "Darknet's names and lists",
+    "fiftyone-1.22.1/yolov4": "Darknet's names and lists",
+    "supervision-0.31.2/yolo": "data.yaml without train and val",
+    "supervision-0.31.2/yolo-one-folder": "data.yaml without train and val",
+    "globox-2.9.0/labelme": "LabelMe JSON",
+    "labelme-6.3.1/labelme": "LabelMe JSON",
+    "labelme-6.3.1/labelme-with-image-data": "LabelMe JSON",
+    "supervision-0.31.2/labelme": "LabelMe JSON",
+    "datumaro-1.13.12/cvat": "CVAT XML",
+    "fiftyone-1.22.1/cvat-image": "CVAT XML",
+    "globox-2.9.0/cvat": "CVAT XML",
+    "label-studio-sdk-2.1.2/json": "Label Studio JSON",
+    "label-studio-sdk-2.1.2/json-min": "Label Studio JSON",
+    "label-studio-sdk-2.1.2/csv": "Label Studio CSV",
+    "labelImg-1.8.6/createml": "CreateML",
+    "supervision-0.31.2/createml": "CreateML",
+    "datumaro-1.13.12/tf_detection_api": "TFRecord",
+    "fiftyone-1.22.1/tfrecord": "TFRecord",
+    "datumaro-1.13.12/open_images": "Open Images CSV",
+    "globox-2.9.0/openimages": "Open Images CSV",
+    "datasets-5.2.0/imagefolder": "Hugging Face metadata.jsonl",
+    "datasets-5.2.0/imagefolder-names": "Hugging Face metadata.jsonl",
+    "datumaro-1.13.12/kitti_detection": "KITTI",
+    "fiftyone-1.22.1/kitti": "KITTI",
+    "datumaro-1.13.12/datumaro": "datumaro JSON",
+    "fiftyone-1.22.1/fiftyone-detection": "FiftyOne JSON",
+    "globox-2.9.0/via": "VIA JSON",
+    "datumaro-1.13.12/label_me": "LabelMe's XML of old",
+    "datumaro-1.13.12/wider_face": "WIDER FACE",
+    "globox-2.9.0/txt": "absolute corners in text",
+}
+"""Forms that are not yet read right, and why."""
+
+
+class Image(NamedTuple):
+    """An image as it should be read: its size, its split, and `(name, corners)` of its objects."""
+
+    size: tuple[int, int]
+    split: str
+    objects: list
+
+
+def expected(form: str) -> tuple[list[str], dict[str, Image]]:
+    """The classes, and the images by the names that their files have in this form."""
+    file = WRITTEN / form / "expected.json"
+    differs = json.loads(file.read_text()) if file.exists() else {}
+    truth = {one["file"]: one for one in TRUTH["images"]}
+    images = {}
+    for line in (WRITTEN / form / "layout.txt").read_text().splitlines():
+        place, name, split = line.split()
+        if name not in differs.get("absent", ()):
+            one = truth[name]
+            objects = differs.get("objects", {}).get(name, one["objects"])
+            file_name = name if place == "-" else Path(place).name
+            images[file_name] = Image((one["width"], one["height"]), split, objects)
+    return differs.get("classes", TRUTH["classes"]), images
+
+
+def pending(form: str) -> list:
+    """A pending form has to fail (xfail is strict)."""
+    return [pytest.mark.xfail(reason=PENDING[form])] if form in PENDING else []
+
+
+@pytest.mark.parametrize("form", [pytest.param(form, marks=pending(form)) for form in FORMS])
+def test_a_data_set_is_read_as_its_tool_wrote_it(form, written):
+    classes, images = expected(form)
+    dataset = open_dataset(written(form))
+    read = {sample.path.name: sample for sample in dataset}
+
+    assert dataset.classes.names == tuple(classes)
+    assert read.keys() == images.keys()
+    for name, image in images.items():
+        sample = read[name]
+        assert (sample.width, sample.height) == image.size
+        assert [dataset.classes.names[label] for label in sample.labels] == [
+            name for name, _ in image.objects
+        ]
+        corners = np.reshape([corners for _, corners in image.objects], (-1, 4))
+        np.testing.assert_allclose(sample.boxes, corners, rtol=0, atol=1e-3)
+    for split in {image.split for image in images.values()} - {"-"}:
+        members = {sample.path.name for sample in dataset.split(split)}
+        assert members == {name for name, image in images.items() if image.split == split}
+
+
+def test_pending_forms_are_there():
+    assert PENDING.keys() <= set(FORMS)
