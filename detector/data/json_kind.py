@@ -15,6 +15,7 @@ from detector.data.json_file import parse_json, read_json
 _LARGE = 1 << 26  # bytes; parsing them takes more than a tenth of a second
 _BY_NAME = {"instances_": "COCO JSON", "captions_": "COCO captions", "panoptic_": "COCO panoptic"}
 _COCO = "export as COCO, Pascal VOC or YOLO there"
+_READ = "name its folder, or that of its project"
 _BOXES = "name the JSON with its boxes (instances_*.json)"
 
 _START = 4096  # bytes that hold the first annotation's keys
@@ -40,14 +41,14 @@ _TOP = (
     _form("COCO JSON", "images annotations categories", "fix the file"),
     _form("COCO image list", "images categories", _BOXES),
     _form("COCO captions", "images annotations", _BOXES),
-    _form("LabelMe", "shapes imagePath", "convert it with labelme2coco"),
-    _form("VIA", "_via_img_metadata", 'choose "Export Annotations (COCO format)" there'),
-    _form("VIA", "project config attribute file", "save it as a VIA 2 project or CSV there"),
-    _form("datumaro", "items categories", "write it again with `datum convert -f coco_instances`"),
-    _form("Supervisely", "size objects"),
-    _form("Supervisely project", "classes tags"),
-    _form("FiftyOne", "classes labels", "export as COCODetectionDataset there"),
-    _form("FiftyOne", "samples", "export as COCODetectionDataset there"),
+    _form("LabelMe", "shapes imagePath", _READ),
+    _form("VIA", "_via_img_metadata", _READ),
+    _form("VIA 3", "project config attribute file", "save it as a VIA 2 project or CSV there"),
+    _form("datumaro", "items categories", _READ),
+    _form("Supervisely", "size objects", _READ),
+    _form("Supervisely", "classes tags", _READ),
+    _form("FiftyOne", "classes labels", _READ),
+    _form("FiftyOneDataset", "samples", "export as COCODetectionDataset there"),
     _form("Scalabel", "frames", "convert it with `python -m scalabel.label.to_coco`"),
     _form("Darwin (V7)", "item annotations"),
     _form("Darwin (V7)", "image annotations dataset"),
@@ -59,20 +60,20 @@ _TOP = (
 _ITEM = (
     _form("COCO results", "image_id category_id score", "name the JSON with the annotations"),
     _form("COCO results", "image_id category_id bbox", "name the JSON with the annotations"),
-    _form("Label Studio", "data annotations"),
-    _form("Label Studio", "data completions"),
-    _form("Label Studio", "data predictions"),
-    _form("Label Studio JSON-MIN", "annotation_id annotator"),
+    _form("Label Studio", "data annotations", _READ),
+    _form("Label Studio", "data completions", _READ),
+    _form("Label Studio", "data predictions", _READ),
+    _form("Label Studio JSON-MIN", "annotation_id annotator", _READ),
     _form("Labelbox", "data_row projects", "convert it with the COCO converter of its SDK"),
-    _form("CreateML", "image annotations"),
-    _form("CreateML", "imagefilename annotation"),
-    _form("CreateML", "imagefilename annotations"),
+    _form("CreateML", "image annotations", _READ),
+    _form("CreateML", "imagefilename annotation", _READ),
+    _form("CreateML", "imagefilename annotations", _READ),
     _form("Scalabel", "name labels", "convert it with `python -m scalabel.label.to_coco`"),
     _form("Encord", "label_hash data_units"),
 )
 """Forms by keys of the first item, where the top is a list."""
 
-_ENTRY = (_form("VIA", "filename regions", 'choose "Export Annotations (COCO format)" there'),)
+_ENTRY = (_form("VIA", "filename regions", _READ),)
 """Forms by keys of the first entry, where the top is a mapping with a key for each image."""
 
 
@@ -91,7 +92,8 @@ def unread(path: Path) -> UserError | None:
     remedy = next((form.remedy for form in (*_TOP, *_ITEM, *_ENTRY) if form.name == kind), "")
     if not remedy or kind == "COCO JSON":
         return None
-    return UserError(f"{path} is of {kind}, a form that is not read; {remedy}")
+    state = "" if remedy == _READ else ", a form that is not read"
+    return UserError(f"{path} is of {kind}{state}; {remedy}")
 
 
 @lru_cache(maxsize=1 << 14)  # each reader asks in turn

@@ -24,14 +24,15 @@ KINDS = {
     "VIA": [
         {"_via_settings": {}, "_via_img_metadata": {}},
         {"a.jpg1554": {"filename": "a.jpg", "size": 1554, "regions": []}},
-        {"project": {}, "config": {}, "attribute": {}, "file": {}, "metadata": {}, "view": {}},
     ],
+    "VIA 3": [{"project": {}, "config": {}, "attribute": {}, "file": {}, "metadata": {}}],
     "datumaro": [{"dm_format_version": "1.0", "infos": {}, "categories": {}, "items": []}],
     "Supervisely": [
         {"description": "", "tags": [], "size": {}, "objects": []},
     ],
     "Supervisely project": [{"classes": [], "tags": [], "projectType": "images"}],
     "FiftyOne": [{"classes": ["cell"], "labels": {}}],
+    "FiftyOneDataset": [{"samples": []}],
     "Label Studio": [
         [{"id": 1, "data": {}, "annotations": []}],
         [{"id": 1, "data": {}, "completions": []}],
@@ -77,7 +78,11 @@ def test_a_file_is_looked_at_again_when_it_has_changed(tmp_path):
     assert json_kind(path) == ""
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("", "COCO JSON")])
+READ = "LabelMe VIA datumaro Supervisely FiftyOne CreateML".split()
+READ += ["Label Studio", "Label Studio JSON-MIN"]
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("", "COCO JSON", *READ)])
 def test_a_form_that_is_not_read_is_named_with_what_to_do(tmp_path, kind):
     path = tmp_path / "a.json"
     path.write_text(json.dumps(KINDS[kind][0]))
@@ -86,7 +91,8 @@ def test_a_form_that_is_not_read_is_named_with_what_to_do(tmp_path, kind):
     assert len(said.split("; ")[1]) > 20
 
 
-@pytest.mark.parametrize("kind", ["", "COCO JSON"])
-def test_of_other_files_there_is_nothing_to_say(tmp_path, kind):
-    (tmp_path / "a.json").write_text(json.dumps(KINDS[kind][0]))
-    assert unread(tmp_path / "a.json") is None
+@pytest.mark.parametrize("kind", READ)
+def test_of_a_form_that_is_read_elsewhere_the_folder_is_asked_for(tmp_path, kind):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(KINDS[kind][0]))
+    assert str(unread(path)).startswith(f"{path} is of {kind}; name its folder")

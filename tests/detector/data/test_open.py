@@ -222,8 +222,8 @@ def test_notes_of_label_studio_do_not_hide_its_yolo_folder(make):
 
 
 TOOLS = {
-    "VIA": {"_via_img_metadata": {}},
-    "Supervisely": {"size": {}, "objects": []},
+    "VIA 3": {"project": {}, "config": {}, "attribute": {}, "file": {}},
+    "SuperAnnotate": {"metadata": {}, "instances": []},
     "Labelbox": [{"data_row": {}, "projects": {}}],
     "Scalabel": [{"name": "a.jpg", "labels": []}],
     "COCO results": RESULTS,

@@ -1,0 +1,145 @@
+"""What holds for every form that is read through `make_dataset`, shown on LabelMe and FiftyOne."""
+
+import json
+
+import numpy as np
+import pytest
+
+from configs.errors import UserError
+from detector.data.open import open_dataset
+
+
+@pytest.fixture
+def pixels(make):
+    """Writes a LabelMe file with one object: `pixels(stem, box, size=(width, height))`."""
+
+    def write(stem, box=(4, 8, 20, 30), label="cell", size=(64, 48), image=None):
+        shape = {"label": label, "points": [box[:2], box[2:]], "shape_type": "rectangle"}
+        content = {"shapes": [shape], "imagePath": image or f"{stem}.jpg"}
+        content |= {"imageWidth": size[0], "imageHeight": size[1]} if size else {}
+        return make.text(f"{stem}.json", json.dumps(content))
+
+    return write
+
+
+@pytest.fixture
+def fractions(make):
+    """Writes FiftyOne's labels of `a.jpg`, one object with a box in fractions."""
+
+    def write(box=(0.25, 0.5, 0.25, 0.25)):
+        labels = {"a": [{"label": "cell", "bounding_box": box}]}
+        return make.text("labels.json", json.dumps({"classes": None, "labels": labels}))
+
+    return write
+
+
+def test_boxes_drawn_on_the_stored_image_are_turned_with_it(make, pixels, kinds):
+    make.image("a.jpg", orientation=6)  # stored 64 x 48, upright 48 x 64
+    pixels("a", (0, 0, 10, 48), size=(64, 48))
+    dataset = open_dataset(make.root)
+    assert (dataset[0].width, dataset[0].height) == (48, 64)
+    assert dataset[0].boxes.tolist() == [[0, 0, 48, 10]]
+    assert kinds(dataset) == ["exif-rotation"]
+
+
+def test_boxes_drawn_on_the_upright_image_stay(make, pixels):
+    make.image("a.jpg", orientation=6)
+    pixels("a", (0, 0, 10, 48), size=(48, 64))
+    dataset = open_dataset(make.root)
+    assert dataset[0].boxes.tolist() == [[0, 0, 10, 48]]
+    assert not dataset.findings
+
+
+def test_another_size_is_told(make, pixels, kinds):
+    make.image("a.jpg")
+    pixels("a", size=(640, 480))
+    dataset = open_dataset(make.root)
+    assert (dataset[0].width, dataset[0].height) == (64, 48)
+    assert kinds(dataset) == ["size-mismatch"]
+
+
+def test_without_a_size_the_images_own_counts(make, pixels):
+    make.image("a.jpg")
+    pixels("a", size=None)
+    dataset = open_dataset(make.root)
+    assert (dataset[0].width, dataset[0].height) == (64, 48)
+    assert not dataset.findings
+
+
+def test_fractions_are_of_the_upright_image(make, fractions, kinds):
+    make.image("data/a.jpg", orientation=6)
+    fractions()
+    dataset = open_dataset(make.root)
+    assert dataset[0].boxes.tolist() == [[12, 32, 24, 48]]
+    assert not dataset.findings
+
+
+def test_pixels_of_an_unreadable_image_are_kept_for_the_doctor(make, pixels):
+    make.text("a.jpg", "no image")
+    pixels("a")
+    sample = open_dataset(make.root)[0]
+    assert sample.boxes.tolist() == [[4, 8, 20, 30]]
+    assert (sample.width, sample.height) == (64, 48)
+
+
+def test_fractions_of_an_unreadable_image_mean_nothing(make, fractions):
+    make.text("data/a.jpg", "no image")
+    fractions()
+    with pytest.raises(UserError, match="none of its 1 images is usable"):
+        open_dataset(make.root)
+
+
+def test_an_image_twice_counts_once(make, pixels, kinds):
+    make.image("a.jpg")
+    pixels("a")
+    pixels("b", image="a.jpg")
+    dataset = open_dataset(make.root)
+    assert len(dataset) == 1
+    assert kinds(dataset) == ["id-collision"]
+
+
+def test_images_in_a_folder_of_their_own(make, pixels, tmp_path):
+    """As --images names it."""
+    make.image("far/a.jpg")
+    pixels("set/a")
+    with pytest.raises(UserError, match="see --images"):
+        open_dataset(make.root / "set")
+    dataset = open_dataset(make.root / "set", images=make.root / "far")
+    assert dataset[0].path == make.root / "far" / "a.jpg"
+
+
+def test_classes_in_the_order_given(make, pixels, kinds):
+    for name, label in (("a", "cell"), ("b", "bin"), ("c", "other")):
+        make.image(f"{name}.jpg")
+        pixels(name, label=label)
+    dataset = open_dataset(make.root, classes=["cell", "bin"])
+    assert dataset.classes.names == ("cell", "bin")
+    assert [sample.labels.tolist() for sample in dataset] == [[0], [1], []]
+    assert kinds(dataset) == ["unknown-class"]
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b.jpg", "", "."])
+def test_a_name_that_no_file_can_have_is_no_image(make, pixels, kinds, name):
+    make.image("a.jpg")
+    pixels("a")
+    shape = {"label": "cell", "points": [[1, 1], [5, 5]], "shape_type": "rectangle"}
+    make.text("b.json", json.dumps({"shapes": [shape], "imagePath": name}))
+    dataset = open_dataset(make.root)
+    assert len(dataset) == 1
+    assert kinds(dataset) == ["missing-picture"]
+
+
+def test_without_splits_they_are_made(make, pixels):
+    for letter in "abcdefghij":
+        make.image(f"p{letter}.jpg")
+        pixels(f"p{letter}")
+    train, val = (open_dataset(f"{make.root}:{split}") for split in ("train", "val"))
+    assert len(train) + len(val) == 10
+    assert not {s.path for s in train} & {s.path for s in val}
+
+
+def test_boxes_are_as_written(make, pixels):
+    """Wrong ones too: the doctor names them."""
+    make.image("a.jpg")
+    pixels("a", (-3.5, 8, 100.25, 8))
+    np.testing.assert_array_equal(open_dataset(make.root)[0].boxes, [[-3.5, 8, 100.25, 8]])
