@@ -24,18 +24,17 @@ KINDS = {
     "VIA": [
         {"_via_settings": {}, "_via_img_metadata": {}},
         {"a.jpg1554": {"filename": "a.jpg", "size": 1554, "regions": []}},
-        {"project": {}, "config": {}, "attribute": {}, "file": {}, "metadata": {}, "view": {}},
     ],
+    "VIA 3": [{"project": {}, "config": {}, "attribute": {}, "file": {}, "metadata": {}}],
     "datumaro": [{"dm_format_version": "1.0", "infos": {}, "categories": {}, "items": []}],
     "Supervisely": [
         {"description": "", "tags": [], "size": {}, "objects": []},
     ],
     "Supervisely project": [{"classes": [], "tags": [], "projectType": "images"}],
     "FiftyOne": [{"classes": ["cell"], "labels": {}}],
-    "Label Studio": [
-        [{"id": 1, "data": {}, "annotations": []}],
-        [{"id": 1, "data": {}, "completions": []}],
-    ],
+    "FiftyOne dataset": [{"samples": []}],
+    "Label Studio": [[{"id": 1, "data": {}, "annotations": []}]],
+    "Label Studio before 1.0": [[{"id": 1, "data": {}, "completions": []}]],
     "Label Studio JSON-MIN": [[{"image": "a.jpg", "annotator": 1, "annotation_id": 1}]],
     "CreateML": [[{"image": "a.jpg", "annotations": []}]],
     "Labelbox": [[{"data_row": {}, "projects": {}}]],
