@@ -48,7 +48,7 @@ _TOP = (
     _form("Supervisely", "size objects", _READ),
     _form("Supervisely", "classes tags", _READ),
     _form("FiftyOne", "classes labels", _READ),
-    _form("FiftyOneDataset", "samples", "export as COCODetectionDataset there"),
+    _form("FiftyOne dataset", "samples", "export as COCODetectionDataset there"),
     _form("Scalabel", "frames", "convert it with `python -m scalabel.label.to_coco`"),
     _form("Darwin (V7)", "item annotations"),
     _form("Darwin (V7)", "image annotations dataset"),

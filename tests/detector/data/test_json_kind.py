@@ -32,7 +32,7 @@ KINDS = {
     ],
     "Supervisely project": [{"classes": [], "tags": [], "projectType": "images"}],
     "FiftyOne": [{"classes": ["cell"], "labels": {}}],
-    "FiftyOneDataset": [{"samples": []}],
+    "FiftyOne dataset": [{"samples": []}],
     "Label Studio": [
         [{"id": 1, "data": {}, "annotations": []}],
         [{"id": 1, "data": {}, "completions": []}],
