@@ -137,7 +137,9 @@ SKIPS = "0; 1 if an image could not be read (it is named and skipped)"
 
 _DATA_FORMS = """
 DATA is a COCO JSON or a folder of them, a VOC folder (also a loose one), a YOLO folder or its
-data.yaml, or a YAML that names train and val; DATA:SPLIT takes one split (bccd:test).
+data.yaml, an export of LabelMe, CVAT, Label Studio, CreateML, VIA, KITTI, Open Images, TFRecord,
+Hugging Face and others (docs/data.md), or a YAML that names train and val; DATA:SPLIT takes one
+split (bccd:test).
 """
 
 
