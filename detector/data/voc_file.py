@@ -53,7 +53,8 @@ def from_voc_corners(corners: np.ndarray, origin: int = 1) -> np.ndarray:
         corners: as in the file.
         origin: what the first pixel is called, 1 as in VOC itself or 0.
     """
-    return (np.asarray(corners, np.float64) - origin * _OFFSET).astype(np.float32)
+    corners = np.asarray(corners, np.float64)
+    return (corners - _OFFSET if origin else corners).astype(np.float32)
 
 
 def to_voc_corners(boxes: np.ndarray) -> np.ndarray:
@@ -92,13 +93,12 @@ def read_voc_annotation(path: Path) -> VocAnnotation:
         UserError: the file cannot be read, is damaged, or is no VOC annotation.
     """
     try:
-        root, is_ours = _parse(path)
-        return _annotation(path, root, OURS if is_ours else _writer(root))
+        return _annotation(path, *_parse(path))
     except RecursionError as error:
         raise UserError(f"{path}: its elements are nested too deeply") from error
 
 
-def _annotation(path: Path, root: Element, writer: str) -> VocAnnotation:
+def _annotation(path: Path, root: Element, is_ours: bool) -> VocAnnotation:
     objects: list[VocObject] = []
     findings: list[Finding] = []
     for position, node in enumerate(root.findall("object"), start=1):
@@ -110,6 +110,7 @@ def _annotation(path: Path, root: Element, writer: str) -> VocAnnotation:
     height, width = (side(_text(size, key)) for key in ("height", "width"))
     about = _others(root, {"object", "filename", "size"})
     name = _text(root, "filename")
+    writer = OURS if is_ours else _writer(root, about)
     return VocAnnotation(path, name, height, width, objects, about, writer, findings)
 
 
@@ -152,26 +153,34 @@ def _other_form(root: Element) -> str:
     return f"it is {name}; export Pascal VOC or COCO there" if name else f"its root is <{root.tag}>"
 
 
-def _writer(root: Element) -> str:
+def _writer(root: Element, about: Mapping[str, Any]) -> str:
     """The tool whose marks a file bears, "" if it bears none that are known."""
-    source, box = root.find("source"), root.find("object/bndbox")
-    database, annotation = _text(source, "database"), _text(source, "annotation")
-    if database == "roboflow.ai" and _text(root, "folder") == "VOC":
-        return "supervision"
-    if _VOC_DATABASE.fullmatch(database) and annotation.startswith("PASCAL VOC"):
-        return "VOC"
-    if _text(root.find("owner"), "name") == "Label Studio":
-        return "Label Studio"
+    source = _mapping(about.get("source"))
+    database, annotation = (str(source.get(tag, "")) for tag in ("database", "annotation"))
     if database == annotation == "Unknown":
         # On request it adds VOC's 1, and writes whole numbers then.
-        return "datumaro" if "." in _text(box, "xmin") else ""
-    if source is None:
-        order = [] if box is None else [edge.tag for edge in box[:2]]
-        is_bare = root.find("size/depth") is not None and not _text(root.find("size"), "depth")
-        return "pylabel" if is_bare and order == ["xmin", "xmax"] else ""
-    if root.find("path") is None or [child.tag for child in source] != ["database"]:
-        return ""
-    return {"Unknown": "labelImg", "": "FiftyOne"}.get(database, "")
+        return "datumaro" if "." in _text(root.find("object/bndbox"), "xmin") else ""
+    if "path" in about and source.keys() == {"database"} and database in ("Unknown", ""):
+        return "labelImg" if database else "FiftyOne"
+    if _VOC_DATABASE.fullmatch(database) and annotation.startswith("PASCAL VOC"):
+        return "VOC"
+    if database == "roboflow.ai" and about.get("folder") == "VOC":
+        return "supervision"
+    if _mapping(about.get("owner")).get("name") == "Label Studio":
+        return "Label Studio"
+    return "pylabel" if "source" not in about and _is_of_pylabel(root) else ""
+
+
+def _is_of_pylabel(root: Element) -> bool:
+    """Whether the depth is left open and both x come first."""
+    depth, box = root.find("size/depth"), root.find("object/bndbox")
+    if depth is None or (depth.text or "").strip() or box is None:
+        return False
+    return [edge.tag for edge in box[:2]] == ["xmin", "xmax"]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _object(node: Element, element: str) -> VocObject:
@@ -199,8 +208,7 @@ def _pixels(text: str, corner: str) -> float:
 
 def _take_rotation(details: dict[str, Any]) -> float:
     """An object's rotation in degrees, as CVAT notes it; where there is one it is taken out."""
-    noted = details.get("attributes")
-    noted = noted if isinstance(noted, dict) else {}
+    noted = _mapping(details.get("attributes"))
     listed = noted.get("attribute")
     listed = listed if isinstance(listed, list) else [listed]
     found = [one for one in listed if isinstance(one, dict) and one.get("name") == "rotation"]

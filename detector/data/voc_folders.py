@@ -32,12 +32,12 @@ class VocFolders(NamedTuple):
     def xml_files(self) -> list[tuple[str, Path]]:
         """The annotations with their stems, sorted; of a loose folder only those in it itself."""
         is_deep = self.annotations != self.root
-        return sorted(_files(self.annotations, _XML, is_deep), key=lambda found: found[1])
+        return sorted(_files(self.annotations, _XML, is_deep), key=lambda found: str(found[1]))
 
     def image_files(self) -> list[tuple[str, Path]]:
         """The images with their stems, likewise."""
         is_deep = self.annotations != self.root or self.images != self.root
-        return sorted(_files(self.images, SUFFIXES, is_deep), key=lambda found: found[1])
+        return sorted(_files(self.images, SUFFIXES, is_deep), key=lambda found: str(found[1]))
 
 
 def voc_folders(root: Path) -> VocFolders | None:
