@@ -18,8 +18,8 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.classes import ClassMap
-from detector.data.auto_split import automatic_splits
 from detector.data.findings import Finding
+from detector.data.split_record import MadeSplit, make_split
 from detector.types import Sample
 
 SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")
@@ -119,6 +119,8 @@ class Dataset(LazySamples):
         findings: what was wrong with the annotations.
         notes: what the reader decided, to be told to the user.
         about: what else the source says of itself.
+        part: the split of the source that this is; "" for the whole.
+        made: the automatic splits that this is one of, for its keeping.
     """
 
     name: str
@@ -129,6 +131,8 @@ class Dataset(LazySamples):
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    part: str = ""
+    made: tuple[MadeSplit, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -145,22 +149,41 @@ class Dataset(LazySamples):
     def split(self, name: str) -> Dataset:
         """One split, by its name or another usual one (`val` for `valid` or `val2017`).
 
-        Where the source has no splits, `train` and `val` are made, always the same
-        (`automatic_splits`), and a note says so.
+        Where the source has no splits, it is one of those that `with_splits` makes.
 
         Raises:
-            UserError: there is no such split.
+            UserError: there is no such split, or it is of none and its record is damaged.
         """
-        if not self.splits:
-            made = replace(self, splits=automatic_splits(self.samples))
-            train, val = (len(made.splits[part]) for part in ("train", "val"))
-            note = f"{self.name} has no splits: made train ({train}) and val ({val}) by hash"
-            return replace(made, notes=(*self.notes, note)).split(name)
-        found = find_split(name, self.splits)
+        whole = self.with_splits()
+        found = find_split(name, whole.splits)
         if found is None:
-            raise UserError(f"{self.name} has no split {name!r}, only {', '.join(self.splits)}")
-        chosen = replace(self, samples=Selection(self.samples, self.splits[found]), splits={})
-        return replace(chosen, name=f"{self.name}:{found}")
+            raise UserError(f"{self.name} has no split {name!r}, only {', '.join(whole.splits)}")
+        chosen = Selection(self.samples, whole.splits[found])
+        part = f"{self.part}.{found}" if self.part else found
+        return replace(whole, name=f"{self.name}:{found}", samples=chosen, splits={}, part=part)
+
+    def with_splits(self, earlier: Mapping[str, bool] | None = None) -> Dataset:
+        """The same with its splits; without any, with `train` and `val` made, and notes on them.
+
+        They are always the same, and as the record beside the data says (`make_split`); nothing
+        is written.
+
+        Args:
+            earlier: images of a run before, as in `make_split`.
+
+        Raises:
+            UserError: the record is damaged, or of another data set.
+        """
+        if self.splits:
+            return self
+        made = make_split(self.name, self.path, self.part, self.samples, earlier or {})
+        notes = (*self.notes, *made.notes)
+        return replace(self, splits=made.splits, notes=notes, made=(*self.made, made))
+
+    def keep_splits(self) -> list[str]:
+        """Keep the automatic splits that this is of beside the data; notes for the user."""
+        by_record = {made.record: made for made in self.made}
+        return [note for made in by_record.values() if (note := made.keep())]
 
     def in_classes(self, classes: ClassMap) -> Dataset:
         """The same in the labels of another class map, which has all names of this one.
@@ -228,6 +251,7 @@ def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
         tuple(itertools.chain.from_iterable(part.findings for part in datasets)),
         tuple(dict.fromkeys(itertools.chain.from_iterable(part.notes for part in datasets))),
         datasets[0].about,
+        made=tuple(itertools.chain.from_iterable(part.made for part in datasets)),
     )
 
 

@@ -16,6 +16,7 @@ from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
 from detector.data.read_coco import read_coco
 from detector.data.read_voc import read_voc, voc_folders
 from detector.data.read_yolo import label_file, read_yolo_folder, read_yolo_yaml
+from detector.data.split_record import is_record
 from detector.images import images_below
 
 Reader = Callable[[], Dataset]
@@ -158,7 +159,7 @@ def _open_folder(path: Path, how: _How) -> Dataset:
 def _jsons(folder: Path) -> list[Path]:
     """The COCO JSONs of a folder: in `annotations`, or directly in it beside the images."""
     for place in (folder / "annotations", folder):
-        found = sorted(p for p in place.glob("*.json") if p.name[0] != ".")
+        found = sorted(p for p in place.glob("*.json") if p.name[0] != "." and not is_record(p))
         named = [p for p in found if p.name.startswith("instances_") or "coco" in p.name.lower()]
         # Beside VOC's or YOLO's files a JSON of another name is something else.
         if named or (found and not voc_folders(folder) and not _yolo_yaml(folder)):
