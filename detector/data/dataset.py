@@ -19,7 +19,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.findings import Finding
-from detector.data.split_record import MadeSplit, make_split
+from detector.data.split_record import MadeSplit, folder_of, image_names, make_split
 from detector.types import Sample
 
 SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")
@@ -80,7 +80,12 @@ class Selection(LazySamples):
 
 
 class Relabelled(LazySamples):
-    """The samples of several data sets, one after the other, in one set of labels."""
+    """The samples of several data sets, one after the other, in one set of labels.
+
+    Args:
+        parts: their samples.
+        new_labels: of each int64 `(C,)`, the new label of each of its own; -1 drops its objects.
+    """
 
     def __init__(self, parts: Sequence[Sequence[Sample]], new_labels: Sequence[np.ndarray]) -> None:
         self._parts, self._new_labels = parts, new_labels
@@ -94,16 +99,22 @@ class Relabelled(LazySamples):
         index = range(len(self))[index]
         part = bisect_right(self._ends, index)
         sample = self._parts[part][index - self._ends[part] + len(self._parts[part])]
-        if self._differ[part]:
-            return replace(sample, labels=self._new_labels[part][sample.labels])
-        return sample
+        return sample.relabelled(self._new_labels[part]) if self._differ[part] else sample
 
     def object_columns(self) -> ObjectColumns:
         """The objects of the data sets, one after the other, in the new labels."""
-        parts = [object_columns(part) for part in self._parts]
-        labels = [new[one.labels] for new, one in zip(self._new_labels, parts, strict=True)]
-        ignored, lengths = ([one[i] for one in parts] for i in (1, 2))
-        return ObjectColumns(*map(np.concatenate, (labels, ignored, lengths)))
+        pairs = zip(self._parts, self._new_labels, strict=True)
+        parts = [_relabelled(object_columns(part), new) for part, new in pairs]
+        return ObjectColumns(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _relabelled(columns: ObjectColumns, new_labels: np.ndarray) -> ObjectColumns:
+    labels = new_labels[columns.labels]
+    kept = labels >= 0
+    ends = np.cumsum(columns.lengths)
+    before = np.concatenate([[0], np.cumsum(kept)])
+    lengths = before[ends] - before[ends - columns.lengths]
+    return ObjectColumns(labels[kept], columns.is_ignored[kept], lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +191,22 @@ class Dataset(LazySamples):
         notes = (*self.notes, *made.notes)
         return replace(self, splits=made.splits, notes=notes, made=(*self.made, made))
 
+    def as_listed(self, parts: Mapping[str, Sequence[str]]) -> Dataset:
+        """The same with splits that list the names of their images; a note says what they lack."""
+        names = self.image_names()
+        sets = {part: set(listed) for part, listed in parts.items()}
+        splits = {
+            part: np.array([row for row, name in enumerate(names) if name in listed], np.int64)
+            for part, listed in sets.items()
+        }
+        new = len(set(names).difference(*sets.values()))
+        note = (f"{new:,} images of {self.name} are new, and left out",) if new else ()
+        return replace(self, splits=splits, notes=(*self.notes, *note))
+
+    def image_names(self) -> list[str]:
+        """The images' paths, relative to the folder of the data set (`split_record`)."""
+        return image_names((sample.path for sample in self.samples), folder_of(self.path))
+
     def keep_splits(self) -> list[str]:
         """Keep the automatic splits that this is of beside the data; notes for the user."""
         by_record = {made.record: made for made in self.made}
@@ -193,8 +220,12 @@ class Dataset(LazySamples):
         """
         if classes == self.classes:
             return self
-        labels = np.array(classes.labels_of(self.classes.names))
-        return replace(self, classes=classes, samples=Relabelled([self.samples], [labels]))
+        return self.relabelled(classes, classes.labels_of(self.classes.names))
+
+    def relabelled(self, classes: ClassMap, new_labels: Sequence[int]) -> Dataset:
+        """The same in other classes: the new label of each of its own, -1 to drop its objects."""
+        table = np.array(new_labels, np.int64)
+        return replace(self, classes=classes, samples=Relabelled([self.samples], [table]))
 
     def object_columns(self) -> ObjectColumns:
         """Labels and flags of all objects, without making the samples."""
