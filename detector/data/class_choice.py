@@ -50,7 +50,7 @@ def _merged(dataset: Dataset, choice: ClassChoice) -> Iterable[str]:
     by_name = dict(zip(dataset.classes.names, counts.tolist(), strict=True))
     for target, names in choice.merge.items():
         own = [target] if target in by_name and target not in names else []
-        parts = ", ".join(f"{name} ({by_name[name]:,} objects)" for name in (*own, *names))
+        parts = ", ".join(f"{name} ({by_name[name]:,})" for name in (*own, *names))
         yield f"class {target} takes the objects of {parts}"
 
 
