@@ -30,7 +30,7 @@ def class_choice(
 
 
 def choose(dataset: Dataset, choice: ClassChoice) -> Dataset:
-    """The data set in the classes chosen; splits stay, and notes say what became of its objects.
+    """The data set in the classes chosen; splits stay, and notes say what is merged and dropped.
 
     Samples are made when asked for. An image that loses all its objects stays, as a negative.
 
