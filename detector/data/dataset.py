@@ -200,7 +200,7 @@ class Dataset(LazySamples):
             for part, listed in sets.items()
         }
         new = len(set(names).difference(*sets.values()))
-        note = (f"{new:,} images of {self.name} are new, and left out",) if new else ()
+        note = (f"{new:,} images of {self.name} are not of this run, and left out",) if new else ()
         return replace(self, splits=splits, notes=(*self.notes, *note))
 
     def image_names(self) -> list[str]:

@@ -245,7 +245,7 @@ def test_a_run_goes_on_with_its_own_images(stopped, pets, voc_maker, capsys):
         voc_maker(pets).add(f"photo{letter}", ("cat", 1, 1, 40, 40), ("kitten", 9, 9, 90, 90))
     assert main(["--output", str(stopped.path), "--resume", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert f"note: 6 images of {pets} are new, and left out" in said
+    assert f"note: 6 images of {pets} are not of this run, and left out" in said
     assert f"would go on with the run in {stopped.path} on {pets}: 8 images" in said
 
 

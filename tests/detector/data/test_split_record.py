@@ -227,4 +227,4 @@ def test_the_images_of_a_run_are_listed_exactly(kept, make, obj):
     add(make, obj, *MORE)
     whole = open_dataset(kept).as_listed(listed)
     assert {part: len(rows) for part, rows in whole.splits.items()} == {"train": 8, "val": 2}
-    assert whole.notes == (f"6 images of {kept} are new, and left out",)
+    assert whole.notes == (f"6 images of {kept} are not of this run, and left out",)

@@ -10,10 +10,12 @@ from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.predictor import Predictor
 from detector.types import Detections
+from eval.coco import main as coco_main
 from eval.scoring.coco_form import results
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import predict_all, score, score_file
+from eval.voc import main as voc_main
 
 
 def test_figures_do_not_depend_on_the_machine(exported):
@@ -85,6 +87,12 @@ def test_truth_has_the_classes_taken_for_one_that_the_model_takes_so(merging, tw
     assert [one.sample.labels.tolist() for one in eval_set.images] == [[0], [0]]
     assert eval_set.settings["merged"] == "c and d as b"
     assert sum(len(one.detections) for one in eval_set.images) > 0
+
+
+def test_either_command_says_what_is_merged(merging, two_images, capsys):
+    for measure in (coco_main, voc_main):
+        assert measure([str(merging), str(two_images), "--runtime", "tflite"]) == 0
+        assert "merged c and d as b" in capsys.readouterr().out
 
 
 def test_a_model_of_classes_as_they_are_says_nothing_of_merging(exported, two_images):
