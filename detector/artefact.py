@@ -14,7 +14,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from configs.errors import UserError
 from configs.schema import ModelConfig, PostprocessConfig
 from detector.anchors import model_anchors
-from detector.classes import ClassMap
+from detector.classes import ClassChoice, ClassMap
 from detector.files import atomic_folder, reason
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class DetectorSpec(BaseModel):
     source: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)  # published or measured, 0 ... 1
     training_objects: dict[str, int] | None = None  # of each class, by name
+    # of the training data; left out where it was used as it is, for programs that know no such key
+    class_choice: ClassChoice = Field(ClassChoice(), exclude_if=lambda choice: not choice)
     exports: dict[str, Export] = Field(default_factory=dict)  # by format
     versions: dict[str, str] = Field(default_factory=_versions)
 

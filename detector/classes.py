@@ -1,12 +1,12 @@
-"""`ClassMap`, the table of labels, class names and category ids; COCO's 80 classes.
+"""`ClassMap`, the table of labels, class names and category ids; a choice of them; COCO's 80.
 
 A *label* is 0 ... C-1, an index into `ClassMap.names`. A *category id* is the data set's own
 number, with gaps in COCO's case. The background has neither.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from configs.errors import UserError
 
@@ -58,6 +58,82 @@ class ClassMap:
         near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
         hint = f"did you mean {folded[near[0]]!r}?" if near else f"known: {', '.join(self.names)}"
         raise UserError(f"unknown class {name!r}; {hint}")
+
+
+@dataclass(frozen=True)
+class ClassChoice:
+    """Which classes of a data set a model is of, and which of them it takes for one.
+
+    Attributes:
+        classes: names of those used, after merging; empty for all.
+        merge: names of the classes that are taken for one, by its name. It may be one of the data
+            set's own, whose objects are then joined by theirs.
+
+    Raises:
+        ValueError: a name is merged twice, or into one that is merged itself.
+    """
+
+    classes: tuple[str, ...] = ()
+    merge: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        seen: dict[str, str] = {}
+        for target, names in self.merge.items():
+            for name in names:
+                if seen.setdefault(name, target) != target:
+                    raise ValueError(f"{name!r} is merged into {seen[name]!r} and {target!r}")
+        chained = [name for name in self.merge if seen.get(name, name) != name]
+        if chained:
+            raise ValueError(f"{chained[0]!r} is merged into {seen[chained[0]]!r} itself")
+
+    def __bool__(self) -> bool:
+        return bool(self.classes or self.merge)
+
+    def require_known(self, classes: ClassMap) -> None:
+        """Show that a data set of these classes has all that are named.
+
+        Raises:
+            UserError: it lacks one.
+        """
+        classes.labels_of(name for names in self.merge.values() for name in names)
+        merged = self._merged(classes)
+        target_of = {name: target for target, names in self.merge.items() for name in names}
+        for name in self.classes:
+            if name not in merged and name in target_of:
+                raise UserError(f"{name!r} is merged into {target_of[name]!r}; name that")
+        ClassMap(tuple(merged)).labels_of(self.classes)
+
+    def of(self, classes: ClassMap) -> tuple[ClassMap, list[int]]:
+        """The classes that it makes of others, and the new label of each, -1 without.
+
+        A class that others are merged into keeps its category id; a new one takes the first of
+        theirs. Names that these classes lack count for nothing.
+
+        Raises:
+            UserError: none is left.
+        """
+        merged = self._merged(classes)
+        kept = {
+            name: ids for name, ids in merged.items() if not self.classes or name in self.classes
+        }
+        if not kept:
+            raise UserError(
+                f"none of the classes {', '.join(self.classes)} is there; known: "
+                f"{', '.join(merged)}"
+            )
+        new = ClassMap(tuple(kept), tuple(ids[0] for ids in kept.values()))
+        label_of = {number: label for label, ids in enumerate(kept.values()) for number in ids}
+        return new, [label_of.get(number, -1) for number in classes.category_ids]
+
+    def _merged(self, classes: ClassMap) -> dict[str, list[int]]:
+        """Category ids by the name that their objects get, its own first."""
+        target_of = {name: target for target, names in self.merge.items() for name in names}
+        merged: dict[str, list[int]] = {}
+        for name, number in zip(classes.names, classes.category_ids, strict=True):
+            target = target_of.get(name, name)
+            place = 0 if name == target else len(merged.get(target, ()))
+            merged.setdefault(target, []).insert(place, number)
+        return merged
 
 
 def coco_classes(category_ids: Sequence[int] | None = None) -> ClassMap:

@@ -125,6 +125,14 @@ def name_list(text: str) -> list[str]:
     return names
 
 
+def merge(text: str) -> tuple[str, list[str]]:
+    """An argparse type: NAME=A,B, a name and those that it stands for."""
+    name, equals, names = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"must be like cat=kitten,tomcat, got {text}")
+    return name.strip(), name_list(names)
+
+
 def path(text: str) -> Path:
     """An argparse type: a path; an empty one would mean the current folder."""
     if not text:
@@ -190,6 +198,13 @@ class CommandParser(argparse.ArgumentParser):
         about = "what VOC's corners count from (what the files show)"
         self.add_argument("--voc-origin", type=int, choices=(0, 1), help=about)
         self.epilog = (self.epilog or "") + _DATA_FORMS.replace("DATA", metavar)
+
+    def add_class_choice(self) -> None:
+        """`--classes` and `--merge`, of what works on some classes of a data set."""
+        about = "these classes alone; other objects are dropped"
+        self.add_argument("--classes", type=name_list, metavar="A,B", help=about)
+        about = "take these classes for one, before --classes; may be repeated"
+        self.add_argument("--merge", type=merge, action="append", metavar="NAME=A,B", help=about)
 
     def add_images(self) -> None:
         """`IMAGE ...`, images without labels."""

@@ -85,6 +85,17 @@ class Sample:
             details=tuple(self.details[row] for row in rows if self.details),
         )
 
+    def relabelled(self, new_labels: np.ndarray) -> Sample:
+        """The same image in other labels.
+
+        Args:
+            new_labels: int64 `(C,)`, the new label of each; -1 drops its objects.
+        """
+        labels = new_labels[self.labels]
+        if (labels >= 0).all():
+            return replace(self, labels=labels)
+        return replace(self.objects(labels >= 0), labels=labels[labels >= 0])
+
 
 @dataclass(frozen=True, eq=False)
 class Detections:

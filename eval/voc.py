@@ -31,7 +31,10 @@ def main(argv: list[str] | None = None) -> int:
     from eval.scoring.voc_protocol import VocFigures, voc_figures
 
     per_class = voc_figures(eval_set)
-    print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5\n")
+    print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5")
+    if merged := eval_set.settings.get("merged"):
+        print(f"  merged {merged}")
+    print()
     print(f"  {'':20}{'11 points':>11}{'all points':>12}{'objects':>10}{'detections':>12}")
     for name, one in per_class.items():
         print(_line(name, one.ap_11_points, one.ap_all_points, one.objects, one.detections))

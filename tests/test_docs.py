@@ -154,10 +154,11 @@ def make_video(path: Path) -> None:
 
 
 def make_data(maker) -> None:
-    """A VOC folder of two classes, which the small model knows too."""
+    """A VOC folder of the two classes that the small model knows, and of four others."""
     names = [f"{split}{letter}" for split in ("train", "val", "test") for letter in "abcdefgh"]
+    pets = [(name, 20, 20, 90, 90) for name in ("cat", "dog", "kitten", "tomcat")]
     for name in names:
-        maker.add(name, ("a", 10, 10, 60, 70), ("b", 50, 20, 110, 80))
+        maker.add(name, ("a", 10, 10, 60, 70), ("b", 50, 20, 110, 80), *pets)
     for split in ("train", "val", "test"):
         maker.split(split, *(name for name in names if name.startswith(split)))
 

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from detector.command import EXIT_OK, CommandParser, path, positive, run
 
 if TYPE_CHECKING:
     from configs.schema import Config
+    from detector.classes import ClassChoice
     from training.run.run import Result, Run
     from training.run.run_folder import RunFolder, RunSettings
 
@@ -23,11 +25,14 @@ _EXAMPLES = """examples:
   python -m training.train --data my_data/ --output my_run
   python -m training.train --data bccd --output my_run --time 30m --set train.epochs=60
   python -m training.train --data my_data/ --output my_run --start imagenet --config coco_300
+  python -m training.train --data my_data/ --output my_run --merge cat=kitten,tomcat \\
+    --classes cat,dog
   python -m training.train --output my_run --resume
 
 Learns from the split `train`, and chooses the best model by `val`; a data set without splits gets
-both. The run's folder then holds config.yaml, log.csv, report.html, and best/ and last/: models
-to give to the other commands. However a run was stopped, --resume goes on where it was.
+both, which are kept beside it in ssdlite_splits.json. The run's folder then holds config.yaml,
+log.csv, report.html, and best/ and last/: models to give to the other commands. However a run was
+stopped, --resume goes on where it was.
 """
 _EXITS = "0, also where Ctrl-C or SIGTERM stopped the run, whose state is saved then"
 _DEFAULT_CONFIG, _DEFAULT_START = "finetune", "coco"
@@ -38,6 +43,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "training.train", "Train a detector on your own images.", _EXAMPLES, _EXITS
     )
     parser.add_data("--data")
+    parser.add_class_choice()
     parser.add_argument("--output", type=path, required=True, metavar="RUN", help="a new folder")
     parser.add_argument(
         "--config", metavar="NAME|FILE", help=f"recipe, a YAML file ({_DEFAULT_CONFIG})"
@@ -85,6 +91,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run:
         print(_intent(run, args))
         return EXIT_OK
+    for note in run.training.keep_splits():
+        print(f"note: {note}")
     from detector.backend import start_keras
 
     start_keras()
@@ -114,11 +122,13 @@ def _intent(run: Run, args: argparse.Namespace) -> str:
 
 
 def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
+    from detector.data.class_choice import class_choice
     from training.model.init_weights import find_initial_weights
-    from training.run.run_folder import RunSettings
+    from training.run.run_folder import RunSettings, learnt_by
 
     folder.require_new()
     config = _config(args, args.overfit)
+    choice = class_choice(args.classes, args.merge)
     settings = RunSettings(
         data=args.data,
         images=args.images and str(args.images),
@@ -127,9 +137,11 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
         overfit=args.overfit,
         seconds=args.time,
         epochs=config.train.epochs,
+        classes=choice.classes or None,
+        merge=choice.merge or None,
     )
     find_initial_weights(config.model, settings.start)  # raises where there is none that fits
-    return _run(folder, config, settings)
+    return _run(folder, config, settings, None, learnt_by(settings.start))
 
 
 def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Run:
@@ -138,10 +150,13 @@ def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Run:
     Raises:
         UserError: there is no such run, or it is another.
     """
+    from detector.data.class_choice import class_choice
+    from detector.data.split_record import read_record
     from training.run.run_folder import differences
     from training.run.splits import fingerprint
 
     config, settings = folder.read()
+    choice = class_choice(args.classes, args.merge)
     pairs = (
         ("--data", _normal(args.data), _normal(settings.data)),
         ("--images", args.images and str(args.images), settings.images),
@@ -149,6 +164,8 @@ def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Run:
         ("--start", _normal(args.start), _normal(settings.start)),
         ("--time", args.time, settings.seconds),
         ("--overfit", args.overfit, settings.overfit),
+        ("--classes", _names(choice.classes), _names(settings.class_choice.classes)),
+        ("--merge", _merges(choice), _merges(settings.class_choice)),
     )
     changed = [f"{name}: {old} -> {new}" for name, new, old in pairs if new not in (None, old)]
     if args.config or args.set or args.freeze:
@@ -158,7 +175,7 @@ def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Run:
             f"{folder.path} was begun otherwise: {', '.join(changed)}; resume it with --output and "
             f"--resume alone, or begin another run{folder.as_start}"
         )
-    resumed = _run(folder, config, settings)
+    resumed = _run(folder, config, settings, read_record(folder.splits), {})
     if fingerprint(resumed.training, resumed.validation) != settings.fingerprint:
         raise UserError(
             f"{settings.data} is not what it was when {folder.path} was begun; begin another run"
@@ -180,21 +197,38 @@ def _config(
     return load_config(source, [*overfit_settings(config, overfit), *asked]) if overfit else config
 
 
+def _names(names: Iterable[str]) -> str | None:
+    return ",".join(sorted(names)) or None
+
+
+def _merges(choice: ClassChoice) -> str | None:
+    each = sorted(f"{target}={_names(names)}" for target, names in choice.merge.items())
+    return " --merge ".join(each) or None
+
+
 def _normal(name: str | None) -> str | None:
     """A name without what makes no difference: `data/` is `data`."""
     return name and os.path.normpath(name)
 
 
-def _run(folder: RunFolder, config: Config, settings: RunSettings) -> Run:
-    """Read the data set."""
+def _run(
+    folder: RunFolder,
+    config: Config,
+    settings: RunSettings,
+    exact: Mapping[str, Sequence[str]] | None,
+    learnt: Mapping[str, bool],
+) -> Run:
+    """Read the data set; `exact` and `learnt` are those of `open_splits`."""
+    from detector.data.class_choice import choose
     from detector.data.findings import is_error
     from detector.data.open import open_dataset
     from training.doctor.whole_checks import check_whole
     from training.run.run import Run
-    from training.run.splits import to_overfit, train_val
+    from training.run.splits import open_splits, to_overfit, train_val
 
     images = Path(settings.images) if settings.images else None
-    whole = open_dataset(settings.data, images, voc_origin=settings.voc_origin)
+    source = open_dataset(settings.data, images, voc_origin=settings.voc_origin)
+    whole = choose(open_splits(source, exact, learnt), settings.class_choice)
     training, validation = whole.split("train"), whole.split("val")
     for note in training.notes:
         print(f"note: {note}")

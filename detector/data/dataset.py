@@ -18,8 +18,8 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.classes import ClassMap
-from detector.data.auto_split import automatic_splits
 from detector.data.findings import Finding
+from detector.data.split_record import MadeSplit, folder_of, image_names, make_split
 from detector.types import Sample
 
 SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")
@@ -80,7 +80,12 @@ class Selection(LazySamples):
 
 
 class Relabelled(LazySamples):
-    """The samples of several data sets, one after the other, in one set of labels."""
+    """The samples of several data sets, one after the other, in one set of labels.
+
+    Args:
+        parts: their samples.
+        new_labels: of each int64 `(C,)`, the new label of each of its own; -1 drops its objects.
+    """
 
     def __init__(self, parts: Sequence[Sequence[Sample]], new_labels: Sequence[np.ndarray]) -> None:
         self._parts, self._new_labels = parts, new_labels
@@ -94,16 +99,22 @@ class Relabelled(LazySamples):
         index = range(len(self))[index]
         part = bisect_right(self._ends, index)
         sample = self._parts[part][index - self._ends[part] + len(self._parts[part])]
-        if self._differ[part]:
-            return replace(sample, labels=self._new_labels[part][sample.labels])
-        return sample
+        return sample.relabelled(self._new_labels[part]) if self._differ[part] else sample
 
     def object_columns(self) -> ObjectColumns:
         """The objects of the data sets, one after the other, in the new labels."""
-        parts = [object_columns(part) for part in self._parts]
-        labels = [new[one.labels] for new, one in zip(self._new_labels, parts, strict=True)]
-        ignored, lengths = ([one[i] for one in parts] for i in (1, 2))
-        return ObjectColumns(*map(np.concatenate, (labels, ignored, lengths)))
+        pairs = zip(self._parts, self._new_labels, strict=True)
+        parts = [_relabelled(object_columns(part), new) for part, new in pairs]
+        return ObjectColumns(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _relabelled(columns: ObjectColumns, new_labels: np.ndarray) -> ObjectColumns:
+    labels = new_labels[columns.labels]
+    kept = labels >= 0
+    ends = np.cumsum(columns.lengths)
+    before = np.concatenate([[0], np.cumsum(kept)])
+    lengths = before[ends] - before[ends - columns.lengths]
+    return ObjectColumns(labels[kept], columns.is_ignored[kept], lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +133,8 @@ class Dataset(LazySamples):
         form: of the annotations, such as "COCO JSON"; of parts in several all of them.
         folders: where its images may lie, beside the folder that `path` lies in.
         voc_origin: of VOC what its corners count from, 0 or 1, where its files tell.
+        part: the split of the source that this is; "" for the whole.
+        made: the automatic splits that this is one of, for its keeping.
     """
 
     name: str
@@ -135,6 +148,8 @@ class Dataset(LazySamples):
     form: str = ""
     folders: tuple[Path, ...] = ()
     voc_origin: int | None = None
+    part: str = ""
+    made: tuple[MadeSplit, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -151,22 +166,57 @@ class Dataset(LazySamples):
     def split(self, name: str) -> Dataset:
         """One split, by its name or another usual one (`val` for `valid` or `val2017`).
 
-        Where the source has no splits, `train` and `val` are made, always the same
-        (`automatic_splits`), and a note says so.
+        Where the source has no splits, it is one of those that `with_splits` makes.
 
         Raises:
-            UserError: there is no such split.
+            UserError: there is no such split, or it is of none and its record is damaged.
         """
-        if not self.splits:
-            made = replace(self, splits=automatic_splits(self.samples))
-            train, val = (len(made.splits[part]) for part in ("train", "val"))
-            note = f"{self.name} has no splits: made train ({train}) and val ({val}) by hash"
-            return replace(made, notes=(*self.notes, note)).split(name)
-        found = find_split(name, self.splits)
+        whole = self.with_splits()
+        found = find_split(name, whole.splits)
         if found is None:
-            raise UserError(f"{self.name} has no split {name!r}, only {', '.join(self.splits)}")
-        chosen = replace(self, samples=Selection(self.samples, self.splits[found]), splits={})
-        return replace(chosen, name=f"{self.name}:{found}")
+            raise UserError(f"{self.name} has no split {name!r}, only {', '.join(whole.splits)}")
+        chosen = Selection(self.samples, whole.splits[found])
+        part = f"{self.part}.{found}" if self.part else found
+        return replace(whole, name=f"{self.name}:{found}", samples=chosen, splits={}, part=part)
+
+    def with_splits(self, earlier: Mapping[str, bool] | None = None) -> Dataset:
+        """The same with its splits; without any, with `train` and `val` made, and notes on them.
+
+        They are always the same, and as the record beside the data says (`make_split`); nothing
+        is written.
+
+        Args:
+            earlier: images of a run before, as in `make_split`.
+
+        Raises:
+            UserError: the record is damaged, or of another data set.
+        """
+        if self.splits:
+            return self
+        made = make_split(self.name, self.path, self.part, self.samples, earlier or {})
+        notes = (*self.notes, *made.notes)
+        return replace(self, splits=made.splits, notes=notes, made=(*self.made, made))
+
+    def as_listed(self, parts: Mapping[str, Sequence[str]]) -> Dataset:
+        """The same with splits that list the names of their images; a note says what they lack."""
+        names = self.image_names()
+        sets = {part: set(listed) for part, listed in parts.items()}
+        splits = {
+            part: np.array([row for row, name in enumerate(names) if name in listed], np.int64)
+            for part, listed in sets.items()
+        }
+        new = len(set(names).difference(*sets.values()))
+        note = (f"{new:,} images of {self.name} are not of this run, and left out",) if new else ()
+        return replace(self, splits=splits, notes=(*self.notes, *note))
+
+    def image_names(self) -> list[str]:
+        """The images' paths, relative to the folder of the data set (`split_record`)."""
+        return image_names((sample.path for sample in self.samples), folder_of(self.path))
+
+    def keep_splits(self) -> list[str]:
+        """Keep the automatic splits that this is of beside the data; notes for the user."""
+        by_record = {made.record: made for made in self.made}
+        return [note for made in by_record.values() if (note := made.keep())]
 
     def in_classes(self, classes: ClassMap) -> Dataset:
         """The same in the labels of another class map, which has all names of this one.
@@ -176,8 +226,12 @@ class Dataset(LazySamples):
         """
         if classes == self.classes:
             return self
-        labels = np.array(classes.labels_of(self.classes.names))
-        return replace(self, classes=classes, samples=Relabelled([self.samples], [labels]))
+        return self.relabelled(classes, classes.labels_of(self.classes.names))
+
+    def relabelled(self, classes: ClassMap, new_labels: Sequence[int]) -> Dataset:
+        """The same in other classes: the new label of each of its own, -1 to drop its objects."""
+        table = np.array(new_labels, np.int64)
+        return replace(self, classes=classes, samples=Relabelled([self.samples], [table]))
 
     def object_columns(self) -> ObjectColumns:
         """Labels and flags of all objects, without making the samples."""
@@ -237,6 +291,7 @@ def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
         " and ".join(dict.fromkeys(part.form for part in datasets if part.form)),
         tuple(dict.fromkeys(itertools.chain.from_iterable(part.folders for part in datasets))),
         common_origin(datasets),
+        made=tuple(itertools.chain.from_iterable(part.made for part in datasets)),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detector.data.dataset import Dataset
+from detector.data.split_record import is_record
 
 
 class ReadOptions(NamedTuple):
@@ -36,7 +37,8 @@ class Listing:
         if not self.path.is_dir():
             return []
         # A Mac leaves a hidden "._name.xml" beside each file that it copies.
-        return sorted(one for one in self.path.iterdir() if one.name[0] != ".")
+        found = (one for one in self.path.iterdir() if one.name[0] != ".")
+        return sorted(one for one in found if not is_record(one))
 
     @cached_property
     def folders(self) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,7 +68,7 @@ class Comparison:
         b: the second.
         figures: the 12 of COCO.
         per_class: AP of each class.
-        left_out: names of classes that only one of them knows.
+        left_out: names of classes that only one of them knows, or that one has merged others into.
     """
 
     a: Side
@@ -83,7 +84,9 @@ def compare(a: EvalSet, b: EvalSet) -> Comparison:
     Raises:
         UserError: they share no class, or no object of a shared class is there.
     """
-    names = set(a.classes.names) & set(b.classes.names)
+    objects = [_objects(one) for one in (a, b)]
+    shared = objects[0].keys() & objects[1].keys()
+    names = {name for name in shared if objects[0][name] == objects[1][name]}
     left_out = tuple(sorted({*a.classes.names, *b.classes.names} - names))
     if not names:
         raise UserError(f"{a.name} and {b.name} share no class, so they cannot be compared")
@@ -103,6 +106,12 @@ def compare(a: EvalSet, b: EvalSet) -> Comparison:
         for ((name, of_a), of_b), interval in zip(pairs, intervals.per_class, strict=True)
     ]
     return Comparison(one, other, figures, per_class, left_out)
+
+
+def _objects(eval_set: EvalSet) -> dict[str, int]:
+    """How many there are of each class, by name."""
+    labels = Counter(label for one in eval_set.images for label in one.sample.labels.tolist())
+    return {name: labels[label] for label, name in enumerate(eval_set.classes.names)}
 
 
 def _side(eval_set: EvalSet, classes: Sequence[Outcomes]) -> Side:
@@ -141,7 +150,7 @@ def about_left_out(comparison: Comparison) -> str:
     if not names:
         return ""
     shown = ", ".join(names[:_NAMED]) + (f", ... ({len(names)})" if len(names) > _NAMED else "")
-    return f"left out, known to one of them only: {shown}"
+    return f"left out, known to one of them only or merged by one: {shown}"
 
 
 def verdict(interval: Interval | None) -> str:

@@ -79,16 +79,17 @@ def shared_classes(
 
 def relabel(labels: np.ndarray, old: ClassMap, new: ClassMap) -> np.ndarray:
     """Labels `(N,)` of `old` in `new`, by name: int64 `(N,)`, -1 where it lacks the class."""
+    return _new_labels(old, new)[labels]
+
+
+def _new_labels(old: ClassMap, new: ClassMap) -> np.ndarray:
     of_name = {name: label for label, name in enumerate(new.names)}
-    table = np.array([of_name.get(name, -1) for name in old.names], np.int64)
-    return table[labels]
+    return np.array([of_name.get(name, -1) for name in old.names], np.int64)
 
 
 def truth_of(sample: Sample, old: ClassMap, new: ClassMap) -> Sample:
     """A sample with its objects of the classes of `new` alone, in its labels."""
-    labels = relabel(sample.labels, old, new)
-    kept = sample.objects(labels >= 0)
-    return replace(kept, labels=labels[labels >= 0])
+    return sample.relabelled(_new_labels(old, new))
 
 
 def in_classes(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from configs.errors import UserError
+from detector.classes import ClassChoice
 from detector.data.dataset import Dataset
 from detector.data.open import open_dataset
 from detector.data.orientation import read_sample, settle_on_disk
@@ -65,6 +67,7 @@ def score(
         "score_threshold": SCORE_THRESHOLD,
         "nms_iou_threshold": first.thresholds.iou_threshold,
         "max_detections": MAX_DETECTIONS,
+        **_about_merged(first.spec.class_choice),
     }
     shared = shared_classes(first.classes, dataset.classes, classes)
     found = predict_all(make, dataset)
@@ -90,8 +93,19 @@ def find_inputs(
         raise UserError(f"figures must not depend on the machine: name a format, not {AUTO}")
     dataset = open_dataset(data, images, voc_origin=voc_origin)
     found = find_model(model, runtime)
+    if found.spec:
+        dataset = in_merged_classes(dataset, found.spec.class_choice)
     shared_classes(found.spec.classes if found.spec else None, dataset.classes, classes)
     return dataset, found
+
+
+def in_merged_classes(dataset: Dataset, choice: ClassChoice) -> Dataset:
+    """A data set with the classes taken for one that were so when a model was trained.
+
+    Those that the model does not know are left to `shared_classes`.
+    """
+    merged = replace(choice, classes=())
+    return dataset.relabelled(*merged.of(dataset.classes)) if merged else dataset
 
 
 def score_file(
@@ -178,6 +192,12 @@ def predict_all(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _about_merged(choice: ClassChoice) -> dict[str, str]:
+    """The setting that says which classes are taken for one, as the model does; without, none."""
+    merged = [f"{' and '.join(names)} as {target}" for target, names in choice.merge.items()]
+    return {"merged": "; ".join(merged)} if merged else {}
 
 
 def _per_thread(load: Callable[[int], Predictor]) -> Callable[[], Predictor]:

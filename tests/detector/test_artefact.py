@@ -8,6 +8,7 @@ from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector import artefact
 from detector.artefact import DetectorSpec
+from detector.classes import ClassChoice
 from detector.models import load_model
 from detector.ssdlite import build_ssdlite
 
@@ -30,6 +31,25 @@ def test_what_was_saved_is_loaded_equal(model, tmp_path):
     before, after = network(image, training=False), loaded.network(image, training=False)
     assert loaded.spec == spec
     np.testing.assert_array_equal(before["class_logits"], after["class_logits"])
+
+
+def test_a_choice_of_classes_is_kept_and_none_leaves_no_trace(model, tmp_path):
+    network, spec = model
+    choice = ClassChoice(("a", "b"), {"a": ("c", "d")})
+    artefact.save(tmp_path / "m", network, spec.model_copy(update={"class_choice": choice}))
+    assert artefact.read_spec(tmp_path / "m").class_choice == choice
+    artefact.save(tmp_path / "plain", network, spec)
+    assert "class_choice" not in (tmp_path / "plain/detector.json").read_text()
+    assert not artefact.read_spec(tmp_path / "plain").class_choice
+
+
+@pytest.mark.parametrize("choice", [3, {"merge": ["a"]}, {"merge": {"a": ["c"], "b": ["c"]}}])
+def test_a_choice_that_is_none_is_one_line(model, tmp_path, choice):
+    artefact.save(tmp_path / "m", *model)
+    described = json.loads((tmp_path / "m/detector.json").read_text())
+    (tmp_path / "m/detector.json").write_text(json.dumps({**described, "class_choice": choice}))
+    with pytest.raises(UserError, match=r"detector\.json: class_choice"):
+        artefact.read_spec(tmp_path / "m")
 
 
 def test_a_model_folder_may_be_the_current_one(model, tmp_path, monkeypatch):

@@ -123,6 +123,17 @@ def test_only_shared_classes_are_compared(random_set_of):
     assert comparison.a.report.figures == comparison.b.report.figures
 
 
+def test_a_class_into_which_one_has_merged_others_is_not_compared(set_of, sample_of, found_of):
+    boxes = [[0, 0, 50, 50], [60, 60, 90, 90], [0, 60, 30, 90]]
+    as_it_is = set_of((sample_of(1, boxes, [0, 1, 1]), found_of()))
+    merged = set_of((sample_of(1, boxes, [0, 1, 0]), found_of()))
+    with pytest.raises(UserError, match="share no class"):
+        compare(as_it_is, merged)
+    one = set_of((sample_of(1, boxes[:2], [0, 1]), found_of()))
+    other = set_of((sample_of(1, boxes, [0, 1, 1]), found_of()))
+    assert compare(one, other).left_out == (one.classes.names[1],)
+
+
 def test_models_without_a_shared_class_cannot_be_compared(random_set_of):
     eval_set = random_set_of(0)
     with pytest.raises(UserError, match="share no class"):

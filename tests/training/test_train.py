@@ -1,4 +1,6 @@
+import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,8 +9,10 @@ from configs import typed_form
 from configs.errors import UserError
 from configs.load import dump_config, load_config
 from detector.data.open import open_dataset
-from training.run.run_folder import RunFolder, RunSettings
-from training.run.splits import fingerprint, train_val
+from detector.data.split_record import write_record
+from eval.coco import main as score
+from training.run.run_folder import RunFolder, RunSettings, learnt_by
+from training.run.splits import fingerprint, split_lists, train_val
 from training.train import _say, main
 
 
@@ -42,6 +46,8 @@ def test_the_same_data_may_be_named_otherwise(begun, tmp_path, spelling):
         (("--time", "5m"), "--time: None -> 300.0"),
         (("--overfit", "2"), "--overfit: None -> 2"),
         (("--set", "train.epochs=7"), "train.epochs: 40 -> 7"),
+        (("--classes", "b,a"), "--classes: None -> a,b"),
+        (("--merge", "c=b,a"), "--merge: None -> c=a,b"),
     ],
 )
 def test_another_run_is_not_resumed(begun, arguments, change):
@@ -140,6 +146,155 @@ def test_a_dry_run_says_what_it_would_resume(squares, tmp_path, capsys):
     RunFolder(tmp_path / "run").create(load_config("finetune"), settings, {})
     assert main(["--output", str(tmp_path / "run"), "--resume", "--dry-run"]) == 0
     assert capsys.readouterr().out.startswith(f"would go on with the run in {tmp_path}/run on ")
+
+
+# ---- classes
+
+
+@pytest.fixture
+def pets(voc_maker, tmp_path):
+    """Ten images, without splits: a cat in each, a kitten in six, a dog in four."""
+    maker = voc_maker(tmp_path / "pets")
+    for number, letter in enumerate("abcdefghij"):
+        other = "kitten" if number < 6 else "dog"
+        maker.add(f"photo{letter}", ("cat", 1, 1, 40, 40), (other, 30, 30, 90, 90))
+    return maker.root
+
+
+def test_a_dry_run_counts_what_a_choice_of_classes_does(pets, tmp_path, capsys):
+    choice = ("--classes", "cat", "--merge", "cat=kitten", "--start", "none")
+    assert dry(pets, tmp_path, *choice) == 0
+    said = capsys.readouterr().out
+    assert f"note: {pets} has no splits: made train (8) and val (2) by hash" in said
+    assert "note: class cat takes the objects of cat (10), kitten (6)" in said
+    assert "note: only cat: 4 objects of other classes are dropped, and 0 images" in said
+    assert f"would train on {pets}: 8 images, 1 classes" in said
+    assert not (pets / "ssdlite_splits.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        (("--classes", "kiten"), "unknown class 'kiten'; did you mean 'kitten'"),
+        (("--merge", "cat=lion"), "unknown class 'lion'; known: cat, dog, kitten"),
+        (("--merge", "a=dog", "--merge", "b=dog"), "'dog' is merged into 'a' and 'b'"),
+    ],
+)
+def test_a_class_that_is_not_there_shows_in_a_dry_run(pets, tmp_path, choice, says):
+    with pytest.raises(UserError, match=says):
+        dry(pets, tmp_path, *choice, "--start", "none")
+
+
+@pytest.mark.parametrize("text", ["cat", "=kitten", "cat=", "cat=,"])
+def test_a_merge_names_classes_and_what_they_become(pets, tmp_path, capsys, text):
+    with pytest.raises(SystemExit):
+        dry(pets, tmp_path, "--merge", text)
+    assert "--merge: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("spelling", [("--classes", "dog,cat"), ("--merge", "cat=kitten"), ()])
+def test_a_run_on_some_classes_is_resumed_with_the_same(tmp_path, spelling):
+    choice = {"classes": ["cat", "dog"], "merge": {"cat": ["kitten"]}}
+    settings = RunSettings(f"{tmp_path}/gone", None, "none", None, None, 40, "abc", None, **choice)
+    RunFolder(tmp_path / "run").create(load_config("finetune"), settings, {})
+    with pytest.raises(UserError, match="no such data set"):  # and not: begun otherwise
+        main(["--output", str(tmp_path / "run"), "--resume", *spelling])
+
+
+def test_a_run_from_before_choices_is_read(tmp_path):
+    settings = RunSettings("data", None, "none", None, None, 40, "abc")
+    RunFolder(tmp_path).create(load_config("finetune"), settings, {})
+    old = json.loads((tmp_path / "run.json").read_text())
+    del old["classes"], old["merge"]
+    (tmp_path / "run.json").write_text(json.dumps(old))
+    assert RunFolder(tmp_path).read()[1] == settings
+
+
+# ---- splits that are kept
+
+
+def short(data, output, *more):
+    """A run of one epoch, as small as can be."""
+    sets = ("model.input_size=96", "model.width_multiplier=0.35", "model.backbone=mobilenet_v1")
+    sets += ("loader.batch_size=4", "train.epochs=1", "train.fit_anchors=no")
+    flags = [part for one in sets for part in ("--set", one)]
+    return main(["--data", str(data), "--output", str(output), *flags, *more])
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_a_run_keeps_its_split_and_its_classes(pets, tmp_path, eagerly, capsys, voc_maker):
+    choice = ("--classes", "cat", "--merge", "cat=kitten")
+    assert short(pets, tmp_path / "run", "--start", "none", *choice) == 0
+    assert f"note: the split is kept in {pets}/ssdlite_splits.json" in capsys.readouterr().out
+    listed = json.loads((tmp_path / "run/splits.json").read_text())
+    assert listed == json.loads((pets / "ssdlite_splits.json").read_text())
+    spec = json.loads((tmp_path / "run/best/detector.json").read_text())
+    assert spec["class_names"] == ["cat"]
+    assert spec["class_choice"] == {"classes": ["cat"], "merge": {"cat": ["kitten"]}}
+
+    score([str(tmp_path / "run/best"), f"{pets}:val"])
+    said = capsys.readouterr().out
+    assert "merged kitten as cat" in said
+    (pets / "ssdlite_splits.json").unlink()  # a run that starts from it knows by itself
+    for letter in "klmnopqrstuvwxyz":
+        voc_maker(pets).add(f"photo{letter}", ("cat", 1, 1, 40, 40), ("dog", 30, 30, 90, 90))
+    whole = open_dataset(pets).with_splits(learnt_by(str(tmp_path / "run/best")))
+    val = {f"JPEGImages/{whole[int(row)].path.name}" for row in whole.splits["val"]}
+    assert set(listed["val"]) <= val and val.isdisjoint(listed["train"])
+
+
+@pytest.fixture
+def stopped(pets, tmp_path):
+    """A run on the pets that was stopped, with its record; its folder."""
+    whole = open_dataset(str(pets)).with_splits()
+    training, validation = train_val(whole.split("train"), whole.split("val"))
+    digest = fingerprint(training, validation)
+    settings = RunSettings(str(pets), None, "none", None, None, 40, digest)
+    folder = RunFolder(tmp_path / "run")
+    folder.create(load_config("finetune"), settings, {})
+    write_record(folder.splits, split_lists(training, validation))
+    return folder
+
+
+def test_a_run_goes_on_with_its_own_images(stopped, pets, voc_maker, capsys):
+    for letter in "klmnop":
+        voc_maker(pets).add(f"photo{letter}", ("cat", 1, 1, 40, 40), ("kitten", 9, 9, 90, 90))
+    assert main(["--output", str(stopped.path), "--resume", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert f"note: 6 images of {pets} are not of this run, and left out" in said
+    assert f"would go on with the run in {stopped.path} on {pets}: 8 images" in said
+
+
+def test_a_run_whose_images_are_gone_is_not_resumed(stopped, pets):
+    next((pets / "Annotations").iterdir()).unlink()
+    with pytest.raises(UserError, match=r"is not what it was when .*run was begun"):
+        main(["--output", str(stopped.path), "--resume", "--dry-run"])
+
+
+def test_a_run_with_a_damaged_record_is_one_line(stopped):
+    stopped.splits.write_text("{")
+    with pytest.raises(UserError, match=r"splits\.json: damaged"):
+        main(["--output", str(stopped.path), "--resume", "--dry-run"])
+
+
+def test_images_that_the_run_before_learnt_are_told_in_a_val_that_is_given(
+    stopped, exported, pets, voc_maker, tmp_path, capsys
+):
+    shutil.copytree(exported, stopped.path / "best")
+    learnt = [Path(name).stem for name in json.loads(stopped.splits.read_text())["train"]]
+    voc_maker(pets).split("train", *learnt[2:])
+    voc_maker(pets).split("val", *learnt[:2])
+    width = ("--set", "model.width_multiplier=0.35")
+    assert dry(pets, tmp_path, "--start", str(stopped.path), *width) == 0
+    assert f"note: 2 of the 2 images of {pets}:val were learnt by the run" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("start", ["coco", "none", "x" * 5000, "photo.h5"])
+def test_weights_that_are_no_run_have_learnt_nothing_here(start):
+    assert learnt_by(start) == {}
 
 
 @pytest.mark.parametrize(

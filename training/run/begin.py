@@ -12,6 +12,7 @@ import keras
 
 from configs.errors import UserError
 from configs.schema import Config
+from detector.data.split_record import write_record
 from detector.hardware import describe_machine
 from training.batches.loader import Loader
 from training.model.anchor_coverage import fit_finest_anchors
@@ -27,7 +28,7 @@ from training.model.trainer import Trainer, make_optimizer, without_decay
 from training.run.loop import RESERVE, Loop
 from training.run.plan import Plan, sampled_fit, time_steps
 from training.run.run import Result, Run
-from training.run.splits import fingerprint
+from training.run.splits import fingerprint, split_lists
 from training.run.state import State, read_state, restore
 
 Tell = Callable[[str], None]
@@ -36,7 +37,7 @@ Tell = Callable[[str], None]
 def begin(run: Run, tell: Tell) -> Result:
     """Train a detector from the first step on.
 
-    The folder then holds `config.yaml`, `run.json`, `environment.json`, `log.csv`,
+    The folder then holds `config.yaml`, `run.json`, `splits.json`, `environment.json`, `log.csv`,
     `tensorboard/`, `best/`, `last/` and `report.html`, and, until the run is complete,
     `state.npz`, with which `resume` goes on.
 
@@ -64,6 +65,7 @@ def begin(run: Run, tell: Tell) -> Result:
     digest = fingerprint(run.training, run.validation)
     run = replace(run, settings=replace(settings, epochs=epochs, fingerprint=digest))
     run.folder.create(run.asked, run.settings, _environment())
+    write_record(run.folder.splits, split_lists(run.training, run.validation))
     return Loop(run, loader, networks, trainer, State(), begun, tell).train()
 
 

@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import UserError
 from configs.load import dump_config, load_config
 from configs.schema import Config
+from detector.artefact import is_artefact
+from detector.classes import ClassChoice
+from detector.data.class_choice import class_choice
+from detector.data.split_record import placed, read_record
 from detector.files import check_folder, make_folder, write_text
 
 if TYPE_CHECKING:
@@ -37,6 +41,8 @@ class RunSettings:
         fingerprint: of the names, sizes, boxes and labels of its images.
         finest: shapes of the finest anchors where they were fitted to the data (`fit_anchors`).
         voc_origin: what VOC's corners count from, as given; None where the files show it.
+        classes: names of the classes trained on; None for all.
+        merge: names of classes that are taken for one, by its name; None without.
     """
 
     data: str
@@ -48,6 +54,13 @@ class RunSettings:
     fingerprint: str = ""
     finest: Sequence[Sequence[float]] | None = None
     voc_origin: int | None = None
+    classes: Sequence[str] | None = None
+    merge: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def class_choice(self) -> ClassChoice:
+        """The last two, for the data set."""
+        return class_choice(self.classes, (self.merge or {}).items())
 
 
 class RunFolder:
@@ -61,6 +74,7 @@ class RunFolder:
         self.path = path
         self.config = path / _CONFIG
         self.state = path / "state.npz"
+        self.splits = path / "splits.json"
         self.log = path / "log.csv"
         self.board = path / "tensorboard"
         self.failure = path / "failure.json"
@@ -158,6 +172,24 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.log, text.getvalue())
+
+
+def learnt_by(start: str) -> dict[str, bool]:
+    """The images of a run that another starts from, by name: whether it validated by them.
+
+    Empty for weights of another kind, and of a run that kept no record.
+
+    Raises:
+        UserError: the record is damaged.
+    """
+    place = Path(start)
+    try:
+        is_run, is_model = is_artefact(place / "best"), is_artefact(place)
+    except OSError:  # a name too long for the file system
+        return {}
+    run = place if is_run else place.absolute().parent if is_model else None
+    record = read_record(RunFolder(run).splits) if run else None
+    return placed(record) if record else {}
 
 
 def with_finest(config: Config, finest: Sequence[Sequence[float]] | None) -> Config:

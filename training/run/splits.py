@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +40,38 @@ def train_val(training: Dataset, validation: Dataset) -> tuple[Dataset, Dataset]
             f"{', '.join(strange)}; check the names and the splits"
         )
     return training, validation.in_classes(training.classes)
+
+
+def open_splits(
+    dataset: Dataset, exact: Mapping[str, Sequence[str]] | None, learnt: Mapping[str, bool]
+) -> Dataset:
+    """A data set with its splits; without any, with those of a run, or with new ones.
+
+    Args:
+        dataset: to be split.
+        exact: the record of the run that is resumed, if there is one.
+        learnt: images of the run that this one starts from, as `learnt_by` has them.
+
+    Raises:
+        UserError: there is nothing to learn or to validate by.
+    """
+    if not dataset.splits:
+        return dataset.as_listed(exact) if exact else dataset.with_splits(learnt)
+    if learnt and not exact:
+        val = dataset.split("val")
+        again = [name for name in val.image_names() if learnt.get(name) is False]
+        if again:
+            note = (
+                f"{len(again):,} of the {len(val):,} images of {val.name} were learnt by the run "
+                "that this one starts from: figures will be too good"
+            )
+            return replace(dataset, notes=(*dataset.notes, note))
+    return dataset
+
+
+def split_lists(training: Dataset, validation: Dataset) -> dict[str, list[str]]:
+    """Names of the images of a run by part, for its record."""
+    return {"train": training.image_names(), "val": validation.image_names()}
 
 
 def to_overfit(training: Dataset, images: int) -> tuple[Dataset, Dataset]:

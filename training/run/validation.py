@@ -72,6 +72,7 @@ class Validation:
             class_names=classes.names,
             category_ids=classes.category_ids,
             training_objects=run.training.object_counts(),
+            class_choice=run.settings.class_choice,
         )
         thresholds = config.postprocess.model_copy(
             update={"score_threshold": SCORE_THRESHOLD, "max_detections": MAX_DETECTIONS}

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.predictor import Predictor
 from detector.types import Detections
+from eval.coco import main as coco_main
 from eval.scoring.coco_form import results
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import predict_all, score, score_file
+from eval.voc import main as voc_main
 
 
 def test_figures_do_not_depend_on_the_machine(exported):
@@ -60,6 +63,41 @@ def test_threads_give_each_image_its_own_detections(exported, two_images, runtim
         np.testing.assert_allclose(one.detections.boxes, wanted.boxes, atol=1e-3)
         np.testing.assert_allclose(one.detections.scores, wanted.scores, atol=1e-5)
         assert set(one.detections.labels.tolist()) == {0}
+
+
+@pytest.fixture
+def merging(exported, tmp_path):
+    """The small model of classes a and b, trained with c and d taken for b."""
+    folder = shutil.copytree(exported, tmp_path / "merging")
+    described = json.loads((folder / "detector.json").read_text())
+    described["class_choice"] = {"classes": ["a", "b"], "merge": {"b": ["c", "d"]}}
+    (folder / "detector.json").write_text(json.dumps(described))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["b", "c", "d"])
+def test_truth_has_the_classes_taken_for_one_that_the_model_takes_so(merging, two_images, name):
+    for file in two_images.glob("*.xml"):
+        other = "<object><name>e</name><bndbox><xmin>5</xmin><ymin>5</ymin>"
+        other += "<xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>"
+        text = file.read_text().replace(">b<", f">{name}<").replace("</annotation>", other)
+        file.write_text(text)
+    eval_set = score(str(merging), str(two_images), runtime="tflite")
+    assert eval_set.classes.names == ("b",)
+    assert [one.sample.labels.tolist() for one in eval_set.images] == [[0], [0]]
+    assert eval_set.settings["merged"] == "c and d as b"
+    assert sum(len(one.detections) for one in eval_set.images) > 0
+
+
+def test_either_command_says_what_is_merged(merging, two_images, capsys):
+    for measure in (coco_main, voc_main):
+        assert measure([str(merging), str(two_images), "--runtime", "tflite"]) == 0
+        assert "merged c and d as b" in capsys.readouterr().out
+
+
+def test_a_model_of_classes_as_they_are_says_nothing_of_merging(exported, two_images):
+    assert "merged" not in score(str(exported), str(two_images), runtime="tflite").settings
+    assert "class_choice" not in (exported / "detector.json").read_text()
 
 
 def test_an_unreadable_image_ends_the_measurement(exported, two_images):
