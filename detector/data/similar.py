@@ -36,6 +36,19 @@ def fingerprints(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([one or 0 for one in found], np.uint64), readable
 
 
+def alike_pairs(paths: Sequence[Path]) -> np.ndarray:
+    """Pairs of images that show the same scene.
+
+    Args:
+        paths: of the images; one that cannot be read is in no pair.
+
+    Returns:
+        int64 `(M, 2)` indices, each with the lower one first, in ascending order.
+    """
+    prints, readable = fingerprints(paths)
+    return np.flatnonzero(readable)[near_pairs(prints[readable])]
+
+
 def _fingerprint(path: Path) -> int | None:
     import imagehash
 
