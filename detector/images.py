@@ -38,7 +38,7 @@ def read_image(path: Path) -> np.ndarray:
     """
     with _opened(path) as image:
         ImageOps.exif_transpose(image, in_place=True)
-        if image.mode == "F" or image.mode.startswith("I"):
+        if _is_wide(image):
             return np.repeat(_narrow(image)[..., None], 3, axis=2)
         return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
@@ -73,7 +73,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_thumbnail(path: Path, side: int) -> Image.Image:
-    """A small grey Pillow image, upright, at least `side` px high and wide where the file is.
+    """A small YCbCr Pillow image, upright, at least `side` px high and wide where the file is.
 
     A JPEG is decoded at a fraction of its size, which takes a fraction of the time.
 
@@ -81,8 +81,11 @@ def read_thumbnail(path: Path, side: int) -> Image.Image:
         UserError: as `read_image`.
     """
     with _opened(path) as image:
-        image.draft("L", (side, side))
-        return ImageOps.exif_transpose(image.convert("L"))
+        image.draft("YCbCr", (side, side))
+        ImageOps.exif_transpose(image, in_place=True)
+        if _is_wide(image):
+            image = Image.fromarray(_narrow(image))  # Pillow's own conversion clips it at 255
+        return image if image.mode == "YCbCr" else image.convert("RGB").convert("YCbCr")
 
 
 @contextlib.contextmanager
@@ -103,6 +106,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     # On damaged files Pillow's decoders raise almost anything, struct.error and RuntimeError too.
     except Exception as error:
         raise UserError(f"cannot read {path}: {_reason(error)}") from error
+
+
+def _is_wide(image: Image.Image) -> bool:
+    return image.mode == "F" or image.mode.startswith("I")
 
 
 def _narrow(image: Image.Image) -> np.ndarray:
