@@ -38,7 +38,7 @@ def read_image(path: Path) -> np.ndarray:
     """
     with _opened(path) as image:
         ImageOps.exif_transpose(image, in_place=True)
-        if _is_wide(image):
+        if image.mode == "F" or image.mode.startswith("I"):
             return np.repeat(_narrow(image)[..., None], 3, axis=2)
         return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
@@ -83,7 +83,7 @@ def read_thumbnail(path: Path, side: int) -> Image.Image:
     with _opened(path) as image:
         image.draft("YCbCr", (side, side))
         ImageOps.exif_transpose(image, in_place=True)
-        if _is_wide(image):
+        if image.mode[0] in "FI":
             image = Image.fromarray(_narrow(image))  # Pillow's own conversion clips it at 255
         return image if image.mode == "YCbCr" else image.convert("RGB").convert("YCbCr")
 
@@ -106,10 +106,6 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     # On damaged files Pillow's decoders raise almost anything, struct.error and RuntimeError too.
     except Exception as error:
         raise UserError(f"cannot read {path}: {_reason(error)}") from error
-
-
-def _is_wide(image: Image.Image) -> bool:
-    return image.mode == "F" or image.mode.startswith("I")
 
 
 def _narrow(image: Image.Image) -> np.ndarray:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.data.similar import fingerprints, near_pairs
+from detector.data.similar import alike_pairs
 from detector.types import Sample
 
 VAL_SHARE = 0.2
@@ -38,8 +38,7 @@ def automatic_splits(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
     Returns:
         indices by split, ascending. `val` is empty only where a single image is all there is.
     """
-    prints, readable = fingerprints([sample.path for sample in samples])
-    looks = np.flatnonzero(readable)[near_pairs(prints[readable])].tolist()
+    looks = alike_pairs([sample.path for sample in samples]).tolist()
     wanted = len(samples) * VAL_SHARE
     tries = (_choose(_groups(samples, looks, whole), wanted) for whole in (True, False))
 

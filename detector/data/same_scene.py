@@ -26,9 +26,9 @@ BLOCK = 32
 _SIDE = 64  # px that images are compared at
 _MIDDLE = 32  # px, the side of the part that is moved over the other image
 _FINE = 2.0  # px; what is coarser is light and shadow
-_SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65)
+_SCALES = (1.0, 0.94, 0.88, 0.82, 0.76, 0.7)
 _EMPTY = 0.5  # grey levels, RMS; where the fine structure has less there is nothing to see
-_SAME_TINT = 5.0  # of 255, mean Cb and mean Cr; neighbouring frames differ by 2
+_SAME_TINT = 5  # of 255, mean Cb and mean Cr; neighbouring frames differ by 2
 _KEPT = 20_000  # looks of 5 kB
 
 
@@ -52,7 +52,7 @@ class Look(NamedTuple):
 
     grey: np.ndarray  # uint8 `(64, 64)`
     block: np.ndarray  # uint8 `(32, 32)`, grey
-    tint: np.ndarray  # float64 `(2,)`, mean Cb and Cr
+    tint: np.ndarray  # int16 `(2,)`, mean Cb and Cr
 
 
 class Looks:
@@ -61,6 +61,7 @@ class Looks:
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths
         self.get = functools.lru_cache(_KEPT)(self._get)
+        self._strength = functools.lru_cache(_KEPT)(self._rms)
         self._structure = functools.lru_cache(512)(self._make_structure)
 
     def same_scene(self, first: int, second: int, rule: Rule) -> bool:
@@ -70,6 +71,8 @@ class Looks:
         one, other = self.get(first), self.get(second)
         if one is None or other is None:
             return False
+        if min(self._strength(first), self._strength(second)) < _EMPTY:
+            return False
         if rule.same_tint and np.abs(one.tint - other.tint).max() > _SAME_TINT:
             return False
         scales = _SCALES if rule.scaled else _SCALES[:1]
@@ -77,8 +80,6 @@ class Looks:
             whole, part = self._structure(pair[0], 1.0), self._structure(pair[1], scale)
             edge = (len(part) - _MIDDLE) // 2
             part = part[edge : edge + _MIDDLE, edge : edge + _MIDDLE]
-            if min(_rms(whole), _rms(part)) < _EMPTY:
-                continue
             if cv2.matchTemplate(whole, part, cv2.TM_CCORR_NORMED).max() >= rule.likeness:
                 return True
         return False
@@ -90,11 +91,11 @@ class Looks:
             image = read_thumbnail(self.paths[index], _SIDE)
         except UserError:
             return None
-        grey, *colours = image.split()
+        grey = image.getchannel(0)
         return Look(
             np.asarray(grey.resize((_SIDE, _SIDE), Resampling.BOX)),
             np.asarray(grey.resize((BLOCK, BLOCK), Resampling.LANCZOS)),
-            np.array([np.asarray(one).mean() for one in colours]),
+            np.asarray(image.resize((1, 1), Resampling.BOX))[0, 0, 1:].astype(np.int16),
         )
 
     def _make_structure(self, index: int, scale: float) -> np.ndarray:
@@ -108,6 +109,6 @@ class Looks:
         grey = cv2.resize(look.grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
         return grey - cv2.GaussianBlur(grey, (0, 0), _FINE)
 
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.square(values).mean()))
+    def _rms(self, index: int) -> float:
+        """How much fine structure there is, in grey levels."""
+        return float(np.sqrt(np.square(self._structure(index, 1.0)).mean()))

@@ -46,7 +46,7 @@ def alike_pairs(paths: Sequence[Path]) -> np.ndarray:
     """
     looks = Looks(paths)
     prints, readable = fingerprints(looks)
-    return pairs_within(looks, prints, np.where(readable, 0, -1))
+    return pairs_within(looks, prints, np.where(readable, 0, -1), np.ones((1, 1), bool))
 
 
 def fingerprints(looks: Looks) -> tuple[np.ndarray, np.ndarray]:
@@ -85,19 +85,21 @@ def _hash(blocks: np.ndarray) -> np.ndarray:
     return np.packbits(signs, axis=1).view(">u8")[:, 0].astype(np.uint64)
 
 
-def pairs_within(looks: Looks, prints: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """Pairs of look-alikes of one side.
+def pairs_within(
+    looks: Looks, prints: np.ndarray, sides: np.ndarray, wanted: np.ndarray
+) -> np.ndarray:
+    """Pairs of look-alikes that show the same scene.
 
     Args:
         looks: of N images.
         prints: uint64 `(N,)`, their hashes.
         sides: int64 `(N,)`, -1 for an image that is to be left out.
+        wanted: bool `(S, S)`, symmetric: the sides that are compared, themselves among them.
 
     Returns:
         int64 `(M, 2)` indices, each with the lower one first, in ascending order.
     """
-    together = np.eye(max(sides.max(initial=0) + 1, 1), dtype=bool)
-    return _verified(looks, _near_images(prints, sides, together), _NEAR)
+    return _verified(looks, _near_images(prints, sides, wanted), _NEAR)
 
 
 def pairs_across(

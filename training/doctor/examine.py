@@ -13,12 +13,12 @@ from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding, count_by_kind, counted, is_error
 from detector.types import Sample
 from training.doctor.image_checks import Image, check_boxes, look_at_images
+from training.doctor.lookalikes import check_twins
 from training.doctor.set_checks import (
     check_anchors,
     check_balance,
     check_names,
     check_splits,
-    check_twins,
     count_objects,
 )
 from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage

@@ -8,7 +8,8 @@ from detector.classes import ClassMap
 from detector.data.dataset import Dataset
 from detector.data.open import open_dataset
 from training.doctor.image_checks import look_at_images
-from training.doctor.set_checks import check_anchors, check_balance, check_splits, check_twins
+from training.doctor.lookalikes import check_twins
+from training.doctor.set_checks import check_anchors, check_balance, check_splits
 from training.model.anchor_coverage import measure_anchor_coverage
 
 CAT = ("cat", 10, 10, 50, 50)
