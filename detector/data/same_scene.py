@@ -9,7 +9,6 @@ cropped; different objects on one ground, or one object on different grounds, ar
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ BLOCK = 32
 _SIDE = 64  # px that images are compared at
 _MIDDLE = 32  # px, the side of the part that is moved over the other image
 _FINE = 2.0  # px; what is coarser is light and shadow
-_SCALES = (1.0, 0.94, 0.88, 0.82, 0.76, 0.7)
+_SCALES = (0.94, 0.88, 0.82, 0.76, 0.7)
 _EMPTY = 0.5  # grey levels, RMS; where the fine structure has less there is nothing to see
 _SAME_TINT = 5  # of 255, mean Cb and mean Cr; neighbouring frames differ by 2
 _KEPT = 20_000  # looks of 5 kB
@@ -39,11 +38,13 @@ class Rule:
     Attributes:
         likeness: the least correlation, at most 1.
         scaled: whether one may be a crop of the other, or nearer to what it shows.
+        hint: the least correlation at equal scale with which other scales are tried.
         same_tint: whether their mean colours must be the same.
     """
 
     likeness: float
     scaled: bool
+    hint: float = 0.0
     same_tint: bool = False
 
 
@@ -66,8 +67,6 @@ class Looks:
 
     def same_scene(self, first: int, second: int, rule: Rule) -> bool:
         """Whether two images, given by their indices, show the same scene."""
-        import cv2
-
         one, other = self.get(first), self.get(second)
         if one is None or other is None:
             return False
@@ -75,14 +74,22 @@ class Looks:
             return False
         if rule.same_tint and np.abs(one.tint - other.tint).max() > _SAME_TINT:
             return False
-        scales = _SCALES if rule.scaled else _SCALES[:1]
-        for scale, pair in itertools.product(scales, ((first, second), (second, first))):
-            whole, part = self._structure(pair[0], 1.0), self._structure(pair[1], scale)
+        best = self._likeness(first, second, 1.0)
+        if best >= rule.likeness or not rule.scaled or best < rule.hint:
+            return best >= rule.likeness
+        return any(self._likeness(first, second, one) >= rule.likeness for one in _SCALES)
+
+    def _likeness(self, first: int, second: int, scale: float) -> float:
+        """The best correlation of the middle of either image, at a scale, with the other one."""
+        import cv2
+
+        best = 0.0
+        for one, other in ((first, second), (second, first)):
+            whole, part = self._structure(one, 1.0), self._structure(other, scale)
             edge = (len(part) - _MIDDLE) // 2
             part = part[edge : edge + _MIDDLE, edge : edge + _MIDDLE]
-            if cv2.matchTemplate(whole, part, cv2.TM_CCORR_NORMED).max() >= rule.likeness:
-                return True
-        return False
+            best = max(best, float(cv2.matchTemplate(whole, part, cv2.TM_CCORR_NORMED).max()))
+        return best
 
     def _get(self, index: int) -> Look | None:
         from PIL.Image import Resampling

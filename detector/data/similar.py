@@ -7,6 +7,7 @@ candidate decides (`same_scene`).
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from detector.data.same_scene import BLOCK, Looks, Rule
 # The likelier a pair is before its pixels are seen, the less likeness is asked for. Measured on
 # frames of FOD-A and on photos: docs/data.md.
 _NEAR = Rule(0.7, scaled=False)  # hashes that differ in few bits
-_NEAREST = Rule(0.8, scaled=True)  # the nearest hash of another split, however far
+_NEAREST = Rule(0.8, scaled=True, hint=0.25)  # the nearest hash of another split, however far
 _FRAME = Rule(0.45, scaled=True, same_tint=True)  # neighbours in a video
 
 _BATCH = 4096  # images hashed at once
@@ -46,7 +47,7 @@ def alike_pairs(paths: Sequence[Path]) -> np.ndarray:
     """
     looks = Looks(paths)
     prints, readable = fingerprints(looks)
-    return pairs_within(looks, prints, np.where(readable, 0, -1), np.ones((1, 1), bool))
+    return _verified(looks, _near_images(prints, np.where(readable, 0, -1)), _NEAR)
 
 
 def fingerprints(looks: Looks) -> tuple[np.ndarray, np.ndarray]:
@@ -85,27 +86,13 @@ def _hash(blocks: np.ndarray) -> np.ndarray:
     return np.packbits(signs, axis=1).view(">u8")[:, 0].astype(np.uint64)
 
 
-def pairs_within(
-    looks: Looks, prints: np.ndarray, sides: np.ndarray, wanted: np.ndarray
-) -> np.ndarray:
-    """Pairs of look-alikes that show the same scene.
-
-    Args:
-        looks: of N images.
-        prints: uint64 `(N,)`, their hashes.
-        sides: int64 `(N,)`, -1 for an image that is to be left out.
-        wanted: bool `(S, S)`, symmetric: the sides that are compared, themselves among them.
-
-    Returns:
-        int64 `(M, 2)` indices, each with the lower one first, in ascending order.
-    """
-    return _verified(looks, _near_images(prints, sides, wanted), _NEAR)
-
-
-def pairs_across(
+def scene_pairs(
     looks: Looks, prints: np.ndarray, sides: np.ndarray, asks: np.ndarray
 ) -> np.ndarray:
-    """Pairs of images of different sides that show the same scene.
+    """Pairs of images that look alike and show the same scene, as `alike_pairs`.
+
+    Between sides scenes are looked for in more images: in the nearest of the other side, however
+    far it is, and in neighbouring frames of a video.
 
     Args:
         looks: of N images.
@@ -117,34 +104,31 @@ def pairs_across(
     Returns:
         int64 `(M, 2)` indices, each with the lower one first, in ascending order.
     """
-    apart = asks | asks.T
     kept = np.flatnonzero(sides >= 0)
     nearest = kept[nearest_pairs(prints[kept], sides[kept], asks)]
     found = [
-        _verified(looks, _near_images(prints, sides, apart), _NEAR),
+        _verified(looks, _near_images(prints, sides), _NEAR),
         _verified(looks, nearest, _NEAREST),
-        *(_frames(looks, rows, sides, apart) for rows in _sequences(looks.paths, sides)),
+        *(_frames(looks, rows, sides, asks | asks.T) for rows in _sequences(looks.paths, sides)),
     ]
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return np.unique(np.concatenate(found), axis=0)
 
 
-def _near_images(prints: np.ndarray, sides: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Pairs of images with near hashes, of sides that are to be compared.
+def _near_images(prints: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Pairs of images with near hashes: int64 `(M, 2)`.
 
     Images of one side with equal hashes are one unit, so that the pairs are not the square of
-    their number: each is paired with a few of a unit, which between them reach all.
+    their number: each is paired with the next two, and with a few of each other unit.
     """
     units: dict[tuple[int, int], list[int]] = defaultdict(list)
     for index in np.flatnonzero(sides >= 0).tolist():
         units[int(prints[index]), int(sides[index])].append(index)
-    of_unit = np.array([side for _, side in units], int)
-    found = near_pairs(np.array([value for value, _ in units], np.uint64))
-    found = found[wanted[of_unit[found[:, 0]], of_unit[found[:, 1]]]]
     members = list(units.values())
-    pairs = [pair for a, b in found.tolist() for pair in _between(members[a], members[b])]
-    for side, group in zip(of_unit.tolist(), members, strict=True):
-        if wanted[side, side]:
-            pairs += (pair for step in (1, 2) for pair in zip(group, group[step:], strict=False))
+    pairs: list[tuple[int, int]] = []
+    for a, b in near_pairs(np.array([value for value, _ in units], np.uint64)).tolist():
+        pairs += _between(members[a], members[b])
+    for group, step in itertools.product(members, (1, 2)):
+        pairs += zip(group, group[step:], strict=False)
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
@@ -193,7 +177,5 @@ def _verified(looks: Looks, pairs: np.ndarray, rule: Rule) -> np.ndarray:
     from tqdm import tqdm
 
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
-    with ThreadPoolExecutor() as pool:
-        checked = pool.map(lambda pair: looks.same_scene(*pair, rule), pairs.tolist())
-        bar = tqdm(checked, "verifying look-alikes", len(pairs), unit="pair", delay=2)
-        return pairs[np.fromiter(bar, bool, len(pairs))]
+    bar = tqdm(pairs.tolist(), "verifying look-alikes", unit="pair", delay=2)
+    return pairs[np.fromiter((looks.same_scene(*pair, rule) for pair in bar), bool, len(pairs))]

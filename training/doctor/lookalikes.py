@@ -13,7 +13,7 @@ from detector.data.dataset import Dataset, find_split
 from detector.data.findings import KINDS, Finding, counted
 from detector.data.hash_index import NEAR
 from detector.data.same_scene import Looks
-from detector.data.similar import fingerprints, pairs_across, pairs_within
+from detector.data.similar import fingerprints, scene_pairs
 from training.doctor.image_checks import Image
 from training.doctor.set_checks import parts
 
@@ -133,8 +133,7 @@ def _alike_pairs(images: Sequence[Image], sides: _Sides) -> np.ndarray:
     looks = Looks([images[i].sample.path for i in chosen])
     prints, seen = fingerprints(looks)
     side = np.where(seen, sides.of_image[chosen], -1)
-    within = pairs_within(looks, prints, side, ~sides.apart)
-    found = np.concatenate([within, pairs_across(looks, prints, side, sides.asks)])
+    found = scene_pairs(looks, prints, side, sides.asks)
     bits = np.bitwise_count(prints[found[:, 0]] ^ prints[found[:, 1]])
     pairs = np.column_stack([chosen[found], bits.astype(np.int64)])
     differ = [images[a].digest != images[b].digest for a, b in pairs[:, :2].tolist()]
