@@ -77,7 +77,7 @@ def fingerprints(looks: Looks) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _hash(blocks: np.ndarray) -> np.ndarray:
-    """pHash of grey blocks `(N, 32, 32)`: uint64 `(N,)`."""
+    """PHash of grey blocks `(N, 32, 32)`: uint64 `(N,)`."""
     steps = np.arange(BLOCK) * 2 + 1
     cosines = np.cos(np.pi * np.arange(_FREQUENCIES)[:, None] * steps / (2 * BLOCK))
     low = (cosines @ blocks.astype(np.float64) @ cosines.T).reshape(len(blocks), -1)
