@@ -86,7 +86,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_thumbnail(path: Path, side: int) -> Image.Image:
-    """A small grey Pillow image, upright, at least `side` px high and wide where the file is.
+    """A small YCbCr Pillow image, upright, at least `side` px high and wide where the file is.
 
     A JPEG is decoded at a fraction of its size, which takes a fraction of the time.
 
@@ -94,8 +94,11 @@ def read_thumbnail(path: Path, side: int) -> Image.Image:
         UserError: as `read_image`.
     """
     with _opened(path) as image:
-        image.draft("L", (side, side))
-        return ImageOps.exif_transpose(image.convert("L"))
+        image.draft("YCbCr", (side, side))
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode[0] in "FI":
+            image = Image.fromarray(_narrow(image))  # Pillow's own conversion clips it at 255
+        return image if image.mode == "YCbCr" else image.convert("RGB").convert("YCbCr")
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detector.data.similar import fingerprints, near_pairs
+from detector.data.similar import alike_pairs
 from detector.data.split_names import parse_names
 from detector.data.split_shares import Balance, Group, Shares
 from detector.types import Sample
@@ -83,7 +83,7 @@ class _Split:
         self.placed = [placed.get(name) for name in (*names, *gone)]
         self.classes = [_classes(sample) for sample in samples]
         self.count = len(samples)
-        self._looks = _looks([sample.path for sample in samples])
+        self._looks = alike_pairs([sample.path for sample in samples])
         self._runs: dict[str, set[bool]] = defaultdict(set)  # sides of what is placed
         self._sequences: dict[object, set[bool]] = defaultdict(set)
         self._nearest: dict[int, set[bool]] = {}  # by node: of what it looks like, and its run
@@ -173,12 +173,6 @@ class _Split:
         for node in sorted(range(len(labels)), key=self.names.__getitem__):
             groups[labels[node]].append(node)
         return list(groups.values())
-
-
-def _looks(paths: Sequence[Path]) -> np.ndarray:
-    """Pairs of images that look alike: int64 `(M, 2)`."""
-    prints, readable = fingerprints(paths)
-    return np.flatnonzero(readable)[near_pairs(prints[readable])]
 
 
 def _classes(sample: Sample) -> frozenset[int]:

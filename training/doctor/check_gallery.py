@@ -79,7 +79,8 @@ class _Finder:
         """What to draw; nothing if the finding is not about an image that can be read."""
         name = finding.kind.name
         if name in ("leak", "near-duplicate", "duplicate-picture"):
-            yield functools.partial(self._twins, finding)
+            if finding.others:  # else it says how many images of a split leak
+                yield functools.partial(self._twins, finding)
         elif name in ("unreached-box", "small-after-resize"):
             coverage = self._coverage
             chosen = coverage.side < SMALL if name != "unreached-box" else coverage.unreached

@@ -14,12 +14,12 @@ from detector.data.findings import KINDS, Finding, count_by_kind, counted, is_er
 from detector.types import Sample
 from training.doctor.folder_files import check_shared_annotations, folder_notes
 from training.doctor.image_checks import Image, check_boxes, check_files, look_at_images
+from training.doctor.lookalikes import check_twins
 from training.doctor.set_checks import (
     check_anchors,
     check_balance,
     check_names,
     check_splits,
-    check_twins,
     count_objects,
 )
 from training.doctor.whole_checks import check_listed_twice, check_whole, nothing_to_learn

@@ -13,7 +13,7 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.boxes import area
-from detector.data.dataset import Dataset, find_split
+from detector.data.dataset import Dataset
 from detector.data.findings import counted
 from detector.data.inside import refuse_strays
 from detector.data.usable import box_faults, usable
@@ -24,12 +24,10 @@ from detector.types import Sample
 from training.doctor.examine import Examination
 from training.doctor.fix_set import fix_set
 from training.doctor.image_checks import Image, lying_suffix, same_boxes
-from training.doctor.set_checks import duplicate_groups, parts
+from training.doctor.lookalikes import duplicate_groups, rank_of
+from training.doctor.set_checks import parts
 
 _FORMS: dict[str, Format] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
-# Where an image stands in two splits, the earlier of these keeps it: training can spare it best,
-# and a figure on images that were trained on is worth nothing.
-_KEEPING = ("test", "val")
 
 
 def fix(examination: Examination, folder: Path) -> list[str]:
@@ -121,16 +119,11 @@ def _choose_images(
 
 def _ranks(dataset: Dataset) -> list[int]:
     """How much each sample's split has a claim to an image; the lowest number is the first."""
-    ranks = [len(_KEEPING)] * len(dataset)
+    ranks = [rank_of("train")] * len(dataset)
     for name, rows in parts(dataset).items():
         for row in rows.tolist():
-            ranks[row] = min(ranks[row], _rank(name))
+            ranks[row] = min(ranks[row], rank_of(name))
     return ranks
-
-
-def _rank(split: str) -> int:
-    ranks = (rank for rank, name in enumerate(_KEEPING) if find_split(name, {split: None}))
-    return next(ranks, len(_KEEPING))
 
 
 def _copies(images: Sequence[Image], ranks: Sequence[int]) -> set[int]:
@@ -150,8 +143,8 @@ def _leaks(examination: Examination) -> set[int]:
         indices[sample.path].append(index)
     leaks: set[int] = set()
     for finding in examination.findings:
-        if finding.kind.name == "leak":
-            group = [i for path in (finding.path, *finding.others) for i in indices[path]]
+        group = [i for path in (finding.path, *finding.others) for i in indices.get(path, ())]
+        if finding.kind.name == "leak" and group:
             first = min(ranks[i] for i in group)
             leaks |= {i for i in group if ranks[i] > first}
     return leaks
@@ -161,7 +154,7 @@ def _disjoint(dataset: Dataset, done: Counter[str]) -> Mapping[str, list[int]]:
     """The splits, each image in one of those that exclude each other."""
     taken: set[int] = set()
     splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
-    for name in sorted(parts(dataset), key=_rank):
+    for name in sorted(parts(dataset), key=rank_of):
         done["images taken out of a second split"] += len(taken.intersection(splits[name]))
         splits[name] = [row for row in splits[name] if row not in taken]
         taken.update(splits[name])

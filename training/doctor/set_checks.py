@@ -1,9 +1,8 @@
-"""Checks of a whole set: duplicates, leaks between splits, class names and balance, coverage."""
+"""Checks of a whole set: splits, class names and balance, coverage by anchors."""
 
 from __future__ import annotations
 
 import difflib
-import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,16 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.data.dataset import Dataset, is_union
+from detector.data.dataset import Dataset, find_split, is_union
 from detector.data.findings import KINDS, Finding, counted
-from detector.data.similar import fingerprints, near_pairs
 from detector.types import Sample
-from training.doctor.image_checks import Image
 from training.model.anchor_coverage import SMALL, AnchorCoverage
 
 _FEW = 10  # objects of a class
 _RARE = 100  # times fewer than the most frequent class
-_SHOWN = 4  # names in a message
 _ALIKE = 0.85  # difflib's ratio: racoon and raccoon 0.92, car and cars 0.86, mouse and horse 0.8
 _SLIP = 0.1  # of the other's objects: two real classes of like names are both used
 _MANY_SMALL = 0.1  # of the objects
@@ -40,95 +36,16 @@ def check_splits(dataset: Dataset) -> list[Finding]:
 
 
 def parts(dataset: Dataset) -> Mapping[str, np.ndarray]:
-    """The splits that exclude each other: without those that join others, as `trainval` does."""
+    """The splits that exclude each other: without those that join others.
+
+    A `trainval` with a train or a val beside it is one of these, even if it lacks some of their
+    images; without (VOC2007 comes as trainval and test) it is a split as any other.
+    """
     splits = {name: rows.tolist() for name, rows in dataset.splits.items()}
-    joined = {name for name in splits if name.lower() == "trainval" or is_union(name, splits)}
+    joined = {name for name in splits if is_union(name, splits)}
+    if find_split("train", splits) not in (None, "trainval") or find_split("val", splits):
+        joined |= {name for name in splits if name.lower() == "trainval"}
     return {name: rows for name, rows in dataset.splits.items() if name not in joined}
-
-
-def check_twins(dataset: Dataset, images: Sequence[Image]) -> list[Finding]:
-    """Images that are equal, or look alike, within a split and across splits."""
-    splits_of = _splits_of(dataset)
-    equal = (itertools.combinations(group, 2) for group in duplicate_groups(images))
-    exact = dict.fromkeys(itertools.chain.from_iterable(equal))
-    pairs = _near_pairs(images, splits_of) | exact
-    kinds: dict[str, dict[tuple[int, int], int | None]] = defaultdict(dict)
-    for (a, b), bits in pairs.items():
-        if images[a].sample.path == images[b].sample.path and splits_of[a] != splits_of[b]:
-            continue  # `check_splits` tells of it
-        leaks = bool(splits_of[a] and splits_of[b]) and splits_of[a].isdisjoint(splits_of[b])
-        within = "duplicate-picture" if bits is None else "near-duplicate"
-        kinds["leak" if leaks else within][a, b] = bits
-    return [
-        _twin_finding(kind, group, within, images, splits_of)
-        for kind, within in kinds.items()
-        for group in _groups(within)
-    ]
-
-
-def duplicate_groups(images: Sequence[Image]) -> list[list[int]]:
-    """Indices of images whose files are equal, two or more in each group."""
-    same: dict[str, list[int]] = defaultdict(list)
-    for index, image in enumerate(images):
-        if image.digest:
-            same[image.digest].append(index)
-    return [group for group in same.values() if len(group) > 1]
-
-
-def _near_pairs(
-    images: Sequence[Image], splits_of: Sequence[frozenset[str]]
-) -> dict[tuple[int, int], int | None]:
-    """How many bits differ in each pair; of equal files in one split only the first counts."""
-    one_of: dict[tuple[str, frozenset[str]], int] = {}
-    for index, image in enumerate(images):
-        if image.digest:
-            one_of.setdefault((image.digest, splits_of[index]), index)
-    chosen = np.array(list(one_of.values()), int)
-    prints, seen = fingerprints([images[i].sample.path for i in chosen])
-    chosen, prints = chosen[seen], prints[seen]
-    found = near_pairs(prints)
-    bits = np.bitwise_count(prints[found[:, 0]] ^ prints[found[:, 1]]).tolist()
-    pairs = dict(zip(map(tuple, chosen[found].tolist()), bits, strict=True))
-    return {(a, b): n for (a, b), n in pairs.items() if images[a].digest != images[b].digest}
-
-
-def _splits_of(dataset: Dataset) -> list[frozenset[str]]:
-    names: list[set[str]] = [set() for _ in range(len(dataset))]
-    for name, indices in parts(dataset).items():
-        for index in indices.tolist():
-            names[index].add(name)
-    return [frozenset(one) for one in names]
-
-
-def _groups(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    from scipy.cluster.hierarchy import DisjointSet
-
-    together = DisjointSet(itertools.chain.from_iterable(pairs))
-    for a, b in pairs:
-        together.merge(a, b)
-    return [sorted(group) for group in together.subsets()]
-
-
-def _twin_finding(
-    kind: str,
-    group: Sequence[int],
-    pairs: Mapping[tuple[int, int], int | None],
-    images: Sequence[Image],
-    splits_of: Sequence[frozenset[str]],
-) -> Finding:
-    members = set(group)
-    inside = [bits for (a, b), bits in pairs.items() if a in members and b in members]
-    apart = [bits for bits in inside if bits is not None]
-    how = f"look alike ({max(apart)} of 64 bits differ)" if apart else "are one image"
-    paths = [images[i].sample.path for i in group]
-    names = [
-        f"{path.name} ({', '.join(sorted(splits_of[i]))})" if splits_of[i] else path.name
-        for i, path in zip(group, paths, strict=True)
-    ]
-    if len(names) > _SHOWN:
-        names = [*names[:_SHOWN], f"{len(names) - _SHOWN} more"]
-    message = f"{', '.join(names[:-1])} and {names[-1]} {how}"
-    return Finding(KINDS[kind], paths[0], "", message, tuple(paths[1:]))
 
 
 def check_names(dataset: Dataset) -> list[Finding]:
