@@ -18,7 +18,7 @@ from detector.data.findings import FileFindings, counted
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.orientation import settle_on_disk
 from detector.data.voc_file import VocAnnotation, read_voc_annotation
-from detector.data.voc_folders import VocFolders, VocImages, voc_folders
+from detector.data.voc_folders import VocFolders, VocImages, base_name, voc_folders
 from detector.data.voc_lists import ImageSets, read_image_sets, split_by_lists
 from detector.data.voc_origin import find_origins
 from detector.types import Sample
@@ -104,11 +104,11 @@ def _pair(
     read: Sequence[_Named], images: VocImages, findings: FileFindings
 ) -> Iterator[tuple[str, VocAnnotation, Path]]:
     """Annotations with their images: by their place and own name, else by what they say."""
-    own = {one.path: images.of(one, stem) for stem, one in read}
-    taken = {image: path for path, image in own.items() if image}
-    for stem, one in read:
-        said = Path(one.filename.replace("\\", "/")).name
-        image = own[one.path] or images.named(one)
+    own = [images.of(one, stem) for stem, one in read]
+    taken = {image: one.path for image, (_, one) in zip(own, read, strict=True) if image}
+    for of_place, (stem, one) in zip(own, read, strict=True):
+        said = base_name(one.filename)
+        image = of_place or images.named(one)
         if image is None:
             message = f"no image is named {stem} or {said!r}"
             findings.add("missing-picture", "", message, one.path)
@@ -117,7 +117,7 @@ def _pair(
             message = f"{image.name} is that of {taken[image].name}"
             findings.add("missing-picture", "", message, one.path)
             continue
-        if said and normalize("NFC", said) != normalize("NFC", image.name):
+        if said not in ("", image.name) and normalize("NFC", said) != normalize("NFC", image.name):
             message = f"says {said}, it is {image.name}"
             findings.add("filename-mismatch", "filename", message, one.path)
         yield stem, one, image

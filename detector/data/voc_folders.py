@@ -109,12 +109,14 @@ class VocImages:
             stem: of the annotation, as `VocFolders` gives it.
         """
         own = self.by_stem.get(stem, [])
-        said = _base_name(annotation.filename)
-        return next((path for path in own if path.name == said), own[0] if own else None)
+        if len(own) < 2:
+            return own[0] if own else None
+        said = base_name(annotation.filename)
+        return next((path for path in own if path.name == said), own[0])
 
     def named(self, annotation: VocAnnotation) -> Path | None:
         """The image that an annotation elsewhere means: by the name it says, or by its own."""
-        for name in filter(None, (_base_name(annotation.filename), annotation.path.name)):
+        for name in filter(None, (base_name(annotation.filename), annotation.path.name)):
             found = self._by_name.get(_folded(Path(name).stem), [])
             exact = [path for path in found if path.name == name] or found
             if len(exact) == 1:
@@ -130,8 +132,9 @@ class VocImages:
         return found
 
 
-def _base_name(said: str) -> str:
-    return Path(said.replace("\\", "/")).name
+def base_name(said: str) -> str:
+    """The last part of a path that a file of any system says."""
+    return said.replace("\\", "/").rpartition("/")[2]
 
 
 def _folded(stem: str) -> str:
