@@ -17,12 +17,11 @@ from detector.data.findings import FileFindings, Finding
 from detector.data.label_folders import LabelFolders
 from detector.data.yolo_columns import Columns, columns_of, notes_on
 from detector.data.yolo_lines import LabelLine, read_label_lines, shown
-from detector.data.yolo_names import Names, numbered
+from detector.data.yolo_names import MOST_CLASSES, Names, numbered
 from detector.images import Header, read_header
 from detector.types import Sample
 
 _SLACK = 0.1  # a fraction may lie this far outside 0 ... 1; further out it is no fraction
-_MOST_CLASSES = 10_000  # a higher index is a slip
 
 
 class _Labelled(NamedTuple):
@@ -130,7 +129,7 @@ def _is_bad_line(finding: Finding) -> bool:
 def _numbers(root: Path, lines: Sequence[LabelLine]) -> Names:
     """Numbers for names, as many as the highest index needs."""
     indices = (line.values[0] for line in lines)
-    highest = max((index for index in indices if index < _MOST_CLASSES), default=0)
+    highest = max((index for index in indices if index < MOST_CLASSES), default=0)
     note = (
         f"{root} has no class names (data.yaml, classes.txt): they are called class_0, class_1, ..."
     )

@@ -12,6 +12,9 @@ from detector.data.findings import counted
 from detector.data.values import as_utf8, number, read_lines
 
 _LISTS = ("classes.txt", "obj.names", "_darknet.labels")
+MOST_CLASSES = 10_000
+"""A higher class index, or count of classes, is a slip."""
+
 _NOTES = "notes.json"  # of Label Studio
 
 
@@ -35,7 +38,7 @@ def names_in_yaml(path: Path, values: Mapping[str, Any]) -> Names | None:
     """
     said = number(values.get("nc"))
     if values.get("names") is None:
-        if not said or said < 1:
+        if said is None or not 1 <= said <= MOST_CLASSES:
             return None
         note = f"{path} names no classes (names:): they are called class_0, class_1, ..."
         return Names(numbered(int(said)), (note,))

@@ -122,6 +122,13 @@ def test_a_yaml_without_names_numbers_the_classes_and_says_so(make, text, says):
         assert says in dataset.notes[0]
 
 
+@pytest.mark.parametrize("count", ["-1", "1e12", "many"])
+def test_a_count_that_is_a_slip_numbers_nothing(make, count):
+    place(make, "images/a")
+    make.text("data.yaml", f"train: images\nval: images\nnc: {count}\n")
+    check(open_dataset(make.root), ("class_0",), {})
+
+
 @pytest.mark.parametrize(
     "text",
     [
