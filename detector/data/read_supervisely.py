@@ -36,9 +36,7 @@ def _read(path: Path, options: ReadOptions) -> Dataset:
         except UserError as error:
             message = str(error).removeprefix(f"{file}: ")
             findings.add("unreadable-annotation", "", message, file)
-    is_whole = all(
-        edge.is_integer() for content in contents.values() for edge in _corners(content)
-    )
+    is_whole = all(edge.is_integer() for content in contents.values() for edge in _corners(content))
     records = [_record(*one, is_whole, findings) for one in contents.items()]
     names = _class_names(root_of(path))
     note = "all corners are whole numbers: the last pixel is taken as inside the object"
