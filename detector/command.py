@@ -184,7 +184,9 @@ class CommandParser(argparse.ArgumentParser):
         """
         metavar = name.strip("-").upper()
         self.add_argument(name, metavar=metavar, help=about)
-        self.add_argument("--images", type=path, metavar="DIR", help="images of a COCO JSON")
+        self.add_argument(
+            "--images", type=path, metavar="DIR", help="where the images are, if elsewhere"
+        )
         self.epilog = (self.epilog or "") + _DATA_FORMS.replace("DATA", metavar)
 
     def add_images(self) -> None:

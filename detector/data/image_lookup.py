@@ -6,6 +6,7 @@ a second. Only for the others are the folders searched to their depths.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import unicodedata
@@ -19,6 +20,8 @@ from detector.images import images_below
 
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts it before an uploaded file's name
 
+Place = tuple[str, frozenset[str]]  # how paths of files in a folder start, and their names
+
 
 class ImageLookup:
     """The images in some folders and below, by the paths that annotations give for them.
@@ -29,7 +32,7 @@ class ImageLookup:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = [str(folder) for folder in folders]
-        self._names: dict[str, frozenset[str]] = {}  # of the files in each folder, listed once
+        self._places: dict[str, list[Place]] = {}  # by the part of a path above its base name
         self._moved: dict[str, str] = {}  # the path, by the name in the annotations
         self._claims: dict[str, set[str]] = defaultdict(set)  # names that end like such a path
         self._asked = 0
@@ -90,18 +93,12 @@ class ImageLookup:
     def _at(self, path: str) -> str | None:
         """The file at a path from one of the folders."""
         below, name = os.path.split(path)
-        for folder in self._folders:
-            if name in self._listing(os.path.join(folder, below)):  # noqa: PTH118
-                return os.path.join(folder, path)  # noqa: PTH118
+        if below not in self._places:
+            self._places[below] = [_place(folder, below) for folder in self._folders]
+        for start, names in self._places[below]:
+            if name in names:
+                return start + name
         return None
-
-    def _listing(self, folder: str) -> frozenset[str]:
-        if folder not in self._names:
-            try:
-                self._names[folder] = frozenset(os.listdir(folder))  # noqa: PTH208
-            except (OSError, ValueError):  # a name too long, or with a zero byte
-                self._names[folder] = frozenset()
-        return self._names[folder]
 
     def alike(self, name: str) -> list[str]:
         """The images that a name may mean: those whose paths end most like it."""
@@ -114,18 +111,36 @@ class ImageLookup:
         """Images of that base name; if its folder is there, only those in it."""
         below, name = os.path.split(path)
         found = self._by_name.get(_plain(name), [])
-        places = [os.path.join(folder, below) for folder in self._folders if below]  # noqa: PTH118
-        there = {os.path.normpath(place) for place in places if self._listing(place)}
+        places = [_place(folder, below) for folder in self._folders if below]
+        there = {os.path.normpath(start) for start, names in places if names}
         return [one for one in found if not there or _folder(one) in there]
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        paths = (path for folder in self._folders for path in images_below(Path(folder)))
+        roots = (root for folder in self._folders for root in _with_links(Path(folder)))
+        paths = (path for root in roots for path in images_below(root))
         unique = {os.path.normpath(path): str(path) for path in paths}
         for path in unique.values():
             found[_plain(_parts(path)[-1])].append(path)
         return dict(found)
+
+
+def _with_links(folder: Path) -> Iterator[Path]:
+    """A folder and the links to folders in it, which a search to its depths does not follow."""
+    yield folder
+    with contextlib.suppress(OSError):
+        yield from (path for path in folder.iterdir() if path.is_symlink() and path.is_dir())
+
+
+def _place(folder: str, below: str) -> Place:
+    """A folder in another one; nothing is in it where it cannot be listed."""
+    where = os.path.join(folder, below)  # noqa: PTH118
+    try:
+        names = frozenset(os.listdir(where))  # noqa: PTH208
+    except (OSError, ValueError):  # a name too long, or with a zero byte
+        names = frozenset[str]()
+    return os.path.join(where, ""), names  # noqa: PTH118
 
 
 def native(name: str) -> str:

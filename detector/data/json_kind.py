@@ -46,9 +46,9 @@ _TOP = (
     _form("VIA 3", "project config attribute file", "save it as a VIA 2 project or CSV there"),
     _form("datumaro", "items categories", _READ),
     _form("Supervisely", "size objects", _READ),
-    _form("Supervisely", "classes tags", _READ),
+    _form("Supervisely project", "classes tags", _READ),
     _form("FiftyOne", "classes labels", _READ),
-    _form("FiftyOneDataset", "samples", "export as COCODetectionDataset there"),
+    _form("FiftyOne dataset", "samples", "export as COCODetectionDataset there"),
     _form("Scalabel", "frames", "convert it with `python -m scalabel.label.to_coco`"),
     _form("Darwin (V7)", "item annotations"),
     _form("Darwin (V7)", "image annotations dataset"),
@@ -61,8 +61,7 @@ _ITEM = (
     _form("COCO results", "image_id category_id score", "name the JSON with the annotations"),
     _form("COCO results", "image_id category_id bbox", "name the JSON with the annotations"),
     _form("Label Studio", "data annotations", _READ),
-    _form("Label Studio", "data completions", _READ),
-    _form("Label Studio", "data predictions", _READ),
+    _form("Label Studio before 1.0", "data completions", _READ),
     _form("Label Studio JSON-MIN", "annotation_id annotator", _READ),
     _form("Labelbox", "data_row projects", "convert it with the COCO converter of its SDK"),
     _form("CreateML", "image annotations", _READ),
@@ -102,7 +101,13 @@ def _kind(path: Path, size: int, _changed: int) -> str:
     if size > _LARGE and (kind := next(by_name, "")):
         return kind
     try:
-        top = parse_json(read_json(path), Table | list[msgspec.Raw])
+        data = read_json(path)
+        try:
+            top = parse_json(data, Table | list[msgspec.Raw])
+        except msgspec.ValidationError:
+            return ""
+        except msgspec.DecodeError:  # maybe a JSON in each line, as Labelbox exports
+            top = [msgspec.Raw(data.split(b"\n", 1)[0])]
         return _of_mapping(top) if isinstance(top, dict) else _of_list(top)
     except (UserError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return ""

@@ -66,7 +66,7 @@ def open_dataset(
 
     Args:
         data: a file or a folder as docs/data.md lists them, perhaps with `:SPLIT`.
-        images: the folder of the images of a COCO JSON, where it is not found by itself.
+        images: the folder of the images, where it is not found by itself, or lies elsewhere.
         classes: class names in the order of their labels, for VOC; by default all that occur.
         details: keep everything that the annotations say, for writing it elsewhere.
 

@@ -66,7 +66,8 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
     index_of = {found: -1 for one in file.images if (found := as_id(one.id)) is not None}
     index_of.update(zip(usable, range(len(usable)), strict=True))
     file.images.clear()  # of train2017, all that is not kept is five times as large as what is
-    del data, names, paths
+    notes = lookup.notes
+    del data, names, paths, lookup
     objects = CocoObjects.collect(file, index_of, categories.label_of, findings)
     if raw:
         _forget_rotation(raw["annotations"], objects.turned)
@@ -78,7 +79,7 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
         CocoSamples(path, usable, objects, raw),
         {},
         tuple(findings.found),
-        (*lookup.notes, *categories.notes, *objects.notes),
+        (*notes, *categories.notes, *objects.notes),
         {key: value for key, value in raw.items() if key not in ("images", "annotations")},
         folders=() if folder == path.parent.parent else (folder,),
     )

@@ -123,6 +123,12 @@ def test_how_many_images_were_moved_is_told(folder):
     )
 
 
+def test_a_folder_may_be_a_link(folder):
+    archive, root = folder("archive/a.jpg") / "archive", folder("set/readme") / "set"
+    (root / "images").symlink_to(archive)
+    assert ImageLookup([root]).find("/home/me/a.jpg") == root / "images" / "a.jpg"
+
+
 @pytest.mark.parametrize("name", ["", "/", "a" * 5000 + ".jpg", "a\0.jpg", "%", "images/", "?d="])
 def test_what_names_no_image_is_found_nowhere(folder, name):
     lookup = ImageLookup([folder("images/a.jpg")])

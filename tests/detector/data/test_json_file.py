@@ -1,7 +1,10 @@
+import json
 import math
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.errors import UserError
 from detector.data.json_file import parse_json, read_json
@@ -24,6 +27,27 @@ def test_half_a_letter_is_damage(tmp_path):
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_becomes_none(word):
     assert parse_json(f'{{"a": [1, {word}], "b":{word}}}'.encode()) == {"a": [1, None], "b": None}
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+def _without_nan(value):
+    if isinstance(value, list):
+        return [_without_nan(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@given(VALUES, st.booleans())
+def test_whatever_python_writes_is_read_as_it_was_but_for_nan(value, is_ascii):
+    text = json.dumps(value, ensure_ascii=is_ascii).encode()
+    assert parse_json(text) == _without_nan(value)
 
 
 def test_text_stays_as_it_is():

@@ -29,14 +29,12 @@ KINDS = {
     "datumaro": [{"dm_format_version": "1.0", "infos": {}, "categories": {}, "items": []}],
     "Supervisely": [
         {"description": "", "tags": [], "size": {}, "objects": []},
-        {"classes": [], "tags": [], "projectType": "images"},
     ],
+    "Supervisely project": [{"classes": [], "tags": [], "projectType": "images"}],
     "FiftyOne": [{"classes": ["cell"], "labels": {}}],
-    "FiftyOneDataset": [{"samples": []}],
-    "Label Studio": [
-        [{"id": 1, "data": {}, "annotations": []}],
-        [{"id": 1, "data": {}, "completions": []}],
-    ],
+    "FiftyOne dataset": [{"samples": []}],
+    "Label Studio": [[{"id": 1, "data": {}, "annotations": []}]],
+    "Label Studio before 1.0": [[{"id": 1, "data": {}, "completions": []}]],
     "Label Studio JSON-MIN": [[{"image": "a.jpg", "annotator": 1, "annotation_id": 1}]],
     "CreateML": [[{"image": "a.jpg", "annotations": []}]],
     "Labelbox": [[{"data_row": {}, "projects": {}}]],
@@ -64,6 +62,12 @@ def test_a_byte_order_mark_does_not_hide_the_form(tmp_path, encoding):
     assert json_kind(tmp_path / "a.json") == "COCO JSON"
 
 
+def test_a_file_with_a_json_in_each_line_is_told_by_the_first(tmp_path):
+    line = json.dumps({"data_row": {}, "projects": {}})
+    (tmp_path / "a.json").write_text(f"{line}\n{line}\n")
+    assert json_kind(tmp_path / "a.json") == "Labelbox"
+
+
 def test_a_file_is_looked_at_again_when_it_has_changed(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps(COCO))
@@ -73,7 +77,8 @@ def test_a_file_is_looked_at_again_when_it_has_changed(tmp_path):
 
 
 READ = "LabelMe VIA datumaro Supervisely FiftyOne CreateML".split()
-READ += ["Label Studio", "Label Studio JSON-MIN"]
+READ += ["Label Studio", "Label Studio before 1.0", "Label Studio JSON-MIN"]
+READ += ["Supervisely project"]
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("", "COCO JSON", *READ)])

@@ -174,6 +174,20 @@ def test_another_json_beside_is_passed_over_and_told(make, folder, name, content
     assert dataset.notes == (f"passed over {name} ({kind})",)
 
 
+@pytest.mark.parametrize("stray", ["export_info.json", "annotations/stats.json"])
+def test_a_stray_json_does_not_hide_the_folders_of_splits(make, stray):
+    for split in ("train", "valid"):
+        make.coco(name=f"{split}/_annotations.coco.json")
+        make.image(f"{split}/one.jpg")
+        make.image(f"{split}/two.jpg")
+    make.text(stray, json.dumps({"images": 3}))
+    dataset = open_dataset(make.root)
+    assert list(dataset.splits) == ["train", "valid"]
+    assert dataset.notes == (
+        (f"passed over {stray} (of no known form)",) if stray[0] == "e" else ()
+    )
+
+
 def test_of_cocos_own_files_those_with_boxes_are_splits(make):
     for split in ("train2017", "val2017"):
         for task in ("instances", "person_keypoints", "stuff"):

@@ -1,4 +1,6 @@
 import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +180,19 @@ def test_the_copy_needs_a_folder_of_its_own(voc, tmp_path):
         fix(examination, voc.root / "fixed")
     with pytest.raises(UserError, match="not empty"):
         fix(examination, voc.root)
+
+
+def test_an_image_outside_of_the_data_set_is_not_copied(voc, tmp_path):
+    inside, outside = voc.add("a"), voc.add("b")
+    (tmp_path / "set").mkdir()
+    shutil.copyfile(inside, tmp_path / "set" / "a.jpg")
+    names = ["a.jpg", f"../{outside.relative_to(tmp_path)}"]
+    images = [{"id": i, "file_name": n, "width": 64, "height": 48} for i, n in enumerate(names)]
+    content = {"images": images, "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+    (tmp_path / "set" / "x.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"b\.jpg outside of its folder .*--images"):
+        fix(look(tmp_path / "set"), tmp_path / "fixed")
+    assert not (tmp_path / "fixed").exists()
 
 
 def test_nothing_left_is_no_data_set(voc, tmp_path):
