@@ -54,8 +54,9 @@ def make_dataset(
     pairs, moved = pair_images(path, records, options.images, findings, may_lack)
     classes = _class_map(path, records, classes, options.classes)
     samples, splits = [], defaultdict(list)
-    for record, image in pairs:
-        sample = _sample(record, image, classes, findings, options.details)
+    ids = _image_ids(pairs)
+    for image_id, (record, image) in zip(ids, pairs, strict=True):
+        sample = _sample(image_id, record, image, classes, findings, options.details)
         if sample:
             splits[record.split].append(len(samples))
             samples.append(sample)
@@ -95,6 +96,7 @@ def _class_map(
 
 
 def _sample(
+    image_id: str,
     record: ImageRecord,
     image: Path,
     classes: ClassMap,
@@ -117,7 +119,7 @@ def _sample(
     boxes = np.array([one.drawn.box for one in objects], np.float64).reshape(-1, 4)
     unit = (height, width) if record.is_fraction else (1, 1)
     sample = Sample(
-        _image_id(record, image),
+        image_id,
         image,
         height,
         width,
@@ -147,6 +149,14 @@ def _frame(record: ImageRecord, header: Header | None) -> tuple[int, int]:
         return claimed
     is_stored = header.is_transposed and claimed == (header.width, header.height)
     return claimed if is_stored else (header.height, header.width)
+
+
+def _image_ids(pairs: Sequence[tuple[ImageRecord, Path]]) -> list[str]:
+    """The names as written without their suffix; where two are the same, with the folders."""
+    ids = [_image_id(*pair) for pair in pairs]
+    counts = Counter(ids)
+    whole = [image.with_suffix("").as_posix() for _, image in pairs]
+    return [one if counts[one] == 1 else path for one, path in zip(ids, whole, strict=True)]
 
 
 def _image_id(record: ImageRecord, image: Path) -> str:

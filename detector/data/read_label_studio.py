@@ -36,7 +36,7 @@ from detector.data.tool_json import as_dict, as_list, load_json, load_text
 from detector.data.values import side
 from detector.images import SUFFIXES
 
-_KINDS = ("Label Studio", "Label Studio JSON-MIN")
+_KINDS = ("Label Studio", "Label Studio before 1.0", "Label Studio JSON-MIN")
 _LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
 _REFUSED = {"brushlabels": "brush", "keypointlabels": "keypoint", "bitmasklabels": "bitmask"}
 _GEOMETRY = frozenset(

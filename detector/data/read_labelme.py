@@ -72,7 +72,7 @@ def _record(file: Path, root: Path, findings: FileFindings) -> ImageRecord | Non
     parts = [part.lower() for part in below.parts]
     return ImageRecord(
         file,
-        ((below / said).as_posix(), said) if said else (),
+        tuple(dict.fromkeys(((below / said).as_posix(), said))) if said else (),
         _groups(read_objects(content["shapes"], "shape", _object, findings, file)),
         side(content.get("imageHeight")),
         side(content.get("imageWidth")),

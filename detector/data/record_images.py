@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from configs.errors import UserError
+from detector.data.embedded import embedded_folder
 from detector.data.findings import FileFindings, counted
-from detector.data.image_lookup import ImageLookup
+from detector.data.image_lookup import ImageLookup, native
 from detector.data.inside import data_root
 from detector.data.records import ImageRecord
 from detector.data.shapes_drawn import one_line
-from detector.images import images_below
+from detector.images import SUFFIXES, images_below
 
 _IMAGE_FOLDERS = ("images", "data", "img")
 _NO_IMAGE = ("missing-picture", "unreadable-picture")
@@ -64,9 +65,14 @@ class _Images:
         bases = dict.fromkeys([given] if given else [here, data_root(path)])
         self._places = [_Place(base) for base in bases]
 
-    def find(self, record: ImageRecord) -> Path | None:
-        found = (place.find(record) for place in self._places)
-        return next(filter(None, found), None)
+    def find_all(self, records: Sequence[ImageRecord]) -> list[Path | None]:
+        found: list[Path | None] = [None] * len(records)
+        for place in self._places:
+            rest = [index for index, path in enumerate(found) if path is None]
+            paths = place.find_all([records[index] for index in rest])
+            for index, path in zip(rest, paths, strict=True):
+                found[index] = path
+        return found
 
     def why_not(self, record: ImageRecord) -> str:
         """Why there is no image of a record."""
@@ -87,9 +93,29 @@ class _Place:
         self._folders = [*(folder for folder in inner if folder.is_dir()), base]
         self.lookup = ImageLookup(self._folders)
 
-    def find(self, record: ImageRecord) -> Path | None:
-        found = (self.lookup.find(name) for name in record.names if name)
-        return next(filter(None, found), None) or self._of_stem(record.stem)
+    def find_all(self, records: Sequence[ImageRecord]) -> list[Path | None]:
+        """The images: by a path that is true, else by the end of one, else by their stems."""
+        names = [next(filter(self._is_there, one.names), "") for one in records]
+        for choice in (-1, 0):  # the shortest path first: its end is the most that may be true
+            tried = [
+                name or (one.names[choice] if one.names else "")
+                for name, one in zip(names, records, strict=True)
+            ]
+            # All at once, so that nobody is given what is another's by a true path.
+            found = self.lookup.find_all(tried)
+            names = [name if path else "" for name, path in zip(tried, found, strict=True)]
+            if all(path or len(one.names) < 2 for path, one in zip(found, records, strict=True)):
+                break
+        return [
+            Path(path) if path else self._of_stem(one.stem)
+            for path, one in zip(found, records, strict=True)
+        ]
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            return any((folder / native(name)).is_file() for folder in self._folders)
+        except (OSError, ValueError):  # a name too long, or with a zero byte
+            return False
 
     def _of_stem(self, stem: str) -> Path | None:
         """The image of this stem; where several have it, the one in the folder that it names."""
@@ -114,8 +140,8 @@ def _pair(
 ) -> list[tuple[ImageRecord, Path]]:
     pairs: dict[tuple[str, Path], ImageRecord] = {}
     lacking: list[ImageRecord] = []
-    for record in records:
-        image = images.find(record) or (record.embedded and record.embedded())
+    for record, path in zip(records, images.find_all(records), strict=True):
+        image = path or (record.embedded and record.embedded())
         if image is None and may_lack:
             lacking += [record] if record.objects else []
         elif image is None:
@@ -155,7 +181,9 @@ def none_usable(path: Path, records: Sequence[ImageRecord], findings: FileFindin
 def _report_bare(images: Sequence[Path], findings: FileFindings) -> None:
     """Images beside the annotated ones that no annotation names."""
     known = set(images)
-    for folder in dict.fromkeys(image.parent for image in images):
-        for path in sorted(images_below(folder)):
-            if path.parent == folder and path not in known:
+    kept = embedded_folder()
+    for folder in dict.fromkeys(one.parent for one in images if not one.is_relative_to(kept)):
+        for path in sorted(folder.iterdir()):
+            is_image = path.suffix.lower() in SUFFIXES and path.name[0] != "."
+            if is_image and path not in known:
                 findings.add("missing-annotation", "", "no annotation names it", path)

@@ -143,3 +143,20 @@ def test_boxes_are_as_written(make, pixels):
     make.image("a.jpg")
     pixels("a", (-3.5, 8, 100.25, 8))
     np.testing.assert_array_equal(open_dataset(make.root)[0].boxes, [[-3.5, 8, 100.25, 8]])
+
+
+def test_an_image_that_is_gone_is_not_taken_for_another_of_its_name(make, pixels, kinds):
+    make.image("val/a.jpg")
+    pixels("one", image="train/a.jpg")
+    pixels("two", image="val/a.jpg", label="bin")
+    dataset = open_dataset(make.root)
+    assert [sample.source.stem for sample in dataset] == ["two"]
+    assert kinds(dataset) == ["missing-picture"]
+
+
+def test_ids_are_never_the_same(make, pixels):
+    for folder in ("x", "y"):
+        make.image(f"{folder}/a.jpg")
+        pixels(f"json_{folder}", image=f"/home/me/{folder}/a.jpg")
+    ids = {sample.image_id for sample in open_dataset(make.root)}
+    assert len(ids) == 2

@@ -33,10 +33,8 @@ KINDS = {
     ],
     "FiftyOne": [{"classes": ["cell"], "labels": {}}],
     "FiftyOne dataset": [{"samples": []}],
-    "Label Studio": [
-        [{"id": 1, "data": {}, "annotations": []}],
-        [{"id": 1, "data": {}, "completions": []}],
-    ],
+    "Label Studio": [[{"id": 1, "data": {}, "annotations": []}]],
+    "Label Studio before 1.0": [[{"id": 1, "data": {}, "completions": []}]],
     "Label Studio JSON-MIN": [[{"image": "a.jpg", "annotator": 1, "annotation_id": 1}]],
     "CreateML": [[{"image": "a.jpg", "annotations": []}]],
     "Labelbox": [[{"data_row": {}, "projects": {}}]],
@@ -79,7 +77,8 @@ def test_a_file_is_looked_at_again_when_it_has_changed(tmp_path):
 
 
 READ = "LabelMe VIA datumaro Supervisely FiftyOne CreateML".split()
-READ += ["Label Studio", "Label Studio JSON-MIN"]
+READ += ["Label Studio", "Label Studio before 1.0", "Label Studio JSON-MIN"]
+READ += ["Supervisely project"]
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("", "COCO JSON", *READ)])
