@@ -100,7 +100,8 @@ def _is_expected(name: str) -> bool:
 def _about_unlisted(dataset: Dataset, unlisted: int) -> Iterator[str]:
     lists = dict.fromkeys(sample.source for sample in dataset)
     names = [path.name for path in lists if path and path.suffix.lower() not in _BY_STEM]
-    if unlisted and names:
+    is_each_its_own = len(names) == len(dataset) > 1  # as LabelMe's
+    if unlisted and names and not is_each_its_own:
         verb = "is" if unlisted == 1 else "are"
         yield f"{counted(unlisted, 'image')} beside those used {verb} not listed in {names[0]}" + (
             f" or {counted(len(names) - 1, 'other file')}" if len(names) > 1 else ""

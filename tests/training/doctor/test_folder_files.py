@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,13 @@ def test_images_that_a_json_does_not_list(forms):
     for name in ("x.jpg", "y.png", "z.heic"):
         forms.image("new.png").rename(forms.root / name)
     assert notes(data) == ["3 images beside those used are not listed in data.json"]
+
+
+def test_where_each_image_has_a_json_there_is_no_list(forms):
+    dataset = open_dataset(forms.coco())
+    own = [replace(sample, source=sample.path.with_suffix(".json")) for sample in dataset]
+    forms.image("x.jpg")
+    assert folder_notes(replace(dataset, samples=own)) == []
 
 
 def test_images_without_a_label_are_told_by_the_reader(forms):
