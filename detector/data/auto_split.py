@@ -260,6 +260,10 @@ def _remarks(split: _Split, attempt: _Attempt, is_val: np.ndarray, parted: int) 
     between = (
         group for group in attempt.groups if len({split.placed[i] for i in group} - {None}) > 1
     )
-    bridging = sum(split.placed[i] is None for group in between for i in group)
-    if bridging:
-        yield f"{bridging:,} new images belong with images of both parts, and joined train"
+    new = [i for group in between for i in _here(split, group) if split.placed[i] is None]
+    if new:
+        val = int(is_val[new].sum())
+        yield (
+            f"{len(new):,} new images belong with images of both parts: {len(new) - val:,} joined "
+            f"train, {val:,} val"
+        )

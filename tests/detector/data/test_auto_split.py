@@ -109,6 +109,29 @@ def test_all_alike_is_cut_once(named, make):
     assert any("1 were parted from the others" in note for note in dataset.with_splits().notes)
 
 
+def test_a_new_image_that_looks_like_both_sides_goes_to_train(named, make, obj):
+    dataset = named(*(f"photo{chr(97 + i)}" for i in range(24)))
+    dataset.split("val").keep_splits()
+    train, val = (sorted(side) for side in sides(dataset))
+    make.xml("annotations/new.xml", obj("cat", 1, 1, 9, 9))
+    for name in (train[0], "new"):
+        shutil.copy(make.root / f"images/{val[0]}.jpg", make.root / f"images/{name}.jpg")
+    whole = open_dataset(make.root).with_splits()
+    assert "new" in sides(whole)[0]
+    assert "1 new images belong with images of both parts: 1 joined train, 0 val" in whole.notes
+
+
+def test_a_new_image_goes_to_the_side_of_what_it_looks_like(named, make, obj):
+    dataset = named(*(f"photo{chr(97 + i)}" for i in range(24)))
+    dataset.split("val").keep_splits()
+    before = [sorted(side) for side in sides(dataset)]
+    for name, (twin, *_) in zip(("one", "other"), before, strict=True):
+        shutil.copy(make.root / f"images/{twin}.jpg", make.root / f"images/{name}.jpg")
+        make.xml(f"annotations/{name}.xml", obj("cat", 1, 1, 9, 9))
+    train, val = sides(open_dataset(make.root))
+    assert "one" in train and "other" in val
+
+
 @pytest.mark.parametrize(("count", "val"), [(1, 0), (2, 1), (3, 1)])
 def test_very_small_sets(named, count, val):
     train, validation = sides(named(*"abc"[:count]))

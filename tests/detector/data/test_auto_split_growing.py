@@ -12,6 +12,8 @@ from detector.data.auto_split import automatic_splits
 from detector.data.split_shares import Shares
 from detector.types import Sample
 
+pytestmark = pytest.mark.slow  # each example makes up to eight splits
+
 
 def sample_of(name, label):
     flags = np.zeros(1, bool)
