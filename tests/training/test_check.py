@@ -202,6 +202,19 @@ def test_the_page_escapes_names(voc, doctor, tmp_path):
     assert "&lt;b&gt;$x$ {{ 7 * 7 }}" in page
 
 
+def test_the_page_says_first_what_is_wrong_with_the_whole(voc, doctor, tmp_path):
+    for stem in "abcdef":
+        voc.add(stem, *[("cat", 0.2, 0.3, 0.5, 0.6)] * 3)
+    target = tmp_path / "check.html"
+    code, _ = doctor(voc.root, "--html", target, "--json", tmp_path / "check.json")
+    assert code == 1
+    page, report = target.read_text(), json.loads((tmp_path / "check.json").read_text())
+    assert {"box-form", "nothing-to-learn"} <= report["kinds"].keys()
+    (found,) = [one for one in report["findings"] if one["kind"] == "box-form"]
+    assert found["severity"] == "error" and "fractions of the image" in found["message"]
+    assert page.index("look like fractions") < page.index("Box sizes, ")  # and not only in a table
+
+
 def test_thousands_of_findings_make_no_huge_page(voc, doctor, tmp_path):
     for number in range(25):
         flat = [("cat", 1, y % 90 + 1, 1, y % 90 + 3) for y in range(200)]

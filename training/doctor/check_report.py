@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.data.findings import KINDS, is_error
+from detector.data.findings import KINDS, Finding, is_error
 from detector.report.charts import ACCENT, INK, name_rows, plot
 from detector.report.page import Facts, Gallery, Plots, Section, Table, Verdict, render_page
 from training.doctor.check_gallery import problem_galleries, sample_gallery
@@ -76,11 +76,15 @@ def _problem_blocks(examination: Examination) -> list[Table | Gallery | str]:
     ]
     table = Table(("", "problem", "findings", "what the loader does"), rows)
     single = [
-        f"{_capital(findings[0].kind.title)}: {findings[0].message}."
+        f"{_capital(findings[0].kind.title)}, {_place(findings[0])}: {findings[0].message}."
         for findings in by_kind(examination.findings).values()
         if is_error(findings[0]) and len(findings) == 1
     ]
     return [table, *single, *problem_galleries(examination)]
+
+
+def _place(finding: Finding) -> str:
+    return finding.element or finding.path.name
 
 
 def _findings_table(examination: Examination) -> Table:
