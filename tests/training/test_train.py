@@ -125,6 +125,18 @@ def test_a_dry_run_says_what_it_would_resume(squares, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"would go on with the run in {tmp_path}/run on ")
 
 
+def test_a_run_goes_on_with_the_corners_it_was_begun_with(squares, tmp_path):
+    whole = open_dataset(str(squares), voc_origin=0)
+    digest = fingerprint(*train_val(whole.split("train"), whole.split("val")))
+    settings = RunSettings(str(squares), None, "none", None, None, 40, digest, voc_origin=0)
+    RunFolder(tmp_path / "run").create(load_config("finetune"), settings, {})
+    resume = ["--output", str(tmp_path / "run"), "--resume", "--dry-run"]
+    assert main(resume) == 0
+    assert main([*resume, "--voc-origin", "0"]) == 0
+    with pytest.raises(UserError, match="begun otherwise: --voc-origin: 0 -> 1"):
+        main([*resume, "--voc-origin", "1"])
+
+
 @pytest.mark.parametrize(
     ("verbs", "typed"),
     [({}, "python -m training.train"), ({"training.train": "train"}, "ssdlite train")],
