@@ -132,8 +132,7 @@ def _judge(writer: str, found: _Evidence) -> tuple[int | None, str]:
     if writer == "VOC" and not found.odd_fractions:
         return 1, ""
     if not _WRITERS.get(writer, 1):
-        more = ", who writes 1 for 0" if writer == "labelImg" else ""
-        return 0, f"they were written by {writer}{more}"
+        return 0, f"as {writer} writes them{', with 1 for 0' if writer == 'labelImg' else ''}"
     begins_at_one = found.at_one >= _SOME or found.from_edge_to_edge
     if found.fractions and not begins_at_one:
         return 0, f"{_boxes(found.fractions, 'has', 'have')} fractions"

@@ -174,6 +174,7 @@ def test_post_processing_inside_takes_one_image_whatever_the_batch(source, tmp_p
         ("MODEL --to tflite-int8 --output out", "name a --calibrate DATA"),
         ("MODEL --to tflite --output out --data nowhere", "no such data set"),
         ("MODEL --to tflite --output out --images images", "--images belongs to --data"),
+        ("MODEL --to tflite --output out --voc-origin 1", "--voc-origin belongs to --data"),
         ("nowhere --to tflite --output out", "'nowhere' is no model"),
         ("MODEL/model.keras --to tflite --output out", "use a preset"),
         ("MODEL --to tflite --output MODEL/model.keras", "cannot write to folder"),

@@ -73,6 +73,7 @@ def test_accuracy_stands_beside_speed(exported, data, tmp_path, capfd):
         (["--plot", "speed.svg"], "--plot shows speed against mAP; name the --data"),
         (["--plot", "speed.gif", "--data", "x"], "a plot is .svg or .png"),
         (["--images", "x"], "--images belongs to --data"),
+        (["--voc-origin", "0"], "--voc-origin belongs to --data"),
         (["--peer", "none.tflite"], "cannot read none.tflite: No such file"),
         (["--peer", "none.pt"], "none.pt is no model file of this kind; need .tflite or .onnx"),
         (["--data", "none.json"], "none.json"),

@@ -57,10 +57,12 @@ def shifted(corners):
         pytest.param(VOC2007, [(0, 6, 9, 9)], "1 box begins at 0", id="VOC's marks copied"),
         pytest.param(VOC2007, [(5.25, 6, 9, 9)], "1 box has fractions", id="not VOC's fractions"),
         pytest.param(ROBOFLOW, [(0, 6, 9, 9)], "1 box begins at 0", id="Roboflow"),
-        pytest.param(LABELIMG, [INSIDE], "written by labelImg, who writes 1", id="labelImg"),
-        pytest.param(DATUMARO, [("11.0", 6, 40, 30)], "written by datumaro", id="datumaro, CVAT"),
-        pytest.param(LABEL_STUDIO, [INSIDE], "written by Label Studio", id="Label Studio"),
-        pytest.param(FIFTYONE, [INSIDE], "written by FiftyOne", id="FiftyOne"),
+        pytest.param(LABELIMG, [INSIDE], "as labelImg writes them, with 1 for 0", id="labelImg"),
+        pytest.param(
+            DATUMARO, [("11.0", 6, 40, 30)], "as datumaro writes them", id="datumaro, CVAT"
+        ),
+        pytest.param(LABEL_STUDIO, [INSIDE], "as Label Studio writes them", id="Label Studio"),
+        pytest.param(FIFTYONE, [INSIDE], "as FiftyOne writes them", id="FiftyOne"),
     ],
 )
 def test_corners_are_0_based(voc_of, marks, corners, why):
