@@ -130,6 +130,7 @@ class Dataset(LazySamples):
         findings: what was wrong with the annotations.
         notes: what the reader decided, to be told to the user.
         about: what else the source says of itself.
+        form: of the annotations, such as "COCO JSON"; of parts in several all of them.
         part: the split of the source that this is; "" for the whole.
         made: the automatic splits that this is one of, for its keeping.
     """
@@ -142,6 +143,7 @@ class Dataset(LazySamples):
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    form: str = ""
     part: str = ""
     made: tuple[MadeSplit, ...] = ()
 
@@ -282,6 +284,7 @@ def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
         tuple(itertools.chain.from_iterable(part.findings for part in datasets)),
         tuple(dict.fromkeys(itertools.chain.from_iterable(part.notes for part in datasets))),
         datasets[0].about,
+        " and ".join(dict.fromkeys(part.form for part in datasets if part.form)),
         made=tuple(itertools.chain.from_iterable(part.made for part in datasets)),
     )
 

@@ -1,4 +1,4 @@
-"""`open_dataset`: the format of a data set is recognised, and its reader called."""
+"""`open_dataset`: the form of a data set is recognised, and its reader called."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
 
 from configs.errors import UserError
 from configs.typed_form import command_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, find_split, join
-from detector.data.read_coco import read_coco
-from detector.data.read_voc import read_voc, voc_folders
-from detector.data.read_yolo import label_file, read_yolo_folder, read_yolo_yaml
-from detector.data.split_record import is_record
-from detector.images import images_below
+from detector.data.form import Form, Listing, ReadOptions
+from detector.data.read_coco import COCO, coco_jsons
+from detector.data.read_voc import VOC
+from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
+from detector.data.yaml_file import YAML, read_yaml
 
 Reader = Callable[[], Dataset]
 
-_YAML = (".yaml", ".yml")
+_AT_ONCE = (COCO, YOLO_YAML, VOC)
+"""Forms that show in a folder itself; the first that is there is taken."""
 
-
-class _How(NamedTuple):
-    images: Path | None
-    classes: Sequence[str] | None
-    details: bool
+_FORMS = (*_AT_ONCE, YOLO_FOLDER)
+"""All forms; the last ones show below a folder, where they may be those of its splits."""
 
 
 def open_dataset(
@@ -49,9 +44,9 @@ def open_dataset(
             has no such split.
     """
     path, split = _split_off(str(data))
-    how = _How(images, classes, details)
+    options = ReadOptions(images, classes, details)
     try:
-        dataset = _open(path, split, how)
+        dataset = _open(path, split, options)
     except OSError as error:  # a folder that may not be listed
         raise UserError(f"cannot read {error.filename or path}: {error.strerror}") from error
     return replace(dataset, name=str(data))
@@ -75,38 +70,46 @@ def _split_off(data: str) -> tuple[Path, str]:
     return path, "" if is_whole else after
 
 
-def _open(path: Path, split: str, how: _How) -> Dataset:
-    jsons = _jsons(path) if path.is_dir() else []
-    parts = _parts(path, how)
-    if len(jsons) > 1:
-        read = partial(read_coco, images=how.images, details=how.details)
-        parts = {file.stem.removeprefix("instances_"): partial(read, file) for file in jsons}
-        # A JSON lists all categories, and the other parts may be large.
-        if split and (found := find_split(split, parts)):
-            return parts[found]()
+def _open(path: Path, split: str, options: ReadOptions) -> Dataset:
+    listing = Listing(path)
+    parts = _json_parts(listing, options)
+    # A JSON lists all categories, and the other parts may be large.
+    if split and parts and (found := find_split(split, parts)):
+        return parts[found]()
+    parts = parts or _parts(listing, options)
     if parts:
         dataset = join(path.name, path, {name: read() for name, read in parts.items()})
     else:
-        dataset = _open_one(path, how)
+        dataset = _open_one(listing, options)
     return dataset.split(split) if split else dataset
 
 
-def _parts(path: Path, how: _How) -> dict[str, Reader]:
-    """The parts, by split, that a YAML file or the folders in a folder make; empty for neither."""
-    if path.is_file():
-        return _yaml_parts(path, how) if path.suffix.lower() in _YAML else {}
-    if _jsons(path) or voc_folders(path) or _yolo_yaml(path):
+def _json_parts(listing: Listing, options: ReadOptions) -> dict[str, Reader]:
+    """A folder's COCO JSONs as splits, where there are several."""
+    jsons = coco_jsons(listing)
+    if len(jsons) < 2:
         return {}
-    folders = {p.name.lower(): p for p in sorted(path.iterdir()) if p.is_dir()}
     return {
-        name: partial(_open_one, folder, how)
-        for name in SPLIT_FOLDERS
-        if (folder := folders.get(name))
-        and (_jsons(folder) or voc_folders(folder) or _yolo_images(folder))
+        file.stem.removeprefix("instances_"): partial(_read_as, COCO, file, options)
+        for file in jsons
     }
 
 
-def _yaml_parts(path: Path, how: _How) -> dict[str, Reader]:
+def _parts(listing: Listing, options: ReadOptions) -> dict[str, Reader]:
+    """The parts, by split, that a YAML file or the folders in a folder make; empty for neither."""
+    if listing.path.is_file():
+        return _yaml_parts(listing.path, options) if listing.path.suffix.lower() in YAML else {}
+    if _form_of(listing, _AT_ONCE):
+        return {}
+    inner = ((name, listing.folder(name)) for name in SPLIT_FOLDERS)
+    return {
+        name: partial(_open_one, folder, options)
+        for name, folder in inner
+        if folder and _form_of(folder)
+    }
+
+
+def _yaml_parts(path: Path, options: ReadOptions) -> dict[str, Reader]:
     values = read_yaml(path)
     if "names" in values:
         return {}
@@ -116,86 +119,37 @@ def _yaml_parts(path: Path, how: _How) -> dict[str, Reader]:
             where, split = _split_off(str(path.parent / values[name]))
             if where.resolve() == path.resolve():
                 raise UserError(f"{path}: names itself as a part")
-            parts[name] = partial(_open, where, split, how)
+            parts[name] = partial(_open, where, split, options)
     if not parts:
         raise UserError(f"{path}: names neither classes (names:) nor parts (train:, val:)")
     return parts
 
 
-def _open_one(path: Path, how: _How) -> Dataset:
+def _open_one(listing: Listing, options: ReadOptions) -> Dataset:
     """Open what has no parts."""
-    suffix = path.suffix.lower()
-    if path.is_dir():
-        return _open_folder(path, how)
-    if suffix == ".json":
-        return read_coco(path, how.images, how.details)
-    if suffix in _YAML:
-        return read_yolo_yaml(path, read_yaml(path))
-    raise UserError(f"{path}: a {suffix or 'nameless'} file is no data set; name its folder")
-
-
-def _open_folder(path: Path, how: _How) -> Dataset:
-    jsons = _jsons(path)
-    if jsons:
-        return read_coco(jsons[0], how.images, how.details)
-    if yolo := _yolo_yaml(path):
-        return read_yolo_yaml(yolo, read_yaml(yolo))
-    if voc_folders(path):
-        return read_voc(path, how.classes)
-    if images := _yolo_images(path):
-        return read_yolo_folder(path, images)
-    editions = sorted(p for p in path.glob("VOC[0-9]*") if voc_folders(p))
+    path = listing.path
+    if form := _form_of(listing):
+        return _read_as(form, path, options)
+    if strange := listing.files(".json"):
+        return _read_as(COCO, strange[0], options)  # which says what it lacks
+    if path.is_file():
+        suffix = path.suffix.lower()
+        raise UserError(f"{path}: a {suffix or 'nameless'} file is no data set; name its folder")
+    editions = [p for p in listing.entries if p.match("VOC[0-9]*") and VOC.is_here(Listing(p))]
     if len(editions) == 1:  # VOCdevkit
-        return read_voc(editions[0], how.classes)
+        return _read_as(VOC, editions[0], options)
     if editions:
         raise UserError(f"{path}: holds {', '.join(p.name for p in editions)}; name one of them")
-    there = ", ".join(sorted(p.name for p in path.iterdir())[:8]) or "nothing"
+    there = ", ".join(p.name for p in listing.entries[:8]) or "nothing"
     raise UserError(
         f"{path}: not recognised as a data set, it holds {there}; see "
         f"`{command_name('training.check')} --help` for the forms that are"
     )
 
 
-def _jsons(folder: Path) -> list[Path]:
-    """The COCO JSONs of a folder: in `annotations`, or directly in it beside the images."""
-    for place in (folder / "annotations", folder):
-        found = sorted(p for p in place.glob("*.json") if p.name[0] != "." and not is_record(p))
-        named = [p for p in found if p.name.startswith("instances_") or "coco" in p.name.lower()]
-        # Beside VOC's or YOLO's files a JSON of another name is something else.
-        if named or (found and not voc_folders(folder) and not _yolo_yaml(folder)):
-            return named or found
-    return []
+def _form_of(listing: Listing, forms: Sequence[Form] = _FORMS) -> Form | None:
+    return next((form for form in forms if form.is_here(listing)), None)
 
 
-def _yolo_yaml(folder: Path) -> Path | None:
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        try:
-            if "names" in read_yaml(path):
-                return path
-        except UserError:
-            if path.stem == "data":  # any other may be of another program
-                raise
-    return None
-
-
-def _yolo_images(folder: Path) -> Path | None:
-    """Where the images of a YOLO folder are: in `images`, or beside their text files."""
-    for place in (folder / "images", folder):
-        if place.is_dir() and any(label_file(one).is_file() for one in images_below(place)):
-            return place
-    return None
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping.
-
-    Raises:
-        UserError: it cannot be read, is no YAML, or holds something else.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, ValueError, OSError) as error:
-        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping with names, train and val")
-    return values
+def _read_as(form: Form, path: Path, options: ReadOptions) -> Dataset:
+    return replace(form.read(path, options), form=form.name)

@@ -19,6 +19,9 @@ from detector.classes import ClassMap
 from detector.data.coco_file import CocoCategory, CocoFile, CocoImage, CocoObjects, decode
 from detector.data.dataset import Dataset, LazySamples, ObjectColumns
 from detector.data.findings import FileFindings
+from detector.data.form import Form, Listing, ReadOptions
+from detector.data.json_kind import json_kind
+from detector.data.split_record import is_record
 from detector.data.values import Id, as_id, side
 from detector.files import explained
 from detector.types import Sample
@@ -209,3 +212,26 @@ class CocoSamples(LazySamples):
 
 def _others(entry: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key not in known}
+
+
+def coco_jsons(listing: Listing) -> list[Path]:
+    """The COCO JSONs of a folder: in `annotations`, or directly in it beside the images."""
+    for place in (listing.folder("annotations"), listing):
+        found = place.files(".json") if place and not place.path.is_file() else []
+        found = [p for p in found if not is_record(p)]
+        named = [p for p in found if p.name.startswith("instances_") or "coco" in p.name.lower()]
+        if named or (named := [p for p in found if json_kind(p) == "COCO JSON"]):
+            return named
+    return []
+
+
+def _is_here(listing: Listing) -> bool:
+    return listing.path.suffix.lower() == ".json" or bool(coco_jsons(listing))
+
+
+def _read(path: Path, options: ReadOptions) -> Dataset:
+    file = coco_jsons(Listing(path))[0] if path.is_dir() else path
+    return read_coco(file, options.images, options.details)
+
+
+COCO = Form("COCO JSON", _is_here, _read)

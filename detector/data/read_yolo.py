@@ -21,7 +21,9 @@ from detector.boxes import cxcywh_to_xyxy, scale
 from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, join
 from detector.data.findings import FileFindings
+from detector.data.form import Form, Listing, ReadOptions
 from detector.data.values import number, read_lines
+from detector.data.yaml_file import YAML, read_yaml
 from detector.images import Header, images_below, read_header
 from detector.types import Sample
 
@@ -225,3 +227,38 @@ def _highest_index(labels: Path) -> int:
     lines = read_lines(labels) if labels.is_file() else []
     indices = [number(line.split()[0]) for line in lines if line]
     return int(max((index for index in indices if index and index < 10_000), default=0))
+
+
+def _yaml_of(listing: Listing) -> Path | None:
+    """The YAML that names the classes: the file itself, or one in the folder."""
+    for path in listing.files(*YAML):
+        try:
+            if "names" in read_yaml(path):
+                return path
+        except UserError:
+            if path.stem == "data" or path == listing.path:  # others may be of another program
+                raise
+    return None
+
+
+def _images_of(listing: Listing) -> Path | None:
+    """Where the images of a YOLO folder are: in `images`, or beside their text files."""
+    if listing.path.is_file():
+        return None
+    for place in (listing.path / "images", listing.path):
+        if place.is_dir() and any(label_file(one).is_file() for one in images_below(place)):
+            return place
+    return None
+
+
+def _read_with_yaml(path: Path, _: ReadOptions) -> Dataset:
+    file = _yaml_of(Listing(path)) or path
+    return read_yolo_yaml(file, read_yaml(file))
+
+
+def _read_folder(path: Path, _: ReadOptions) -> Dataset:
+    return read_yolo_folder(path, _images_of(Listing(path)) or path)
+
+
+YOLO_YAML = Form("YOLO", lambda listing: _yaml_of(listing) is not None, _read_with_yaml)
+YOLO_FOLDER = Form("YOLO", lambda listing: _images_of(listing) is not None, _read_folder)

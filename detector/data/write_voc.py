@@ -9,8 +9,8 @@ from typing import Any
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from detector.data.dataset import Dataset
-from detector.data.read_voc import CORNERS, from_voc_corners, to_voc_corners
 from detector.data.values import plain, shortest
+from detector.data.voc_file import CORNERS, from_voc_corners, to_voc_corners
 from detector.files import atomic_path, write_text
 from detector.types import Sample
 

@@ -35,7 +35,7 @@ def to_html(examination: Examination) -> str:
     if examination.findings:
         sections[1:1] = [Section("Problems", _problem_blocks(examination))]
         sections.append(Section("All findings", [_findings_table(examination)]))
-    subtitle = f"{dataset.path.resolve()} · {examination.format}"
+    subtitle = f"{dataset.path.resolve()} · {dataset.form}"
     title = f"Data check: {dataset.path.name}"
     return render_page(
         title, subtitle, sections, Verdict(level, f"{_capital(verdict(examination))}.")

@@ -23,7 +23,6 @@ from training.doctor.set_checks import (
 )
 from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
 
-_FORMATS = {".json": "COCO JSON", ".xml": "VOC", ".txt": "YOLO"}
 _SHOWN = 5  # findings of a kind
 _CLASSES = 20  # rows of the table
 
@@ -68,12 +67,6 @@ class Examination:
     counts: Counts
     splits: dict[str, Counts]
     coverage: AnchorCoverage
-
-    @property
-    def format(self) -> str:
-        """Of the annotations: "COCO JSON", "VOC" or "YOLO"."""
-        suffixes = (sample.source.suffix for sample in self.dataset if sample.source)
-        return _FORMATS.get(next(suffixes, ".txt").lower(), "annotations")
 
     @property
     def errors(self) -> int:
@@ -155,7 +148,7 @@ def verdict(examination: Examination) -> str:
 def to_lines(examination: Examination) -> Iterator[str]:
     """What the terminal shows."""
     dataset = examination.dataset
-    yield f"{dataset.name}: {examination.format}, {describe(examination.counts)}"
+    yield f"{dataset.name}: {dataset.form}, {describe(examination.counts)}"
     yield from (f"note: {note}" for note in dataset.notes)
     if examination.splits:
         yield ""
@@ -190,7 +183,7 @@ def to_json(examination: Examination) -> dict[str, Any]:
     findings = examination.findings
     return {
         "data": examination.dataset.name,
-        "format": examination.format,
+        "format": examination.dataset.form,
         "verdict": verdict(examination),
         "counts": asdict(examination.counts),
         "splits": {name: asdict(one) for name, one in examination.splits.items()},

@@ -62,7 +62,7 @@ def fix(examination: Examination, folder: Path) -> list[str]:
                 for index in keep
             ]
             fixed = replace(dataset, samples=samples, splits=splits, findings=())
-            notes = write_dataset(fixed, folder, _FORMS[examination.format])
+            notes = write_dataset(fixed, folder, _FORMS.get(dataset.form, "coco"))
     except OSError as error:
         raise UserError(f"cannot write {folder}: {reason(error)}") from error
     holds = f"{counted(len(samples), 'image')}, {counted(sum(map(len, samples)), 'object')}"

@@ -16,7 +16,7 @@ import pytest
 
 from configs.errors import UserError
 from detector.data.read_coco import read_coco
-from detector.data.read_voc import read_voc_annotation
+from detector.data.voc_file import read_voc_annotation
 from detector.images import read_header, read_image
 
 pytestmark = pytest.mark.slow

@@ -164,7 +164,7 @@ def test_everything_ailing_is_fixed_in_its_own_form(voc, tmp_path, form):
     assert examination.errors
     fix(examination, target)
     after = look(target)
-    assert after.format == examination.format
+    assert after.dataset.form == examination.dataset.form
     assert after.errors == 0
     kinds = {finding.kind.name for finding in after.findings}
     assert not kinds & {"clipped-box", "duplicate-box", "exif-ambiguous", "wrong-extension", "leak"}

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from configs.errors import UserError
-from detector.data.read_voc import from_voc_corners, read_voc_annotation, to_voc_corners
+from detector.data.voc_file import from_voc_corners, read_voc_annotation, to_voc_corners
 
 
 def test_corners_are_one_based_and_inclusive(make, obj):

@@ -1,0 +1,60 @@
+"""What a reader is to `open_dataset`: a form that it recognises, and how that form is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from detector.data.dataset import Dataset
+
+
+class ReadOptions(NamedTuple):
+    """What the user said beside the path; each reader takes what concerns it."""
+
+    images: Path | None = None  # the folder of the images, where the source does not tell
+    classes: Sequence[str] | None = None  # names in the order of their labels
+    details: bool = False  # keep everything that the annotations say
+
+
+class Listing:
+    """A file or a folder that may hold a data set; a folder is listed once, hidden ones left out.
+
+    Raises:
+        OSError: the folder may not be listed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def entries(self) -> list[Path]:
+        """What stands in the folder, sorted; of a file nothing."""
+        if not self.path.is_dir():
+            return []
+        # A Mac leaves a hidden "._name.xml" beside each file that it copies.
+        return sorted(one for one in self.path.iterdir() if one.name[0] != ".")
+
+    @cached_property
+    def folders(self) -> dict[str, Path]:
+        """The folders in it, by their names in lower case."""
+        return {one.name.lower(): one for one in self.entries if one.is_dir()}
+
+    def files(self, *suffixes: str) -> list[Path]:
+        """The files with one of these suffixes, in lower case (".xml"); itself where it is one."""
+        found = self.entries or [self.path]
+        return [one for one in found if one.suffix.lower() in suffixes and one.is_file()]
+
+    def folder(self, *names: str) -> Listing | None:
+        """The first of the folders named, in lower case, that is there."""
+        found = next((self.folders[name] for name in names if name in self.folders), None)
+        return found and Listing(found)
+
+
+class Form(NamedTuple):
+    """A way to write a data set down."""
+
+    name: str  # as reports show it, such as "COCO JSON"
+    is_here: Callable[[Listing], bool]  # whether a file or folder is of this form
+    read: Callable[[Path, ReadOptions], Dataset]  # raises UserError
