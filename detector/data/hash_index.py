@@ -6,6 +6,7 @@ Two hashes that differ in at most `d` bits are equal in one of `d + 1` bands of 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -78,7 +79,7 @@ def nearest_pairs(
 def _buckets(prints: np.ndarray, bands: int) -> Iterator[np.ndarray]:
     """Ascending indices of hashes that are equal in a band, two or more at a time."""
     edges = np.linspace(0, _BITS, bands + 1).astype(int).tolist()
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         mask = np.uint64((1 << high) - (1 << low))
         keys = prints & mask
         order = np.argsort(keys, kind="stable")

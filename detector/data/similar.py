@@ -178,4 +178,4 @@ def _verified(looks: Looks, pairs: np.ndarray, rule: Rule) -> np.ndarray:
 
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
     bar = tqdm(pairs.tolist(), "verifying look-alikes", unit="pair", delay=2)
-    return pairs[np.fromiter((looks.same_scene(*pair, rule) for pair in bar), bool, len(pairs))]
+    return pairs[np.fromiter((looks.same_scene(a, b, rule) for a, b in bar), bool, len(pairs))]

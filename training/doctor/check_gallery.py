@@ -55,8 +55,9 @@ def problem_galleries(examination: Examination) -> Iterator[Gallery]:
     for findings in by_kind(examination.findings).values():
         scenes = itertools.chain.from_iterable(map(finder.scenes, findings))
         if items := gallery_items(itertools.islice(scenes, _PER_KIND), lambda scene: scene()):
-            kind = findings[0].kind
-            yield Gallery(items, f"{kind.title[:1].upper()}{kind.title[1:]}")
+            title = findings[0].kind.title
+            leaking = [f.message for f in findings if f.kind.name == "leak" and not f.others]
+            yield Gallery(items, "; ".join([f"{title[:1].upper()}{title[1:]}", *leaking]))
 
 
 _Scene = Callable[[], tuple[np.ndarray, str]]  # draws an image, and gives its caption

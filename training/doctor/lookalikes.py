@@ -145,7 +145,7 @@ def _headlines(dataset: Dataset, leaks: np.ndarray, sides: _Sides) -> Iterator[F
     leaking: dict[str, set[int]] = defaultdict(set)
     of: dict[str, set[str]] = defaultdict(set)
     for pair in itertools.chain(leaks[:, :2].tolist(), leaks[:, 1::-1].tolist()):
-        index, other = (sides.splits[sides.of_image[i]] for i in pair)
+        index, other = (sides.splits[int(sides.of_image[i])] for i in pair)
         for split, spares in itertools.product(index, other):
             if _claim(split) < _claim(spares):
                 leaking[split].add(pair[0])
@@ -187,7 +187,7 @@ def _finding(
     kind: str, group: Sequence[int], bits: int, images: Sequence[Image], sides: _Sides
 ) -> Finding:
     paths = [images[i].sample.path for i in group]
-    splits = [sides.splits[sides.of_image[i]] for i in group[:_SHOWN]]
+    splits = [sides.splits[int(sides.of_image[i])] for i in group[:_SHOWN]]
     names = [
         f"{path.name} ({', '.join(sorted(inside))})" if inside else path.name
         for path, inside in zip(paths, splits, strict=False)

@@ -41,7 +41,7 @@ def photo(seed: int) -> Image.Image:
     rng = np.random.default_rng(seed)
     image = 255 * np.stack([noise(rng, 240, 320, 8) for _ in range(3)], axis=2)
     for x, y, width, height in rng.integers(5, 60, (40, 4)) * [5, 4, 1, 1]:
-        image = bar(image, x, y, width, height, rng.integers(256))
+        image = bar(image, x, y, width, height, float(rng.integers(256)))
     return as_image(image)
 
 

@@ -135,13 +135,12 @@ def test_frames_of_one_video_are_one_finding_that_begins_with_two_that_were_comp
     stems = [f"frame{i}" for i in range(8)]
     for step, stem in enumerate(stems):
         shifted(voc, stem, step)
-    voc.split("train", *stems[:4])
-    voc.split("val", *stems[4:])
+    voc.split("train", *stems[::2])
+    voc.split("val", *stems[1::2])
     headline, message = messages(voc)
     assert headline == "4 of 4 images in val show a scene of train"
-    first, second = message.split(", ")[:2]
-    assert {first[-7:], second[-7:]} <= {"(train)", "g (val)"} and first != second
-    assert message.endswith("4 more show one scene")
+    assert message.startswith("frame0.jpg (train), frame1.jpg (val), ")
+    assert "4 more" in message
 
 
 @pytest.mark.parametrize("count", [40, 80])
