@@ -295,6 +295,8 @@ def test_images_that_the_run_before_learnt_are_told_in_a_val_that_is_given(
 @pytest.mark.parametrize("start", ["coco", "none", "x" * 5000, "photo.h5"])
 def test_weights_that_are_no_run_have_learnt_nothing_here(start):
     assert learnt_by(start) == {}
+
+
 def test_a_run_goes_on_with_the_corners_it_was_begun_with(squares, tmp_path):
     whole = open_dataset(str(squares), voc_origin=0)
     digest = fingerprint(*train_val(whole.split("train"), whole.split("val")))
