@@ -80,10 +80,11 @@ def _files(
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if is_deep and name[0] != ".")
         above = "" if place == str(folder) else f"{Path(place).relative_to(folder).as_posix()}/"
-        for name in names:
-            stem, dot, suffix = name.rpartition(".")
-            if stem and f"{dot}{suffix}".lower() in suffixes and name[0] != ".":
-                yield normalize("NFC", f"{above}{stem}"), Path(place, name)
+        files = {name for name in names if name[0] != "."}
+        for path in Path(place).iterdir():  # makes paths in half the time of Path(place, name)
+            stem, dot, suffix = path.name.rpartition(".")
+            if f"{dot}{suffix}".lower() in suffixes and path.name in files:
+                yield normalize("NFC", f"{above}{stem}"), path
 
 
 class VocImages:
