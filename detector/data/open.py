@@ -14,46 +14,20 @@ from detector.data.form import Form, Listing, ReadOptions
 from detector.data.inside import data_root
 from detector.data.json_kind import unread
 from detector.data.read_coco import COCO, coco_jsons, passed_over, split_name
-from detector.data.read_create_ml import CREATE_ML
 from detector.data.read_cvat import CVAT
 from detector.data.read_darknet import DARKNET
-from detector.data.read_datumaro import DATUMARO
-from detector.data.read_fiftyone import FIFTY_ONE
-from detector.data.read_hugging_face import HUGGING_FACE
-from detector.data.read_kitti import KITTI
-from detector.data.read_label_studio import LABEL_STUDIO
-from detector.data.read_labelme import LABELME, LABELME_BELOW
-from detector.data.read_open_images import OPEN_IMAGES
-from detector.data.read_supervisely import SUPERVISELY
-from detector.data.read_tfrecord import TF_RECORD
-from detector.data.read_via import VIA
+from detector.data.read_labelme import LABELME_BELOW
 from detector.data.read_voc import VOC
 from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
+from detector.data.tool_forms import TOOL_FORMS
 from detector.data.unread_forms import advice
 from detector.data.voc_folders import foreign_xml
 from detector.data.yaml_file import YAML, folders_named, read_yaml
 
 Reader = Callable[[ReadOptions], Dataset]
 
-_AT_ONCE = (
-    COCO,
-    YOLO_YAML,
-    CVAT,
-    VOC,
-    DARKNET,
-    LABELME,
-    LABEL_STUDIO,
-    CREATE_ML,
-    HUGGING_FACE,
-    OPEN_IMAGES,
-    TF_RECORD,
-    VIA,
-    KITTI,
-    DATUMARO,
-    SUPERVISELY,
-    FIFTY_ONE,
-)
-"""Forms that show in a folder itself; the first that is there is taken."""
+_AT_ONCE = (COCO, YOLO_YAML, CVAT, VOC, DARKNET, *TOOL_FORMS)
+"""Forms that show in a folder itself; the first that is there is taken. VOC takes any XML."""
 
 _FORMS = (*_AT_ONCE, YOLO_FOLDER, LABELME_BELOW)
 """All forms; the last ones show below a folder, where they may be those of its splits."""
