@@ -10,7 +10,7 @@
 #   and the track 1:                   16 24 58 48
 #   and the track 3:                   16 24 58 144
 #   a box, keypoints and confidence:   16 24 128 96
-# Here: detector/data/yolo_columns.py judges what the numbers mean over all lines of a data set, and says it.
+# Here: detector/data/yolo/yolo_columns.py judges what the numbers mean over all lines of a data set, and says it.
 set -euo pipefail
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 python3 -m venv "$tmp/venv"

@@ -47,7 +47,7 @@ ALLOWED = {
     "CHANGELOG.md": "picture",  # former keys of JSON
     "DECISIONS.md": "picture",
     "detector/artefact.py": '"pictures"',  # a key of detector.json
-    "detector/data/voc_folders.py": '"pictures", "photos"',  # folders of users
+    "detector/data/voc/voc_folders.py": '"pictures", "photos"',  # folders of users
     "detector/files.py": "picture",
     "training/classify.py": "training_pictures",  # a key of classifier.json
     "training/classifier/class_metrics.py": "pictures",  # likewise

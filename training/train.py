@@ -151,7 +151,7 @@ def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Run:
         UserError: there is no such run, or it is another.
     """
     from detector.data.class_choice import class_choice
-    from detector.data.split_record import read_record
+    from detector.data.splitting.split_record import read_record
     from training.run.run_folder import differences
     from training.run.splits import fingerprint
 

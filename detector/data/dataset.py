@@ -19,7 +19,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.findings import Finding
-from detector.data.split_record import MadeSplit, folder_of, image_names, make_split
+from detector.data.splitting.split_record import MadeSplit, folder_of, image_names, make_split
 from detector.types import Sample
 
 SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")

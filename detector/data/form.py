@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detector.data.dataset import Dataset
-from detector.data.split_record import is_record
+from detector.data.splitting.split_record import is_record
 
 
 class ReadOptions(NamedTuple):

@@ -9,20 +9,20 @@ from pathlib import Path
 
 from configs.errors import UserError
 from configs.typed_form import command_name
+from detector.data.coco.read_coco import COCO, coco_jsons, passed_over, split_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, common_origin, find_split, join
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.inside import data_root
 from detector.data.json_kind import unread
-from detector.data.read_coco import COCO, coco_jsons, passed_over, split_name
-from detector.data.read_cvat import CVAT
-from detector.data.read_darknet import DARKNET
-from detector.data.read_labelme import LABELME_BELOW
-from detector.data.read_voc import VOC
-from detector.data.read_yolo import YOLO_FOLDER, YOLO_YAML
-from detector.data.tool_forms import TOOL_FORMS
-from detector.data.unread_forms import advice
-from detector.data.voc_folders import foreign_xml
+from detector.data.tools.read_cvat import CVAT
+from detector.data.tools.read_labelme import LABELME_BELOW
+from detector.data.tools.tool_forms import TOOL_FORMS
+from detector.data.tools.unread_forms import advice
+from detector.data.voc.read_voc import VOC
+from detector.data.voc.voc_folders import foreign_xml
 from detector.data.yaml_file import YAML, folders_named, read_yaml
+from detector.data.yolo.read_darknet import DARKNET
+from detector.data.yolo.read_yolo import YOLO_FOLDER, YOLO_YAML
 
 Reader = Callable[[ReadOptions], Dataset]
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.boxes import area
+from detector.data.coco.write_coco import write_coco
 from detector.data.dataset import Dataset, find_split, is_union
 from detector.data.inside import refuse_strays
 from detector.data.orientation import settle_on_disk
-from detector.data.write_coco import write_coco
-from detector.data.write_voc import write_voc
-from detector.data.write_yolo import PARTS, outline_text, write_yolo
+from detector.data.voc.write_voc import write_voc
+from detector.data.yolo.write_yolo import PARTS, outline_text, write_yolo
 from detector.files import atomic_folder, check_folder
 from detector.types import Sample
 

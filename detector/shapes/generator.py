@@ -19,8 +19,8 @@ import numpy as np
 from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
+from detector.data.voc.write_voc import write_voc
 from detector.data.write import check_new_folder
-from detector.data.write_voc import write_voc
 from detector.files import atomic_folder
 from detector.images import write_image
 from detector.shapes.background import Background, draw_background

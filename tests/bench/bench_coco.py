@@ -64,7 +64,7 @@ def _annotation(i: int, images: int, rng: np.random.Generator) -> dict:
 
 
 def _ours(path: Path) -> int:
-    from detector.data.read_coco import read_coco
+    from detector.data.coco.read_coco import read_coco
 
     return len(read_coco(path))
 

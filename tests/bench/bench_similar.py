@@ -15,7 +15,7 @@ from PIL import Image
 
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
-from detector.data.hash_index import near_pairs, nearest_pairs
+from detector.data.scenes.hash_index import near_pairs, nearest_pairs
 from detector.types import Sample
 from training.doctor.image_checks import look_at_images
 from training.doctor.lookalikes import check_twins

@@ -9,7 +9,7 @@ from configs import typed_form
 from configs.errors import UserError
 from configs.load import dump_config, load_config
 from detector.data.open import open_dataset
-from detector.data.split_record import write_record
+from detector.data.splitting.split_record import write_record
 from eval.coco import main as score
 from training.run.run_folder import RunFolder, RunSettings, learnt_by
 from training.run.splits import fingerprint, split_lists, train_val

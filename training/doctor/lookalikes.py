@@ -11,9 +11,9 @@ import numpy as np
 
 from detector.data.dataset import Dataset, find_split
 from detector.data.findings import KINDS, Finding, counted
-from detector.data.hash_index import NEAR
-from detector.data.same_scene import Looks
-from detector.data.similar import fingerprints, scene_pairs
+from detector.data.scenes.hash_index import NEAR
+from detector.data.scenes.same_scene import Looks
+from detector.data.scenes.similar import fingerprints, scene_pairs
 from training.doctor.image_checks import Image
 from training.doctor.set_checks import parts
 

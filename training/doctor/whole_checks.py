@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from configs.errors import UserError
-from detector.data.coco_file import decode
+from detector.data.coco.coco_file import decode
 from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding, counted
 from detector.data.json_file import read_json

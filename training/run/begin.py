@@ -12,7 +12,7 @@ import keras
 
 from configs.errors import UserError
 from configs.schema import Config
-from detector.data.split_record import write_record
+from detector.data.splitting.split_record import write_record
 from detector.hardware import describe_machine
 from training.batches.loader import Loader
 from training.model.anchor_coverage import fit_finest_anchors

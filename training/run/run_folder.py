@@ -17,7 +17,7 @@ from configs.schema import Config
 from detector.artefact import is_artefact
 from detector.classes import ClassChoice
 from detector.data.class_choice import class_choice
-from detector.data.split_record import placed, read_record
+from detector.data.splitting.split_record import placed, read_record
 from detector.files import check_folder, make_folder, write_text
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from detector.data.read_coco import read_coco
-from detector.data.voc_file import from_voc_corners, read_voc_annotation
+from detector.data.coco.read_coco import read_coco
+from detector.data.voc.voc_file import from_voc_corners, read_voc_annotation
 from detector.images import read_header, read_image
 
 pytestmark = pytest.mark.slow

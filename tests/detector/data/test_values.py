@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from configs.errors import UserError
 from detector.boxes import cxcywh_to_xyxy, scale, xywh_to_xyxy, xyxy_to_cxcywh, xyxy_to_xywh
 from detector.data.values import as_id, flag, number, plain, read_lines, shortest, side
-from detector.data.voc_file import from_voc_corners, to_voc_corners
+from detector.data.voc.voc_file import from_voc_corners, to_voc_corners
 
 BOXES = hnp.arrays(np.float32, (5, 4), elements=st.floats(-100, 5000, width=32))
 

@@ -1,0 +1,1 @@
+"""Automatic train and validation splits, and their record."""

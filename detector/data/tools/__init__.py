@@ -1,0 +1,1 @@
+"""Reads the forms that annotation tools and libraries have of their own."""
