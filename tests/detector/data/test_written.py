@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import pytest
 
 from configs.errors import UserError
 from detector.data.open import open_dataset
+from training.check import main as check
 
 WRITTEN = Path(__file__).parents[2] / "written"
 FORMS = sorted(
@@ -20,12 +22,26 @@ FORMS = sorted(
 )
 TRUTH = json.loads((WRITTEN / "truth.json").read_text())
 
-NOT_READ = {
-    "datumaro-1.13.12/label_me": "LabelMe's XML of old",
-    "datumaro-1.13.12/wider_face": "WIDER FACE",
-    "globox-2.9.0/txt": "absolute corners in text",
-}
-"""Forms that are refused by name, and what they are."""
+ROW = re.compile(r"\| (.+) \| (\S+) (\S+) \| `ssdlite check (\S+)` \| (yes|no)(.*) \|")
+
+
+class Row(NamedTuple):
+    """A row of the table in docs/data.md."""
+
+    form: str
+    is_read: bool
+    but: str  # what the tool has changed
+
+
+def rows() -> dict[str, Row]:
+    """The table, by the folder in `tests/written/`."""
+    lines = (WRITTEN.parents[1] / "docs/data.md").read_text(encoding="utf-8").splitlines()
+    found = filter(None, map(ROW.fullmatch, lines))
+    return {f"{m[2]}-{m[3]}/{m[4]}": Row(m[1], m[5] == "yes", m[6]) for m in found}
+
+
+ROWS = rows()
+READ = [form for form, row in ROWS.items() if row.is_read]
 
 
 class Image(NamedTuple):
@@ -52,12 +68,13 @@ def expected(form: str) -> tuple[list[str], dict[str, Image]]:
     return differs.get("classes", TRUTH["classes"]), images
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if form not in NOT_READ])
+@pytest.mark.parametrize("form", READ)
 def test_a_data_set_is_read_as_its_tool_wrote_it(form, written):
     classes, images = expected(form)
     dataset = open_dataset(written(form))
     read = {sample.path.name: sample for sample in dataset}
 
+    assert dataset.form == ROWS[form].form
     assert dataset.classes.names == tuple(classes)
     assert read.keys() == images.keys()
     for name, image in images.items():
@@ -73,7 +90,26 @@ def test_a_data_set_is_read_as_its_tool_wrote_it(form, written):
         assert members == {name for name, image in images.items() if image.split == split}
 
 
-@pytest.mark.parametrize("form", NOT_READ)
-def test_a_form_that_is_not_read_is_refused(form, written):
-    with pytest.raises(UserError):
-        open_dataset(written(form))
+def test_the_docs_have_a_row_for_each_folder():
+    assert sorted(ROWS) == FORMS
+
+
+@pytest.mark.parametrize("form", READ)
+def test_the_docs_say_what_a_tool_has_changed(form):
+    assert bool(ROWS[form].but) == (WRITTEN / form / "expected.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ROWS)
+def test_the_command_in_the_docs_counts_every_object(form, written, tmp_path):
+    classes, images = expected(form)
+    command = [str(written(form)), "--json", str(tmp_path / "check.json")]
+    if not ROWS[form].is_read:
+        with pytest.raises(UserError):
+            check(command)
+        return
+    check(command)
+    counts = json.loads((tmp_path / "check.json").read_text())["counts"]
+    assert counts["images"] == len(images)
+    assert counts["objects"] == sum(len(image.objects) for image in images.values())
+    assert list(counts["per_class"]) == classes
