@@ -9,7 +9,7 @@
 #   whole numbers, then fractions: ValueError
 #   fractions, then no objects: ValueError
 #   fractions in both, two images without a line: train 1, validation 1
-# Here: boxes are numbers, whatever they look like; an image without a line is a negative, and counted.
+# Here: boxes are numbers, whatever they look like; an image without a line is left out, and a warning names it.
 set -euo pipefail
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 python3 -m venv "$tmp/venv"

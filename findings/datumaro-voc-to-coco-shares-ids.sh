@@ -12,8 +12,8 @@
 #   boxes written [[0, 0, 4, 4], [8, 0, 4, 4], [16, 0, 4, 4], [0, 0, 4, 4], [8, 0, 4, 4]]
 #   pycocotools loads [[16, 0, 4, 4], [8, 0, 4, 4], [16, 0, 4, 4], [0, 0, 4, 4], [8, 0, 4, 4]]
 #   exported again [[0, 0, 4, 4], [0, 0, 20, 4], [8, 0, 4, 4], [8, 0, 4, 4]]
-# Here: the COCO reader goes by position, keeps all of them, and reports `id-collision`; of a category without
-# objects it says so.
+# Here: the COCO reader goes by position, keeps all of them, and reports `annotation-id-collision`; of a category
+# without objects it says so.
 set -euo pipefail
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 python3 -m venv "$tmp/venv"

@@ -8,8 +8,7 @@
 #   VOC [[1, 1, 20, 16], [5, 6, 40, 41]]
 #   YOLO in pixels [[1.0, 1.0, 20.0, 16.0], [5.0, 6.0, 40.0, 41.0]]
 #   CreateML [[0.0, 0.0, 20.0, 16.0], [5.0, 6.0, 40.0, 41.0]]
-# Here: where nothing tells whether VOC counts from 0 or from 1, the reader says which it took and how to
-# change it.
+# Here: labelImg's VOC is known by its marks, is read as counted from 0, and a 1 as the edge of the image.
 set -euo pipefail
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 python3 -m venv "$tmp/venv"
