@@ -46,6 +46,7 @@ proofs: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench.bench_coco
 	$(BIN)/python -m tests.bench.bench_loader
 	$(BIN)/python -m tests.bench.bench_similar
+	$(BIN)/python -m tests.bench.bench_leaks
 	$(BIN)/python -m tests.bench.bench_evaluator
 	$(BIN)/python -m tests.bench.bench_page
 	$(BIN)/python -m tests.bench.bench_live
