@@ -110,7 +110,7 @@ class ImageLookup:
     def _candidates(self, path: str) -> list[str]:
         """Images of that base name; if its folder is there, only those in it."""
         below, name = os.path.split(path)
-        found = self._by_name.get(_plain(name), [])
+        found = self._by_name.get(folded(name), [])
         places = [_place(folder, below) for folder in self._folders if below]
         there = {os.path.normpath(start) for start, names in places if names}
         return [one for one in found if not there or _folder(one) in there]
@@ -122,7 +122,7 @@ class ImageLookup:
         paths = (path for root in roots for path in images_below(root))
         unique = {os.path.normpath(path): str(path) for path in paths}
         for path in unique.values():
-            found[_plain(_parts(path)[-1])].append(path)
+            found[folded(_parts(path)[-1])].append(path)
         return dict(found)
 
 
@@ -179,7 +179,7 @@ def _best(path: str, candidates: Iterable[str]) -> list[str]:
 def _shared(path: str, other: str) -> tuple[int, int]:
     """How many parts at their ends are alike, and how many of these are the same."""
     pairs = list(zip(reversed(_parts(path)), reversed(_parts(other)), strict=False))
-    alike = next((i for i, (a, b) in enumerate(pairs) if _plain(a) != _plain(b)), len(pairs))
+    alike = next((i for i, (a, b) in enumerate(pairs) if folded(a) != folded(b)), len(pairs))
     return alike, sum(a == b for a, b in pairs[:alike])
 
 
@@ -192,6 +192,6 @@ def _folder(path: str) -> str:
     return os.path.normpath(os.path.dirname(path))  # noqa: PTH120
 
 
-def _plain(name: str) -> str:
+def folded(name: str) -> str:
     """A name in small letters and in one of Unicode's forms of accents."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())

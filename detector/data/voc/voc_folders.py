@@ -12,7 +12,7 @@ from typing import NamedTuple, NoReturn
 from unicodedata import normalize
 
 from detector.data.form import Listing
-from detector.data.image_lookup import ImageLookup
+from detector.data.image_lookup import ImageLookup, folded
 from detector.data.voc.voc_file import VocAnnotation, xml_form
 from detector.images import SUFFIXES
 
@@ -122,7 +122,7 @@ class VocImages:
     def named(self, annotation: VocAnnotation) -> Path | None:
         """The image that an annotation elsewhere means: by the name it says, or by its own."""
         for name in filter(None, (base_name(annotation.filename), annotation.path.name)):
-            found = self._by_name.get(_folded(Path(name).stem), [])
+            found = self._by_name.get(folded(Path(name).stem), [])
             exact = [path for path in found if path.name == name] or found
             if len(exact) == 1:
                 return exact[0]
@@ -133,14 +133,10 @@ class VocImages:
         found: dict[str, list[Path]] = defaultdict(list)
         for paths in self.by_stem.values():
             for path in paths:
-                found[_folded(path.stem)].append(path)
+                found[folded(path.stem)].append(path)
         return found
 
 
 def base_name(said: str) -> str:
     """The last part of a path that a file of any system says."""
     return said.replace("\\", "/").rpartition("/")[2]
-
-
-def _folded(stem: str) -> str:
-    return normalize("NFC", stem).casefold()
