@@ -7,8 +7,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from configs.errors import UserError
 from detector.data.dataset import Dataset
 from detector.data.splitting.split_record import is_record
+
+
+class NoClassError(UserError):
+    """A source without an object, and so without a class; a part of another may be so.
+
+    Args:
+        path: of the source.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: no annotation holds an object, so there is no class to learn")
 
 
 class ReadOptions(NamedTuple):

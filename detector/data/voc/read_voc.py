@@ -15,7 +15,7 @@ from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset
 from detector.data.findings import FileFindings, counted
-from detector.data.form import Form, Listing, ReadOptions
+from detector.data.form import Form, Listing, NoClassError, ReadOptions
 from detector.data.orientation import settle_on_disk
 from detector.data.voc.voc_file import VocAnnotation, read_voc_annotation
 from detector.data.voc.voc_folders import VocFolders, VocImages, base_name, voc_folders
@@ -55,7 +55,7 @@ def read_voc(
         raise UserError(_why_none(folders, len(read), findings))
     names = classes or sorted({one.name for _, file in read for one in file.objects})
     if not names:
-        raise UserError(f"{root}: no annotation holds an object, so there is no class to learn")
+        raise NoClassError(root)
     class_map = ClassMap(tuple(names))
     origins = find_origins([one for _, one in read], origin, fallback)
     samples = [

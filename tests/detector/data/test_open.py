@@ -58,6 +58,40 @@ def test_a_yaml_that_names_parts(make):
     assert [sample.image_id for sample in open_dataset(f"{path}:val")] == ["c"]
 
 
+@pytest.mark.parametrize("form", ["voc", "labelme", "create_ml"])
+def test_a_part_of_negatives_alone_has_the_classes_of_the_others(make, obj, form):
+    for name in ("train/a", "val/b"):
+        make.image(f"{name}.jpg")
+        is_empty = name == "val/b"
+        if form == "voc":
+            make.xml(f"{name}.xml", *([] if is_empty else [obj("cat", 1, 1, 9, 9)]))
+        elif form == "labelme":
+            shape = {"label": "cat", "points": [[1, 1], [9, 9]], "shape_type": "rectangle"}
+            content = {"shapes": [] if is_empty else [shape], "imagePath": f"{name[-1]}.jpg"}
+            make.text(f"{name}.json", json.dumps(content))
+        else:
+            box = {"x": 5, "y": 5, "width": 8, "height": 8}
+            objects = [] if is_empty else [{"label": "cat", "coordinates": box}]
+            entry = {"image": f"{name[-1]}.jpg", "annotations": objects}
+            make.text(f"{name}.json", json.dumps([entry]))
+    dataset = open_dataset(make.root)
+    assert dataset.classes.names == ("cat",)
+    assert [len(sample) for sample in dataset] == [1, 0]
+    assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
+        "train": [0],
+        "val": [1],
+    }
+    assert len(open_dataset(f"{make.root}:val")) == 1
+
+
+def test_parts_of_negatives_alone_have_no_class(make):
+    for name in ("train/a", "val/b"):
+        make.image(f"{name}.jpg")
+        make.xml(f"{name}.xml")
+    with pytest.raises(UserError, match="train: no annotation holds an object"):
+        open_dataset(make.root)
+
+
 def test_the_folder_of_one_voc_edition(make):
     make.voc("a")
     for name in ("Annotations", "JPEGImages"):
