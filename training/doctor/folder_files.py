@@ -77,7 +77,7 @@ def _folders(dataset: Dataset) -> dict[str, list[str]]:
 
 def _files(folder: str) -> Iterator[str]:
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(folder or ".") as entries:
             yield from (entry.name for entry in entries if entry.name[0] != "." and entry.is_file())
     except OSError:  # the images' own findings tell of it
         return

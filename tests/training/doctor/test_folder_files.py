@@ -27,6 +27,13 @@ def test_other_files_are_counted_and_named(forms, form):
     ]
 
 
+def test_images_in_the_working_folder_itself(forms, monkeypatch):
+    monkeypatch.chdir(forms.coco().parent)
+    forms.text("a.svg", "")
+    for data in (".", "data.json"):
+        assert notes(data) == ["1 other file beside the images is not read: 1 .svg"]
+
+
 def test_one_other_file_is_one(forms):
     data = forms.coco()
     forms.text("a.svg", "")
