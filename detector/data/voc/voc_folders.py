@@ -101,7 +101,7 @@ class VocImages:
 
     def __init__(self, folders: VocFolders) -> None:
         self.are_loose = folders.images == folders.root
-        self._elsewhere = ImageLookup([folders.root])
+        self._elsewhere = ImageLookup(list(dict.fromkeys([folders.images, folders.root])))
         self.by_stem: dict[str, list[Path]] = defaultdict(list)
         for stem, path in folders.image_files():
             self.by_stem[stem].append(path)
