@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -170,7 +171,8 @@ def _open_one(listing: Listing, options: ReadOptions) -> Dataset:
     """Open what has no parts."""
     path = listing.path
     if form := _form_of(listing):
-        return _read_as(form, path, options)
+        dataset = _read_as(form, path, options)
+        return replace(dataset, notes=(*dataset.notes, *_not_taken(listing, dataset)))
     editions = [p for p in listing.entries if p.match("VOC[0-9]*") and VOC.is_here(Listing(p))]
     if len(editions) == 1:  # VOCdevkit
         return _read_as(VOC, editions[0], options)
@@ -183,6 +185,19 @@ def _open_one(listing: Listing, options: ReadOptions) -> Dataset:
     if strange := listing.files(".json"):
         return _read_as(COCO, strange[0], options)  # which says what it lacks
     raise UserError(f"{path}: {why_unrecognised(listing)}")
+
+
+def _not_taken(listing: Listing, dataset: Dataset) -> Iterator[str]:
+    """A note on the forms of annotation tools that lie beside the one that was read."""
+    told = " ".join(dataset.notes)  # of JSON beside COCO's
+    found = []
+    for form in TOOL_FORMS:
+        with contextlib.suppress(UserError):  # what is not read may be damaged
+            is_other = form.name != dataset.form and f"({form.name})" not in told
+            found += [form.name] if is_other and form.is_here(listing) else []
+    if found:
+        others = " and ".join(found)
+        yield f"{listing.path} is read as {dataset.form}; move its files away to read {others}"
 
 
 def _name_the_tool(listing: Listing) -> None:

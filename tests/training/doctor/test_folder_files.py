@@ -64,6 +64,14 @@ def test_label_files_beside_the_images_are_read(forms):
     assert notes(data) == ["1 other file beside the images is not read: 1 .txt"]
 
 
+@pytest.mark.parametrize("form", ["coco", "yolo"])
+def test_annotations_of_another_form_are_told(forms, form):
+    data = getattr(forms, form)()
+    folder = {"coco": "", "yolo": "images/"}[form]
+    forms.text(f"{folder}i0.xml", "<annotation/>")
+    assert notes(data) == ["1 other file beside the images is not read: 1 .xml"]
+
+
 def test_annotations_of_another_split_are_expected(forms):
     data = forms.voc()
     for kind in ("JPEGImages", "Annotations"):
