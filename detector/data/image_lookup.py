@@ -6,7 +6,6 @@ a second. Only for the others are the folders searched to their depths.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import unicodedata
@@ -118,19 +117,11 @@ class ImageLookup:
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        roots = (root for folder in self._folders for root in _with_links(Path(folder)))
-        paths = (path for root in roots for path in images_below(root))
+        paths = (path for folder in self._folders for path in images_below(Path(folder)))
         unique = {os.path.normpath(path): str(path) for path in paths}
         for path in unique.values():
             found[folded(_parts(path)[-1])].append(path)
         return dict(found)
-
-
-def _with_links(folder: Path) -> Iterator[Path]:
-    """A folder and the links to folders in it, which a search to its depths does not follow."""
-    yield folder
-    with contextlib.suppress(OSError):
-        yield from (path for path in folder.iterdir() if path.is_symlink() and path.is_dir())
 
 
 def _place(folder: str, below: str) -> Place:

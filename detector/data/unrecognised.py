@@ -10,6 +10,7 @@ from detector.data.image_lookup import folded
 from detector.data.voc.voc_file import xml_form
 from detector.data.voc.voc_folders import foreign_xml
 from detector.data.yolo.label_folders import LabelFolders
+from detector.files import walk
 from detector.images import images_below
 
 _SHOWN = 8  # names of what a folder holds
@@ -36,7 +37,8 @@ def _unmatched_labels(root: Path) -> str:
     """Where text files that bear the names of images should lie; "" if there are none."""
     images = {folded(image.stem): image for image in sorted(images_below(root), reverse=True)}
     images |= {folded(image.name): image for image in images.values()}
-    texts = sorted(path for path in root.rglob("*.txt") if folded(path.stem) in images)
+    files = (Path(place, name) for place, names in walk(root) for name in names)
+    texts = sorted(p for p in files if p.suffix.lower() == ".txt" and folded(p.stem) in images)
     if not texts:
         return ""
     first = images[folded(texts[0].stem)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from functools import cached_property
@@ -14,6 +13,7 @@ from unicodedata import normalize
 from detector.data.form import Listing
 from detector.data.image_lookup import ImageLookup, folded
 from detector.data.voc.voc_file import VocAnnotation, xml_form
+from detector.files import walk
 from detector.images import SUFFIXES
 
 _ANNOTATIONS = ("annotations", "annots", "annotation", "xmls", "xml", "labels")
@@ -77,10 +77,9 @@ def _files(
     Each has its stem before it, its path in the folder without suffix: "task/one". Letters with
     accents are composed in it, as a Mac writes them in two pieces.
     """
-    for place, folders, names in os.walk(folder, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if is_deep and name[0] != ".")
+    for place, names in islice(walk(folder, _refuse), None if is_deep else 1):
         above = "" if place == str(folder) else f"{Path(place).relative_to(folder).as_posix()}/"
-        files = {name for name in names if name[0] != "."}
+        files = set(names)
         for path in Path(place).iterdir():  # makes paths in half the time of Path(place, name)
             stem, dot, suffix = path.name.rpartition(".")
             if f"{dot}{suffix}".lower() in suffixes and path.name in files:

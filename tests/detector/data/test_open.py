@@ -237,3 +237,24 @@ def test_the_heic_of_a_phone_is_an_image_in_every_form(make, obj, ann, form):
     sample = open_dataset(make.root)[-1] if form != "coco" else open_dataset(make.root)[0]
     assert (sample.path.name, sample.width, sample.height) == ("phone.heic", 48, 32)
     np.testing.assert_allclose(sample.boxes, [[12, 8, 24, 16]], atol=1)
+
+
+@pytest.mark.parametrize("form", ["VOC", "YOLO", "LabelMe"])
+def test_a_folder_may_be_a_link_to_one_elsewhere(make, obj, form):
+    for name in ("set/images/a", "far/images/b"):
+        make.image(f"{name}.jpg")
+        labels = name.replace("images", "labels")
+        if form == "VOC":
+            make.xml(f"{labels}.xml", obj("cat", 1, 1, 9, 9))
+        elif form == "YOLO":
+            make.text(f"{labels}.txt", "0 0.5 0.5 0.25 0.25")
+        else:
+            shape = {"label": "cat", "points": [[1, 1], [9, 9]], "shape_type": "rectangle"}
+            make.text(
+                f"{name}.json", json.dumps({"shapes": [shape], "imagePath": f"{name[-1]}.jpg"})
+            )
+    for kind in ("images", "labels") if form != "LabelMe" else ("images",):
+        (make.root / "set" / kind / "more").symlink_to(make.root / "far" / kind)
+    dataset = open_dataset(make.root / "set")
+    assert dataset.form == form
+    assert [(sample.path.name, len(sample)) for sample in dataset] == [("a.jpg", 1), ("b.jpg", 1)]
