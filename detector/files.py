@@ -2,13 +2,38 @@
 
 import contextlib
 import json
+import os
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
+
+
+def walk(
+    folder: Path, onerror: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it, each with the names of its files; hidden ones are left out.
+
+    Links to folders are followed, too, after all that lies there itself; no folder comes twice.
+
+    Args:
+        folder: to be searched; nothing is found where it is none.
+        onerror: is told of a folder that may not be listed; by default it is passed over.
+    """
+    starts, seen = deque([str(folder)]), set[str]()
+    while starts:
+        for place, folders, names in os.walk(starts.popleft(), onerror=onerror):
+            real = os.path.realpath(place)
+            folders[:] = sorted(name for name in folders if name[0] != "." and real not in seen)
+            if real not in seen:
+                seen.add(real)
+                inner = [os.path.join(place, name) for name in folders]  # noqa: PTH118, many
+                starts += filter(os.path.islink, inner)
+                yield place, [name for name in names if name[0] != "."]
 
 
 def make_folder(folder: Path) -> Path:

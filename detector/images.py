@@ -20,7 +20,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
 
 from configs.errors import UserError
-from detector.files import atomic_path
+from detector.files import atomic_path, walk
 
 _HEIF = frozenset(".heic .heif .hif".split())  # what iPhones and some cameras store
 WRITABLE = frozenset(".avif .bmp .gif .jfif .jpe .jpeg .jpg .png .ppm .tif .tiff .webp".split())
@@ -223,15 +223,14 @@ def find_images(patterns: Iterable[str]) -> list[Path]:
 
 
 def images_below(folder: Path) -> Iterator[Path]:
-    """The images in a folder and in those below it, by their suffix, in no order.
+    """The images in a folder and in those below it or linked in it, by their suffix, in no order.
 
     What is hidden is none of them: `.ipynb_checkpoints/` holds copies that Jupyter makes,
     `.thumbnails/` small ones, and a Mac leaves a `._name.jpg` beside each file that it copies.
     """
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden:
-            yield path
+    for place, names in walk(folder):
+        above = Path(place)
+        yield from (above / name for name in names if name.lower().endswith(tuple(SUFFIXES)))
 
 
 def sample_photo() -> np.ndarray:

@@ -7,8 +7,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from configs.errors import UserError
 from detector.data.dataset import Dataset
 from detector.data.splitting.split_record import is_record
+
+
+class NoClassError(UserError):
+    """A source without an object, and so without a class; a part of another may be so.
+
+    Args:
+        path: of the source.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: no annotation holds an object, so there is no class to learn")
 
 
 class ReadOptions(NamedTuple):
@@ -30,6 +42,7 @@ class Listing:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._inner: dict[str, Listing] = {}  # each form asks for some of the same
 
     @cached_property
     def entries(self) -> list[Path]:
@@ -38,7 +51,7 @@ class Listing:
             return []
         # A Mac leaves a hidden "._name.xml" beside each file that it copies.
         found = (one for one in self.path.iterdir() if one.name[0] != ".")
-        return sorted(one for one in found if not is_record(one))
+        return sorted((one for one in found if not is_record(one)), key=lambda one: one.name)
 
     @cached_property
     def folders(self) -> dict[str, Path]:
@@ -52,8 +65,10 @@ class Listing:
 
     def folder(self, *names: str) -> Listing | None:
         """The first of the folders named, in lower case, that is there."""
-        found = next((self.folders[name] for name in names if name in self.folders), None)
-        return found and Listing(found)
+        name = next((name for name in names if name in self.folders), None)
+        if name is not None and name not in self._inner:
+            self._inner[name] = Listing(self.folders[name])
+        return None if name is None else self._inner[name]
 
 
 class Form(NamedTuple):

@@ -6,7 +6,6 @@ a second. Only for the others are the folders searched to their depths.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import unicodedata
@@ -110,7 +109,7 @@ class ImageLookup:
     def _candidates(self, path: str) -> list[str]:
         """Images of that base name; if its folder is there, only those in it."""
         below, name = os.path.split(path)
-        found = self._by_name.get(_plain(name), [])
+        found = self._by_name.get(folded(name), [])
         places = [_place(folder, below) for folder in self._folders if below]
         there = {os.path.normpath(start) for start, names in places if names}
         return [one for one in found if not there or _folder(one) in there]
@@ -118,19 +117,11 @@ class ImageLookup:
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        roots = (root for folder in self._folders for root in _with_links(Path(folder)))
-        paths = (path for root in roots for path in images_below(root))
+        paths = (path for folder in self._folders for path in images_below(Path(folder)))
         unique = {os.path.normpath(path): str(path) for path in paths}
         for path in unique.values():
-            found[_plain(_parts(path)[-1])].append(path)
+            found[folded(_parts(path)[-1])].append(path)
         return dict(found)
-
-
-def _with_links(folder: Path) -> Iterator[Path]:
-    """A folder and the links to folders in it, which a search to its depths does not follow."""
-    yield folder
-    with contextlib.suppress(OSError):
-        yield from (path for path in folder.iterdir() if path.is_symlink() and path.is_dir())
 
 
 def _place(folder: str, below: str) -> Place:
@@ -179,7 +170,7 @@ def _best(path: str, candidates: Iterable[str]) -> list[str]:
 def _shared(path: str, other: str) -> tuple[int, int]:
     """How many parts at their ends are alike, and how many of these are the same."""
     pairs = list(zip(reversed(_parts(path)), reversed(_parts(other)), strict=False))
-    alike = next((i for i, (a, b) in enumerate(pairs) if _plain(a) != _plain(b)), len(pairs))
+    alike = next((i for i, (a, b) in enumerate(pairs) if folded(a) != folded(b)), len(pairs))
     return alike, sum(a == b for a, b in pairs[:alike])
 
 
@@ -192,6 +183,6 @@ def _folder(path: str) -> str:
     return os.path.normpath(os.path.dirname(path))  # noqa: PTH120
 
 
-def _plain(name: str) -> str:
+def folded(name: str) -> str:
     """A name in small letters and in one of Unicode's forms of accents."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())

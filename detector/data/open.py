@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from configs.errors import UserError
-from configs.typed_form import command_name
 from detector.data.coco.read_coco import COCO, coco_jsons, passed_over, split_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, common_origin, find_split, join
-from detector.data.form import Form, Listing, ReadOptions
+from detector.data.form import Form, Listing, NoClassError, ReadOptions
 from detector.data.inside import data_root
 from detector.data.json_kind import unread
 from detector.data.tools.read_cvat import CVAT
 from detector.data.tools.read_labelme import LABELME_BELOW
 from detector.data.tools.tool_forms import TOOL_FORMS
 from detector.data.tools.unread_forms import advice
+from detector.data.unrecognised import why_unrecognised
 from detector.data.voc.read_voc import VOC
-from detector.data.voc.voc_folders import foreign_xml
 from detector.data.yaml_file import YAML, folders_named, read_yaml
 from detector.data.yolo.read_darknet import DARKNET
 from detector.data.yolo.read_yolo import YOLO_FOLDER, YOLO_YAML
@@ -96,16 +97,29 @@ def _open(path: Path, split: str, options: ReadOptions) -> Dataset:
 
 
 def _read_parts(parts: Mapping[str, Reader], options: ReadOptions) -> dict[str, Dataset]:
-    """All parts; of VOC, those that do not tell what they count from follow those that do."""
-    found = {name: read(options) for name, read in parts.items()}
+    """All parts; what one alone does not tell, it takes from the others.
+
+    A part of negatives alone has their classes, and one of VOC counts from what theirs count from.
+    """
+    found: dict[str, Dataset] = {}
+    empty: dict[str, NoClassError] = {}
+    for name, read in parts.items():
+        try:
+            found[name] = read(options)
+        except NoClassError as error:
+            empty[name] = error
+    if not found:
+        raise next(iter(empty.values()))
+    known = itertools.chain.from_iterable(part.classes.names for part in found.values())
+    with_classes = options._replace(classes=tuple(dict.fromkeys(known)))
     origin = common_origin(found.values())
-    if origin is None:
-        return found
-    again = options._replace(voc_fallback=origin)
-    return {
-        name: parts[name](again) if part.voc_origin is None and VOC.name in part.form else part
-        for name, part in found.items()
-    }
+    if origin is not None:
+        with_origin = options._replace(voc_fallback=origin)
+        for name, part in found.items():
+            if part.voc_origin is None and VOC.name in part.form:
+                found[name] = parts[name](with_origin)
+    found |= {name: parts[name](with_classes) for name in empty}
+    return {name: found[name] for name in parts}
 
 
 def _json_parts(listing: Listing) -> dict[str, Reader]:
@@ -157,25 +171,33 @@ def _open_one(listing: Listing, options: ReadOptions) -> Dataset:
     """Open what has no parts."""
     path = listing.path
     if form := _form_of(listing):
-        return _read_as(form, path, options)
+        dataset = _read_as(form, path, options)
+        return replace(dataset, notes=(*dataset.notes, *_not_taken(listing, dataset)))
     editions = [p for p in listing.entries if p.match("VOC[0-9]*") and VOC.is_here(Listing(p))]
     if len(editions) == 1:  # VOCdevkit
         return _read_as(VOC, editions[0], options)
     if editions:
         raise UserError(f"{path}: holds {', '.join(p.name for p in editions)}; name one of them")
+    inner = ((folder.name, _form_of(Listing(folder))) for folder in listing.folders.values())
+    if held := [f"{name} ({form.name})" for name, form in inner if form]:
+        raise UserError(f"{path}: holds data sets; name one of them: {', '.join(held[:8])}")
     _name_the_tool(listing)
     if strange := listing.files(".json"):
         return _read_as(COCO, strange[0], options)  # which says what it lacks
-    if strange := foreign_xml(path):
-        raise UserError(f"{path}: {strange}")
-    if path.is_file():
-        suffix = path.suffix.lower()
-        raise UserError(f"{path}: a {suffix or 'nameless'} file is no data set; name its folder")
-    there = ", ".join(p.name for p in listing.entries[:8]) or "nothing"
-    raise UserError(
-        f"{path}: not recognised as a data set, it holds {there}; see "
-        f"`{command_name('training.check')} --help` for the forms that are"
-    )
+    raise UserError(f"{path}: {why_unrecognised(listing)}")
+
+
+def _not_taken(listing: Listing, dataset: Dataset) -> Iterator[str]:
+    """A note on the forms of annotation tools that lie beside the one that was read."""
+    told = " ".join(dataset.notes)  # of JSON beside COCO's
+    found = []
+    for form in TOOL_FORMS:
+        with contextlib.suppress(UserError):  # what is not read may be damaged
+            is_other = form.name != dataset.form and f"({form.name})" not in told
+            found += [form.name] if is_other and form.is_here(listing) else []
+    if found:
+        others = " and ".join(found)
+        yield f"{listing.path} is read as {dataset.form}; move its files away to read {others}"
 
 
 def _name_the_tool(listing: Listing) -> None:

@@ -89,6 +89,11 @@ def as_utf8(data: bytes) -> bytes:
     return data
 
 
+def shown(text: str) -> str:
+    """The beginning of a text of a file, in quotes, as part of a message."""
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
 def read_lines(path: Path, errors: str = "strict") -> list[str]:
     """The lines of a text file, stripped; those without text are empty, not left out.
 

@@ -12,6 +12,9 @@ from defusedxml.ElementTree import fromstring
 from configs.errors import UserError
 from detector.files import explained
 
+DAMAGED = (ParseError, ValueError, LookupError)
+"""What the parser raises; ValueError of an encoding that is unknown, or not the file's."""
+
 _ROOT = re.compile(rb"<([A-Za-z_][\w.-]*)")
 _HEAD = 4096  # bytes, which hold the root of an annotation file
 
@@ -24,12 +27,20 @@ def read_xml(path: Path) -> Element:
     """
     with explained(path, "read"):
         data = path.read_bytes()
+    return parse_xml(path, data)
+
+
+def parse_xml(path: Path, data: bytes) -> Element:
+    """The root of an XML file that was read.
+
+    Raises:
+        UserError: as `read_xml`.
+    """
     try:
         return fromstring(data)
     except DefusedXmlException as error:
         raise UserError(f"{path}: has XML entities, which are not read: they can attack") from error
-    # ValueError: an encoding that Python does not know, or that is not the file's.
-    except (ParseError, ValueError, LookupError) as error:
+    except DAMAGED as error:
         raise UserError(f"{path}: damaged XML ({error}); export it again") from error
     except RecursionError as error:
         raise UserError(f"{path}: its elements are nested too deeply") from error

@@ -13,6 +13,7 @@ from detector.files import (
     check_outputs,
     make_folder,
     opencv_path,
+    walk,
     write_json,
     write_text,
 )
@@ -207,3 +208,19 @@ def test_former_keys_stand_beside_the_new_ones_but_not_among_the_users_own(tmp_p
     assert (written["images"], written["pictures"]) == (2, 2)
     assert written["per_class"] == {"image": 3, "picture": 7}
     assert written["rows"] == [{"images": 1, "pictures": 1}]
+
+
+def test_a_walk_follows_links_once_and_leaves_out_what_is_hidden(tmp_path):
+    for name in ("set/b/deep/one", "set/.hidden/two", "set/.three", "far/four", "set/five"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    links = {"a": "far", "b/loop": "set", "b/again": "far", "gone": "nowhere"}
+    for link, target in links.items():
+        (tmp_path / "set" / link).symlink_to(tmp_path / target)
+    root = tmp_path / "set"
+    found = {Path(place).relative_to(root).as_posix(): sorted(names) for place, names in walk(root)}
+    assert found == {".": ["five", "gone"], "b": [], "b/deep": ["one"], "a": ["four"]}
+
+
+def test_a_walk_of_no_folder_finds_nothing(tmp_path):
+    assert list(walk(tmp_path / "nowhere")) == []

@@ -22,7 +22,9 @@ def folder_notes(dataset: Dataset) -> list[str]:
     """Notes on the files in the folders of the images: what is no image, and what is not listed."""
     known = {str(sample.path) for sample in dataset}
     known |= {str(finding.path) for finding in dataset.findings}
-    known |= {str(path) for path in _annotations(dataset)}
+    annotations = set(_annotations(dataset))
+    known |= set(map(str, annotations))
+    by_stem = {path.suffix.lower() for path in annotations} & {*_BY_STEM}
     others: Counter[str] = Counter()
     unlisted = 0
     for folder, names in _folders(dataset).items():
@@ -35,7 +37,7 @@ def folder_notes(dataset: Dataset) -> list[str]:
             if suffix in SUFFIXES:
                 unlisted += 1
             # Beside an image of its name lies an annotation, perhaps of another split.
-            elif not _is_expected(name) and not (suffix in _BY_STEM and stem in stems):
+            elif not _is_expected(name) and not (suffix in by_stem and stem in stems):
                 others[suffix or "without a suffix"] += 1
     return [*_about_unlisted(dataset, unlisted), *_about_others(others)]
 
@@ -77,7 +79,7 @@ def _folders(dataset: Dataset) -> dict[str, list[str]]:
 
 def _files(folder: str) -> Iterator[str]:
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(folder or ".") as entries:
             yield from (entry.name for entry in entries if entry.name[0] != "." and entry.is_file())
     except OSError:  # the images' own findings tell of it
         return

@@ -18,7 +18,7 @@ from detector.boxes import scale
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings, counted
-from detector.data.form import ReadOptions
+from detector.data.form import NoClassError, ReadOptions
 from detector.data.orientation import settle
 from detector.data.tools.embedded import embedded_folder
 from detector.data.tools.record_images import none_usable, pair_images
@@ -88,7 +88,7 @@ def _class_map(
     occurring = {one.name for record in records for one in record.objects}
     if known is None:
         if not occurring:
-            raise UserError(f"{path}: no annotation holds an object, so there is no class to learn")
+            raise NoClassError(path)
         return ClassMap(tuple(sorted(occurring)))
     others = sorted(occurring - set(known.names))
     ids = range(max(known.category_ids) + 1, max(known.category_ids) + 1 + len(others))

@@ -17,7 +17,7 @@ from detector.data.form import Form, Listing, ReadOptions
 from detector.data.tools.from_records import make_dataset
 from detector.data.tools.records import ImageRecord, ReadObject, read_objects
 from detector.data.tools.shapes_drawn import class_name, coordinate, upright
-from detector.data.values import number, read_lines
+from detector.data.values import number, read_lines, shown
 from detector.images import images_below
 
 _LABELS = ("label_2", "labels")
@@ -73,8 +73,7 @@ def _columns(line: str) -> tuple[str, list[str]]:
     first = next((i for i, word in enumerate(words) if i and number(word) is not None), len(words))
     name, columns = " ".join(words[:first]), words[first:]
     if len(columns) not in _NUMBERS or None in map(number, columns):
-        shown = line if len(line) <= 60 else f"{line[:57]}..."
-        raise ValueError(f"{shown!r} is not a class and {_NUMBERS[0]} numbers")
+        raise ValueError(f"{shown(line)} is not a class and {_NUMBERS[0]} numbers")
     return name, columns
 
 

@@ -40,6 +40,7 @@ from detector.data.tools.shapes_drawn import (
 )
 from detector.data.tools.tool_json import as_dict, load_json
 from detector.data.values import flag, side
+from detector.files import walk
 
 _LOOK = 3  # files of a folder that are looked into
 _OURS = frozenset(
@@ -136,9 +137,8 @@ def _others(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*.json") if folder.is_dir() else ():
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path
+    for place, names in walk(folder):
+        yield from (Path(place, name) for name in names if name.lower().endswith(".json"))
 
 
 def _is_here(listing: Listing) -> bool:

@@ -120,9 +120,8 @@ def _files(listing: Listing) -> list[Path]:
     if path.is_file() and path.name != "meta.json":
         return listing.files(".json")
     project = Listing(path.parent) if path.is_file() else listing
-    places = [project, *map(Listing, project.folders.values())]
-    folders = [place.folder("ann") for place in places]
-    return [file for folder in folders if folder for file in folder.files(".json")]
+    folders = [place / "ann" for place in (project.path, *project.folders.values())]
+    return [file for one in folders if one.is_dir() for file in Listing(one).files(".json")]
 
 
 def _is_here(listing: Listing) -> bool:

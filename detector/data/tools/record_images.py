@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from configs.errors import UserError
 from detector.data.findings import FileFindings, counted
-from detector.data.image_lookup import ImageLookup, native
+from detector.data.image_lookup import ImageLookup, folded, native
 from detector.data.inside import data_root
 from detector.data.tools.embedded import embedded_folder
 from detector.data.tools.records import ImageRecord
@@ -161,8 +162,8 @@ def _pair(
 
 
 def _report_other_name(record: ImageRecord, image: Path, findings: FileFindings) -> None:
-    names = [name.replace("\\", "/").rpartition("/")[2].casefold() for name in record.names]
-    if record.stem and any(names) and image.name.casefold() not in names and not record.embedded:
+    names = [folded(native(name).rpartition("/")[2]) for name in record.names]
+    if record.stem and any(names) and folded(image.name) not in names and not record.embedded:
         message = f"says {one_line(record.names[0])}, it is {image.name}"
         findings.add("filename-mismatch", record.element, message, record.source)
 
@@ -180,10 +181,12 @@ def none_usable(path: Path, records: Sequence[ImageRecord], findings: FileFindin
 
 def _report_bare(images: Sequence[Path], findings: FileFindings) -> None:
     """Images beside the annotated ones that no annotation names."""
-    known = set(images)
+    # One folder may be written in several ways: "annotations/../images".
+    known = {os.path.normpath(one) for one in images}
     kept = embedded_folder()
-    for folder in dict.fromkeys(one.parent for one in images if not one.is_relative_to(kept)):
+    own = (Path(one) for one in known)
+    for folder in sorted({one.parent for one in own if not one.is_relative_to(kept)}):
         for path in sorted(folder.iterdir()):
             is_image = path.suffix.lower() in SUFFIXES and path.name[0] != "."
-            if is_image and path not in known:
+            if is_image and str(path) not in known:
                 findings.add("missing-annotation", "", "no annotation names it", path)

@@ -15,7 +15,7 @@ from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset
 from detector.data.findings import FileFindings, counted
-from detector.data.form import Form, Listing, ReadOptions
+from detector.data.form import Form, Listing, NoClassError, ReadOptions
 from detector.data.orientation import settle_on_disk
 from detector.data.voc.voc_file import VocAnnotation, read_voc_annotation
 from detector.data.voc.voc_folders import VocFolders, VocImages, base_name, voc_folders
@@ -31,14 +31,16 @@ def read_voc(
     classes: Sequence[str] | None = None,
     origin: int | None = None,
     fallback: int | None = None,
+    given: Path | None = None,
 ) -> Dataset:
     """Read a folder of VOC annotations.
 
     Args:
-        root: the folder that holds both annotations and images.
+        root: the folder that holds the annotations, and the images where they are not `given`.
         classes: names in the order of their labels; by default all that occur, sorted.
         origin: what corners count from, 0 or 1; by default what the files show.
         fallback: likewise, where they do not show it; by default 1, and a note says so.
+        given: the folder of the images; by default it is looked for in `root`.
 
     Raises:
         UserError: there is no annotation, or none with an image, or no class.
@@ -46,6 +48,7 @@ def read_voc(
     folders = voc_folders(root)
     if folders is None:
         raise UserError(f"{root}: no VOC annotations (XML files) found")
+    folders = folders._replace(images=given or folders.images)
     images = VocImages(folders)
     findings = FileFindings(root)
     files = folders.xml_files()
@@ -55,7 +58,7 @@ def read_voc(
         raise UserError(_why_none(folders, len(read), findings))
     names = classes or sorted({one.name for _, file in read for one in file.objects})
     if not names:
-        raise UserError(f"{root}: no annotation holds an object, so there is no class to learn")
+        raise NoClassError(root)
     class_map = ClassMap(tuple(names))
     origins = find_origins([one for _, one in read], origin, fallback)
     samples = [
@@ -66,7 +69,8 @@ def read_voc(
     lists = read_image_sets(root, annotated | images.by_stem.keys())
     empty = _listed_empty(lists, annotated, images, class_map)
     samples += empty
-    _report_bare(images, annotated, {sample.path for sample in samples}, findings)
+    if not (given and root.name.lower() in SPLIT_FOLDERS):  # where other splits' lie, too
+        _report_bare(images, annotated, {sample.path for sample in samples}, findings)
     splits = split_by_lists(lists, samples, findings) or _split_by_folders(samples)
     notes = [*origins.notes, *_notes(len(empty), read)]
     return Dataset(
@@ -95,7 +99,8 @@ def _read_all(files: Sequence[tuple[str, Path]], findings: FileFindings) -> Iter
 
 def _why_none(folders: VocFolders, count: int, findings: FileFindings) -> str:
     if count:
-        return f"{folders.root}: none of its {count} annotations has an image in {folders.images}"
+        where = f"{folders.images}; if they lie elsewhere, name their folder with --images"
+        return f"{folders.root}: none of its {count} annotations has an image in {where}"
     first = findings.found[0]
     return f"{folders.root}: no annotation can be read, such as {first.path.name}: {first.message}"
 
@@ -214,7 +219,7 @@ def _is_here(listing: Listing) -> bool:
 
 
 def _read(path: Path, options: ReadOptions) -> Dataset:
-    return read_voc(path, options.classes, options.voc_origin, options.voc_fallback)
+    return read_voc(path, options.classes, options.voc_origin, options.voc_fallback, options.images)
 
 
 VOC = Form("VOC", _is_here, _read)

@@ -14,15 +14,16 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 import numpy as np
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring, iterparse
+from defusedxml.ElementTree import iterparse
 
 from configs.errors import UserError
 from detector.data.findings import KINDS, Finding
-from detector.data.values import flag, number, side
+from detector.data.values import flag, number, shown, side
+from detector.data.xml_file import DAMAGED, parse_xml
 from detector.files import explained
 
 OURS = "write_voc"
@@ -35,8 +36,6 @@ _OURS = re.compile(
     rb"<annotation>\n\t<filename>[^<]+</filename>\n\t<size>\n\t\t<width>\d+</width>\n"
     rb"\t\t<height>\d+</height>\n\t\t<depth>3</depth>\n\t</size>\n"
 )
-# ValueError: an encoding that Python does not know, or that is not the file's.
-_DAMAGED = (ParseError, ValueError, LookupError)
 _OTHERS = {
     "annotations": "CVAT's XML (CVAT for images)",
     "dataset": "an XML of dlib's imglab",
@@ -126,7 +125,7 @@ def xml_form(path: Path) -> str | None:
             if root.tag == "annotation":
                 deque(events, maxlen=0)  # LabelMe's own elements may come last
         return _other_form(root)
-    except (OSError, *_DAMAGED, DefusedXmlException, RecursionError, StopIteration):
+    except (OSError, *DAMAGED, DefusedXmlException, RecursionError, StopIteration):
         return None
 
 
@@ -134,12 +133,7 @@ def _parse(path: Path) -> tuple[Element, bool]:
     """The root, and whether `write_voc` wrote the file."""
     with explained(path, "read"):
         data = path.read_bytes()
-    try:
-        root = fromstring(data)
-    except DefusedXmlException as error:
-        raise UserError(f"{path}: has XML entities, which are not read: they can attack") from error
-    except _DAMAGED as error:
-        raise UserError(f"{path}: damaged XML ({error}); export it again") from error
+    root = parse_xml(path, data)
     if strange := _other_form(root):
         raise UserError(f"{path}: not a VOC annotation, {strange}")
     return root, _OURS.match(data) is not None and data.endswith(b"</annotation>")
@@ -202,7 +196,7 @@ def _object(node: Element, element: str) -> VocObject:
 def _pixels(text: str, corner: str) -> float:
     value = number(text)
     if value is None or abs(value) > 1e9:
-        raise ValueError(f"its {corner} is {text!r}, not a number of pixels")
+        raise ValueError(f"its {corner} is {shown(text)}, not a number of pixels")
     return value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from functools import cached_property
@@ -12,8 +11,9 @@ from typing import NamedTuple, NoReturn
 from unicodedata import normalize
 
 from detector.data.form import Listing
-from detector.data.image_lookup import ImageLookup
+from detector.data.image_lookup import ImageLookup, folded
 from detector.data.voc.voc_file import VocAnnotation, xml_form
+from detector.files import walk
 from detector.images import SUFFIXES
 
 _ANNOTATIONS = ("annotations", "annots", "annotation", "xmls", "xml", "labels")
@@ -77,10 +77,9 @@ def _files(
     Each has its stem before it, its path in the folder without suffix: "task/one". Letters with
     accents are composed in it, as a Mac writes them in two pieces.
     """
-    for place, folders, names in os.walk(folder, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if is_deep and name[0] != ".")
+    for place, names in islice(walk(folder, _refuse), None if is_deep else 1):
         above = "" if place == str(folder) else f"{Path(place).relative_to(folder).as_posix()}/"
-        files = {name for name in names if name[0] != "."}
+        files = set(names)
         for path in Path(place).iterdir():  # makes paths in half the time of Path(place, name)
             stem, dot, suffix = path.name.rpartition(".")
             if f"{dot}{suffix}".lower() in suffixes and path.name in files:
@@ -101,7 +100,7 @@ class VocImages:
 
     def __init__(self, folders: VocFolders) -> None:
         self.are_loose = folders.images == folders.root
-        self._elsewhere = ImageLookup([folders.root])
+        self._elsewhere = ImageLookup(list(dict.fromkeys([folders.images, folders.root])))
         self.by_stem: dict[str, list[Path]] = defaultdict(list)
         for stem, path in folders.image_files():
             self.by_stem[stem].append(path)
@@ -122,7 +121,7 @@ class VocImages:
     def named(self, annotation: VocAnnotation) -> Path | None:
         """The image that an annotation elsewhere means: by the name it says, or by its own."""
         for name in filter(None, (base_name(annotation.filename), annotation.path.name)):
-            found = self._by_name.get(_folded(Path(name).stem), [])
+            found = self._by_name.get(folded(Path(name).stem), [])
             exact = [path for path in found if path.name == name] or found
             if len(exact) == 1:
                 return exact[0]
@@ -133,14 +132,10 @@ class VocImages:
         found: dict[str, list[Path]] = defaultdict(list)
         for paths in self.by_stem.values():
             for path in paths:
-                found[_folded(path.stem)].append(path)
+                found[folded(path.stem)].append(path)
         return found
 
 
 def base_name(said: str) -> str:
     """The last part of a path that a file of any system says."""
     return said.replace("\\", "/").rpartition("/")[2]
-
-
-def _folded(stem: str) -> str:
-    return normalize("NFC", stem).casefold()

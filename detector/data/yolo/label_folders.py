@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from unicodedata import normalize
 
 from detector.images import SUFFIXES
 
@@ -22,7 +23,7 @@ class LabelFolders:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._found: dict[Path, tuple[Path, frozenset[str]]] = {}
+        self._found: dict[Path, tuple[Path, Mapping[str, str]]] = {}
 
     def file_of(self, image: Path) -> tuple[Path, bool]:
         """The path of an image's text file, and whether it is there."""
@@ -30,23 +31,25 @@ class LabelFolders:
             self._found[image.parent] = self._choose(image.parent)
         folder, names = self._found[image.parent]
         name = f"{image.stem}.txt"
-        return folder / name, name in names
+        there = names.get(_composed(name))
+        return folder / (there or name), there is not None
 
     def has_any(self, images: Iterable[Path]) -> bool:
         """Whether one of these images has a text file."""
         return any(self.file_of(image)[1] for image in images)
 
-    def _choose(self, folder: Path) -> tuple[Path, frozenset[str]]:
+    def _choose(self, folder: Path) -> tuple[Path, Mapping[str, str]]:
+        """The folder of the text files of the images in a folder, and what is in it."""
         stems = {
             Path(name).stem for name in _names(folder) if Path(name).suffix.lower() in SUFFIXES
         }
-        texts = {f"{stem}.txt" for stem in stems}
+        texts = {_composed(f"{stem}.txt") for stem in stems}
         places = list(dict.fromkeys(self._places(folder)))
         for place in places:
-            names = _names(place)
+            names = {_composed(name): name for name in _names(place)}
             if not texts.isdisjoint(names):
                 return place, names
-        return places[0], frozenset()
+        return places[0], {}
 
     def _places(self, folder: Path) -> Iterator[Path]:
         """Folders that may hold the text files of the images in a folder, the likeliest first."""
@@ -75,6 +78,11 @@ def _labels_for_images(folder: Path) -> Path:
     above = Path(*parts[: places[-1]])
     spelt = (name for name in sorted(_names(above), reverse=True) if name.lower() == "labels")
     return above.joinpath(next(spelt, "labels"), *parts[places[-1] + 1 :])
+
+
+def _composed(name: str) -> str:
+    """A name with composed accents: a Mac writes them in two pieces."""
+    return normalize("NFC", name)
 
 
 def _names(folder: Path) -> frozenset[str]:

@@ -14,9 +14,10 @@ from detector.boxes import cxcywh_to_xyxy, scale
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset, join
 from detector.data.findings import FileFindings, Finding
+from detector.data.values import shown
 from detector.data.yolo.label_folders import LabelFolders
 from detector.data.yolo.yolo_columns import Columns, columns_of, notes_on
-from detector.data.yolo.yolo_lines import LabelLine, read_label_lines, shown
+from detector.data.yolo.yolo_lines import LabelLine, read_label_lines
 from detector.data.yolo.yolo_names import MOST_CLASSES, Names, numbered
 from detector.images import Header, read_header
 from detector.types import Sample

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detector.data.findings import FileFindings
-from detector.data.values import number, read_lines
+from detector.data.values import number, read_lines, shown
 
 
 class LabelLine(NamedTuple):
@@ -48,8 +48,3 @@ def _what_is_wrong(text: str, words: Sequence[str]) -> str:
             "a class index and the corners as fractions"
         )
     return f"{shown(text)} is not a class index and 4 fractions, or an outline"
-
-
-def shown(text: str) -> str:
-    """The beginning of a line, in quotes."""
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")

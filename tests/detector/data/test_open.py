@@ -17,47 +17,6 @@ def test_a_json_and_its_folder_are_the_same(make):
     assert open_dataset(path).name == str(path)
 
 
-def test_a_folder_of_jsons_has_one_split_per_file(make):
-    make.coco(name="annotations/instances_train2017.json")
-    make.coco(name="annotations/instances_val2017.json")
-    for split in ("train2017", "val2017"):
-        shutil.copytree(make.root / "annotations", make.root / split)
-        for file in ("one.jpg", "two.jpg"):
-            make.image(f"{split}/{file}")
-    dataset = open_dataset(make.root)
-    assert {name: rows.tolist() for name, rows in dataset.splits.items()} == {
-        "train2017": [0, 1],
-        "val2017": [2, 3],
-    }
-    only = open_dataset(f"{make.root}:val")
-    assert [sample.path.parent.name for sample in only] == ["val2017", "val2017"]
-    assert only.name.endswith(":val")
-
-
-def test_a_folder_per_split(make, obj):
-    """As Roboflow exports: each split holds images and XML side by side."""
-    for split, name in (("train", "dog"), ("valid", "cat")):
-        make.image(f"{split}/{name}.jpg")
-        make.xml(f"{split}/{name}.xml", obj(name, 1, 1, 9, 9))
-    dataset = open_dataset(make.root)
-    assert dataset.classes.names == ("cat", "dog")
-    assert [sample.labels.tolist() for sample in dataset] == [[1], [0]]
-    # The labels of one split alone are those of the whole.
-    assert open_dataset(f"{make.root}:val")[0].labels.tolist() == [0]
-    assert open_dataset(f"{make.root}:train")[0].labels.tolist() == [1]
-
-
-def test_a_yaml_that_names_parts(make):
-    make.voc("a", "b", "c", train="a b", val="c")
-    shutil.move(make.root / "Annotations", make.root / "voc/Annotations")
-    shutil.move(make.root / "JPEGImages", make.root / "voc/JPEGImages")
-    shutil.move(make.root / "ImageSets", make.root / "voc/ImageSets")
-    path = make.text("mine.yaml", "train: voc:train\nval: voc:val\n")
-    dataset = open_dataset(path)
-    assert [sample.image_id for sample in dataset] == ["a", "b", "c"]
-    assert [sample.image_id for sample in open_dataset(f"{path}:val")] == ["c"]
-
-
 def test_the_folder_of_one_voc_edition(make):
     make.voc("a")
     for name in ("Annotations", "JPEGImages"):
@@ -192,6 +151,21 @@ def test_a_stray_json_does_not_hide_the_folders_of_splits(make, stray):
     )
 
 
+@pytest.mark.parametrize("taken", ["VOC", "YOLO", "COCO JSON"])
+def test_another_tools_files_beside_those_read_are_told(make, taken):
+    if taken == "VOC":
+        make.voc("one")
+    elif taken == "YOLO":
+        make.yolo({"one": "0 0.5 0.5 0.25 0.25"})
+    else:
+        make.coco()
+    rows = "ImageID,LabelName,XMin,XMax,YMin,YMax\none,/m/1,0.1,0.2,0.1,0.2\n"
+    make.text("annotations-bbox.csv", rows)
+    dataset = open_dataset(make.root)
+    assert dataset.form == taken
+    assert f"is read as {taken}; move its files away to read Open Images" in dataset.notes[-1]
+
+
 def test_of_cocos_own_files_those_with_boxes_are_splits(make):
     for split in ("train2017", "val2017"):
         for task in ("instances", "person_keypoints", "stuff"):
@@ -263,3 +237,24 @@ def test_the_heic_of_a_phone_is_an_image_in_every_form(make, obj, ann, form):
     sample = open_dataset(make.root)[-1] if form != "coco" else open_dataset(make.root)[0]
     assert (sample.path.name, sample.width, sample.height) == ("phone.heic", 48, 32)
     np.testing.assert_allclose(sample.boxes, [[12, 8, 24, 16]], atol=1)
+
+
+@pytest.mark.parametrize("form", ["VOC", "YOLO", "LabelMe"])
+def test_a_folder_may_be_a_link_to_one_elsewhere(make, obj, form):
+    for name in ("set/images/a", "far/images/b"):
+        make.image(f"{name}.jpg")
+        labels = name.replace("images", "labels")
+        if form == "VOC":
+            make.xml(f"{labels}.xml", obj("cat", 1, 1, 9, 9))
+        elif form == "YOLO":
+            make.text(f"{labels}.txt", "0 0.5 0.5 0.25 0.25")
+        else:
+            shape = {"label": "cat", "points": [[1, 1], [9, 9]], "shape_type": "rectangle"}
+            make.text(
+                f"{name}.json", json.dumps({"shapes": [shape], "imagePath": f"{name[-1]}.jpg"})
+            )
+    for kind in ("images", "labels") if form != "LabelMe" else ("images",):
+        (make.root / "set" / kind / "more").symlink_to(make.root / "far" / kind)
+    dataset = open_dataset(make.root / "set")
+    assert dataset.form == form
+    assert [(sample.path.name, len(sample)) for sample in dataset] == [("a.jpg", 1), ("b.jpg", 1)]

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from configs.errors import UserError
 from detector.boxes import cxcywh_to_xyxy, scale, xywh_to_xyxy, xyxy_to_cxcywh, xyxy_to_xywh
-from detector.data.values import as_id, flag, number, plain, read_lines, shortest, side
+from detector.data.values import as_id, flag, number, plain, read_lines, shortest, shown, side
 from detector.data.voc.voc_file import from_voc_corners, to_voc_corners
 
 BOXES = hnp.arrays(np.float32, (5, 4), elements=st.floats(-100, 5000, width=32))
@@ -107,3 +107,10 @@ def test_few_digits_are_enough_for_few_digits():
     boxes = np.array([[473.07, 395.93, 511.72, 424.6]], np.float32)
     numbers = shortest(boxes, lambda b: b, lambda n: n)
     assert numbers.tolist() == [[473.07, 395.93, 511.72, 424.6]]
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "a\nb", "short"])
+def test_a_text_of_a_file_is_shown_short_and_in_one_line(text):
+    said = shown(text)
+    assert len(said) <= 63
+    assert "\n" not in said

@@ -27,6 +27,13 @@ def test_other_files_are_counted_and_named(forms, form):
     ]
 
 
+def test_images_in_the_working_folder_itself(forms, monkeypatch):
+    monkeypatch.chdir(forms.coco().parent)
+    forms.text("a.svg", "")
+    for data in (".", "data.json"):
+        assert notes(data) == ["1 other file beside the images is not read: 1 .svg"]
+
+
 def test_one_other_file_is_one(forms):
     data = forms.coco()
     forms.text("a.svg", "")
@@ -55,6 +62,14 @@ def test_label_files_beside_the_images_are_read(forms):
     assert notes(data) == []
     forms.text("train/i77.txt", "0 0.5 0.5 0.1 0.1")
     assert notes(data) == ["1 other file beside the images is not read: 1 .txt"]
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo"])
+def test_annotations_of_another_form_are_told(forms, form):
+    data = getattr(forms, form)()
+    folder = {"coco": "", "yolo": "images/"}[form]
+    forms.text(f"{folder}i0.xml", "<annotation/>")
+    assert notes(data) == ["1 other file beside the images is not read: 1 .xml"]
 
 
 def test_annotations_of_another_split_are_expected(forms):

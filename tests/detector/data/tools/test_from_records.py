@@ -160,3 +160,28 @@ def test_ids_are_never_the_same(make, pixels):
         pixels(f"json_{folder}", image=f"/home/me/{folder}/a.jpg")
     ids = {sample.image_id for sample in open_dataset(make.root)}
     assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "other"),
+    [
+        ("../images/{}.jpg", "../images/B.jpg"),  # in other capitals
+        ("..\\images\\{}.jpg", "/home/me/b.jpg"),
+        ("../annotations/../images/{}.jpg", "b.jpg"),
+    ],
+)
+def test_an_image_is_known_however_its_folder_is_written(make, pixels, kinds, said, other):
+    make.image("images/a.jpg")
+    make.image("images/b.jpg")
+    pixels("annotations/a", image=said.format("a"))
+    pixels("annotations/b", image=other)
+    dataset = open_dataset(make.root)
+    assert len(dataset) == 2
+    assert kinds(dataset) == []
+
+
+def test_accents_in_two_pieces_are_no_other_name(make, pixels, kinds):
+    make.image("a\u0308.jpg")
+    pixels("\u00e4")
+    assert len(dataset := open_dataset(make.root)) == 1
+    assert kinds(dataset) == []

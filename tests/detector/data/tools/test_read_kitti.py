@@ -70,7 +70,7 @@ def test_a_line_of_other_columns_is_left_out_and_told(make, kitti, kinds, line):
     assert kinds(dataset) == ["bad-object"]
 
 
-@pytest.mark.parametrize("text", ["0 0.5 0.5 0.25 0.25", "", "# a comment"])
+@pytest.mark.parametrize("text", ["0 0.5 0.5 0.25 0.25", "", "# a comment\n0 0.5 0.5 0.25 0.25"])
 def test_yolo_is_not_taken_for_it(make, text):
     make.image("images/a.jpg")
     make.text("labels/a.txt", text)

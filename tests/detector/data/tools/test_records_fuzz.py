@@ -10,11 +10,11 @@ import random
 
 import numpy as np
 import pytest
-from tests.detector.data.test_read_tfrecord import example, features, record
 
 from configs.errors import UserError
 from detector.data.open import open_dataset
 from tests.detector.data.test_fuzz import mutate
+from tests.detector.data.tools.test_read_tfrecord import example, features, record
 
 pytestmark = pytest.mark.slow
 

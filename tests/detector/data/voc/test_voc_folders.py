@@ -249,3 +249,24 @@ def test_an_annotation_in_utf_16(make, tmp_path, obj):
         dataset = open_dataset(tmp_path)
         assert dataset.classes.names == ("Käse",)
         np.testing.assert_array_equal(dataset[0].boxes, [[0, 0, 64, 48]])
+
+
+@pytest.mark.parametrize("place", ["set/Annotations", "set/labels/task", "set"])
+def test_images_lie_where_the_user_says(make, obj, kinds, place):
+    for name in "ab":
+        make.image(f"photos/{name}.jpg")
+    make.xml(f"{place}/a.xml", obj("cat", 1, 1, 9, 9))
+    with pytest.raises(UserError, match="name their folder with --images"):
+        open_dataset(make.root / "set")
+    dataset = open_dataset(make.root / "set", images=make.root / "photos")
+    assert [sample.path.name for sample in dataset] == ["a.jpg"]
+    assert kinds(dataset) == ["missing-annotation"]  # of b.jpg
+
+
+def test_splits_share_the_folder_that_the_user_names(make, obj, kinds):
+    for split, name in (("train", "a"), ("val", "b")):
+        make.image(f"photos/{name}.jpg")
+        make.xml(f"set/{split}/{name}.xml", obj("cat", 1, 1, 9, 9))
+    dataset = open_dataset(make.root / "set", images=make.root / "photos")
+    assert [sample.path.name for sample in dataset] == ["a.jpg", "b.jpg"]
+    assert kinds(dataset) == []
