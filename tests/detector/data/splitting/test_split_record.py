@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from configs.errors import UserError
-from detector.data.splitting import split_record
 from detector.data.open import open_dataset
+from detector.data.splitting import split_record
 from detector.data.splitting.split_record import RECORD, image_names, record_path
 
 FEW = [f"photo{chr(97 + i)}" for i in range(10)]
