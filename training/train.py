@@ -112,7 +112,7 @@ def _intent(run: Run, args: argparse.Namespace) -> str:
     steps = math.ceil(len(run.training) / config.loader.batch_size)
     classes = len(run.training.classes)
     data = f"{settings.data}: {len(run.training):,} images, {counted(classes, 'class')}"
-    work = f"{settings.epochs} epochs of {steps} steps"
+    work = f"{counted(settings.epochs, 'epoch')} of {steps} steps"
     if args.resume:
         return f"would go on with the run in {args.output} on {data}, {work}"
     start = find_initial_weights(config.model, settings.start)
