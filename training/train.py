@@ -105,13 +105,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _intent(run: Run, args: argparse.Namespace) -> str:
     """What would be done, in words."""
+    from detector.data.findings import counted
     from training.model.init_weights import find_initial_weights
 
     config, settings = run.config, run.settings
     steps = math.ceil(len(run.training) / config.loader.batch_size)
     classes = len(run.training.classes)
-    data = f"{settings.data}: {len(run.training):,} images, {classes} classes"
-    work = f"{settings.epochs} epochs of {steps} steps"
+    data = f"{settings.data}: {len(run.training):,} images, {counted(classes, 'class')}"
+    work = f"{counted(settings.epochs, 'epoch')} of {steps} steps"
     if args.resume:
         return f"would go on with the run in {args.output} on {data}, {work}"
     start = find_initial_weights(config.model, settings.start)

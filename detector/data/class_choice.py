@@ -10,6 +10,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.classes import ClassChoice
 from detector.data.dataset import Dataset
+from detector.data.findings import counted
 
 
 def class_choice(
@@ -61,5 +62,5 @@ def _dropped(dataset: Dataset, new: Dataset) -> Iterable[str]:
         images = ((before.lengths > 0) & (after.lengths == 0)).sum()
         yield (
             f"only {', '.join(new.classes.names)}: {objects:,} objects of other classes are "
-            f"dropped, and {images:,} images without any left stay as negatives"
+            f"dropped, and {counted(int(images), 'image')} without any left kept as negatives"
         )

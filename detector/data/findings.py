@@ -112,6 +112,8 @@ exif-ambiguous         warning  image that EXIF turns or mirrors without changin
     the image is turned, its boxes are taken as drawn on the turned one
 box-form               error    boxes of another form than the file's
     they are read as the file's form says, so training would learn other places
+resized-images         error    images resized without their boxes
+    boxes are taken as pixels of the image, so training would learn other places
 inverted-box           error    box whose corners are the wrong way round
     the object is left out
 zero-area-box          error    box without area (a side of 1 px or less)

@@ -10,6 +10,8 @@ from detector.data.findings import KINDS, Finding
 from detector.images import Header, read_header, read_image
 from detector.types import Sample
 
+_SAID = "the annotation says "  # how a finding of another size begins
+
 
 def settle(sample: Sample, header: Header) -> tuple[Sample, list[Finding]]:
     """Bring a sample into the frame of its image.
@@ -43,8 +45,16 @@ def settle(sample: Sample, header: Header) -> tuple[Sample, list[Finding]]:
     settled = replace(sample, height=header.height, width=header.width)
     if claimed == (0, 0):
         return settled, _ambiguous(settled, header)
-    message = f"the annotation says {_size(claimed)}, the image has {_size(upright)}"
+    message = f"{_SAID}{_size(claimed)}, the image has {_size(upright)}"
     return settled, [_finding("size-mismatch", sample, message)]
+
+
+def said_size(finding: Finding) -> tuple[int, int] | None:
+    """The height and width in px that an annotation says, of a finding that they are others."""
+    if finding.kind.name != "size-mismatch" or not finding.message.startswith(_SAID):
+        return None
+    width, height = finding.message.removeprefix(_SAID).partition(",")[0].split("x")
+    return int(height), int(width)
 
 
 def settle_on_disk(sample: Sample) -> tuple[Sample, list[Finding]]:

@@ -88,7 +88,7 @@ def test_a_dry_run_says_what_it_would_learn(
     sets = ("--set", "loader.batch_size=3", "--set", f"model.width_multiplier={width}")
     assert dry(squares, tmp_path, "--start", start, *sets) == 0
     assert capsys.readouterr().out == (
-        f"would train on {squares}: 8 images, 1 classes, 40 epochs of 3 steps, from {words}; "
+        f"would train on {squares}: 8 images, 1 class, 40 epochs of 3 steps, from {words}; "
         f"2 images to validate; output {tmp_path}/new\n"
     )
     assert not (tmp_path / "new").exists()
@@ -168,7 +168,7 @@ def test_a_dry_run_counts_what_a_choice_of_classes_does(pets, tmp_path, capsys):
     assert f"note: {pets} has no splits: made train (8) and val (2) by hash" in said
     assert "note: class cat takes the objects of cat (10), kitten (6)" in said
     assert "note: only cat: 4 objects of other classes are dropped, and 0 images" in said
-    assert f"would train on {pets}: 8 images, 1 classes" in said
+    assert f"would train on {pets}: 8 images, 1 class" in said
     assert not (pets / "ssdlite_splits.json").exists()
 
 

@@ -25,9 +25,10 @@ _BY_FAR = 0.05  # ... reaching out by more than this part of the image,
 _FIT = 0.98  # and so many fit as another form has them,
 _NEARLY = 0.01  # reaching out by at most this part.
 _ROUNDED = 0.005  # so far may a fraction exceed 1
-_PER_CENT_BOXES = 10
+_PER_CENT_BOXES = 10  # different ones
 _PER_CENT_SIDE = 200  # px, of most images; in smaller ones, places up to 100 may well be pixels
-_PER_CENT_REACH = 85  # boxes up to 100 that never come so far lie in a corner
+_PER_CENT_REACH = 85  # boxes up to 100 that never come so far lie in a corner,
+_WHOLE_REACH = 95  # or so far where all are whole numbers, as pixels are and per cent seldom
 
 
 class _Quads(NamedTuple):
@@ -133,7 +134,9 @@ def _other_unit(quads: _Quads, own: str) -> str:
         )
     reach = _TO_CORNERS[own](numbers)[:, 2:].max(axis=0).min()
     is_large = np.median(quads.sizes.min(axis=1)) >= _PER_CENT_SIDE
-    is_spread = count >= _PER_CENT_BOXES and reach >= _PER_CENT_REACH
+    is_whole = bool((numbers == np.rint(numbers)).all())
+    is_far = reach >= (_WHOLE_REACH if is_whole else _PER_CENT_REACH)
+    is_spread = is_far and len(np.unique(numbers, axis=0)) >= _PER_CENT_BOXES
     if is_large and is_spread and most <= 100 * (1 + _ROUNDED):
         return (
             f"all of {counted(count, 'box')} lie in 0 ... 100, and look like per cent of the image"

@@ -91,14 +91,15 @@ def examine(dataset: Dataset, model: ModelConfig, config_name: str) -> Examinati
     settled = replace(settled, notes=(*dataset.notes, *folder_notes(settled)))
     readable = [image.sample for image in images if image.header]
     coverage = measure_anchor_coverage(readable, model, config_name)
-    whole = check_whole(settled)
+    seen = [finding for image in images for finding in image.findings]
+    whole = check_whole(replace(settled, findings=(*dataset.findings, *seen)))
     if not len(coverage.best_iou) and _NOTHING not in by_kind(whole):
         what = "boxes can be used" if readable else "images can be decoded"
         whole.append(nothing_to_learn(settled, f"none of its {what}"))
     told = {finding.element for finding in whole if finding.kind.name in _OF_CLASSES}
     findings = [
         *dataset.findings,
-        *(finding for image in images for finding in image.findings),
+        *seen,
         *whole,
         *check_listed_twice(settled),
         *check_files(dataset, images),

@@ -28,6 +28,7 @@ from training.doctor.lookalikes import duplicate_groups, rank_of
 from training.doctor.set_checks import parts
 
 _FORMS: dict[str, Format] = {"COCO JSON": "coco", "VOC": "voc", "YOLO": "yolo"}
+_MISREAD = ("box-form", "resized-images", "unmatched-labels")
 
 
 def fix(examination: Examination, folder: Path) -> list[str]:
@@ -83,7 +84,7 @@ def fix(examination: Examination, folder: Path) -> list[str]:
 
 def _require_read_rightly(examination: Examination) -> None:
     """A copy would hold what was read, and the faults could not be seen any more."""
-    wrong = (f for f in examination.findings if f.kind.name in ("box-form", "unmatched-labels"))
+    wrong = (finding for finding in examination.findings if finding.kind.name in _MISREAD)
     if finding := next(wrong, None):
         raise UserError(f"{finding.path}: {finding.message}; --fix cannot know better")
 

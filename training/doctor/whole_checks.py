@@ -21,6 +21,7 @@ from detector.data.findings import KINDS, Finding, counted
 from detector.data.json_file import read_json
 from training.doctor.box_form import check_box_form
 from training.doctor.label_places import check_label_places
+from training.doctor.resized import check_resized
 
 _SHOWN = 4  # names in a message
 _LOST = (
@@ -38,6 +39,7 @@ def check_whole(dataset: Dataset) -> list[Finding]:
         *check_learnable(dataset),
         *check_label_places(dataset),
         *check_box_form(dataset),
+        *check_resized(dataset),
         *check_supercategories(dataset),
     ]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from configs.schema import Config
 from configs.typed_form import command_name
+from detector.data.findings import counted
 from detector.types import Sample
 from training.batches.loader import Loader, cache_bytes
 from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
@@ -110,10 +111,10 @@ class Plan:
         rate = scaled_rate(config.train, batch)
         objects = sum(self.counts.values())
         lines = [
-            f"{self.images:,} images, {objects:,} objects of {len(self.counts)} classes; "
+            f"{self.images:,} images, {objects:,} objects of {counted(len(self.counts), 'class')}; "
             f"{self.validation:,} images to validate",
-            f"{self.epochs} epochs of {self.steps} steps, {batch} images each; learning rate "
-            f"{rate:.2g} ({config.train.optimizer}, {self.precision})",
+            f"{counted(self.epochs, 'epoch')} of {self.steps} steps, {batch} images each; learning "
+            f"rate {rate:.2g} ({config.train.optimizer}, {self.precision})",
             f"about {duration(self.seconds)}: {self.timing.step:.2f} s a step, "
             f"{batch / self.timing.step:.1f} images/s; memory {self._memory / 1e9:.1f} GB",
         ]

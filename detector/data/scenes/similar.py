@@ -29,7 +29,9 @@ _BATCH = 4096  # images hashed at once
 _FREQUENCIES = 8  # lowest ones of each axis in the hash
 _PARTNERS = 2  # in the other of two groups of equal hashes, for each image
 _FRAMES = 4  # frames before and after that a frame of a video is compared with
-_VIDEO = 0.25  # of the neighbouring numbers show one scene where they number a video's frames
+_VIDEO = 0.25  # of the neighbouring numbers show one scene where they number a video's frames,
+_TWICE = 2  # and so many times the share that far numbers do: pages and screenshots are all alike
+_FAR_PAIRS = 200  # compared for that, in sequences long enough to have them
 _AUGMENTED = re.compile(r"_(?:jpe?g|png|bmp|webp)\.rf\.[0-9a-f]+$", re.IGNORECASE)  # Roboflow
 _NUMBER = re.compile(r"(.*?)(\d+)(\D*)")
 _SPLIT = re.compile(r"train(ing)?|val(id(ation)?)?|test(ing)?|dev", re.IGNORECASE)
@@ -156,8 +158,8 @@ def _sequences(paths: Sequence[Path], sides: np.ndarray) -> list[np.ndarray]:
 def _frames(looks: Looks, rows: np.ndarray, sides: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Pairs of neighbouring frames of one scene, if a sequence is a video.
 
-    Numbers may as well be those of a list of photos; then neighbours are alike no more often than
-    others, and as much likeness is asked for.
+    Numbers may as well be those of a list of photos or of pages; then neighbours are alike no more
+    often than others, and as much likeness is asked for.
     """
 
     def neighbours(step: int) -> np.ndarray:
@@ -166,10 +168,20 @@ def _frames(looks: Looks, rows: np.ndarray, sides: np.ndarray, wanted: np.ndarra
 
     following = neighbours(1)
     same = _verified(looks, following, _FRAME)
-    if len(same) < _VIDEO * len(following):
+    share = len(same) / max(len(following), 1)
+    if share < _VIDEO or share < _TWICE * _far_share(looks, rows):
         return _verified(looks, same, _NEAREST)
     others = np.concatenate([neighbours(step) for step in range(2, _FRAMES + 1)])
     return np.concatenate([same, _verified(looks, others, _FRAME)])
+
+
+def _far_share(looks: Looks, rows: np.ndarray) -> float:
+    """The share of frames that show the scene of the one half a sequence away; 0 of a short one."""
+    if len(rows) <= 4 * _FRAMES:
+        return 0.0
+    first = np.linspace(0, len(rows) - 1, min(len(rows), _FAR_PAIRS)).astype(int)
+    pairs = np.stack([rows[first], rows[(first + len(rows) // 2) % len(rows)]], axis=1)
+    return len(_verified(looks, pairs, _FRAME)) / len(np.unique(np.sort(pairs, axis=1), axis=0))
 
 
 def _verified(looks: Looks, pairs: np.ndarray, rule: Rule) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from configs.errors import UserError
+from detector.data.findings import counted
 from detector.data.splitting.auto_split import automatic_splits
 from detector.files import reason, write_text
 from detector.types import Sample
@@ -99,7 +100,7 @@ def make_split(
 def _how(record: Path, before: Mapping[str, bool], after: Mapping[str, bool]) -> str:
     new = Counter(side for name, side in after.items() if name not in before)
     return f"as in {record}" + (
-        f", {new[False]:,} new images joined train and {new[True]:,} val" if new else ""
+        f", {counted(new[False], 'new image')} joined train and {new[True]:,} val" if new else ""
     )
 
 
@@ -178,6 +179,11 @@ def read_record(path: Path) -> dict[str, list[str]] | None:
         isinstance(one, list) and all(isinstance(name, str) for name in one) for one in lists
     ):
         raise UserError(f"{path}: must list images as train and as val; {_WAY_OUT}")
+    if others := [part for part in values if part not in PARTS]:
+        raise UserError(
+            f"{path}: lists images as {others[0]!r}, but only train and val are read here; to keep "
+            "some for a test, move them to a folder of their own (docs/data.md)"
+        )
     return {part: values[part] for part in PARTS}
 
 

@@ -19,7 +19,7 @@ PARTS = ("train", "val", "test")
 
 
 class _Quoted(str):
-    """Text that stays in quotes: YAML would read yes as true, and 010 as 8."""
+    """Text that stays in quotes: YAML 1.1 reads y as true, 1.2 reads 08 as 8 and 1e3 as 1000."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -44,9 +44,14 @@ def write_yolo(
         images = (f"./images/{samples[index].path.name}\n" for index in splits[split])
         write_text(folder / f"{part}.txt", "".join(images))
     named = {part: f"{part}.txt" for part in parts} or {"train": "images", "val": "images"}
-    content = {**named, "names": dict(enumerate(map(_Quoted, dataset.classes.names)))}
+    content = {**named, "names": dict(enumerate(map(_name, dataset.classes.names)))}
     text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     write_text(folder / "data.yaml", text)
+
+
+def _name(name: str) -> str:
+    is_word = name[:1].isalpha() and name.lower() not in ("y", "n")
+    return name if is_word else _Quoted(name)  # PyYAML itself puts yes and null in quotes
 
 
 def _lines(sample: Sample) -> list[str]:

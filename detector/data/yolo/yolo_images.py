@@ -200,7 +200,7 @@ def _row(
     edges = line.values[1 : len(line.values) - meaning.rest]
     if min(edges) < -_SLACK or max(edges) > 1 + _SLACK:
         text = " ".join(f"{value:g}" for value in line.values)
-        message = f"{shown(text)} holds pixels, not fractions of 0 ... 1"
+        message = f"{shown(text)} holds pixels or per cent, not fractions of 0 ... 1"
         report.add("bad-object", element, message)
         return None
     if meaning.is_box:

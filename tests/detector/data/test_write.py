@@ -173,6 +173,17 @@ def test_of_an_untidy_outline_the_box_is_written(make, ann, tmp_path, segmentati
     assert len((tmp_path / "yolo/labels/two.txt").read_text().split()) == 5
 
 
+def test_names_that_yaml_takes_for_numbers_or_truth_are_in_quotes(make, tmp_path):
+    names = ["cat", "dog house", "y", "no", "08", "1e3", "null"]
+    make.yolo({"a": "0 0.5 0.5 0.5 0.5\n"}, names=names)
+    write_dataset(open_dataset(make.root), tmp_path / "new", "yolo")
+    text = (tmp_path / "new/data.yaml").read_text()
+    assert "0: cat\n" in text
+    assert "1: dog house\n" in text
+    assert all(f": {one}\n" in text for one in ('"y"', "'no'", '"08"', '"1e3"', "'null'"))
+    assert open_dataset(tmp_path / "new").classes.names == tuple(names)
+
+
 def test_the_lists_of_yolo_are_seen_from_their_own_folder(make, tmp_path):
     """Ultralytics takes a line so only where it begins with "./"."""
     make.voc("a", "b", train="a", val="b")

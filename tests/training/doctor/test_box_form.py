@@ -43,6 +43,9 @@ def test_boxes_of_the_files_own_form_are_no_finding(forms, form):
         pytest.param(lambda b: b / SIZE, "fractions of the image", id="fractions of corners"),
         pytest.param(lambda b: 100 * xywh(b) / SIZE, "per cent of the image", id="per cent"),
         pytest.param(lambda b: 100 * b / SIZE, "per cent of the image", id="per cent of corners"),
+        pytest.param(
+            lambda b: np.rint(100 * xywh(b) / SIZE), "per cent of the image", id="whole per cent"
+        ),
     ],
 )
 def test_coco_holds_x_y_width_and_height(forms, numbers, looks_like):
@@ -101,6 +104,10 @@ def test_each_json_is_judged_by_itself(forms, parts, tmp_path):
         pytest.param(lambda b: b * 0.15, id="small objects, all in a corner"),
         pytest.param(lambda b: np.where(b > 300, 2 * b, b)[:, :2], id="boxes that fit in no form"),
         pytest.param(lambda b: b[:1, :2], id="two boxes tell nothing"),
+        pytest.param(lambda b: b * 0 + [10.5, 9, 99, 97], id="one place in all images"),
+        pytest.param(
+            lambda b: np.rint(b * [0.14, 0.19, 0.14, 0.19]), id="whole pixels in a corner"
+        ),
     ],
 )
 def test_what_another_form_does_not_explain_is_no_finding(forms, numbers):

@@ -31,7 +31,7 @@ def make_plan(sample_of, boxes=((20, 20, 90, 90),), settings=(), **changes) -> P
 
 def test_the_plan_in_words(sample_of):
     lines = make_plan(sample_of).to_lines()
-    assert lines[0] == "100 images, 100 objects of 1 classes; 20 images to validate"
+    assert lines[0] == "100 images, 100 objects of 1 class; 20 images to validate"
     assert lines[1].startswith("40 epochs of 7 steps, 16 images each; learning rate ")
     # 40 x (7 x 0.5 s + a fifth of a measurement of 20 images); 100 cached images: 0.1 GB
     assert lines[2] == "about 2 min: 0.50 s a step, 32.0 images/s; memory 1.1 GB"

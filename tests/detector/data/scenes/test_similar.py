@@ -176,6 +176,51 @@ def test_numbers_of_a_list_of_photos_are_no_frames(tmp_path):
     assert leaks(paths, [i % 2 for i in range(24)]) == []
 
 
+def text(seed: int, form: bool) -> np.ndarray:
+    """A page of lines of text, perhaps on a printed form."""
+    rng = np.random.default_rng(seed)
+    page = np.full((320, 240, 3), 250.0)
+    for row in range(12, 300, 14):
+        line = np.repeat(rng.random((1, 60, 1)) < 0.6, 3, axis=1)[:, : rng.integers(15, 180)]
+        page[row : row + 6, 10 : 10 + line.shape[1]][line[:, :, 0].repeat(6, axis=0)] = 20
+    if form:
+        page[4:8], page[:, 118:121] = 0, 0
+    return page
+
+
+def screenshot(seed: int) -> np.ndarray:
+    """Buttons and texts on a white ground, below one title bar."""
+    rng = np.random.default_rng(seed)
+    page = np.full((240, 320, 3), 255.0)
+    page[:20] = 60
+    for x, y in rng.integers((5, 30), (250, 215), (8, 2)).tolist():
+        page[y : y + 14, x : x + 48] = rng.integers(0, 255, 3)
+    return page
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(lambda i: text(i, form=False), id="lines of text"),
+        pytest.param(lambda i: text(i, form=True), id="forms"),
+        pytest.param(screenshot, id="screenshots"),
+    ],
+)
+def test_numbered_pages_are_no_frames(page, tmp_path):
+    """Neighbours are alike, but no more than those far apart."""
+    names = [f"page_{i:03}.png" for i in range(40)]
+    paths = save(tmp_path, *(as_image(page(i)) for i in range(40)), names=names)
+    assert leaks(paths, [int(i % 5 == 0) for i in range(40)]) == []
+
+
+def test_a_long_video_of_a_camera_that_stands_still_is_found(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = (as_image(passing(i % 9) + rng.normal(0, 4, (300, 300, 1))) for i in range(40))
+    paths = save(tmp_path, *frames, names=[f"frame_{i:03}.png" for i in range(40)])
+    sides = [int(i % 5 == 0) for i in range(40)]
+    assert set(np.flatnonzero(sides)) <= set(np.ravel(leaks(paths, sides)).tolist())
+
+
 def test_many_equal_hashes_do_not_make_the_square_of_pairs(tmp_path):
     paths = save(tmp_path, photo(1)) * 60
     pairs = alike_pairs(paths)

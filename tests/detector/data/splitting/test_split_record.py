@@ -84,7 +84,7 @@ def test_a_part_that_lost_its_images_is_said(kept):
 
 
 def test_no_image_is_read_where_all_are_placed(kept, monkeypatch):
-    monkeypatch.setattr("detector.data.splitting.auto_split._looks", None)
+    monkeypatch.setattr("detector.data.splitting.auto_split.alike_pairs", None)
     assert len(open_dataset(f"{kept}:val")) == 2
 
 
@@ -102,6 +102,7 @@ def test_images_whose_folder_was_renamed_are_known_by_their_names(kept):
         ('{"train": ["a.jpg"]}', "must list images as train and as val; delete it"),
         ('{"train": "a.jpg", "val": []}', "must list images as train and as val; delete it"),
         ('{"train": [1], "val": []}', "must list images as train and as val; delete it"),
+        ('{"train": [], "val": [], "test": ["a.jpg"]}', "lists images as 'test', but only train"),
         ('{"train": ["x/1.jpg"], "val": []}', "lists none of the images that are here; delete it"),
     ],
 )
@@ -227,4 +228,4 @@ def test_the_images_of_a_run_are_listed_exactly(kept, make, obj):
     add(make, obj, *MORE)
     whole = open_dataset(kept).as_listed(listed)
     assert {part: len(rows) for part, rows in whole.splits.items()} == {"train": 8, "val": 2}
-    assert whole.notes == (f"6 images of {kept} are not of this run, and left out",)
+    assert whole.notes[-1] == f"6 images of {kept} are not of this run, and left out"

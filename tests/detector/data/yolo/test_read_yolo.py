@@ -145,4 +145,4 @@ def test_pixels_instead_of_fractions_are_told(make, kinds):
     make.yolo({"a": "0 32 24 10 10\n0 0.5 0.5 0.5 0.5"})
     dataset = open_dataset(make.root)
     assert len(dataset[0]) == 1
-    assert "holds pixels, not fractions" in str(dataset.findings[0])
+    assert "holds pixels or per cent, not fractions" in str(dataset.findings[0])
