@@ -29,8 +29,8 @@ KINDS = {
     "datumaro": [{"dm_format_version": "1.0", "infos": {}, "categories": {}, "items": []}],
     "Supervisely": [
         {"description": "", "tags": [], "size": {}, "objects": []},
-        {"classes": [], "tags": [], "projectType": "images"},
     ],
+    "Supervisely project": [{"classes": [], "tags": [], "projectType": "images"}],
     "FiftyOne": [{"classes": ["cell"], "labels": {}}],
     "FiftyOne dataset": [{"samples": []}],
     "Label Studio": [[{"id": 1, "data": {}, "annotations": []}]],
