@@ -102,7 +102,7 @@ class ImageLookup:
     def alike(self, name: str) -> list[str]:
         """The images that a name may mean: those whose paths end most like it."""
         for spelling in _spellings(name):
-            if found := _best(spelling, self._candidates(spelling)):
+            if found := best_of(spelling, self._candidates(spelling)):
                 return found
         return []
 
@@ -110,9 +110,17 @@ class ImageLookup:
         """Images of that base name; if its folder is there, only those in it."""
         below, name = os.path.split(path)
         found = self._by_name.get(folded(name), [])
-        places = [_place(folder, below) for folder in self._folders if below]
-        there = {os.path.normpath(start) for start, names in places if names}
+        there = self._with_images(below) if below and found else set[str]()
         return [one for one in found if not there or _folder(one) in there]
+
+    def _with_images(self, below: str) -> set[str]:
+        """The folders at a path from those to look in that hold images."""
+        places = (os.path.join(folder, below) for folder in self._folders)  # noqa: PTH118
+        return set(map(os.path.normpath, places)) & self._image_folders
+
+    @cached_property
+    def _image_folders(self) -> set[str]:
+        return {_folder(path) for paths in self._by_name.values() for path in paths}
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
@@ -160,8 +168,8 @@ def _of_url(name: str) -> Iterator[str]:
     yield from (value for _, value in parse_qsl(url.query) if "." in value)
 
 
-def _best(path: str, candidates: Iterable[str]) -> list[str]:
-    """Of some images those that share most of the end of their path with it."""
+def best_of(path: str, candidates: Iterable[str]) -> list[str]:
+    """Of some paths those that share most of their end with another."""
     scores = {candidate: _shared(path, candidate) for candidate in candidates}
     best = max(scores.values(), default=(0, 0))
     return [candidate for candidate, score in scores.items() if score == best]

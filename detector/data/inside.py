@@ -45,7 +45,7 @@ def refuse_strays(dataset: Dataset) -> None:
         more = f" and {len(strays) - 1:,} more images" if len(strays) > 1 else ""
         raise UserError(
             f"{dataset.name} names {strays[0]}{more} outside of its folder ({roots[0]}); if they "
-            "are meant, name their folder with --images"
+            "are meant, name with --images a folder that all images lie in or below"
         )
 
 

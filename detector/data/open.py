@@ -93,7 +93,17 @@ def _open(path: Path, split: str, options: ReadOptions) -> Dataset:
         dataset = replace(dataset, notes=(*passed_over(listing), *dataset.notes))
     else:
         dataset = _open_one(listing, options)
+    if path.is_dir() and _is_all_train(dataset):
+        dataset = replace(dataset, splits={})
     return dataset.split(split) if split else dataset
+
+
+def _is_all_train(dataset: Dataset) -> bool:
+    """Whether a folder holds a `train` alone: nothing is split off, so that `val` is to be made."""
+    name = find_split("train", dataset.splits)
+    if name is None or len(dataset.splits) > 1:
+        return False
+    return len(dataset.splits[name]) == len(dataset)
 
 
 def _read_parts(parts: Mapping[str, Reader], options: ReadOptions) -> dict[str, Dataset]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from configs.errors import UserError
 from detector.data.findings import FileFindings, counted
-from detector.data.image_lookup import ImageLookup, folded, native
+from detector.data.image_lookup import ImageLookup, best_of, folded, native
 from detector.data.inside import data_root
 from detector.data.tools.embedded import embedded_folder
 from detector.data.tools.records import ImageRecord
@@ -119,13 +119,13 @@ class _Place:
             return False
 
     def _of_stem(self, stem: str) -> Path | None:
-        """The image of this stem; where several have it, the one in the folder that it names."""
+        """The image of this stem; where several have it, that in the folder most like its own."""
         if not stem:
             return None
         above, _, name = stem.rpartition("/")
         found = self._by_stem.get(name.casefold(), [])
-        if len(found) > 1:
-            found = [one for one in found if one.parent.as_posix().endswith(above or "/")]
+        best = best_of(above, (str(one.parent) for one in found))
+        found = [one for one in found if str(one.parent) in best]
         return found[0] if len(found) == 1 else None
 
     @cached_property

@@ -61,9 +61,10 @@ def read_voc(
         raise NoClassError(root)
     class_map = ClassMap(tuple(names))
     origins = find_origins([one for _, one in read], origin, fallback)
+    boxes = origins.boxes([one for _, one, _ in pairs])
     samples = [
-        _sample(stem, one, origins.boxes(one), image, class_map, findings)
-        for stem, one, image in pairs
+        _sample(stem, one, its_boxes, image, class_map, findings)
+        for (stem, one, image), its_boxes in zip(pairs, boxes, strict=True)
     ]
     annotated = {stem for stem, _ in files}
     lists = read_image_sets(root, annotated | images.by_stem.keys())
@@ -179,7 +180,7 @@ def _sample(
         image,
         annotation.height,
         annotation.width,
-        boxes[rows],
+        boxes if len(rows) == len(boxes) else boxes[rows],
         np.array(labels, np.int64),
         np.zeros(len(objects), bool),
         np.array([one.is_difficult for one in objects], bool),

@@ -38,13 +38,19 @@ class Origins(NamedTuple):
     known: int | None  # 0 or 1 where that is known of the data set; None where it was guessed
     notes: tuple[str, ...]
 
-    def boxes(self, annotation: VocAnnotation) -> np.ndarray:
-        """The boxes of a file that was decided on, float32 `(N, 4)`, xyxy in pixels."""
-        corners = np.array([one.corners for one in annotation.objects]).reshape(-1, 4)
-        if annotation.writer in self.one_means_zero:
-            first = corners[:, :2]
-            first[first == 1] = 0
-        return from_voc_corners(corners, self.of_writer[annotation.writer])
+    def boxes(self, read: Sequence[VocAnnotation]) -> list[np.ndarray]:
+        """The boxes of each of the files that were decided on, float32 `(N, 4)`, xyxy in pixels."""
+        # All at once, as most files hold one or two.
+        corners = np.array([one.corners for file in read for one in file.objects]).reshape(-1, 4)
+        counts = [len(file.objects) for file in read]
+        zero = np.repeat([file.writer in self.one_means_zero for file in read], counts).astype(bool)
+        first = corners[:, :2]
+        first[zero[:, None] & (first == 1)] = 0
+        origins = np.repeat([self.of_writer[file.writer] for file in read], counts)
+        boxes = np.empty(corners.shape, np.float32)
+        for origin in (0, 1):
+            boxes[origins == origin] = from_voc_corners(corners[origins == origin], origin)
+        return np.split(boxes, np.cumsum(counts)[:-1]) if read else []
 
 
 def find_origins(

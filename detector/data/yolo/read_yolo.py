@@ -65,10 +65,18 @@ def read_yolo_folder(root: Path, details: bool = False) -> Dataset:
         raise UserError(f"no images with labels in folder {root}")
     labels = LabelFolders(root)
     of_parts = [labels.file_of(images[0])[0].parent for images in parts.values()]
-    above = [root.parent] if root.name.lower() in SPLIT_FOLDERS else []
-    folders = [root, root / "labels", root / "images", *of_parts, *above]
+    folders = [root, root / "labels", root / "images", *of_parts, *_beside_split(root)]
     names = names_in_files(list(dict.fromkeys(folders)))
     return read_parts(root, root, parts, names, details=details)
+
+
+def _beside_split(root: Path) -> list[Path]:
+    """Where else names may lie if a folder is a split: above it, and in the other splits."""
+    if root.name.lower() not in SPLIT_FOLDERS:
+        return []
+    folders = Listing(root.parent).folders
+    others = [folders[name] for name in SPLIT_FOLDERS if name in folders]
+    return [root.parent, *others, *(other / "labels" for other in others)]
 
 
 def _parts_of_yaml(
@@ -138,17 +146,20 @@ def _parts_of_splits(root: Path) -> dict[str, list[Path]]:
 
 
 def _parts_of_folder(root: Path) -> dict[str, list[Path]]:
-    """The images in `images` or beside their text files; by folders, where these are splits."""
+    """The images in `images` or beside their text files; by folders, where these are splits.
+
+    Those in none of several splits are the part "".
+    """
     if (place := _images_of(root)) is None:
         return {}
     paths = sorted(images_below(place))
     parts: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         folder, *below = path.relative_to(place).parts
-        if not below or _YEAR.sub("", folder.lower()) not in SPLIT_FOLDERS:
-            return {"": paths}
-        parts[folder].append(path)
-    return dict(parts) if len(parts) > 1 else {"": paths}  # one part of all splits nothing
+        is_split = below and _YEAR.sub("", folder.lower()) in SPLIT_FOLDERS
+        parts[folder if is_split else ""].append(path)
+    splits = parts.keys() - {""}
+    return dict(parts) if len(splits) > 1 else {"": paths}  # one part of all splits nothing
 
 
 def _images_of(root: Path) -> Path | None:

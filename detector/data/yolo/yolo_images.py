@@ -47,7 +47,7 @@ def read_parts(
     Args:
         source: the file or folder that said where they are.
         root: the folder of the data set.
-        parts: images by split; a single part named "" is a data set without splits.
+        parts: images by split; those of "" are in none.
         names: of the classes; None numbers them.
         keypoints: how many there are behind each box, and of how many numbers, if it is known.
         details: keep outlines.
@@ -75,8 +75,9 @@ def read_parts(
         report = findings[part]
         samples = [_sample(one, columns, len(classes), details, report) for one in read[part]]
         datasets[part] = Dataset(part, source, classes, samples, {}, tuple(report.found))
-    whole = datasets[""] if "" in datasets else join(root.name, source, datasets)
-    return replace(whole, name=root.name, notes=tuple(notes))
+    whole = datasets[""] if [*datasets] == [""] else join(root.name, source, datasets)
+    splits = {part: rows for part, rows in whole.splits.items() if part}
+    return replace(whole, name=root.name, notes=tuple(notes), splits=splits)
 
 
 def _look_up(

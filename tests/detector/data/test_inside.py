@@ -31,7 +31,9 @@ def test_an_image_outside_of_the_data_set_is_named_with_the_way_out(make):
     assert f"names {make.root}/set/../private/mine.jpg outside of its folder" in said
     assert "--images" in said
     assert refusal(make.root / "set" / "a.json") == said.replace("/set names", "/set/a.json names")
-    refuse_strays(open_dataset(make.root / "set", images=make.root))
+    whole = open_dataset(make.root / "set", images=make.root)
+    refuse_strays(whole)
+    assert len(whole) == 2
     assert secret.exists()
 
 

@@ -82,3 +82,23 @@ def test_parts_of_negatives_alone_have_no_class(make):
         make.xml(f"{name}.xml")
     with pytest.raises(UserError, match="train: no annotation holds an object"):
         open_dataset(make.root)
+
+
+@pytest.mark.parametrize("place", ["train/{}", "Training/{}", "images/train/{}"])
+def test_a_train_alone_is_split(make, obj, place):
+    """As Roboflow exports it where nothing was split off."""
+    for name in ("a", "b"):
+        stem = place.format(name)
+        make.image(f"{stem}.jpg")
+        make.xml(f"{stem.replace('images', 'annotations')}.xml", obj("cat", 1, 1, 9, 9))
+    assert open_dataset(make.root).splits == {}
+    assert [len(open_dataset(f"{make.root}:{part}")) for part in ("train", "val")] == [1, 1]
+
+
+@pytest.mark.parametrize("part", ["val", "valid", "test"])
+def test_any_other_part_alone_is_that_part(make, obj, part):
+    make.image(f"{part}/a.jpg")
+    make.xml(f"{part}/a.xml", obj("cat", 1, 1, 9, 9))
+    assert len(open_dataset(f"{make.root}:{part}")) == 1
+    with pytest.raises(UserError, match="has no split 'train'"):
+        open_dataset(f"{make.root}:train")

@@ -219,3 +219,15 @@ def test_details_hold_what_else_is_said(make, labelme):
     assert sample.details[0]["segmentation"] == [[1, 1, 9, 1, 9, 9]]
     assert sample.details[0]["description"] == "torn"
     assert sample.details[0]["flags"] == {"old": True}
+
+
+@pytest.mark.parametrize("said", ["a.jpg", "C:\\photos\\a.jpg", "/home/me/a.jpg"])
+def test_folders_of_annotations_that_mirror_those_of_images(make, labelme, said):
+    for split in ("train", "val"):
+        make.image(f"images/{split}/a.jpg")
+        box = shape("cell", [[1, 2], [30, 40]])
+        labelme(f"labels/{split}/a", box, with_image=False, imagePath=said)
+    dataset = open_dataset(make.root)
+    places = [(sample.path.parent.name, sample.source.parent.name) for sample in dataset]
+    assert sorted(places) == [("train", "train"), ("val", "val")]
+    assert dataset.splits.keys() == {"train", "val"}

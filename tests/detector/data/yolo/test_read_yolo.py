@@ -146,3 +146,26 @@ def test_pixels_instead_of_fractions_are_told(make, kinds):
     dataset = open_dataset(make.root)
     assert len(dataset[0]) == 1
     assert "holds pixels or per cent, not fractions" in str(dataset.findings[0])
+
+
+@pytest.mark.parametrize("other", ["images/cover", "images/extra/c", "images/unlabelled/deep/d"])
+def test_an_image_in_no_split_does_not_undo_the_splits(make, other):
+    for name in ("train/a", "val/b"):
+        make.image(f"images/{name}.jpg")
+        make.text(f"labels/{name}.txt", "0 0.5 0.5 0.25 0.25")
+    make.image(f"{other}.jpg")
+    dataset = open_dataset(make.root)
+    assert len(dataset) == 3
+    members = {
+        name: [dataset[row].path.stem for row in rows] for name, rows in dataset.splits.items()
+    }
+    assert members == {"train": ["a"], "val": ["b"]}
+
+
+@pytest.mark.parametrize("place", ["train/classes.txt", "train/labels/classes.txt", "classes.txt"])
+def test_splits_share_their_names(make, place):
+    for split in ("train", "val"):
+        make.image(f"{split}/images/a.jpg")
+        make.text(f"{split}/labels/a.txt", "0 0.5 0.5 0.25 0.25")
+    make.text(place, "cell\n")
+    assert open_dataset(make.root).classes.names == ("cell",)
