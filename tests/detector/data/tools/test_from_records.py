@@ -185,3 +185,14 @@ def test_accents_in_two_pieces_are_no_other_name(make, pixels, kinds):
     pixels("\u00e4")
     assert len(dataset := open_dataset(make.root)) == 1
     assert kinds(dataset) == []
+
+
+@pytest.mark.parametrize("kind", ["point", "line", "linestrip"])
+def test_where_nothing_has_a_box_what_was_left_out_is_named(make, kind):
+    make.image("a.jpg")
+    shape = {"label": "cell", "points": [[1, 2], [3, 4]], "shape_type": kind}
+    make.text("a.json", json.dumps({"shapes": [shape], "imagePath": "a.jpg"}))
+    with pytest.raises(
+        UserError, match=f"no class to learn; left out, such as a.json: shape 1: is a {kind}"
+    ):
+        open_dataset(make.root)
