@@ -27,10 +27,8 @@ KINDS = {
     ],
     "VIA 3": [{"project": {}, "config": {}, "attribute": {}, "file": {}, "metadata": {}}],
     "datumaro": [{"dm_format_version": "1.0", "infos": {}, "categories": {}, "items": []}],
-    "Supervisely": [
-        {"description": "", "tags": [], "size": {}, "objects": []},
-        {"classes": [], "tags": [], "projectType": "images"},
-    ],
+    "Supervisely": [{"description": "", "tags": [], "size": {}, "objects": []}],
+    "Supervisely project": [{"classes": [], "tags": [], "projectType": "images"}],
     "FiftyOne": [{"classes": ["cell"], "labels": {}}],
     "FiftyOne dataset": [{"samples": []}],
     "Label Studio": [[{"id": 1, "data": {}, "annotations": []}]],

@@ -70,7 +70,7 @@ def groups_of(names, images, seen):
 def split(monkeypatch, images, seen, names, placed):
     looks = [[names.index(a), names.index(b)] for a, b in seen]
     found = np.array(looks, np.int64).reshape(-1, 2)
-    monkeypatch.setattr(auto_split, "_looks", lambda _: found)
+    monkeypatch.setattr(auto_split, "alike_pairs", lambda _: found)
     samples = [sample_of(name, images[name][0]) for name in names]
     return automatic_splits(samples, names, placed)
 
