@@ -25,8 +25,8 @@ from PIL import ImageFile
 from configs.errors import UserError
 from configs.schema import Config
 from detector.boxes import area
-from detector.data.dataset import object_columns
 from detector.data.findings import KINDS
+from detector.data.lazy_samples import object_columns
 from detector.data.usable import usable
 from detector.types import Sample
 from training.batches.augment import MOSAIC_IMAGES, Augmented, Augmenter, objects_of

@@ -19,12 +19,13 @@ from configs.errors import UserError
 from detector.data.coco.coco_categories import read_categories
 from detector.data.coco.coco_file import CocoFile, CocoImage, CocoObjects, decode, used_ids
 from detector.data.coco.coco_images import find_images
-from detector.data.dataset import Dataset, LazySamples, ObjectColumns
+from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
 from detector.data.image_lookup import ImageLookup
 from detector.data.json_file import read_json
 from detector.data.json_kind import json_kind
+from detector.data.lazy_samples import LazySamples, ObjectColumns
 from detector.data.values import Id, as_id, side
 from detector.types import Sample
 

@@ -6,7 +6,8 @@ import pytest
 from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.class_choice import choose, class_choice
-from detector.data.dataset import Dataset, object_columns
+from detector.data.dataset import Dataset
+from detector.data.lazy_samples import object_columns
 from detector.data.open import open_dataset
 
 

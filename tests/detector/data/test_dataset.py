@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from detector.classes import ClassMap
-from detector.data.dataset import Dataset, Selection, join, object_columns
+from detector.data.dataset import Dataset, join
+from detector.data.lazy_samples import Selection, object_columns
 from detector.data.open import open_dataset
 from detector.types import Sample
 
