@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from configs.errors import UserError
 from detector.data.dataset import Dataset
+from detector.data.findings import FileFindings
 from detector.data.splitting.split_record import is_record
 
 
@@ -17,10 +18,18 @@ class NoClassError(UserError):
 
     Args:
         path: of the source.
+        findings: what was wrong with it; the first object that was left out is named.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{path}: no annotation holds an object, so there is no class to learn")
+    def __init__(self, path: Path, findings: FileFindings) -> None:
+        said = (
+            f"; left out, such as {one.path.name}: {one.element}: {one.message}"
+            for one in findings.found
+            if one.kind.name == "bad-object"
+        )
+        super().__init__(
+            f"{path}: no annotation holds an object, so there is no class to learn{next(said, '')}"
+        )
 
 
 class ReadOptions(NamedTuple):

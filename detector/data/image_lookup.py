@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from detector.data.findings import counted
 from detector.images import images_below
 
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts it before an uploaded file's name
@@ -34,7 +35,6 @@ class ImageLookup:
         self._places: dict[str, list[Place]] = {}  # by the part of a path above its base name
         self._moved: dict[str, str] = {}  # the path, by the name in the annotations
         self._claims: dict[str, set[str]] = defaultdict(set)  # names that end like such a path
-        self._asked = 0
 
     def find(self, name: str) -> Path | None:
         """The image that is meant; None where there is none, or more than one it could be.
@@ -51,7 +51,6 @@ class ImageLookup:
 
         So an image that is gone is not taken for one of the same base name in another folder.
         """
-        self._asked += len(names)
         found = [self._at(native(name)) for name in names]
         if None in found:
             taken = {os.path.normpath(path) for path in found if path}
@@ -76,8 +75,8 @@ class ImageLookup:
         if not self._moved:
             return ()
         name, path = min(self._moved.items())
-        count = f"{len(self._moved):,} of {self._asked:,} images"
-        return (f"{count} were found by the end of their path: {name} as {path}",)
+        count = counted(len(self._moved), "image")
+        return (f"{count} found by the end of the path: {name} as {path}",)
 
     def _move(self, names: Iterable[str], taken: Collection[str]) -> None:
         """Take the images that nothing but these names can mean."""

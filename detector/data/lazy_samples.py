@@ -1,4 +1,4 @@
-"""Samples that are made when asked for.
+"""Samples that are made when asked for, and what they hold without being made.
 
 Of COCO's train2017, 118,287 `Sample` objects take ten times the memory of the arrays that they are
 made from, and seconds to make.

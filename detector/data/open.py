@@ -24,6 +24,7 @@ from detector.data.voc.read_voc import VOC
 from detector.data.yaml_file import YAML, folders_named, read_yaml
 from detector.data.yolo.read_darknet import DARKNET
 from detector.data.yolo.read_yolo import YOLO_FOLDER, YOLO_YAML
+from detector.images import images_below
 
 Reader = Callable[[ReadOptions], Dataset]
 
@@ -90,12 +91,25 @@ def _open(path: Path, split: str, options: ReadOptions) -> Dataset:
     parts = parts or _parts(listing)
     if parts:
         dataset = join(path.name, path, _read_parts(parts, options))
-        dataset = replace(dataset, notes=(*passed_over(listing), *dataset.notes))
+        bare = _bare_splits(listing, parts)
+        dataset = replace(dataset, notes=(*passed_over(listing), *dataset.notes, *bare))
     else:
-        dataset = _open_one(listing, options)
-    if path.is_dir() and _is_all_train(dataset):
+        dataset, bare = _open_one(listing, options), []
+    if path.is_dir() and not bare and _is_all_train(dataset):
         dataset = replace(dataset, splits={})
     return dataset.split(split) if split else dataset
+
+
+def _bare_splits(listing: Listing, parts: Mapping[str, Reader]) -> list[str]:
+    """Notes on the folders named as splits that hold images and are no parts."""
+    folders = [listing.folders[name] for name in SPLIT_FOLDERS if name in listing.folders]
+    if not any(folder.name.lower() in parts for folder in folders):
+        return []  # the parts are files
+    return [
+        f"{folder} holds images, and no annotations that are read: left out"
+        for folder in folders
+        if folder.name.lower() not in parts and next(images_below(folder), None)
+    ]
 
 
 def _is_all_train(dataset: Dataset) -> bool:
@@ -166,6 +180,8 @@ def _yaml_parts(path: Path) -> dict[str, Reader]:
             if where.resolve() == path.resolve():
                 raise UserError(f"{path}: names itself as a part")
             parts[name] = partial(_open_part, where, split, origin)
+    if several := next((name for name in SPLIT_FOLDERS if type(values.get(name)) is list), ""):
+        raise UserError(f"{path}: {several} lists several places; a part is one data set")
     if not parts:
         raise UserError(f"{path}: names neither classes (names:) nor parts (train:, val:)")
     return parts

@@ -52,7 +52,7 @@ def make_dataset(
     """
     records = list(records)
     pairs, moved = pair_images(path, records, options.images, findings, may_lack)
-    classes = _class_map(path, records, classes, options.classes)
+    classes = _class_map(path, records, classes, options.classes, findings)
     samples, splits = [], defaultdict(list)
     ids = _image_ids(pairs)
     for image_id, (record, image) in zip(ids, pairs, strict=True):
@@ -82,13 +82,14 @@ def _class_map(
     records: Sequence[ImageRecord],
     known: ClassMap | None,
     given: Sequence[str] | None,
+    findings: FileFindings,
 ) -> ClassMap:
     if given:
         return ClassMap(tuple(given))
     occurring = {one.name for record in records for one in record.objects}
     if known is None:
         if not occurring:
-            raise NoClassError(path)
+            raise NoClassError(path, findings)
         return ClassMap(tuple(sorted(occurring)))
     others = sorted(occurring - set(known.names))
     ids = range(max(known.category_ids) + 1, max(known.category_ids) + 1 + len(others))

@@ -115,6 +115,8 @@ def _record(
             raise ValueError(f"its {boxes} is {one_line(box)}, not x, y, width and height")
         box_xywh = np.array([coordinate(edge, boxes) for edge in box], np.float64)
         number = as_id(label)
+        if isinstance(number, int) and number < 0:
+            raise ValueError(f"its class is {number}; classes are counted from 0")
         named = class_name(names.get(number, label) if type(number) is int else label)
         drawn = upright(*xywh_to_xyxy(box_xywh).tolist())
         details = dict(zip(others, rest, strict=True))

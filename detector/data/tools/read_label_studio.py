@@ -79,7 +79,9 @@ def _record(
         for one in objects
         for label in one.name.split("\0")
     ]
-    return ImageRecord(file, (name,), objects, height, width, element, is_fraction=True)
+    return ImageRecord(
+        file, (name,) if name else (), objects, height, width, element, is_fraction=True
+    )
 
 
 def _image(data: Mapping[str, Any]) -> str:

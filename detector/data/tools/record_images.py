@@ -139,26 +139,27 @@ class _Place:
 def _pair(
     records: Sequence[ImageRecord], images: _Images, findings: FileFindings, may_lack: bool
 ) -> list[tuple[ImageRecord, Path]]:
-    pairs: dict[tuple[str, Path], ImageRecord] = {}
+    pairs: dict[tuple[str, str], tuple[ImageRecord, Path]] = {}
     lacking: list[ImageRecord] = []
     for record, path in zip(records, images.find_all(records), strict=True):
         image = path or (record.embedded and record.embedded())
+        key = (record.split, os.path.normpath(image or ""))
         if image is None and may_lack:
             lacking += [record] if record.objects else []
         elif image is None:
             message = images.why_not(record)
             findings.add("missing-picture", record.element, message, record.source)
-        elif (record.split, image) in pairs:
+        elif key in pairs:
             message = f"{image.name} stands here a second time"
             findings.add("id-collision", record.element, message, record.source)
         else:
-            pairs[record.split, image] = record
+            pairs[key] = record, image
             _report_other_name(record, image, findings)
     if lacking:
         message = f"{counted(len(lacking), 'image')} with boxes not there, such as"
         first = lacking[0]
         findings.add("missing-picture", "", f"{message} {first.element}", first.source)
-    return [(record, image) for (_, image), record in pairs.items()]
+    return list(pairs.values())
 
 
 def _report_other_name(record: ImageRecord, image: Path, findings: FileFindings) -> None:
@@ -180,7 +181,9 @@ def none_usable(path: Path, records: Sequence[ImageRecord], findings: FileFindin
 
 
 def _report_bare(images: Sequence[Path], findings: FileFindings) -> None:
-    """Images beside the annotated ones that no annotation names."""
+    """Images beside the annotated ones that no annotation names, and no finding either."""
+    lacking = (one.element for one in findings.found if one.kind.name == "missing-annotation")
+    told = {folded(native(name).rpartition("/")[2]) for name in lacking}
     # One folder may be written in several ways: "annotations/../images".
     known = {os.path.normpath(one) for one in images}
     kept = embedded_folder()
@@ -188,5 +191,5 @@ def _report_bare(images: Sequence[Path], findings: FileFindings) -> None:
     for folder in sorted({one.parent for one in own if not one.is_relative_to(kept)}):
         for path in sorted(folder.iterdir()):
             is_image = path.suffix.lower() in SUFFIXES and path.name[0] != "."
-            if is_image and str(path) not in known:
+            if is_image and str(path) not in known and folded(path.name) not in told:
                 findings.add("missing-annotation", "", "no annotation names it", path)

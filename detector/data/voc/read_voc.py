@@ -58,7 +58,7 @@ def read_voc(
         raise UserError(_why_none(folders, len(read), findings))
     names = classes or sorted({one.name for _, file in read for one in file.objects})
     if not names:
-        raise NoClassError(root)
+        raise NoClassError(root, findings)
     class_map = ClassMap(tuple(names))
     origins = find_origins([one for _, one in read], origin, fallback)
     boxes = origins.boxes([one for _, one, _ in pairs])

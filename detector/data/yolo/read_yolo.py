@@ -201,10 +201,12 @@ def _is_of_images(path: Path, places: Mapping[str, Any]) -> bool:
         is_of_images = "images" in where.lower().replace("\\", "/").split("/")
         return is_of_images and not (path.parent / where).exists()
 
-    return any(
-        isinstance(where, list) or where.lower().endswith(_LIST) or is_folder_elsewhere(where)
-        for where in places.values()
-    )
+    single = [where for where in places.values() if isinstance(where, str)]
+    listed = [str(one) for where in places.values() if isinstance(where, list) for one in where]
+    if any(w.lower().endswith(_LIST) or is_folder_elsewhere(w) for w in (*single, *listed)):
+        return True
+    labels = LabelFolders(path.parent)
+    return any(labels.has_any(images_below(path.parent / where)) for where in listed)
 
 
 def _read_with_yaml(path: Path, options: ReadOptions) -> Dataset:

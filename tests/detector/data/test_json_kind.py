@@ -27,9 +27,7 @@ KINDS = {
     ],
     "VIA 3": [{"project": {}, "config": {}, "attribute": {}, "file": {}, "metadata": {}}],
     "datumaro": [{"dm_format_version": "1.0", "infos": {}, "categories": {}, "items": []}],
-    "Supervisely": [
-        {"description": "", "tags": [], "size": {}, "objects": []},
-    ],
+    "Supervisely": [{"description": "", "tags": [], "size": {}, "objects": []}],
     "Supervisely project": [{"classes": [], "tags": [], "projectType": "images"}],
     "FiftyOne": [{"classes": ["cell"], "labels": {}}],
     "FiftyOne dataset": [{"samples": []}],

@@ -102,3 +102,24 @@ def test_any_other_part_alone_is_that_part(make, obj, part):
     assert len(open_dataset(f"{make.root}:{part}")) == 1
     with pytest.raises(UserError, match="has no split 'train'"):
         open_dataset(f"{make.root}:train")
+
+
+@pytest.mark.parametrize("part", ["val", "valid", "test"])
+def test_a_part_without_annotations_is_told_and_nothing_takes_its_place(make, obj, part):
+    make.image("train/a.jpg")
+    make.xml("train/a.xml", obj("cat", 1, 1, 9, 9))
+    make.image(f"{part}/b.jpg")
+    dataset = open_dataset(make.root)
+    assert [*dataset.splits] == ["train"]
+    assert dataset.notes[-1].endswith(
+        f"{part} holds images, and no annotations that are read: left out"
+    )
+
+
+@pytest.mark.parametrize("lists", ["train: [a, b]\n", "train: a\nval: [b]\n", "test: [a, b]\n"])
+def test_a_part_is_one_data_set(make, obj, lists):
+    for name in ("a", "b"):
+        make.image(f"{name}/{name}.jpg")
+        make.xml(f"{name}/{name}.xml", obj("cat", 1, 1, 9, 9))
+    with pytest.raises(UserError, match="lists several places; a part is one data set"):
+        open_dataset(make.text("parts.yaml", lists))

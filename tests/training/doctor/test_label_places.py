@@ -58,6 +58,7 @@ def test_half_of_the_labels_are_enough_to_tell(forms):
     ("name", "says"),
     [
         ("Annotations/i{}.jpeg.xml", "i0.jpeg.xml should be named i0.xml"),
+        ("Annotations/i{}.JPG.xml", "i0.JPG.xml should be named i0.xml"),
         ("Annotations/i{}.jpg.xml", "i0.jpg.xml should be named i0.xml"),
         ("Corrected/i{}.xml", "Annotations; move them there"),
     ],

@@ -185,3 +185,24 @@ def test_accents_in_two_pieces_are_no_other_name(make, pixels, kinds):
     pixels("\u00e4")
     assert len(dataset := open_dataset(make.root)) == 1
     assert kinds(dataset) == []
+
+
+@pytest.mark.parametrize("kind", ["point", "line", "linestrip"])
+def test_where_nothing_has_a_box_what_was_left_out_is_named(make, kind):
+    make.image("a.jpg")
+    shape = {"label": "cell", "points": [[1, 2], [3, 4]], "shape_type": kind}
+    make.text("a.json", json.dumps({"shapes": [shape], "imagePath": "a.jpg"}))
+    with pytest.raises(
+        UserError, match=f"no class to learn; left out, such as a.json: shape 1: is a {kind}"
+    ):
+        open_dataset(make.root)
+
+
+@pytest.mark.parametrize("again", ["../images/a.jpg", "../annotations/../images/a.jpg", "a.jpg"])
+def test_an_image_is_one_however_its_path_is_written(make, pixels, kinds, again):
+    make.image("images/a.jpg")
+    pixels("annotations/a", image="../images/a.jpg")
+    pixels("annotations/b", image=again)
+    dataset = open_dataset(make.root)
+    assert len(dataset) == 1
+    assert set(kinds(dataset)) & {"id-collision", "missing-picture"}

@@ -179,3 +179,12 @@ def test_without_boxes_it_says_what_is_needed(make, text):
     make.text("metadata.jsonl", text)
     with pytest.raises(UserError, match="holds no boxes; each line needs file_name and objects"):
         open_dataset(make.root)
+
+
+def test_a_class_below_zero_is_none(make):
+    make.image("a.jpg")
+    objects = {"bbox": [[1, 1, 5, 5], [2, 2, 6, 6]], "categories": [-1, 0]}
+    make.text("metadata.jsonl", json.dumps({"file_name": "a.jpg", "objects": objects}))
+    dataset = open_dataset(make.root)
+    assert dataset.classes.names == ("class_0",)
+    assert "its class is -1" in dataset.findings[0].message

@@ -172,3 +172,24 @@ def test_the_image_has_the_path_of_another_place(make, studio, name):
 def test_a_damaged_file_is_told(make, content):
     with pytest.raises(UserError):
         open_dataset(make.text("a.json", content))
+
+
+@pytest.mark.parametrize("data", [{"text": "hello"}, {}, {"image": ""}])
+def test_a_task_without_an_image_says_so(make, data):
+    make.image("images/a.jpg")
+    make.text("x.json", json.dumps([{"id": 1, "data": data, "annotations": [{"result": []}]}]))
+    with pytest.raises(UserError, match="such as: names no image"):
+        open_dataset(make.root)
+
+
+@pytest.mark.parametrize("image", ["b.jpg", "/data/upload/1/b.jpg", "https://x.org/B.jpg"])
+def test_an_image_without_an_annotation_is_one_finding(make, kinds, image):
+    value = {"x": 10, "y": 10, "width": 20, "height": 20, "rectanglelabels": ["cell"]}
+    tasks = [
+        {"data": {"image": "a.jpg"}, "annotations": [{"result": [{"value": value}]}]},
+        {"data": {"image": image}, "annotations": []},
+    ]
+    make.image("images/a.jpg")
+    make.image("images/b.jpg")
+    make.text("x.json", json.dumps(tasks))
+    assert kinds(open_dataset(make.root)) == ["missing-annotation"]
