@@ -113,7 +113,7 @@ class _Split:
             for node in pair
             if self.names[node].number >= 0 and self.names[node].sequence in cut
         }
-        groups = self._groups([(one, i in across and i) for i, one in enumerate(units)])
+        groups = self._groups([(one, i if i in across else -1) for i, one in enumerate(units)])
         movable = [group for group in groups if all(self.placed[i] is None for i in group)]
         held = [one for group in groups for one in self._held(group)]
         new = [self._group(members, cut) for members in movable]
