@@ -32,11 +32,10 @@ _WHOLE_REACH = 95  # or so far where all are whole numbers, as pixels are and pe
 
 
 class _Quads(NamedTuple):
-    """Boxes as numbers of their file, and their images."""
+    """Boxes as numbers of their file, and the sizes of their images."""
 
     numbers: np.ndarray  # float64 `(N, 4)`
     sizes: np.ndarray  # float64 `(N, 2)`, width and height in the unit of the numbers
-    samples: list[Sample]
 
 
 def _xywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
@@ -105,7 +104,7 @@ def _quads(samples: Sequence[Sample], suffix: str) -> _Quads:
     ).astype(np.float64)
     if suffix == ".txt":
         boxes, sizes = boxes / np.tile(sizes, 2), np.ones_like(sizes)
-    return _Quads(_from_corners(boxes, _OWN[suffix]), sizes, [*samples])
+    return _Quads(_from_corners(boxes, _OWN[suffix]), sizes)
 
 
 def _from_corners(boxes: np.ndarray, form: str) -> np.ndarray:

@@ -57,10 +57,12 @@ def _is_shrunk(boxes: np.ndarray, said: np.ndarray, real: np.ndarray) -> bool:
 
 
 def _is_grown(boxes: np.ndarray, said: np.ndarray, real: np.ndarray) -> bool:
-    """Whether boxes fill the sizes said, and leave the rest of larger images empty."""
+    """Whether boxes fill the sizes said, around their middles, and leave the rest empty."""
     reach = boxes[:, 2:] / said
     fits = (reach <= 1 + _NEARLY).all(axis=1).mean() >= _FIT
     is_larger = (real >= _LARGER * said).all(axis=0)
     is_full = reach.max(axis=0) >= _REACH
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    off_said, off_real = (abs((middles / size).mean(axis=0) - 0.5) for size in (said, real))
     is_much = len(np.unique(boxes, axis=0)) >= _MANY
-    return bool(fits and is_much and (is_larger & is_full).any())
+    return bool(fits and is_much and (is_larger & is_full & (off_said < off_real)).any())

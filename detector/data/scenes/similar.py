@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -50,6 +50,11 @@ def alike_pairs(paths: Sequence[Path]) -> np.ndarray:
     looks = Looks(paths)
     prints, readable = fingerprints(looks)
     return _verified(looks, _near_images(prints, np.where(readable, 0, -1)), _NEAR)
+
+
+def source_of(file: str) -> str:
+    """The name of what an image was augmented from: without suffix, and without Roboflow's mark."""
+    return _AUGMENTED.sub("", PurePosixPath(file).stem)
 
 
 def fingerprints(looks: Looks) -> tuple[np.ndarray, np.ndarray]:
@@ -148,7 +153,7 @@ def _sequences(paths: Sequence[Path], sides: np.ndarray) -> list[np.ndarray]:
     sequences: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
     for index in np.flatnonzero(sides >= 0).tolist():
         path = paths[index]
-        if matched := _NUMBER.fullmatch(_AUGMENTED.sub("", path.stem)):
+        if matched := _NUMBER.fullmatch(source_of(path.name)):
             # A video's frames may lie in folders of splits: `train/road_1.jpg`, `val/road_2.jpg`.
             folders = [part for part in path.parts[:-1] if not _SPLIT.fullmatch(part)]
             sequences[*folders, matched[1], matched[3]].append((int(matched[2]), index))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detector.data.findings import counted
 from detector.data.scenes.similar import alike_pairs
 from detector.data.splitting.split_names import parse_names
 from detector.data.splitting.split_shares import Balance, Group, Shares
@@ -56,19 +57,21 @@ def automatic_splits(
     whole = split.attempt(split.torn)
     best = whole
     if any(whole.balance.fault):
-        ways = (split.torn | split.lonely(whole), {name.sequence for name in split.names})
-        best = min([whole, *map(split.attempt, ways)], key=lambda one: one.balance.fault)
+        every = {name.sequence for name in split.names}
+        ways = [whole, split.attempt(split.torn | split.lonely(whole)), split.attempt(every)]
+        best = min([*ways, split.attempt(every, loose=True)], key=lambda one: one.balance.fault)
     is_val = split.sides(best)
     parted = _even_out(split, best, is_val)
     return AutoSplit(is_val, tuple(_remarks(split, best, is_val, parted)))
 
 
 class _Attempt(NamedTuple):
-    """A way to split: groups of nodes, those to be placed, and their balance."""
+    """A way to split."""
 
-    groups: list[list[int]]
-    movable: list[list[int]]
+    groups: list[list[int]]  # of nodes
+    movable: list[list[int]]  # those to be placed
     balance: Balance
+    loose: dict[int, str]  # the runs of nodes that were taken out of them
 
 
 class _Split:
@@ -91,17 +94,31 @@ class _Split:
                 self._runs[name.unit({name.sequence})].add(side)
                 self._sequences[name.sequence].add(side)
         self.torn = {name for name, sides in self._sequences.items() if len(sides) == 2}
-        for group in self._groups({name.sequence for name in self.names}):
+        runs = {name.sequence for name in self.names}
+        for group in self._groups([name.unit(runs) for name in self.names]):
             placed_there = {side for i in group if (side := self.placed[i]) is not None}
             self._nearest |= dict.fromkeys(group, placed_there)
 
-    def attempt(self, cut: Collection[object]) -> _Attempt:
-        """Place what is new where these sequences are cut into runs."""
-        groups = self._groups(cut)
+    def attempt(self, cut: Collection[object], loose: bool = False) -> _Attempt:
+        """Place what is new where these sequences are cut into runs.
+
+        With `loose`, an image of these that looks like one of another run leaves its own: by a few
+        copies in a list of photos all its runs would chain.
+        """
+        units = [name.unit(cut) for name in self.names]
+        across = {
+            node
+            for pair in self._looks.tolist()
+            if loose and units[pair[0]] != units[pair[1]]
+            for node in pair
+            if self.names[node].number >= 0 and self.names[node].sequence in cut
+        }
+        groups = self._groups([(one, i if i in across else -1) for i, one in enumerate(units)])
         movable = [group for group in groups if all(self.placed[i] is None for i in group)]
         held = [one for group in groups for one in self._held(group)]
         new = [self._group(members, cut) for members in movable]
-        return _Attempt(groups, movable, Balance(Shares.of(self.count), held, new))
+        balance = Balance(Shares.of(self.count), held, new)
+        return _Attempt(groups, movable, balance, {node: units[node] for node in across})
 
     def sides(self, attempt: _Attempt) -> np.ndarray:
         """Whether each image is in `val`: bool `(N,)`."""
@@ -158,16 +175,16 @@ class _Split:
     def _labels(self, node: int) -> frozenset[int]:
         return self.classes[node] if node < self.count else frozenset()
 
-    def _groups(self, cut: Collection[object]) -> list[list[int]]:
-        """What belongs together, each in the order of names."""
+    def _groups(self, units: Sequence[object]) -> list[list[int]]:
+        """What belongs together, each in the order of names: units that look alike."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
         codes: dict[object, int] = {}
-        units = np.array([codes.setdefault(name.unit(cut), len(codes)) for name in self.names])
-        first, second = units[self._looks.T]
+        numbers = np.array([codes.setdefault(unit, len(codes)) for unit in units])
+        first, second = numbers[self._looks.T]
         edges = coo_array((np.ones(len(first)), (first, second)), (len(codes), len(codes)))
-        labels = connected_components(edges, directed=False)[1][units].tolist()
+        labels = connected_components(edges, directed=False)[1][numbers].tolist()
         groups: dict[int, list[int]] = defaultdict(list)
         for node in sorted(range(len(labels)), key=self.names.__getitem__):
             groups[labels[node]].append(node)
@@ -249,6 +266,14 @@ def _about_shares(is_val: np.ndarray) -> list[str]:
     ]
 
 
+def _has_left(split: _Split, attempt: _Attempt, is_val: np.ndarray, node: int) -> bool:
+    """Whether a new image is not where another one of its run is."""
+    runs = {split.names[node].sequence}
+    run = (i for i, name in enumerate(split.names) if name.unit(runs) == attempt.loose[node])
+    sides = {is_val[i] if i < split.count else split.placed[i] for i in run}
+    return split.placed[node] is None and len(sides) > 1
+
+
 def _remarks(split: _Split, attempt: _Attempt, is_val: np.ndarray, parted: int) -> Iterator[str]:
     yield from _about_shares(is_val)
     if parted:
@@ -256,6 +281,9 @@ def _remarks(split: _Split, attempt: _Attempt, is_val: np.ndarray, parted: int) 
             f"all but a few images belong together: {parted:,} were parted from the others, so "
             "that each part has its share"
         )
+    left = [i for i in _here(split, attempt.loose) if _has_left(split, attempt, is_val, i)]
+    if left:
+        yield f"{counted(len(left), 'image')} were parted from neighbours in number for look-alikes"
     between = (
         group for group in attempt.groups if len({split.placed[i] for i in group} - {None}) > 1
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Sequence
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from detector.data.scenes.similar import source_of
+
 _RUN = 10  # numbers per run, where a sequence is cut
-_AUGMENTED = re.compile(r"_(?:jpe?g|png|bmp|webp)\.rf\.[0-9a-f]+$", re.IGNORECASE)  # Roboflow
 _NUMBERED = re.compile(r"^(.*?)(\d+)$")
 
 
@@ -54,7 +54,7 @@ def parse_names(names: Sequence[str]) -> list[ImageName]:
 
 
 def _name(folder: tuple[str, ...], file: str) -> ImageName:
-    source = _AUGMENTED.sub("", PurePosixPath(file).stem)
+    source = source_of(file)
     matched = _NUMBERED.match(source)
     if not matched:
         return ImageName(folder, source, -1, source, file)

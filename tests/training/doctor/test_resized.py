@@ -55,6 +55,7 @@ def test_some_of_the_images_are_enough(forms):
         pytest.param((1280, 960), lambda b: 2 * b, id="a size that is said wrong in every file"),
         pytest.param((320, 240), lambda b: b / 2, id="a size that is said too large"),
         pytest.param((1280, 960), lambda b: b[:, :1] * 0 + [9, 9, 90, 90], id="one place"),
+        pytest.param((832, 624), lambda b: 0.7 * b + [192, 144] * 2, id="all in the middle"),
     ],
 )
 def test_a_wrong_size_beside_boxes_of_the_image_is_no_finding(forms, size, boxes):

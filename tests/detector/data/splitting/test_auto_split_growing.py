@@ -121,3 +121,25 @@ def check_classes(sides, images, groups):
         mine = [name for name in sides if images[name][0] == label]
         if len({groups[name] for name in mine}) > 1:
             assert {sides[name] for name in mine} == {False, True}, "a class is in one part"
+
+
+@pytest.mark.parametrize(
+    ("before", "copies"),
+    [
+        pytest.param(50, [(50, 74), (51, 85), (65, 98), (21, 45)], id="50 to 100"),
+        pytest.param(60, [(3, 61), (12, 71), (23, 81), (34, 91)], id="60 to 100"),
+        pytest.param(0, [(i, i + 10) for i in range(5, 90, 10)], id="all at once"),
+    ],
+)
+def test_a_few_copies_in_a_list_of_photos_do_not_chain_its_runs(monkeypatch, before, copies):
+    """Without that, forty of a hundred were in val."""
+    names = [f"photo-{i}.jpg" for i in range(1, 101)]
+    images = {name: (0, name) for name in names}
+    seen = [(f"photo-{a}.jpg", f"photo-{b}.jpg") for a, b in copies]
+    placed: dict[str, bool] = {}
+    for count in filter(None, (before, 100)):
+        there = [pair for pair in seen if {*pair} <= {*names[:count]}]
+        made = split(monkeypatch, images, there, names[:count], placed)
+        placed = dict(zip(names[:count], made.is_val.tolist(), strict=True))
+    assert 15 <= sum(placed.values()) <= 25
+    assert all(placed[a] == placed[b] for a, b in seen)
