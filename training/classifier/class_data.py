@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.preprocess import resize
+from detector.threads import in_threads
 
 _LOOKED_AT = 50  # images, to learn how large they are
 _SHARE_OF_MEMORY = 0.8
@@ -102,10 +101,8 @@ def load_images(source: Images, resolution: int, name: str) -> Loaded:
             return str(error)
         return None
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(load, range(len(source)))
-        bar = tqdm(results, f"reading {name}", len(source), unit="image", delay=2)
-        faults = list(bar)
+    results = in_threads(load, range(len(source)))
+    faults = list(tqdm(results, f"reading {name}", len(source), unit="image", delay=2))
     failed = [fault for fault in faults if fault is not None]
     if len(failed) == len(source):
         raise UserError(f"no image of {name} can be read: {(failed or ['there is none'])[0]}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from detector.data.findings import KINDS, Finding
 from detector.data.orientation import settle
 from detector.data.usable import box_faults
 from detector.images import Header, read_header, read_image
+from detector.threads import in_threads
 from detector.types import Sample
 
 _SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}  # a phone's .jpg may hold more than one image
@@ -60,10 +60,8 @@ def look_at_images(samples: Sequence[Sample]) -> list[Image]:
     """Decode the image of every sample; a bar shows on anything that takes over two seconds."""
     from tqdm import tqdm
 
-    with ThreadPoolExecutor() as pool:
-        looked = pool.map(look_at_image, samples)
-        bar = tqdm(looked, total=len(samples), desc="reading images", unit="image", delay=2)
-        return list(bar)
+    looked = in_threads(look_at_image, samples)
+    return list(tqdm(looked, "reading images", len(samples), unit="image", delay=2))
 
 
 def look_at_image(sample: Sample) -> Image:

@@ -11,13 +11,13 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from detector.data.scenes.hash_index import near_pairs, nearest_pairs
 from detector.data.scenes.same_scene import BLOCK, Looks, Rule
+from detector.threads import in_threads
 
 # The likelier a pair is before its pixels are seen, the less likeness is asked for. Measured on
 # frames of FOD-A and on photos: docs/data.md.
@@ -67,14 +67,11 @@ def fingerprints(looks: Looks) -> tuple[np.ndarray, np.ndarray]:
 
     count = len(looks.paths)
     prints, readable = np.zeros(count, np.uint64), np.zeros(count, bool)
-    with (
-        ThreadPoolExecutor() as pool,
-        tqdm(desc="comparing images", total=count, unit="image", delay=2) as bar,
-    ):
+    with tqdm(desc="comparing images", total=count, unit="image", delay=2) as bar:
         for start in range(0, count, _BATCH):
             rows = range(start, min(start + _BATCH, count))
             blocks = np.zeros((len(rows), BLOCK, BLOCK), np.float32)
-            for row, look in zip(rows, pool.map(looks.get, rows), strict=True):
+            for row, look in zip(rows, in_threads(looks.get, rows), strict=True):
                 if look is not None:
                     readable[row], blocks[row - start] = True, look.block
                 bar.update()

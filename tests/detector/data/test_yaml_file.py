@@ -62,4 +62,4 @@ def test_such_names_come_through_a_conversion(make, tmp_path):
     make.yolo({"a": "16 0.5 0.5 0.5 0.5"}, names=WORDS)
     write_dataset(open_dataset(make.root), tmp_path / "new", "yolo")
     assert open_dataset(tmp_path / "new").classes.names == WORDS
-    assert '1: "no"' in (tmp_path / "new/data.yaml").read_text()
+    assert "1: 'no'" in (tmp_path / "new/data.yaml").read_text()
