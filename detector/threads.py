@@ -22,7 +22,8 @@ def in_threads(function: Callable[[Item], Outcome], items: Sequence[Item]) -> It
     """
 
     def some(start: int) -> list[Outcome]:
-        return [function(item) for item in items[start : start + _AT_ONCE]]
+        end = min(start + _AT_ONCE, len(items))
+        return [function(items[index]) for index in range(start, end)]
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         for outcomes in pool.map(some, range(0, len(items), _AT_ONCE)):

@@ -22,3 +22,14 @@ def test_what_goes_wrong_is_raised():
 
     with pytest.raises(UserError, match="no 0"):
         list(in_threads(refuse, range(100)))
+
+
+def test_items_that_are_made_when_asked_for_are_asked_for_one_by_one():
+    class Squares:
+        def __len__(self):
+            return 70
+
+        def __getitem__(self, index):
+            return index * index
+
+    assert list(in_threads(str, Squares())) == [str(i * i) for i in range(70)]
