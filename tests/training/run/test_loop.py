@@ -76,7 +76,7 @@ def test_the_log_has_a_row_for_each_epoch(finished):
 def test_the_plan_comes_before_the_first_step(finished):
     _, said = finished
     lines = said.splitlines()
-    plan = lines.index("8 images, 8 objects of 1 classes; 2 images to validate")
+    plan = lines.index("8 images, 8 objects of 1 class; 2 images to validate")
     assert "2 epochs of 2 steps" in lines[plan + 1]
     assert "images/s; memory" in lines[plan + 2]
     assert any(line.startswith("warning: 4 steps are few") for line in lines)
