@@ -192,6 +192,7 @@ def test_a_lost_connection_is_said_and_fixed_by_itself(controls, show, tab, addr
         wait_for_level(tab, 80)
     tab.wait_for_selector("text=Connection lost", state="visible")
     assert tab.locator("#paused").is_disabled()
+    assert tab.locator("#search").is_enabled()  # else what is typed there would become keys
     controls.score = 0.9
     with show(controls, port):
         tab.wait_for_selector("#veil", state="hidden")
