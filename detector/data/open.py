@@ -31,6 +31,9 @@ Reader = Callable[[ReadOptions], Dataset]
 _AT_ONCE = (COCO, YOLO_YAML, CVAT, VOC, DARKNET, *TOOL_FORMS)
 """Forms that show in a folder itself; the first that is there is taken. VOC takes any XML."""
 
+_FIND_THEIR_OWN = frozenset({YOLO_YAML.name, "KITTI"})
+"""Forms whose images lie where their own files say, or their folders."""
+
 _FORMS = (*_AT_ONCE, YOLO_FOLDER, LABELME_BELOW)
 """All forms; the last ones show below a folder, where they may be those of its splits."""
 
@@ -61,7 +64,17 @@ def open_dataset(
         dataset = _open(path, split, options)
     except OSError as error:  # a folder that may not be listed
         raise UserError(f"cannot read {error.filename or path}: {error.strerror}") from error
-    return replace(dataset, name=str(data))
+    notes = (*dataset.notes, *_without_effect(dataset, options))
+    return replace(dataset, name=str(data), notes=notes)
+
+
+def _without_effect(dataset: Dataset, options: ReadOptions) -> Iterator[str]:
+    """A note on each option that the forms read make nothing of."""
+    forms = dataset.form.split(" and ")
+    if options.voc_origin is not None and VOC.name not in forms:
+        yield f"--voc-origin has no effect on {dataset.form}: it is for VOC"
+    if options.images and _FIND_THEIR_OWN.issuperset(forms):
+        yield f"--images has no effect on {dataset.form}: its files say where the images are"
 
 
 def _split_off(data: str) -> tuple[Path, str]:

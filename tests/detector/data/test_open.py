@@ -258,3 +258,15 @@ def test_a_folder_may_be_a_link_to_one_elsewhere(make, obj, form):
     dataset = open_dataset(make.root / "set")
     assert dataset.form == form
     assert [(sample.path.name, len(sample)) for sample in dataset] == [("a.jpg", 1), ("b.jpg", 1)]
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo", "voc"])
+def test_an_option_without_effect_is_told(make, form):
+    data = {
+        "coco": make.coco,
+        "yolo": lambda: make.yolo({"a": "0 0.5 0.5 0.5 0.5"}),
+        "voc": lambda: make.voc("a"),
+    }[form]()
+    dataset = open_dataset(data, images=make.root, voc_origin=1)
+    told = [note.partition(" ")[0] for note in dataset.notes if "has no effect" in note]
+    assert told == {"coco": ["--voc-origin"], "yolo": ["--voc-origin", "--images"], "voc": []}[form]
