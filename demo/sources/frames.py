@@ -19,6 +19,9 @@ from detector.types import Detections
 LIVE_FPS = 30.0
 """Frames per second of a camera that does not say."""
 
+IMAGE_FPS = 1.0
+"""Images of a folder per second, on the clock of events and in a recording."""
+
 _VIDEO_FPS = 30.0  # of a video that does not say
 _NOTHING = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
@@ -30,7 +33,10 @@ class Frame:
     Attributes:
         image: uint8 `(H, W, 3)`, RGB.
         file: the image's own path, or the name of the source.
-        captured_at: `time.monotonic()` when it came out of the camera or the file, seconds.
+        captured_at: `time.monotonic()` when it came out of the camera or the file, seconds: for
+            latency alone.
+        time_s: when it was, on the clock of its source, seconds since the first frame: events,
+            tracks, JSON and recordings count by it. Never less than that of the frame before.
         stage_ms: milliseconds in each stage so far, from "grab", its decoding, on.
         index: 0 for the first frame that the source gives.
         detections: N, all that the model gives, best first.
@@ -45,6 +51,7 @@ class Frame:
     captured_at: float
     stage_ms: dict[str, float] = field(default_factory=dict)
     index: int = 0
+    time_s: float = 0.0
     detections: Detections = _NOTHING
     is_shown: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     shown: Detections = _NOTHING
@@ -92,6 +99,7 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
     stopped: bool = False
     unreadable: int = 0
     _indices: Iterator[int] = field(default_factory=itertools.count)
+    _begun: float = 0.0  # `captured_at` of the first frame
 
     @property
     def of_images(self) -> bool:
@@ -107,12 +115,19 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
             frame = next(self.frames)
             if frame is not None:
                 frame.index = next(self._indices)
+                frame.time_s = self._time_s(frame)
                 return frame
             self.unreadable += 1
         raise StopIteration
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _time_s(self, frame: Frame) -> float:
+        if not self.live:
+            return frame.index / (self.fps or IMAGE_FPS)
+        self._begun = frame.captured_at if frame.index == 0 else self._begun
+        return frame.captured_at - self._begun
 
 
 def open_video(name: str, capture: cv2.VideoCapture, paths: Sequence[Path] = ()) -> Source:

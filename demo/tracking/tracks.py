@@ -49,17 +49,15 @@ class Tracks(AbstractContextManager["Tracks"]):
             return
         if not self._is_started:
             self._start(frame)
-        fps = self.source.fps or LIVE_FPS
-        self._tracker = self._tracker or Tracker(fps)
-        at = frame.captured_at if self.source.live else frame.index / fps
-        self._tracked = self._tracker.update(frame.shown, at)
+        self._tracker = self._tracker or Tracker(self.source.fps or LIVE_FPS)
+        self._tracked = self._tracker.update(frame.shown, frame.time_s)
         frame.ids = np.full(len(frame.detections), -1, np.int64)
         frame.ids[frame.is_shown] = self._tracked.ids
         events = appearances(self._tracked)
         for counter in self._counters:
             events += counter.update(self._tracked)
         if self.log:
-            self.log.add(at, frame.index, events)
+            self.log.add(frame.time_s, frame.index, events)
 
     def draw(self, frame: Frame) -> None:
         """Draw what is shown of the latest frame, tracks and counts on a copy of its image."""

@@ -97,7 +97,7 @@ class Files(contextlib.AbstractContextManager["Files"]):
         elif recorder and (self._is_full(recorder.path) or not is_wanted):
             self._stop()
         if self._recorder:
-            self._recorder.add(frame.drawn, at=frame.captured_at if self._source.live else None)
+            self._recorder.add(frame.drawn, at=frame.time_s if self._source.live else None)
         if self._results:
             height, width = frame.image.shape[:2]
             index = None if self._source.of_images else frame.index
