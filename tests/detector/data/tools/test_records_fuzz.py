@@ -13,8 +13,8 @@ import pytest
 
 from configs.errors import UserError
 from detector.data.open import open_dataset
-from tests.detector.data.test_fuzz import mutate
 from tests.detector.data.tools.test_read_tfrecord import example, features, record
+from tests.tools.mutate import mutate
 
 pytestmark = pytest.mark.slow
 
