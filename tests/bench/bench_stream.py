@@ -153,6 +153,7 @@ def run(minutes: float, folder: Path, seed: int = 0) -> dict[str, Any]:
         finally:
             child.kill()
             server.shutdown()
+            server.server_close()
     return _judge(scene, ready, ended, folder, memory) | {"exit": code}
 
 
