@@ -22,7 +22,8 @@ def ball(x):
 
 def frame_of(detections, index):
     """A frame of which all detections are shown."""
-    frame = Frame(IMAGE, "video.mp4", index / 25, index=index, detections=detections)
+    now = index / 25
+    frame = Frame(IMAGE, "video.mp4", 100 + now, index=index, time_s=now, detections=detections)
     frame.select(0.0, None)
     return frame
 
