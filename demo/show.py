@@ -202,6 +202,7 @@ class Show:
             self._latest.select(self.controls.score, self.controls.labels)
             self.tracks.draw(self._latest)
             self._show(self._latest)
+        self.files.rest()
         self._take_snapshots()
 
     def _say_choice(self) -> None:

@@ -4,13 +4,13 @@ import contextlib
 import json
 import os
 import tempfile
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
+from detector.leftovers import remove_leftovers, unfinished
 
 
 def walk(
@@ -92,17 +92,19 @@ def _existing(folder: Path) -> Path:
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix, that becomes `path` on success.
 
-    On an exception the temporary file is removed, and whatever stood at `path` stays.
+    On an exception the temporary file is removed, and whatever stood at `path` stays. What killed
+    processes left in this folder is removed first (`detector/leftovers.py`).
 
     Raises:
         UserError: the file cannot be written (no permission, no space, no such folder), or
             `path` is a folder or a device.
     """
     _require_file(path)
-    temporary = path.parent / f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}"
+    temporary = unfinished(path)
     try:
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(path.parent)
             yield temporary
             temporary.replace(path)
     finally:

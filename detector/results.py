@@ -3,7 +3,8 @@
 The readable form is a contract of the command line (`detect --json`, `webcam --json`):
 
     {"model": str,
-     "images": [{"file": str, "frame": int (video only), "width": int, "height": int,
+     "images": [{"file": str, "frame": int (video only), "time": float s (video only),
+                 "width": int, "height": int,
                  "detections": [{"box": [x1, y1, x2, y2] px, "score": float, "label": int,
                                  "name": str, "category_id": int}]}],
      ...}
@@ -19,6 +20,9 @@ from detector.classes import ClassMap
 from detector.files import atomic_path
 from detector.types import Detections
 
+TAIL = "\n]}\n"
+"""What makes the readable form whole after any of its images."""
+
 
 class ResultsWriter:
     """Writes the readable form image by image, so that an hour of video needs no memory.
@@ -33,12 +37,29 @@ class ResultsWriter:
         stream.write(f'{{"model": {json.dumps(model)},\n"images": [')
 
     def add(
-        self, file: str, height: int, width: int, detections: Detections, frame: int | None = None
+        self,
+        file: str,
+        height: int,
+        width: int,
+        detections: Detections,
+        frame: int | None = None,
+        time_s: float | None = None,
     ) -> None:
-        """Append one image, or one frame of a video (0 is the first)."""
+        """Append one image, or one frame of a video.
+
+        Args:
+            file: the image's path, or the name of the video.
+            height: of it, px.
+            width: likewise.
+            detections: in it.
+            frame: of a video: its number, 0 for the first.
+            time_s: of a video: when it was, seconds since the first.
+        """
         entry: dict[str, Any] = {"file": file}
         if frame is not None:
             entry["frame"] = frame
+        if time_s is not None:
+            entry["time"] = round(time_s, 3)
         entry |= {"width": width, "height": height}
         entry["detections"] = readable(detections, self._classes)
         self._stream.write(f"{self._separator}\n{json.dumps(entry)}")

@@ -53,24 +53,22 @@ class EventLog:
             raise UserError(f"cannot write events to {path}: its suffix must be .csv or .jsonl")
         self._heading, self._line = formats[path.suffix.lower()]
         self._path, self._names = path, names
-        self._start: float | None = None
 
     def add(self, at: float, frame: int, events: Iterable[Event]) -> None:
         """Write down what happened in a frame; to be called for every frame, also of no events.
 
         Args:
-            at: when it was taken, in seconds of any clock, as for `Tracker.update`.
+            at: when it was, in seconds since the first frame (`Frame.time_s`).
             frame: its index.
             events: of it.
 
         Raises:
             UserError: the file cannot be written.
         """
-        self._start = at if self._start is None else self._start
         clock = datetime.now().astimezone().isoformat(timespec="milliseconds")
         rows = (
             {
-                "time": round(at - self._start, 3),
+                "time": round(at, 3),
                 "clock": clock,
                 "frame": frame,
                 "event": kind,

@@ -1,13 +1,12 @@
-"""Multi-object tracking: track ids and trails, by ByteTrack per class.
+"""Multi-object tracking: track ids, classes and trails, by ByteTrack.
 
 The libraries for it (`trackers` and `supervision`) are imported when the first `Tracker` is made.
 """
 
 from __future__ import annotations
 
-import functools
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +17,14 @@ from detector.draw import Colour, ink_on
 from detector.types import Detections
 
 if TYPE_CHECKING:
-    from trackers import ByteTrackTracker
+    from trackers import BaseIoU
 
 _PATIENCE_S = 2.0  # a track that is not seen for so long has ended
 _TRAIL_S = 2.0
 _FADES = 12  # steps from the beginning of a trail to its end
+_OVERLAP = 0.1  # of widened boxes, at least, for a detection to go on with a track
+_OVERLAP_OF_CLASSES = 0.5  # likewise, where it is of another class
+_FLICKER_S = 0.5  # after which nothing of another class goes on with a track
 _TICK_S = 1e-3  # between two frames at least; some clocks stand still for 16 ms
 
 
@@ -32,7 +34,7 @@ class Sighting:
 
     Attributes:
         id: of its track, 1, 2, ...
-        label: of its class.
+        label: of its class, that of most of its frames so far.
         score: in [0, 1].
         box: float32 `(4,)`, xyxy in pixels of the source image.
     """
@@ -66,8 +68,11 @@ class Tracked:
 class Tracker:
     """Gives every object an id that stays with it from frame to frame.
 
-    Tracks are kept per class, so that a cup never becomes a person. An object that is hidden for
-    up to 2 s keeps its id if it comes out about where its motion would have taken it.
+    A detection goes on with a track of its own class where there is one; with one of another class
+    only if that lies on the same spot and has just been seen there. So an object whose class
+    flickers is one, a person on a bicycle are two, and a cup never becomes a person. An object
+    that is hidden for up to 2 s keeps its id if it comes out about where its motion would have
+    taken it.
 
     Args:
         fps: frames per second that the source nominally gives; the true times come with
@@ -75,22 +80,19 @@ class Tracker:
     """
 
     def __init__(self, fps: float) -> None:
-        from trackers import BIoU, ByteTrackTracker
+        from trackers import ByteTrackTracker
 
         # Every detection may begin a track: the threshold of the detector is threshold enough.
-        self._make = functools.partial(
-            ByteTrackTracker,
+        self._tracker = ByteTrackTracker(
             lost_track_buffer=round(30 * _PATIENCE_S),  # counted at 30 fps whatever `frame_rate`
             frame_rate=fps,
             track_activation_threshold=0.0,
             high_conf_det_threshold=0.0,
-            # Boxes widened by 0.3 of their size: an object that starts at once or stops behind
-            # something still overlaps with where it was expected.
-            iou=BIoU(0.3),
+            minimum_iou_threshold=_OVERLAP,
+            iou=_overlap_by_class(self._weigh),
         )
-        self._of_label: dict[int, ByteTrackTracker] = {}
-        self._ids: dict[tuple[int, int], int] = {}  # of living tracks, by label and id within it
-        self._next_id = 1
+        self._labels = np.zeros(0, np.int64)  # of the detections of this frame
+        self._votes: dict[Any, _Votes] = {}  # of living tracks
         self._last_at = self._now = float("-inf")
         self._last_seen: dict[int, Sighting] = {}  # of living tracks, by id
         self._trails: dict[int, deque[tuple[float, np.ndarray]]] = {}  # when, where
@@ -100,9 +102,8 @@ class Tracker:
 
         Args:
             detections: what was found in it.
-            at: when it was taken, in seconds of any clock: `captured_at` of a live source,
-                index / fps of a file. Motion is reckoned in these seconds, so frames may come as
-                irregularly as they like.
+            at: when it was taken, in seconds of any clock. Motion is reckoned in these seconds,
+                so frames may come as irregularly as they like.
 
         Raises:
             ValueError: `at` lies before that of the last frame.
@@ -110,13 +111,15 @@ class Tracker:
         if at < self._last_at:
             raise ValueError(f"frames must come in order of time, got {at} after {self._last_at}")
         self._last_at, self._now = at, max(at, self._now + _TICK_S)
-        ids = np.full(len(detections), -1, np.int64)
-        for label in sorted(self._of_label.keys() | set(detections.labels.tolist())):
-            rows = np.flatnonzero(detections.labels == label)
-            ids[rows] = self._update_label(label, detections[rows])
-        columns = (column.tolist() for column in (ids, detections.labels, detections.scores))
-        rows = zip(*columns, detections.boxes, strict=True)
-        seen = tuple(Sighting(*row) for row in rows if row[0] > 0)
+        ids = self._follow(detections)
+        labels = {track.tracker_id + 1: votes.label for track, votes in self._votes.items()}
+        seen = tuple(
+            Sighting(number, labels[number], score, box)
+            for number, score, box in zip(
+                ids.tolist(), detections.scores.tolist(), detections.boxes, strict=True
+            )
+            if number > 0
+        )
         begun = frozenset(one.id for one in seen) - self._last_seen.keys()
         ended = self._forget_ended()
         self._remember(seen)
@@ -134,33 +137,55 @@ class Tracker:
             for number, trail in self._trails.items()
         }
 
-    def _update_label(self, label: int, found: Detections) -> np.ndarray:
+    def _follow(self, found: Detections) -> np.ndarray:
+        """The id of each, -1 where it has none yet; the votes are counted."""
         import supervision
 
-        if label not in self._of_label:
-            self._of_label[label] = self._make()
         rows = np.arange(len(found))  # they come back in another order
         given = supervision.Detections(found.boxes, confidence=found.scores, data={"row": rows})
-        result: Any = self._of_label[label].update(given, timestamp=self._now)
+        self._labels = found.labels
+        result: Any = self._tracker.update(given, timestamp=self._now)
+        tracks = self._tracker.tracks
+        self._votes = {track: self._votes.get(track) or _Votes() for track in tracks}
         ids = np.full(len(found), -1, np.int64)
-        if len(found):
-            ids[result.data["row"]] = result.tracker_id
-        for row in np.flatnonzero(ids >= 0):  # theirs are counted per class; ours are not
-            ids[row] = self._ids.setdefault((label, int(ids[row])), self._next_id)
-            self._next_id = max(self._next_id, int(ids[row]) + 1)
+        if not len(found):
+            return ids
+        rows = result.data["row"]
+        ids[rows] = np.where(result.tracker_id < 0, -1, result.tracker_id + 1)
+        by_id = {track.tracker_id + 1: track for track in tracks}
+        # What has no id yet has begun a track each, in this order.
+        begun = iter([track for track in tracks if track.tracker_id < 0])
+        for row in rows:
+            track = by_id[int(ids[row])] if ids[row] > 0 else next(begun)
+            self._votes[track].add(int(found.labels[row]), float(found.scores[row]))
         return ids
 
+    def _weigh(self, overlaps: np.ndarray) -> np.ndarray:
+        """What the sum of a best assignment is made of, by track and detection.
+
+        A thousand pairs of one rank count less than one pair of the next: a track's own class
+        comes first, and tracks with an id before those that a single frame has begun.
+        """
+        tracks = self._tracker.tracks
+        labels = np.array([self._votes[track].label for track in tracks])
+        has_id = np.array([track.tracker_id >= 0 for track in tracks])
+        is_recent = np.array(
+            [
+                track.time_since_update <= 1 or track.time_since_update_seconds <= _FLICKER_S
+                for track in tracks
+            ]
+        )
+        is_same = labels[:, None] == self._labels
+        is_flicker = is_recent[:, None] & (overlaps >= _OVERLAP_OF_CLASSES)
+        is_possible = (overlaps >= _OVERLAP) & (is_same | is_flicker)
+        return np.where(is_possible, 1000.0 ** (2 * has_id[:, None] + is_same) + overlaps, 0.0)
+
     def _forget_ended(self) -> tuple[Sighting, ...]:
-        self._of_label = {k: tracker for k, tracker in self._of_label.items() if tracker.tracks}
-        living = {
-            (label, track.tracker_id)
-            for label, tracker in self._of_label.items()
-            for track in tracker.tracks
-        }
-        ended = [self._ids.pop(key) for key in self._ids.keys() - living]
+        living = {track.tracker_id + 1 for track in self._tracker.tracks}
+        ended = sorted(self._last_seen.keys() - living)
         for number in ended:
             del self._trails[number]
-        return tuple(self._last_seen.pop(number) for number in sorted(ended))
+        return tuple(self._last_seen.pop(number) for number in ended)
 
     def _remember(self, seen: Iterable[Sighting]) -> None:
         for one in seen:
@@ -170,6 +195,37 @@ class Tracker:
         for trail in self._trails.values():
             while trail and trail[0][0] < self._now - _TRAIL_S:
                 trail.popleft()
+
+
+class _Votes:
+    """The classes that a track was seen as."""
+
+    def __init__(self) -> None:
+        self._of_label: dict[int, tuple[int, float]] = {}  # frames, sum of scores
+
+    def add(self, label: int, score: float) -> None:
+        frames, total = self._of_label.get(label, (0, 0.0))
+        self._of_label[label] = frames + 1, total + score
+
+    @property
+    def label(self) -> int:
+        """That of most frames; of equally many, that of the higher scores."""
+        return max(self._of_label, key=self._of_label.__getitem__)
+
+
+def _overlap_by_class(weigh: Callable[[np.ndarray], np.ndarray]) -> BaseIoU:
+    """The overlap of boxes, weighed.
+
+    Boxes are widened by 0.3 of their size: an object that starts at once or stops behind something
+    still overlaps with where it was expected.
+    """
+    from trackers import BIoU
+
+    class Overlap(BIoU):
+        def _compute(self, boxes_1: np.ndarray, boxes_2: np.ndarray) -> np.ndarray:
+            return weigh(super()._compute(boxes_1, boxes_2))
+
+    return Overlap(0.3)
 
 
 def draw_trails(

@@ -50,7 +50,9 @@ class Tracks(AbstractContextManager["Tracks"]):
         if not self._is_started:
             self._start(frame)
         self._tracker = self._tracker or Tracker(self.source.fps or LIVE_FPS)
-        self._tracked = self._tracker.update(frame.shown, frame.time_s)
+        # Images of a folder follow each other like the frames of a video.
+        at = frame.index / LIVE_FPS if self.source.of_images else frame.time_s
+        self._tracked = self._tracker.update(frame.shown, at)
         frame.ids = np.full(len(frame.detections), -1, np.int64)
         frame.ids[frame.is_shown] = self._tracked.ids
         events = appearances(self._tracked)

@@ -1,6 +1,7 @@
 """Video recording in real time; a file is either playable or not there."""
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from detector.backend import stderr_held_back
 from detector.files import atomic_path, opencv_path
 from detector.images import write_image
 
-_LONGEST_GAP_S = 2.0  # what a pause or a lost camera adds to the video at most
+_LONGEST_GAP_S = 600.0  # for which a frame stands still: a night without a camera fills no disk
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
 
 
@@ -20,8 +21,10 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
     """A video file; a context manager.
 
     The file takes the size of its first frame (codecs cut an odd number by one); frames of
-    another size are letterboxed. It appears under its name when the block ends; if that ends in
-    an exception, or there was no frame, nothing is left behind.
+    another size are letterboxed. Frames are written at the rate of the video: each is repeated
+    until the time of the next, or left out where that comes at once; those that come at just this
+    rate are written once each. The file appears under its name when the block ends; if that ends
+    in an exception, or there was no frame, nothing is left behind.
 
     Args:
         path: its suffix names the format: .mp4, .avi or .webm.
@@ -44,33 +47,41 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         self._fps = fps
         self._writer: cv2.VideoWriter | None = None
         self._size_hw = (0, 0)
-        self._held: np.ndarray | None = None  # the latest timed frame, not written yet
+        self._held: np.ndarray | None = None  # the latest frame, not written to its end yet
         self._start = self._last = 0.0
         self._file = contextlib.ExitStack()
 
-    def add(self, image: np.ndarray, at: float | None = None) -> None:
+    def add(self, image: np.ndarray, at: float) -> None:
         """Append a frame.
 
         Args:
             image: uint8 `(H, W, 3)`, RGB.
-            at: when it was seen, in seconds of any clock. Frames that come irregularly are then
-                repeated or dropped, so that the video takes as long as they took; of a longer
-                gap it takes two seconds. None: one frame of a file, written once.
+            at: when it was seen, in seconds of any clock. The video takes as long as the frames
+                took; of a gap of more than ten minutes the rest is left out, and a line says so.
 
         Raises:
             UserError: the file cannot be written.
         """
-        if at is None:
-            self._write(image)
-            return
-        if self._held is None:
+        if self._writer is None:
+            self._size_hw = image.shape[0], image.shape[1]
+            self._writer = self._open()
             self._start = self._last = at
-        self._start += max(0.0, at - self._last - _LONGEST_GAP_S)
-        self._last = at
-        due = round((at - self._start) * self._fps)
-        while self._held is not None and self.frames < due:
-            self._write(self._held)
-        self._held = image
+        self._write_until(at)
+        left_out = at - self._last - _LONGEST_GAP_S
+        if left_out > 0:
+            where = f"{self.path}: at {self.frames / self._fps:.1f} s"
+            print(f"{where} {left_out:.0f} s without a frame are left out", file=sys.stderr)
+            self._start += left_out
+        self._last, self._held = at, image
+
+    def rest(self, at: float) -> None:
+        """Let the latest frame stand until `at`, a time as for `add`, as none has come since.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        if self._held is not None:
+            self._write_until(at)
 
     def close(self) -> None:
         """Write what is held back and finish the file.
@@ -93,12 +104,15 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         else:
             self._file.__exit__(*error)
 
+    def _write_until(self, at: float) -> None:
+        seconds = min(at, self._last + _LONGEST_GAP_S) - self._start
+        while self._held is not None and self.frames < round(seconds * self._fps):
+            self._write(self._held)
+
     def _write(self, image: np.ndarray) -> None:
-        if self._writer is None:
-            self._size_hw = image.shape[0], image.shape[1]
-            self._writer = self._open()
-        self._writer.write(cv2.cvtColor(letterbox(image, self._size_hw), cv2.COLOR_RGB2BGR))
-        self.frames += 1
+        if self._writer is not None:
+            self._writer.write(cv2.cvtColor(letterbox(image, self._size_hw), cv2.COLOR_RGB2BGR))
+            self.frames += 1
 
     def _open(self) -> cv2.VideoWriter:
         self._temporary = self._file.enter_context(atomic_path(self.path))
@@ -130,9 +144,12 @@ class Still(contextlib.AbstractContextManager["Still"]):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, image: np.ndarray, at: float | None = None) -> None:  # noqa: ARG002
+    def add(self, image: np.ndarray, at: float) -> None:  # noqa: ARG002
         """Write the image; as `Recorder.add`, but `at` has no meaning here."""
         write_image(self.path, image)
+
+    def rest(self, at: float) -> None:
+        """Nothing happens."""
 
     def __exit__(self, *_: object) -> None:
         pass

@@ -24,9 +24,12 @@ def test_the_json_of_a_video_keeps_the_contract(read_json, run_headless, make_vi
     assert all(milliseconds > 0 for milliseconds in own.values())
     assert result["fps"] > 0
     assert [image["frame"] for image in result["images"]] == list(range(12))
+    times = [image["time"] for image in result["images"]]
+    assert times == pytest.approx(np.arange(12) / 12.5, abs=1e-3)
     assert result["images"][0] == {
         "file": "video.mp4",
         "frame": 0,
+        "time": 0.0,
         "width": 64,
         "height": 48,
         "detections": [
@@ -49,7 +52,7 @@ def test_the_json_of_images_names_each_and_has_no_frame_numbers(
     assert run_headless("--source", "*.png", "--json", "out.json") == 0
     images = read_json()["images"]
     assert [image["file"] for image in images] == ["a.png", "b.png"]
-    assert all("frame" not in image for image in images)
+    assert not any({"frame", "time"} & image.keys() for image in images)
 
 
 @pytest.mark.parametrize("fps", [12.5, 29.97, 30.0])

@@ -25,7 +25,7 @@ def test_the_contract_to_the_letter(tmp_path, two):
     path = tmp_path / "out.json"
     with open_results(path, "coco", coco_classes()) as results:
         results.add("a.jpg", height=48, width=64, detections=two)
-        results.add("film.mp4", height=48, width=64, detections=NOTHING, frame=0)
+        results.add("film.mp4", height=48, width=64, detections=NOTHING, frame=0, time_s=1 / 3)
         results.finish(fps=29.5, stage_ms={"run": 3.25})
     assert json.loads(path.read_text()) == {
         "model": "coco",
@@ -51,7 +51,14 @@ def test_the_contract_to_the_letter(tmp_path, two):
                     },
                 ],
             },
-            {"file": "film.mp4", "frame": 0, "width": 64, "height": 48, "detections": []},
+            {
+                "file": "film.mp4",
+                "frame": 0,
+                "time": 0.333,
+                "width": 64,
+                "height": 48,
+                "detections": [],
+            },
         ],
         "fps": 29.5,
         "stage_ms": {"run": 3.25},
@@ -61,11 +68,12 @@ def test_the_contract_to_the_letter(tmp_path, two):
 def test_the_order_of_keys_is_that_of_the_contract(tmp_path, two):
     path = tmp_path / "out.json"
     with open_results(path, "coco", coco_classes()) as results:
-        results.add("a.jpg", 48, 64, two, frame=3)
+        results.add("a.jpg", 48, 64, two, frame=3, time_s=0.1)
         results.finish()
     written = json.loads(path.read_text())
     assert list(written) == ["model", "images"]
-    assert list(written["images"][0]) == ["file", "frame", "width", "height", "detections"]
+    keys = ["file", "frame", "time", "width", "height", "detections"]
+    assert list(written["images"][0]) == keys
 
 
 def test_no_image_is_an_empty_list(tmp_path):

@@ -1,4 +1,5 @@
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ def ball(x):
 
 def frame_of(detections, index):
     """A frame of which all detections are shown."""
-    frame = Frame(IMAGE, "video.mp4", index / 25, index=index, detections=detections)
+    now = index / 25
+    frame = Frame(IMAGE, "video.mp4", 100 + now, index=index, time_s=now, detections=detections)
     frame.select(0.0, None)
     return frame
 
@@ -91,6 +93,58 @@ def test_a_wrong_line_leaves_the_events_of_an_earlier_run(tmp_path):
     with pytest.raises(UserError, match="lies outside the frame"), wrong:
         roll(wrong)
     assert path.read_text() == "what was counted yesterday"
+
+
+@pytest.mark.parametrize("pattern", [[0, 1, 1], [1, 1, 1, 0], [1, 0, 0, 1, 1]])
+def test_one_object_whose_class_flickers_counts_once_as_what_it_mostly_is(pattern, tmp_path):
+    path = tmp_path / "events.jsonl"
+    names = ["ball", "moon"]
+    one = Tracks(
+        Source("video.mp4", iter(()), 25.0),
+        Controls(names),
+        line=((0.5, 0.0), (0.5, 1.0)),
+        zone=((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)),
+        log=EventLog(path, names),
+    )
+    with one:
+        for index, x in enumerate(range(60, 260, 10)):
+            rolling = ball(x)
+            rolling.labels[:] = pattern[index % len(pattern)]
+            one.update(frame_of(rolling, index))
+    assert one.counts() == {"moon in": 1, "moon inside": 1, "moon entered": 1}
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(event["event"], event["id"]) for event in events] == [
+        ("appear", 1),
+        ("enter", 1),
+        ("cross_in", 1),
+    ]
+    assert [event["name"] for event in events[1:]] == ["moon", "moon"]
+
+
+def test_a_person_on_a_bicycle_counts_as_one_of_each():
+    one = Tracks(
+        Source("video.mp4", iter(()), 25.0),
+        Controls(["person", "bicycle"]),
+        line=((0.5, 0.0), (0.5, 1.0)),
+    )
+    for index, x in enumerate(range(60, 260, 10)):
+        boxes = ball(x).boxes + np.array([[0, -8, 0, -8], [0, 8, 0, 8]], np.float32)
+        both = Detections(boxes, np.array([0.9, 0.8], np.float32), np.array([0, 1]))
+        one.update(frame_of(both, index))
+    assert one.counts() == {"person in": 1, "bicycle in": 1}
+
+
+def test_an_image_of_a_folder_is_followed_like_the_frame_of_a_video_and_counts_a_second(tmp_path):
+    path = tmp_path / "events.jsonl"
+    source = Source("photos", iter(()))
+    with Tracks(source, Controls(NAMES), log=EventLog(path, NAMES)) as one:
+        for index in range(40):
+            shown = ball(60 + 5 * index) if index < 10 or index > 30 else ball(0)[:0]
+            frame = frame_of(shown, index)
+            frame.time_s = float(index)
+            one.update(frame)
+    (event,) = (json.loads(line) for line in path.read_text().splitlines())
+    assert (event["event"], event["time"]) == ("appear", 1.0)
 
 
 def test_two_classes_on_one_box_have_an_id_each():

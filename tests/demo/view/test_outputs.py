@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import shutil
 import types
 
@@ -27,13 +29,20 @@ def controls():
     return Controls(["a", "b"])
 
 
+@pytest.fixture
+def predictor():
+    return types.SimpleNamespace(name="fake", classes=coco_classes([1]))
+
+
 def source(**options):
     return Source("video.mp4", iter(()), **{"fps": 25.0, **options})
 
 
 def keep(files, frames, start=0):
     for index in range(start, start + frames):
-        files.keep(Frame(IMAGE, "video.mp4", index / 25, index=index, drawn=IMAGE))
+        files.keep(
+            Frame(IMAGE, "video.mp4", index / 25, index=index, time_s=index / 25, drawn=IMAGE)
+        )
 
 
 def frames_of(path):
@@ -78,8 +87,7 @@ def test_a_full_disk_ends_the_recording_which_can_be_played(controls, monkeypatc
     assert capsys.readouterr().err == f"the disk is full: {files.saved[0]} ends here\n"
 
 
-def test_an_exception_leaves_no_recording_and_no_json(controls, tmp_path):
-    predictor = types.SimpleNamespace(name="fake", classes=coco_classes([1]))
+def test_an_exception_leaves_what_came_before_it(controls, predictor, tmp_path):
     with (
         pytest.raises(UserError, match="broken"),
         Files(source(), controls, tmp_path / "a.mp4") as files,
@@ -87,17 +95,104 @@ def test_an_exception_leaves_no_recording_and_no_json(controls, tmp_path):
         files.write_json(tmp_path / "a.json", predictor)
         keep(files, 5)
         raise UserError("broken")
-    assert list(tmp_path.iterdir()) == []
+    assert frames_of(tmp_path / "a.mp4") == 5
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert len(found["images"]) == 5
+    assert "fps" not in found  # which tells that it is not complete
 
 
-def test_json_has_every_frame_and_the_figures_of_the_run(controls, tmp_path):
-    predictor = types.SimpleNamespace(name="fake", classes=coco_classes([1]))
+def test_an_exception_before_the_first_frame_leaves_the_files_of_before(
+    controls, predictor, tmp_path
+):
+    (tmp_path / "a.json").write_text("of yesterday")
+    with pytest.raises(RuntimeError), Files(source(), controls, tmp_path / "a.mp4") as files:
+        files.write_json(tmp_path / "a.json", predictor)
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_text() == "of yesterday"
+
+
+def test_a_recording_that_cannot_be_closed_does_not_hide_why_the_run_ended(
+    controls, monkeypatch, tmp_path, capsys
+):
+    def fail(_):
+        raise UserError("it is incomplete")
+
+    monkeypatch.setattr(Recorder, "close", fail)
+    with (
+        pytest.raises(UserError, match="broken"),
+        Files(source(), controls, tmp_path / "a.mp4") as files,
+    ):
+        keep(files, 5)
+        raise UserError("broken")
+    assert capsys.readouterr().err == "it is incomplete\n"
+
+
+def test_a_full_disk_ends_the_json_and_the_run_goes_on(
+    controls, predictor, monkeypatch, tmp_path, capsys
+):
+    path = tmp_path / "a.json"
+    monkeypatch.setattr("demo.view.live_json._INTERVAL_S", 0.0)
+    with Files(source(), controls, None) as files:
+        files.write_json(path, predictor)
+        keep(files, 5)
+        monkeypatch.setattr("demo.view.live_json._write_at", no_space)
+        keep(files, 5, start=5)
+        files.finish(Stats())
+    assert files.cut_short
+    assert files.saved == [path]
+    assert len(json.loads(path.read_text())["images"]) == 5
+    said = f"cannot write {path}: No space left on device; it ends after 5 frames\n"
+    assert capsys.readouterr().err == said
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_where_no_frame_comes_a_live_recording_keeps_real_time(controls, monkeypatch, tmp_path):
+    clock = types.SimpleNamespace(now=1000.0)
+    monkeypatch.setattr("demo.view.outputs.time.monotonic", lambda: clock.now)
+    with Files(source(live=True), controls, tmp_path / "a.mp4") as files:
+        files.rest()
+        keep(files, 5)  # the last at 0.16 s
+        for clock.now in (1000.5, 1003.0):
+            files.rest()
+        recorder = files._recorder
+        assert recorder.frames == round(25 * 2.16)  # a frame may come a second late
+    assert frames_of(tmp_path / "a.mp4") == round(25 * 2.16) + 1
+
+
+def test_a_paused_file_is_recorded_without_the_pause(controls, monkeypatch, tmp_path):
+    clock = types.SimpleNamespace(now=1000.0)
+    monkeypatch.setattr("demo.view.outputs.time.monotonic", lambda: clock.now)
+    with Files(source(), controls, tmp_path / "a.mp4") as files:
+        keep(files, 5)
+        clock.now = 1060.0
+        files.rest()
+        keep(files, 5, start=5)
+    assert frames_of(tmp_path / "a.mp4") == 10
+
+
+def test_a_recording_that_begins_later_says_when(controls, capsys):
+    with Files(source(), controls, None) as files:
+        keep(files, 5)
+        controls.recording = True
+        keep(files, 5, start=5)
+    assert capsys.readouterr().err == f"{files.saved[0]} begins at 0.200 s\n"
+
+
+def test_json_has_every_frame_and_the_figures_of_the_run(controls, predictor, tmp_path):
     with Files(source(), controls, None) as files:
         files.write_json(tmp_path / "a.json", predictor)
         keep(files, 3)
         files.finish(Stats())
     found = json.loads((tmp_path / "a.json").read_text())
-    assert [image["frame"] for image in found["images"]] == [0, 1, 2]
+    assert [(image["frame"], image["time"]) for image in found["images"]] == [
+        (0, 0.0),
+        (1, 0.04),
+        (2, 0.08),
+    ]
     assert found["fps"] == 0
     assert files.saved == [tmp_path / "a.json"]
 

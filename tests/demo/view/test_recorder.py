@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import types
 
 import cv2
 import numpy as np
@@ -12,6 +13,12 @@ from detector.images import read_image
 
 def flat(grey, height=48, width=64):
     return np.full((height, width, 3), grey, np.uint8)
+
+
+def record(recorder, images):
+    """Images at the rate of the video."""
+    for index, image in enumerate(images):
+        recorder.add(image, index / recorder._fps)
 
 
 def read_back(path):
@@ -29,8 +36,7 @@ def read_back(path):
 def test_frames_rate_and_duration_are_kept(tmp_path, suffix, fps):
     path = tmp_path / f"video{suffix}"
     with Recorder(path, fps) as recorder:
-        for grey in range(60):
-            recorder.add(flat(4 * grey))
+        record(recorder, [flat(4 * grey) for grey in range(60)])
     images, read_fps = read_back(path)
     assert len(images) == recorder.frames == 60
     assert read_fps == pytest.approx(fps, abs=0.001)
@@ -39,7 +45,7 @@ def test_frames_rate_and_duration_are_kept(tmp_path, suffix, fps):
 
 def test_red_is_still_red_when_read_back(tmp_path):
     with Recorder(tmp_path / "red.mp4", 30) as recorder:
-        recorder.add(np.full((48, 64, 3), (220, 20, 20), np.uint8))
+        record(recorder, [np.full((48, 64, 3), (220, 20, 20), np.uint8)])
     (image,), _ = read_back(tmp_path / "red.mp4")
     np.testing.assert_allclose(image[24, 32], (220, 20, 20), atol=12)
 
@@ -70,10 +76,60 @@ def test_a_camera_faster_than_the_video_loses_frames_not_time(tmp_path):
     assert recorder.frames == pytest.approx(60, abs=1)
 
 
+@pytest.mark.parametrize("fps", [24000 / 1001, 25, 30000 / 1001, 29.97, 60000 / 1001, 59.94])
+@pytest.mark.parametrize("decimals", [3, 9], ids=["whole milliseconds", "exact"])
+def test_a_constant_rate_is_written_frame_for_frame(tmp_path, monkeypatch, fps, decimals):
+    written = []
+    writer = types.SimpleNamespace(write=lambda image: written.append(image[0, 0]), release=bool)
+    monkeypatch.setattr(Recorder, "_open", lambda _: writer)
+    monkeypatch.setattr(Recorder, "_require_complete", lambda _: None)
+    bgr = np.arange(20_000)[:, None] >> (0, 8, 16) & 255  # a number as a colour
+    with Recorder(tmp_path / "video.mp4", fps) as recorder:
+        for index, colour in enumerate(bgr.astype(np.uint8)):
+            recorder.add(colour[None, None, ::-1], round(index / fps, decimals))
+    np.testing.assert_array_equal(written, bgr)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        [*(i / 30 for i in range(30)), *(1 + i / 5 for i in range(10))],
+        [0, 0.1, 0.15, 2.0, 2.01, 2.3, 9.7],
+        [0, 60, 120],
+    ],
+    ids=["30 and then 5 a second", "irregular", "a frame a minute"],
+)
+def test_each_moment_of_a_variable_rate_is_found_in_the_recording(tmp_path, seconds):
+    greys = [40 + 150 * (index % 2) for index in range(len(seconds))]
+    with Recorder(tmp_path / "video.avi", 30) as recorder:
+        for grey, at in zip(greys, seconds, strict=True):
+            recorder.add(flat(grey), at)
+    images, _ = read_back(tmp_path / "video.avi")
+    assert len(images) == round(30 * seconds[-1]) + 1
+    for grey, at, following in zip(greys, seconds, [*seconds[1:], 1e9], strict=True):
+        if following - at >= 1 / 30:
+            assert images[round(30 * at)].mean() == pytest.approx(grey, abs=5)
+
+
+def test_a_frame_stands_while_none_comes_and_for_ten_minutes_at_most(tmp_path, capsys):
+    path = tmp_path / "live.mp4"
+    with Recorder(path, 1) as recorder:
+        recorder.rest(3.0)  # nothing to stand yet
+        recorder.add(flat(20), 5.0)
+        for now, frames in (6.0, 1), (15.0, 10), (14.0, 10), (605.0, 600), (9000.0, 600):
+            recorder.rest(now)
+            assert recorder.frames == frames
+        recorder.add(flat(200), 9005.0)
+        recorder.add(flat(20), 9007.0)
+    images, _ = read_back(path)
+    assert [round(float(image.mean()), -2) for image in images] == [0] * 600 + [200] * 2 + [0]
+    said = f"{path}: at 600.0 s 8400 s without a frame are left out\n"
+    assert capsys.readouterr().err == said
+
+
 def test_another_size_is_letterboxed_to_the_first(tmp_path):
     with Recorder(tmp_path / "sizes.mp4", 1) as recorder:
-        recorder.add(flat(200, 48, 64))
-        recorder.add(flat(200, 96, 32))
+        record(recorder, [flat(200, 48, 64), flat(200, 96, 32)])
     images, _ = read_back(tmp_path / "sizes.mp4")
     assert images[1].shape == (48, 64, 3)
     assert images[1][:, 28:36].mean() > 180
@@ -82,7 +138,7 @@ def test_another_size_is_letterboxed_to_the_first(tmp_path):
 
 def test_odd_sizes_are_cut_by_one(tmp_path):
     with Recorder(tmp_path / "odd.mp4", 30) as recorder:
-        recorder.add(flat(90, 47, 63))
+        record(recorder, [flat(90, 47, 63)])
     (image,), _ = read_back(tmp_path / "odd.mp4")
     assert image.shape == (46, 62, 3)
 
@@ -93,7 +149,7 @@ def test_an_exception_leaves_nothing_behind_and_the_old_file_alone(tmp_path):
 
     def fail():
         with Recorder(path, 30) as recorder:
-            recorder.add(flat(9))
+            record(recorder, [flat(9)])
             raise RuntimeError("on the way")
 
     with pytest.raises(RuntimeError):
@@ -105,7 +161,7 @@ def test_an_exception_leaves_nothing_behind_and_the_old_file_alone(tmp_path):
 def test_the_file_has_its_name_only_when_closed(tmp_path):
     path = tmp_path / "video.mp4"
     recorder = Recorder(path, 30)
-    recorder.add(flat(9))
+    record(recorder, [flat(9)])
     assert not path.exists()
     recorder.close()
     assert len(read_back(path)[0]) == 1
@@ -128,7 +184,7 @@ def test_a_size_that_the_codec_refuses_is_the_users_to_fix(tmp_path):
         pytest.raises(UserError, match=r"cannot encode mp4v at 1x1; try \.avi"),
         Recorder(tmp_path / "video.mp4", 30) as recorder,
     ):
-        recorder.add(flat(9, 1, 1))
+        record(recorder, [flat(9, 1, 1)])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -142,8 +198,8 @@ noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
 resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 try:
     with Recorder(Path(sys.argv[1]), 30) as recorder:
-        for _ in range(30):
-            recorder.add(noise)
+        for index in range(30):
+            recorder.add(noise, index / 30)
 except UserError as error:
     print(error)
 """
@@ -161,13 +217,13 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, name):
 
 def test_opencv_prints_nothing_while_recording(tmp_path, capfd):
     with Recorder(tmp_path / "video.webm", 30) as recorder:
-        recorder.add(flat(9))
+        record(recorder, [flat(9)])
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_single_image_is_written_as_it_is(tmp_path):
     with Still(tmp_path / "drawn.png") as still:
-        still.add(flat(77))
+        still.add(flat(77), 0.0)
     np.testing.assert_array_equal(read_image(tmp_path / "drawn.png"), flat(77))
 
 
@@ -193,7 +249,6 @@ class Interrupted:
 
 def test_who_interrupts_the_end_keeps_the_video(tmp_path):
     with Recorder(tmp_path / "video.mp4", 30) as recorder:
-        for grey in range(5):
-            recorder.add(flat(grey))
+        record(recorder, [flat(grey) for grey in range(5)])
         recorder._writer = Interrupted(recorder._writer)
     assert len(read_back(tmp_path / "video.mp4")[0]) == 5
