@@ -19,8 +19,9 @@ import cv2
 
 from configs.errors import UserError
 from demo.sources.clip import PHOTO_CLIP, Clip
-from demo.sources.frames import Frame, Source, frame_rate, open_images, open_video, timed
+from demo.sources.frames import Frame, Source, frame_rate, open_images, timed
 from demo.sources.prefetch_thread import STEP_S, Prefetcher
+from demo.sources.video_file import open_video
 from detector.files import opencv_path
 from detector.images import SUFFIXES, find_images
 
