@@ -7,8 +7,8 @@ from collections import deque
 import numpy as np
 import pytest
 
-from demo.sources.capture import LiveSource
 from demo.sources.frames import Frame, Source
+from demo.sources.live_source import LiveSource
 
 SIZE_HW = (120, 160)
 
