@@ -85,7 +85,7 @@ class LiveSource(Source):
         # Releasing it under a thread that is stuck in the driver would crash the process.
         if self._capturing.close() and self._capture is not None:
             self._capture.release()
-        self._newest.close()
+        self._newest.close(0.0)  # it ends with the other, and holds nothing
 
     def _read(self) -> Iterator[Frame]:
         opened = last = time.monotonic()
