@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.02  # how long a key may wait for the loop
 _NOTE_S = 2.0  # how long a note stays
+_LONGEST_S = 10.0  # that a frame of a file stays, whatever gap of time follows it
 
 
 class View(Protocol):
@@ -73,9 +74,7 @@ class Show:
     def __post_init__(self) -> None:
         self.stats = Stats()
         self._latest: Frame | None = None
-        # Each image of a folder is shown for a second.
-        self._interval_s = 0.0 if self.source.live else 1 / (self.source.fps or 1)
-        self._due: float | None = None
+        self._due = self._begun = 0.0  # when the latest frame was to be shown, and was
         self._note, self._note_until = "", 0.0
         self._drawn_as = self._look()
 
@@ -97,7 +96,7 @@ class Show:
                 frame = None if self.controls.paused else detected.take(_POLL_S)
                 if frame is None:
                     self._idle()
-                elif self._wait_until_due():
+                elif self._wait_until_due(frame):
                     self._latest, begun = frame, time.perf_counter()
                     frame.select(self.controls.score, self.controls.labels)
                     self.tracks.update(frame)
@@ -171,15 +170,19 @@ class Show:
         notes = (self.source.trouble, "paused" * self.controls.paused, self._note * is_noted)
         return [note for note in notes if note]
 
-    def _wait_until_due(self) -> bool:
+    def _wait_until_due(self, frame: Frame) -> bool:
         """Keep the frame before for its time; the user can still work on it.
 
         Returns:
-            whether the next one is to be shown.
+            whether this next one is to be shown.
         """
         if self.view is None:
             return True
-        due = self._due or time.monotonic()
+        due = time.monotonic()
+        if self._latest and not self.source.live:
+            # A small delay is made up for; a long one does not make the following frames hurry.
+            seconds = min(frame.time_s - self._latest.time_s, _LONGEST_S)
+            due = max(self._due + seconds, self._begun)
         is_next = is_stale = False
         while not is_next:
             left = due - time.monotonic()
@@ -190,8 +193,7 @@ class Show:
             self._rest()
             is_stale |= self.controls.paused and self.source.live  # newer ones come meanwhile
             is_next = not self.controls.paused and (left <= 0 or skips)
-        # A small delay is made up for; a long one does not make the following frames hurry.
-        self._due = max(due + self._interval_s, time.monotonic())
+        self._due, self._begun = due, time.monotonic()
         return not is_stale
 
     def _rest(self) -> None:

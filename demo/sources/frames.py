@@ -1,4 +1,4 @@
-"""The frame record of the demo, and frame sources that are read on demand: videos and images."""
+"""The frame record of the demo, what every frame source is, and the source of images."""
 
 import itertools
 import sys
@@ -22,7 +22,6 @@ LIVE_FPS = 30.0
 IMAGE_FPS = 1.0
 """Images of a folder per second, on the clock of events and in a recording."""
 
-_VIDEO_FPS = 30.0  # of a video that does not say
 _NOTHING = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
 
@@ -85,7 +84,9 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
         paths: the files it reads.
         trouble: what keeps a live source from giving frames, in words; "" if nothing does.
         stopped: `stop` was called.
-        unreadable: how many images could not be read so far, or 1 for a video cut short.
+        unreadable: how many images, or frames of a video, could not be read so far.
+        has_times: its frames come with their `time_s`, on a clock that may begin anywhere;
+            otherwise those that are live have the time they came, and the others the rate's.
     """
 
     name: str
@@ -98,8 +99,9 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
     trouble: str = ""
     stopped: bool = False
     unreadable: int = 0
+    has_times: bool = False
     _indices: Iterator[int] = field(default_factory=itertools.count)
-    _begun: float = 0.0  # `captured_at` of the first frame
+    _begun: float = 0.0  # when the first frame was, on the same clock
 
     @property
     def of_images(self) -> bool:
@@ -124,35 +126,11 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
         self.close()
 
     def _time_s(self, frame: Frame) -> float:
-        if not self.live:
+        if not (self.live or self.has_times):
             return frame.index / (self.fps or IMAGE_FPS)
-        self._begun = frame.captured_at if frame.index == 0 else self._begun
-        return frame.captured_at - self._begun
-
-
-def open_video(name: str, capture: cv2.VideoCapture, paths: Sequence[Path] = ()) -> Source:
-    """The frames of a video that OpenCV has opened.
-
-    Raises:
-        UserError: not even the first can be read.
-    """
-    count = int(max(0, capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    good, first = capture.read()
-    if not good:
-        raise UserError(f"no frame can be read from {name}: it is empty, damaged or cut short")
-
-    def images() -> Iterator[np.ndarray | None]:
-        good, image, given = True, first, 0
-        while good:
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-            given += 1
-            good, image = capture.read()
-        if given < 0.95 * count - 2:  # some formats only estimate how many frames there are
-            print(f"{name} ends after {given} of {count} frames: it is cut short", file=sys.stderr)
-            yield None
-
-    frames, fps = timed(images(), name), frame_rate(capture) or _VIDEO_FPS
-    return Source(name, frames, fps, count or None, close=capture.release, paths=paths)
+        time_s = frame.time_s if self.has_times else frame.captured_at
+        self._begun = time_s if frame.index == 0 else self._begun
+        return time_s - self._begun
 
 
 def open_images(name: str, paths: Sequence[Path]) -> Source:

@@ -3,7 +3,8 @@
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -13,17 +14,24 @@ STEP_S = 0.05
 
 
 class Prefetcher(Generic[T]):
-    """Iterates in a thread of its own, one item ahead of its consumer.
+    """Iterates in a thread of its own, ahead of its consumer.
 
     Args:
         items: iterated in the thread; none of them is None.
         name: of the thread.
         newest: an item that nobody took is replaced by the next; otherwise the thread waits.
+        is_full: whether it waits, by the items that nobody has taken yet; for one at most.
     """
 
-    def __init__(self, items: Iterable[T], name: str, newest: bool = False) -> None:
-        self._items, self._newest = items, newest
-        self._item: T | None = None
+    def __init__(
+        self,
+        items: Iterable[T],
+        name: str,
+        newest: bool = False,
+        is_full: Callable[[Sequence[T]], bool] = bool,
+    ) -> None:
+        self._items, self._newest, self._is_full = items, newest, is_full
+        self._waiting: deque[T] = deque()
         self._error: BaseException | None = None
         self._finished = self._closing = False
         self._changed = threading.Condition()
@@ -34,18 +42,18 @@ class Prefetcher(Generic[T]):
     def ended(self) -> bool:
         """Whether there is nothing left to take, and never will be."""
         with self._changed:
-            return self._finished and self._item is None and self._error is None
+            return self._finished and not self._waiting and self._error is None
 
     def wait(self, seconds: float = math.inf) -> bool:
         """Whether there is an item to take, or one comes within so many seconds."""
         deadline = time.monotonic() + seconds
         with self._changed:
-            while self._item is None and not self._finished:
+            while not (self._waiting or self._finished):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(min(left, STEP_S))
-            return self._item is not None
+            return bool(self._waiting)
 
     def take(self, seconds: float = math.inf) -> T | None:
         """The next item; None after the last, or if none comes within so many seconds.
@@ -55,7 +63,7 @@ class Prefetcher(Generic[T]):
         """
         self.wait(seconds)
         with self._changed:
-            item, self._item = self._item, None
+            item = self._waiting.popleft() if self._waiting else None
             self._changed.notify_all()
             if item is None and self._finished and self._error:
                 error, self._error = self._error, None
@@ -77,9 +85,12 @@ class Prefetcher(Generic[T]):
         try:
             for item in self._items:
                 with self._changed:
-                    if not self._newest:
-                        self._changed.wait_for(lambda: self._item is None or self._closing)
-                    self._item = item
+                    if self._newest:
+                        self._waiting.clear()
+                    self._changed.wait_for(
+                        lambda: self._closing or not self._is_full(self._waiting)
+                    )
+                    self._waiting.append(item)
                     self._changed.notify_all()
                     if self._closing:
                         break

@@ -13,8 +13,8 @@ import numpy as np
 import psutil
 
 from demo.show import Show
-from demo.sources.capture import LiveSource
 from demo.sources.frames import Source, timed
+from demo.sources.live_source import LiveSource
 from demo.tracking.tracks import Tracks
 from demo.view.controls import Controls
 from demo.view.outputs import Files

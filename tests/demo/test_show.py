@@ -7,7 +7,8 @@ from collections import deque
 import numpy as np
 import pytest
 
-from demo.sources.capture import LiveSource
+from demo.sources.frames import Frame, Source
+from demo.sources.live_source import LiveSource
 
 SIZE_HW = (120, 160)
 
@@ -123,6 +124,18 @@ def test_a_file_is_played_at_its_own_rate(run, controls, noting_view, video):
     view = noting_view(controls)
     run(video(16, fps=50), controls, view)
     np.testing.assert_allclose(np.diff(view.at), 1 / 50)
+
+
+def test_a_variable_rate_is_played_by_the_times_of_the_frames(run, controls, noting_view):
+    times = [0.0, 0.03, 0.06, 0.5, 1.5, 1.53, 4000.0]  # of a gap, ten seconds are enough
+
+    def frames():
+        for at in times:
+            yield Frame(np.zeros((*SIZE_HW, 3), np.uint8), "v.mp4", 0.0, time_s=at)
+
+    view = noting_view(controls)
+    run(Source("v.mp4", frames(), 30.0, len(times), has_times=True), controls, view)
+    np.testing.assert_allclose(np.diff(view.at), [0.03, 0.03, 0.44, 1.0, 0.03, 10.0])
 
 
 # ---- pauses

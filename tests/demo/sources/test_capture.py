@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from demo.sources import capture
+from demo.sources import capture, live_source
 from demo.sources.capture import open_source
 from demo.sources.frames import Frame
 from detector.images import write_image
@@ -241,11 +241,11 @@ def test_a_stream_that_ends_is_opened_again_and_that_is_said(server, capsys):
 def test_a_stream_gives_the_newest_frame_to_a_slow_consumer(server, monkeypatch, wait_until):
     read = []
 
-    def counted(*parts):
-        read.append(Frame(*parts))
+    def counted(*parts, **more):
+        read.append(Frame(*parts, **more))
         return read[-1]
 
-    monkeypatch.setattr(capture, "Frame", counted)
+    monkeypatch.setattr(live_source, "Frame", counted)
     Handler.permits.release(10)
     with open_source(server + "/mjpeg") as source:
         for come in (8, 18, 28):  # FFmpeg keeps one or two back

@@ -5,8 +5,8 @@ from collections import deque
 import numpy as np
 import pytest
 
-from demo.sources import capture
-from demo.sources.capture import LiveSource
+from demo.sources import live_source
+from demo.sources.live_source import LiveSource
 
 LONG_S = 1e9
 
@@ -130,8 +130,8 @@ def test_a_camera_that_warms_up_is_waited_for(read, timeout_s):
 def test_a_lost_camera_is_opened_again_at_growing_intervals_and_that_is_said(
     monkeypatch, capsys, read
 ):
-    monkeypatch.setattr(capture, "_FIRST_WAIT_S", 0.01)
-    monkeypatch.setattr(capture, "_LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr(live_source, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(live_source, "_LONGEST_WAIT_S", 0.05)
     tries = iter([Gone() for _ in range(5)] + [FakeCamera(2, repeat=True)])
     lost = FakeCamera(1)
     source = read(lost, lambda: next(tries), patience_s=0)
@@ -147,7 +147,7 @@ def test_a_lost_camera_is_opened_again_at_growing_intervals_and_that_is_said(
 
 def test_one_that_opens_and_ends_at_once_is_not_back(monkeypatch, capsys, read, wait_until):
     """A snapshot's address, or a server that restarts: no storm of connections."""
-    monkeypatch.setattr(capture, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(live_source, "_FIRST_WAIT_S", 0.01)
     opened = []
 
     def reopen():
@@ -164,8 +164,8 @@ def test_one_that_opens_and_ends_at_once_is_not_back(monkeypatch, capsys, read, 
 def test_after_a_steady_while_the_first_try_is_at_once_again(monkeypatch, read, wait_until):
     clock = types.SimpleNamespace(now=0.0)
     fake = types.SimpleNamespace(monotonic=lambda: clock.now, sleep=lambda _: None)
-    monkeypatch.setattr(capture, "time", fake)
-    monkeypatch.setattr(capture, "_FIRST_WAIT_S", LONG_S)
+    monkeypatch.setattr(live_source, "time", fake)
+    monkeypatch.setattr(live_source, "_FIRST_WAIT_S", LONG_S)
     opened = []
 
     class Steady(FakeCamera):
@@ -196,8 +196,8 @@ def test_what_is_wrong_can_be_shown_until_frames_come_again(read, wait_until, ti
 
 
 def test_closing_does_not_wait_for_the_next_try(monkeypatch, read, wait_until):
-    monkeypatch.setattr(capture, "_FIRST_WAIT_S", LONG_S)
-    monkeypatch.setattr(capture, "_LONGEST_WAIT_S", LONG_S)
+    monkeypatch.setattr(live_source, "_FIRST_WAIT_S", LONG_S)
+    monkeypatch.setattr(live_source, "_LONGEST_WAIT_S", LONG_S)
     source = read(FakeCamera(1), patience_s=0)
     wait_until(lambda: "next try" in source.trouble)
     source.close()
