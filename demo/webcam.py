@@ -180,10 +180,12 @@ def _view(
     if args.view == "web":
         from demo.view.web_page import Page
 
-        page = Page(controls, args.host, args.port)
-        if page.is_open:
+        page = Page(controls, args.host, args.port, not args.no_token)
+        if page.is_open and args.no_token:
             warning = "everyone in the network can watch and steer; there is no password"
             print(f"warning: {warning}", file=sys.stderr)
+        elif page.is_open:
+            print("whoever has this address can watch and steer:", file=sys.stderr)
         print(f"open {page.url}", file=sys.stderr)
         return page
     from demo.view.window import Window

@@ -66,6 +66,7 @@ def _add_view_arguments(parser: CommandParser) -> None:
     add("--headless", action="store_true", help="show it nowhere")
     add("--host", default="127.0.0.1", help="of the page (127.0.0.1: this machine alone)")
     add("--port", type=between(int, 0, 65535), default=8000, metavar="N", help="of the page (8000)")
+    add("--no-token", action="store_true", help="let everyone in whom --host lets reach the page")
     add("--tracks", action="store_true", help="draw the track of each object (t)")
     add("--times", action="store_true", help="draw the times of all stages and the keys (h)")
     add(
