@@ -7,21 +7,20 @@ TensorFlow only if the model asks for it.
 from __future__ import annotations
 
 import contextlib
-import re
 import signal
 import sys
 import threading
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import UserError
-from demo.tracking.counting import parse_line, parse_zone
-from demo.view.controls import KEYS, LOWEST_SCORE
-from detector.command import EXIT_CHECK_FAILED, EXIT_OK, CommandParser, between, positive, run
+from demo.view.controls import LOWEST_SCORE
+from demo.webcam_arguments import webcam_parser
+from detector.command import EXIT_CHECK_FAILED, EXIT_OK, run
 from detector.files import check_outputs
-from detector.model_arguments import add_model_arguments, load_predictor, model_files
+from detector.model_arguments import load_predictor, model_files
 
 if TYPE_CHECKING:
     from demo.show import View
@@ -30,27 +29,10 @@ if TYPE_CHECKING:
     from demo.view.controls import Controls
     from detector.predictor import Predictor
 
-_EXAMPLES = """\
-examples:
-  python -m demo.webcam                                 the first camera, in a window
-  python -m demo.webcam --source street.mp4 --save out/street.mp4
-  python -m demo.webcam --source photos/ --json out/photos.json --headless
-  python -m demo.webcam --source "photos/*.jpg" --classes person,dog
-  python -m demo.webcam --source rtsp://192.168.1.20/stream --score 0.6
-  python -m demo.webcam --view web                      on a page, for a board without a screen
-  python -m demo.webcam --count-line 0.5,0,0.5,1 --events crossings.csv
-
-keys, in the window and, but for the first, on the page:
-{keys}
-
-Closing the window and Ctrl-C end it too, with all files complete. In a window each image of a
-folder is shown for a second, or until Enter is pressed, and the last until then.
-"""
-
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
-    args = _parser().parse_args(argv)
+    args = webcam_parser().parse_args(argv)
     if args.list_cameras:
         from demo.diagnosis.cameras import camera_lines
 
@@ -76,69 +58,6 @@ def main(argv: list[str] | None = None) -> int:
         predictor, controls = _load(args)
         with _on_signals(source.stop):
             return _play(source, predictor, controls, args)
-
-
-def _parser() -> CommandParser:
-    """The parser; without `--model`, its model is None."""
-    width = max(len(key) for key, _ in KEYS)
-    keys = "\n".join(f"  {key:{width}}  {meaning}" for key, meaning in KEYS)
-    parser = CommandParser(
-        "demo.webcam",
-        "Detect objects in a camera, a video, images or a stream, live.",
-        _EXAMPLES.format(keys=keys),
-        "0; 1 if an image had to be skipped or a recording ended early",
-    )
-    add = parser.add_argument
-    add(
-        "--source",
-        metavar="0|FILE|FOLDER|GLOB|URL",
-        help="camera number, video, image, folder or glob of images, rtsp:// or http:// "
-        "stream; without it camera 0, or the built-in clip where there is none",
-    )
-    add_model_arguments(parser)
-    parser.set_defaults(model=None)
-    add("--list-cameras", action="store_true", help="say which cameras there are, and stop")
-    add("--size", type=_size, metavar="WxH", help="to ask of a camera, such as 1280x720")
-    add("--fps", type=positive(float), metavar="N", help="to ask of a camera")
-    _add_view_arguments(parser)
-    parser.add_outputs(
-        save="video with the boxes drawn: .mp4, .avi or .webm (images: one second each); "
-        "for a single image also .jpg, .png ...",
-        json="write all detections, frame by frame",
-        events="write which track ids begin, end and cross: .csv, .jsonl",
-    )
-    add("--frames", type=positive(int), metavar="N", help="stop after N frames")
-    parser.add_dry_run()
-    return parser
-
-
-def _add_view_arguments(parser: CommandParser) -> None:
-    add = parser.add_argument
-    add("--view", choices=("window", "web"), default="window", help="where to show it (window)")
-    add("--headless", action="store_true", help="show it nowhere")
-    add("--host", default="127.0.0.1", help="of the page (127.0.0.1: this machine alone)")
-    add("--port", type=between(int, 0, 65535), default=8000, metavar="N", help="of the page (8000)")
-    add("--tracks", action="store_true", help="draw the track of each object (t)")
-    add("--times", action="store_true", help="draw the times of all stages and the keys (h)")
-    add(
-        "--count-line",
-        type=parse_line,
-        metavar="X1,Y1,X2,Y2",
-        help="count what crosses it; pixels of the source, or fractions from 0 to 1",
-    )
-    add(
-        "--count-zone",
-        type=parse_zone,
-        metavar="X1,Y1,X2,Y2,X3,Y3...",
-        help="count what is in it and what has entered it; likewise",
-    )
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9]\d{1,4})x([1-9]\d{1,4})", text)
-    if not match:
-        raise ArgumentTypeError(f"must be like 1280x720, got {text}")
-    return int(match[1]), int(match[2])
 
 
 def _fetched_model() -> str:
@@ -261,10 +180,12 @@ def _view(
     if args.view == "web":
         from demo.view.web_page import Page
 
-        page = Page(controls, args.host, args.port)
-        if page.is_open:
+        page = Page(controls, args.host, args.port, not args.no_token)
+        if page.is_open and args.no_token:
             warning = "everyone in the network can watch and steer; there is no password"
             print(f"warning: {warning}", file=sys.stderr)
+        elif page.is_open:
+            print("whoever has this address can watch and steer:", file=sys.stderr)
         print(f"open {page.url}", file=sys.stderr)
         return page
     from demo.view.window import Window

@@ -23,6 +23,7 @@ from werkzeug.wrappers import Request, Response
 
 from demo.view.controls import Controls
 from demo.view.web_server import PageServer
+from demo.view.web_token import Token
 from detector.draw import class_colour
 
 _PERIOD_S = 1 / 30  # between two frames of a stream, at least
@@ -36,6 +37,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -66,16 +68,17 @@ class Page:
         controls: what the page shows and changes, from threads of its own.
         host: name or address to serve at; "0.0.0.0" or "::" for all of this machine.
         port: 0 takes any that is free.
+        with_token: where other machines can reach it, answer only those who have the token.
 
     Attributes:
-        url: to open in a browser.
+        url: to open in a browser; with the token, if there is one.
         is_open: other machines can reach it.
 
     Raises:
         UserError: the port is taken, or the host is not one of this machine.
     """
 
-    def __init__(self, controls: Controls, host: str, port: int) -> None:
+    def __init__(self, controls: Controls, host: str, port: int, with_token: bool = True) -> None:
         self._controls = controls
         self._html = Path(__file__).with_name("page.html").read_bytes()
         self._run = secrets.token_hex(4)  # by it a page notices that another run answers
@@ -90,8 +93,9 @@ class Page:
         self._routes = Map(rules, merge_slashes=False)
         self._server = server = PageServer(host, port, self._answer)
         self._thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True)
-        self.url = server.url
         self.is_open = not server.is_private
+        self._token = Token(server.port) if self.is_open and with_token else None
+        self.url = f"{server.url}?token={self._token.text}" if self._token else server.url
 
     def show(self, image: np.ndarray, status: Mapping[str, Any]) -> None:
         """Show a frame and what is known of it, in place of the one before; never waits.
@@ -131,8 +135,10 @@ class Page:
         try:
             if not self._server.knows(request.host):
                 abort(400, "this is no name of the page; open its address, or start it with --host")
-            endpoint, _ = self._routes.bind_to_environ(environ).match()
-            response = endpoint(request)
+            response = self._token.check(request) if self._token else None
+            if response is None:
+                endpoint, _ = self._routes.bind_to_environ(environ).match()
+                response = endpoint(request)
         except HTTPException as error:
             response = Response(f"{error.description}\n", error.code, mimetype="text/plain")
         response.headers.update(_HEADERS)

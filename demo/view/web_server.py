@@ -11,8 +11,10 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler, get_interface_ip
 
 from configs.errors import UserError
+from demo.view.web_connections import Connections
 
 _STALL_S = 10.0  # a viewer that takes nothing for so long is dropped
+_QUEUE = 1024  # of those not yet accepted: where it is full, the next one waits for seconds
 _PRIVATE = (".local", ".lan", ".home.arpa", ".internal", ".localdomain")  # no site can own these
 _BUFFER_BYTES = 128 * 1024  # what waits in the socket of a slow viewer is old when it arrives
 
@@ -27,7 +29,7 @@ class PageServer(ThreadedWSGIServer):
     daemon_threads = False  # so that closing waits for them
 
     def __init__(self, host: str, port: int, app: Any) -> None:
-        self._open: set[Any] = set()
+        self._connections = Connections()
         with _listen(host, port) as listener:
             super().__init__(host, port, app, _Handler, fd=listener.fileno())
         address = str(self.server_address[0])
@@ -43,25 +45,39 @@ class PageServer(ThreadedWSGIServer):
         return not self.is_private and _is_of_network(name)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Note the connection, and answer it in a thread of its own."""
-        self._open.add(request)
-        super().process_request(request, client_address)
+        """Answer a connection in a thread of its own, where there is room for it."""
+        if self._connections.admit(request, client_address[0]):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """What is done between two connections, and several times a second without."""
+        self._connections.drop_late()
+
+    def begin_answer(self, request: Any) -> None:
+        """The request of a connection has been read."""
+        self._connections.begin_answer(request)
 
     def shutdown_request(self, request: Any) -> None:
         """Forget the connection, and close it."""
-        self._open.discard(request)
+        self._connections.forget(request)
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
         """Cut all connections, also those on which a thread waits for its viewer."""
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self._connections.hang_up()
 
 
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.0"  # streams without the extra small packets of chunks
     timeout = _STALL_S
+    server: Any  # a PageServer
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin the answer, of the page or of the server itself."""
+        self.server.begin_answer(self.connection)
+        super().send_response(code, message)
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
         """Say nothing of requests; faults of the program are logged by the server."""
@@ -85,7 +101,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind((host, port))
-        listener.listen()
+        listener.listen(_QUEUE)
     except (OSError, OverflowError, UnicodeError) as error:
         listener.close()
         what = f"port {port} of {host}: {getattr(error, 'strerror', None) or error}"

@@ -64,6 +64,7 @@ def test_every_answer_forbids_guesses_frames_and_caches(page, path, get):
     policy = "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
     assert headers["Content-Security-Policy"] == policy
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cache-Control"] == "no-store"
     assert not [name for name in headers if name.startswith("Access-Control")]
 
@@ -166,7 +167,7 @@ def test_on_loopback_only_names_of_loopback_are_answered(page, host, status, get
 def test_when_opened_up_it_answers_to_the_names_of_a_network(
     controls, address_of, get, host, status
 ):
-    with Page(controls, "0.0.0.0", 0) as page:
+    with Page(controls, "0.0.0.0", 0, with_token=False) as page:
         page.url = f"http://127.0.0.1:{address_of(page)[1]}/"  # it gives that of another device
         assert get(page, "status.json", Host=host).status_code == status
 

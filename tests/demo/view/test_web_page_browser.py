@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import threading
+from urllib.parse import urlsplit
 
 import cv2
 import pytest
@@ -32,7 +33,7 @@ def show(controls, grey):
     """Shows, for a page in a block, frames as grey as the score threshold, all the time."""
 
     @contextlib.contextmanager
-    def showing(controls, port=0):
+    def showing(controls, port=0, host="127.0.0.1"):
         stop = threading.Event()
 
         def run():
@@ -42,7 +43,8 @@ def show(controls, grey):
                 if not controls.paused:
                     page.show(grey(round(200 * controls.score)), {"fps": 29.7, "detections": found})
 
-        with Page(controls, "127.0.0.1", port) as page:
+        with Page(controls, host, port) as page:
+            page.url = page.url.replace(urlsplit(page.url).hostname, "127.0.0.1")  # from here
             thread = threading.Thread(target=run)
             thread.start()
             try:
@@ -228,3 +230,36 @@ def test_nothing_sticks_out_of_any_screen(live, tab):
             tab.evaluate(f"[...document.querySelectorAll('button, a')].filter({cut_off}).length")
             == 0
         )
+
+
+def test_a_page_of_the_network_works_by_its_token_and_shows_none(controls, show, tab, wait_until):
+    with show(controls, host="0.0.0.0") as page:
+        tab = tab(page)
+        wait_for_level(tab, 80)
+        tab.locator("#tracks").click()
+        wait_until(lambda: controls.tracks)
+        assert tab.url == page.url.partition("?")[0]
+        assert tab.evaluate("document.cookie") == ""
+        assert tab.complaints == []
+
+
+def test_a_page_of_a_run_before_says_that_there_is_a_new_address(controls, show, tab, address_of):
+    with show(controls, host="0.0.0.0") as page:
+        port = address_of(page)[1]
+        tab = tab(page)
+        wait_for_level(tab, 80)
+    with show(controls, port, "0.0.0.0") as page:
+        tab.wait_for_selector("text=open the address that it printed", state="visible")
+        tab.goto(page.url)
+        wait_for_level(tab, 80)
+
+
+def test_a_token_can_be_typed(controls, show, browser, timeout_s):
+    with show(controls, host="0.0.0.0") as page, browser.new_page() as tab:
+        tab.set_default_timeout(1000 * timeout_s)
+        address, _, token = page.url.partition("?token=")
+        tab.goto(address)
+        tab.get_by_label("Or type the token").fill(token)
+        tab.get_by_role("button", name="Open").click()
+        wait_for_level(tab, 80)
+        assert tab.url == address
