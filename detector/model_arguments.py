@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,13 +36,16 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delegate", type=path, metavar="FILE", help="LiteRT: a library")
     parser.add_argument("--score", type=fraction, metavar="S", help="lowest score, 0 ... 1 (0.4)")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
-    add_nms_arguments(parser, "the model's max_detections, 100 unless trained otherwise")
+    most = "the model's max_detections, 100 unless trained otherwise"
+    add_nms_arguments(parser, most, positive(int))
 
 
-def add_nms_arguments(parser: argparse.ArgumentParser, most: str) -> None:
-    """`--max-dets` and `--agnostic`; `most` says in words what holds without the former."""
+def add_nms_arguments(
+    parser: argparse.ArgumentParser, most: str, number: Callable[[str], int]
+) -> None:
+    """`--max-dets`, a `number`, and `--agnostic`; `most` says what holds without the former."""
     parser.add_argument(
-        "--max-dets", type=positive(int), metavar="N", help=f"most detections per image ({most})"
+        "--max-dets", type=number, metavar="N", help=f"most detections per image ({most})"
     )
     parser.add_argument(
         "--agnostic",
