@@ -58,6 +58,9 @@ class PostprocessConfig(_Section):
     # class that overlap it by this IoU, weighted by score (Gidaris and Komodakis 2015, section 5).
     # None: as the official model, the best box alone.
     voting_iou: float | None = Field(default=None, gt=0, le=1)
+    # NMS takes all classes for one: two classes on one object are one detection, the better one.
+    # Left out of files where it is off, for programs that know no such key.
+    class_agnostic: bool = Field(default=False, exclude_if=lambda is_on: not is_on)
 
 
 class AugmentConfig(_Section):

@@ -17,6 +17,7 @@ from demo.sources.prefetch_thread import Prefetcher
 from demo.view.controls import Controls
 from demo.view.hud import draw_help, draw_hud, draw_notes
 from demo.view.stats import Stats
+from detector.detection_cap import DetectionCap
 from detector.results import readable
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Show:
 
     def __post_init__(self) -> None:
         self.stats = Stats()
+        self._cap = DetectionCap(self.predictor.thresholds.max_detections)
         self._latest: Frame | None = None
         self._due = self._begun = 0.0  # when the latest frame was to be shown, and was
         self._note, self._note_until = "", 0.0
@@ -124,6 +126,10 @@ class Show:
             self._rest()
         self._take_snapshots()
 
+    def cap_lines(self) -> list[str]:
+        """What is to be said of frames with as many detections as there can be; often nothing."""
+        return [line] if (line := self._cap.in_words("frame")) else []
+
     def note(self, text: str) -> None:
         """Write something over the frame for two seconds."""
         self._note, self._note_until = text, time.monotonic() + _NOTE_S
@@ -142,6 +148,8 @@ class Show:
         # The frame of a file waits for its turn on purpose: only the work on it counts.
         age_s = time.monotonic() - frame.captured_at
         late_s = age_s if self.source.live else sum(frame.stage_ms.values()) / 1000
+        # The model runs at a lower score than is shown: what stays hidden fills no frame.
+        self._cap.add(int((frame.detections.scores >= self.controls.score).sum()))
         names = {self.controls.names[int(label)] for label in frame.shown.labels}
         self.stats.add(late_s, frame.stage_ms, names)
 

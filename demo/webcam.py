@@ -168,7 +168,7 @@ def _play(source: Source, predictor: Predictor, controls: Controls, args: Namesp
     counted = (f"{what}: {number}" for what, number in tracks.counts().items())
     logged = [args.events] if args.events and stats.frames else []
     saved = (f"saved {saved}" for saved in [*files.saved, *logged])
-    print(*stats.lines(), *counted, *saved, sep="\n")
+    print(*stats.lines(), *show.cap_lines(), *counted, *saved, sep="\n")
     return EXIT_CHECK_FAILED if source.unreadable or files.cut_short else EXIT_OK
 
 

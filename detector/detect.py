@@ -18,6 +18,8 @@ from detector.command import (
     path,
     run,
 )
+from detector.data.findings import counted
+from detector.detection_cap import DetectionCap
 from detector.files import check_folder, check_outputs, write_text
 from detector.model_arguments import add_model_arguments, load_predictor, model_files
 
@@ -41,7 +43,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_model_arguments(parser)
     parser.add_outputs(
         json="write detections as JSON",
-        coco="write COCO results; a file name of digits is the image id, else the name is",
+        coco="write COCO results; a file name of digits is the image id, else the name is, or "
+        "the path where names repeat",
     )
     parser.add_argument("--draw", type=path, metavar="DIR", help="write images with boxes drawn")
     parser.add_dry_run()
@@ -62,8 +65,10 @@ class _Outputs:
         self._writer = writer
         self._coco_path: Path | None = args.coco
         self._coco: list[dict[str, Any]] = []
+        self._ids = self._make_ids(inputs) if args.coco else {}
         self._draw_folder: Path | None = args.draw
         self._taken = {image.resolve() for image in inputs}
+        self.cap = DetectionCap(predictor.thresholds.max_detections)
 
     def add(self, path: Path, image: np.ndarray, detections: Detections) -> None:
         """Write or keep what was found in one image."""
@@ -74,18 +79,28 @@ class _Outputs:
             height, width = image.shape[:2]
             self._writer.add(str(path), height, width, detections)
         if self._coco_path:
-            stem = path.stem
-            image_id = int(stem) if stem.isascii() and stem.isdecimal() else stem
-            self._coco += coco_results(image_id, detections, classes)
+            name = path.as_posix()
+            self._coco += coco_results(self._ids[path], detections, classes, name)
         if self._draw_folder:
             self._draw(self._draw_folder, path.stem, image, detections)
 
     def finish(self) -> None:
         """Write what could only be written at the end."""
         if self._writer:
-            self._writer.finish()
+            reached = {"images_at_max_detections": self.cap.reached}
+            self._writer.finish(max_detections=self.cap.most, **reached)
         if self._coco_path:
             write_text(self._coco_path, json.dumps(self._coco))
+
+    def _make_ids(self, inputs: list[Path]) -> dict[Path, int | str]:
+        """The id of each image for COCO's form; says so where it is not its name."""
+        from detector.results import coco_image_ids
+
+        ids = coco_image_ids(inputs)
+        by_path = sum(isinstance(one, str) and one != path.stem for path, one in ids.items())
+        if by_path:
+            print(f"{counted(by_path, 'image')}: names repeat, so image_id is the path")
+        return ids
 
     def _draw(self, folder: Path, stem: str, image: np.ndarray, detections: Detections) -> None:
         from detector.draw import draw_detections
@@ -139,6 +154,8 @@ def main(argv: list[str] | None = None) -> int:
         outputs.finish()
     for saved in filter(None, (args.json, args.coco, args.draw)):
         print(f"saved {saved}")
+    if reached := outputs.cap.in_words():
+        print(reached, file=sys.stderr)
     if skipped:
         print(f"skipped {skipped} of {len(paths)} images", file=sys.stderr)
     return EXIT_CHECK_FAILED if skipped else EXIT_OK
@@ -175,7 +192,9 @@ def _detect_all(
             print(f"skipped: {error}", file=sys.stderr)
             skipped += 1
             continue
-        detections = predictor(image).of_labels(labels)
+        found = predictor(image)
+        outputs.cap.add(len(found))  # before the choice of classes, which it knows nothing of
+        detections = found.of_labels(labels)
         outputs.add(file, image, detections)
         if not quiet:
             print(_describe(file, detections, predictor.classes.names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--model`, what runs it, `--score` and `--classes`."""
+    """`--model`, what runs it, `--score`, `--classes` and what NMS leaves."""
     parser.add_argument(
         "--model",
         default="coco",
@@ -35,6 +36,22 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delegate", type=path, metavar="FILE", help="LiteRT: a library")
     parser.add_argument("--score", type=fraction, metavar="S", help="lowest score, 0 ... 1 (0.4)")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
+    most = "the model's max_detections, 100 unless trained otherwise"
+    add_nms_arguments(parser, most, positive(int))
+
+
+def add_nms_arguments(
+    parser: argparse.ArgumentParser, most: str, number: Callable[[str], int]
+) -> None:
+    """`--max-dets`, a `number`, and `--agnostic`; `most` says what holds without the former."""
+    parser.add_argument(
+        "--max-dets", type=number, metavar="N", help=f"most detections per image ({most})"
+    )
+    parser.add_argument(
+        "--agnostic",
+        action="store_true",
+        help="NMS across classes: two classes on one object are one detection",
+    )
 
 
 def load_predictor(args: argparse.Namespace) -> Predictor:
@@ -47,7 +64,14 @@ def load_predictor(args: argparse.Namespace) -> Predictor:
     from detector.runtimes.graph import EngineOptions
 
     options = EngineOptions(args.threads, args.device, args.delegate)
-    predictor = Predictor.load(args.model, args.runtime, options, score_threshold=args.score)
+    predictor = Predictor.load(
+        args.model,
+        args.runtime,
+        options,
+        score_threshold=args.score,
+        max_detections=args.max_dets,
+        class_agnostic=args.agnostic or None,
+    )
     if predictor.why:
         file = predictor.file.name if predictor.file else predictor.runtime
         print(f"{file}: {predictor.why}", file=sys.stderr)

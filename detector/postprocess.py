@@ -1,4 +1,4 @@
-"""From raw outputs to detections: scores, threshold, decoding, per-class NMS. In NumPy, exact.
+"""From raw outputs to detections: scores, threshold, decoding, NMS. In NumPy, exact.
 
 Only what passes the threshold is decoded, and suppression stops at the last detection that can
 be returned: a box is suppressed only by better ones, so nothing later changes the result.
@@ -85,17 +85,31 @@ class Postprocessor:
         )
 
     def suppress(self, candidates: FractionDetections) -> FractionDetections:
-        """What per-class NMS leaves of `candidates`, best first, at most `max_detections`.
+        """What NMS leaves of `candidates`, best first, at most `max_detections`.
 
-        Of equal scores the one that stands first comes first. With `voting_iou`, boxes are then
-        moved to where those that they suppressed place them too.
+        It suppresses within each class or, where `class_agnostic`, across all. Of equal scores
+        the one that stands first comes first. With `voting_iou`, boxes are then moved to where
+        those that they suppressed place them too.
         """
         limits = self._thresholds
-        keep = nms(*candidates, limits.iou_threshold, limits.max_detections)
+        grouped = candidates
+        if limits.class_agnostic:
+            grouped = candidates._replace(labels=np.zeros_like(candidates.labels))
+        keep = nms(*grouped, limits.iou_threshold, limits.max_detections)
         kept = FractionDetections(*(values[keep] for values in candidates))
         if limits.voting_iou is None:
             return kept
-        return kept._replace(boxes_fraction=voted(kept, candidates, limits.voting_iou))
+        kept_grouped = kept._replace(labels=grouped.labels[keep])
+        return kept._replace(boxes_fraction=voted(kept_grouped, grouped, limits.voting_iou))
+
+
+def across_classes(config: PostprocessConfig) -> bool:
+    """Whether NMS is that of each anchor's best class alone, as graphs with NMS inside have it.
+
+    A box suppresses itself in its lesser classes, so that is what `class_agnostic` comes to; but
+    with a threshold of 1 nothing suppresses anything, and every class stays.
+    """
+    return config.class_agnostic and config.iou_threshold < 1
 
 
 def nms(

@@ -82,7 +82,8 @@ class Predictor:
                 (`detector.artefact.FILES`), or "auto", the fastest here; Keras by default.
             options: of the engine.
             thresholds: of `configs.schema.PostprocessConfig`, where they differ from the model's
-                own: `score_threshold`, `iou_threshold`, `max_detections`. None means no change.
+                own: `score_threshold`, `iou_threshold`, `max_detections`, `class_agnostic`. None
+                means no change.
 
         Raises:
             UserError: the model cannot be loaded.

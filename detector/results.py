@@ -7,12 +7,16 @@ The readable form is a contract of the command line (`detect --json`, `webcam --
                  "width": int, "height": int,
                  "detections": [{"box": [x1, y1, x2, y2] px, "score": float, "label": int,
                                  "name": str, "category_id": int}]}],
+     "max_detections": int (`detect` only): the most that an image can have,
+     "images_at_max_detections": int (likewise),
      ...}
 """
 
 import contextlib
 import json
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,16 +104,36 @@ def readable(detections: Detections, classes: ClassMap) -> list[dict[str, Any]]:
     ]
 
 
+def coco_image_ids(paths: Sequence[Path]) -> dict[Path, int | str]:
+    """The image id of each image in COCO's results format: no two images have the same.
+
+    A name of up to 18 digits is the number, as COCO's own files have it, and any other name is
+    the id itself, both without suffix. Images that would share one have their paths instead.
+    """
+    ids = {path: _id_by_name(path.stem) for path in paths}
+    shared = Counter(ids.values())
+    return {path: path.as_posix() if shared[one] > 1 else one for path, one in ids.items()}
+
+
+def _id_by_name(stem: str) -> int | str:
+    return int(stem) if re.fullmatch("[0-9]{1,18}", stem) else stem
+
+
 def coco_results(
-    image_id: int | str, detections: Detections, classes: ClassMap
+    image_id: int | str, detections: Detections, classes: ClassMap, file: str | None = None
 ) -> list[dict[str, Any]]:
     """COCO's results format: `bbox` is x, y, width, height in pixels.
 
+    With `file`, each entry says as `file_name` which image the id stands for: a key that the
+    format lacks, and that programs which read it pass over.
+
     Source: cocodataset.org, "Results Format", object detection.
     """
+    named = {} if file is None else {"file_name": file}
     return [
         {
             "image_id": image_id,
+            **named,
             "category_id": classes.category_ids[label],
             "bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)],
             "score": float(score),

@@ -25,10 +25,15 @@ _EXAMPLES = """examples:
 
 The classes scored are those of the model that the data set also has; of a results file, all of the
 data set. Crowds and difficult objects count neither way. "-" stands where there is nothing to find.
+COCO scores the best 100 detections of each class in an image, and AR100 is the share of the objects
+that these find, averaged over IoU 0.50 ... 0.95 and classes. A model gives 100 of all classes
+together. For images with more objects --max-dets 300 raises both: AR100 is AR300 then, and AP is
+no longer comparable with COCO's.
 
 JSON: {"AP": 0 ... 1, "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm",
   "ARl": likewise (-1 without such objects), "per_class": {NAME: {"AP", "AP50", "AP75", "AR100",
-  "APs", "APm", "APl", "objects", "images", "detections"}}, "settings": {...}}
+  "APs", "APm", "APl", "objects", "images", "detections"}}, "settings": {...}}; AR100 has the N of
+  --max-dets in its name
 """
 
 
@@ -79,20 +84,22 @@ def main(argv: list[str] | None = None) -> int:
 
 def to_lines(report: Report, eval_set: EvalSet) -> list[str]:
     """What the command prints: settings, the 12 figures in words, a line per class."""
-    from eval.scoring.evaluator import FIGURES
+    from eval.scoring.evaluator import meanings
+    from eval.scoring.most_detections import cap_lines
 
     settings = ", ".join(f"{key} {value}" for key, value in report.settings.items())
-    lines = [f"{eval_set.name} on {eval_set.data}", f"  {settings}", ""]
-    for name, meaning in FIGURES.items():
+    lines = [f"{eval_set.name} on {eval_set.data}", f"  {settings}"]
+    lines += [*(f"  {line}" for line in cap_lines(report.settings)), ""]
+    for name, meaning in meanings(report.most).items():
         value = report.figures[name]
         note = "" if value >= 0 else ": there is no such object here"
         lines.append(f"  {name:6}{_shown(value)}  {meaning}{note}")
-    columns = ("AP", "AP50", "AR100", "APs", "APm", "APl")
+    columns = ("AP", "AP50", f"AR{report.most}", "APs", "APm", "APl")
     header = "".join(f"{name:>8}" for name in columns)
     lines += ["", f"  {'class':20}{header}{'objects':>9}{'images':>10}"]
-    for name, one in report.per_class.items():
-        figures = "".join(f"{_shown(getattr(one, column)):>8}" for column in columns)
-        lines.append(f"  {name[:20]:20}{figures}{one.objects:9,}{one.images:10,}")
+    for name, one in report.as_json()["per_class"].items():
+        figures = "".join(f"{_shown(one[column]):>8}" for column in columns)
+        lines.append(f"  {name[:20]:20}{figures}{one['objects']:9,}{one['images']:10,}")
     without = [name for name, one in report.per_class.items() if not one.objects]
     if without:
         lines.append(f"  not averaged in, for want of objects: {', '.join(without)}")

@@ -76,6 +76,7 @@ def _side(args: argparse.Namespace, name: str) -> argparse.Namespace:
     is_file = name.lower().endswith(".json")
     model, detections = (None, Path(name)) if is_file else (name, None)
     own = {"model": model, "detections": detections, "runtime": None, "classes": None}
+    own |= {"max_dets": None, "agnostic": False}
     return argparse.Namespace(data=args.data, images=args.images, voc_origin=args.voc_origin, **own)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from detector.command import CommandParser, name_list, path
-from detector.model_arguments import model_files
+from detector.command import CommandParser, between, name_list, path
+from detector.model_arguments import add_nms_arguments, model_files
 
 if TYPE_CHECKING:
     from detector.data.dataset import Dataset
@@ -25,6 +25,7 @@ def make_scoring_parser(module: str, description: str, examples: str) -> Command
     )
     parser.add_argument("--runtime", metavar="NAME", help="of a model folder: keras, tflite, onnx")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
+    add_nms_arguments(parser, "100, as COCO's protocol has it", between(int, 100, 10_000))
     parser.add_outputs(json="write figures and settings")
     parser.add_dry_run()
     return parser
@@ -50,10 +51,10 @@ def load_eval_set(args: argparse.Namespace) -> EvalSet:
     """
     from eval.scoring.inference import score, score_file
 
-    chosen = _chosen(args)
+    chosen = _chosen(args) | ({"max_dets": args.max_dets} if args.max_dets else {})
     if args.detections:
         return score_file(args.detections, args.data, **chosen)
-    return score(args.model, args.data, runtime=args.runtime, **chosen)
+    return score(args.model, args.data, runtime=args.runtime, agnostic=args.agnostic, **chosen)
 
 
 def find_eval_set(args: argparse.Namespace) -> tuple[Dataset, str]:
@@ -85,4 +86,6 @@ def in_figures(dataset: Dataset) -> str:
 def _chosen(args: argparse.Namespace) -> dict[str, Any]:
     if (args.model is None) == (args.detections is None):
         raise UserError("name either a MODEL to run or --detections FILE to score")
+    if args.detections and args.agnostic:
+        raise UserError("--agnostic belongs to a MODEL; a results file is scored as it is")
     return {"images": args.images, "voc_origin": args.voc_origin, "classes": args.classes}

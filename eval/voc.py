@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from configs.errors import UserError
 from detector.command import EXIT_OK, run
 from detector.files import check_outputs, write_json
 from eval.eval_arguments import input_files, load_eval_set, make_scoring_parser, scoring_intent
@@ -23,17 +24,22 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; see `--help`."""
     about = "Measure VOC's average precision."
     args = make_scoring_parser("eval.voc", about, _EXAMPLES).parse_args(argv)
+    if args.detections and args.max_dets:
+        raise UserError("--max-dets belongs to a MODEL: VOC scores all detections of a file")
     check_outputs([args.json], inputs=input_files(args))
     if args.dry_run:
         print(scoring_intent(args))
         return EXIT_OK
     eval_set = load_eval_set(args)
+    from eval.scoring.most_detections import cap_lines
     from eval.scoring.voc_protocol import VocFigures, voc_figures
 
     per_class = voc_figures(eval_set)
     print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5")
     if merged := eval_set.settings.get("merged"):
         print(f"  merged {merged}")
+    for line in cap_lines(eval_set.settings):
+        print(f"  {line}")
     print()
     print(f"  {'':20}{'11 points':>11}{'all points':>12}{'objects':>10}{'detections':>12}")
     for name, one in per_class.items():

@@ -1,7 +1,8 @@
 """Post-processing inside an `.onnx`: `detector.postprocess` in ONNX's own operators.
 
 Source: ONNX operator specification, `NonMaxSuppression` (opset 11): boxes by any two opposite
-corners, so xyxy will do; suppression within each class, by an IoU above the threshold.
+corners, so xyxy will do; suppression within each class, by an IoU above the threshold. `TopK`: of
+equal values the one of the lower index comes first.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from detector.anchors import model_anchors
 from detector.boxes import xyxy_to_cxcywh
+from detector.postprocess import across_classes
 
 if TYPE_CHECKING:
     import onnx
@@ -127,6 +129,10 @@ def _visible(append: _Append, scores: str, boxes: str) -> str:
 
 def _suppress(append: _Append, boxes: str, scores: str, config: PostprocessConfig) -> None:
     """The outputs `boxes`, `scores` and `labels`."""
+    best_labels = None
+    if across_classes(config):  # each box in its best class alone
+        one = append.constant([1], np.int64)
+        scores, best_labels = append.pair("TopK", scores, one, axis=1)  # (1, 1, A) both
     most = append.constant([config.max_detections], np.int64)
     iou = append.constant([config.iou_threshold])
     # The operator leaves out a score equal to its threshold; here it passes.
@@ -136,7 +142,11 @@ def _suppress(append: _Append, boxes: str, scores: str, config: PostprocessConfi
     count = append("Min", append("Shape", found_scores), most)
     _scores_out, order = append.pair("TopK", found_scores, count, name="scores")
     best = append("Gather", found, order)
-    append("Gather", best, append.constant(1, np.int64), axis=1, name="labels")
     anchor = append("Gather", best, append.constant(2, np.int64), axis=1)
+    if best_labels is None:
+        append("Gather", best, append.constant(1, np.int64), axis=1, name="labels")
+    else:
+        of_anchor = append("Reshape", best_labels, append.constant([-1], np.int64))
+        append("Gather", of_anchor, anchor, name="labels")
     all_boxes = append("Reshape", boxes, append.constant([-1, 4], np.int64))
     append("Gather", all_boxes, anchor, name="boxes")

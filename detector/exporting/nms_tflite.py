@@ -12,6 +12,7 @@ import numpy as np
 
 from detector.anchors import model_anchors
 from detector.boxes import xyxy_to_cxcywh
+from detector.postprocess import across_classes
 
 if TYPE_CHECKING:
     from detector.artefact import DetectorSpec
@@ -120,7 +121,7 @@ def _implements(spec: DetectorSpec) -> str:
     attributes = {
         "max_detections": config.max_detections,
         "max_classes_per_detection": 1,
-        "use_regular_nms": True,  # class by class
+        "use_regular_nms": not across_classes(config),  # class by class
         "nms_score_threshold": float(config.score_threshold),
         "nms_iou_threshold": max(config.iou_threshold, _SMALLEST_IOU),
         "y_scale": y,

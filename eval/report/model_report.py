@@ -22,7 +22,7 @@ from eval.report.sections import (
 )
 from eval.scoring.coco_form import results
 from eval.scoring.eval_set import EvalSet
-from eval.scoring.evaluator import FIGURES, Report
+from eval.scoring.evaluator import Report, meanings
 
 _WORST, _BEST = 9, 6  # images
 _ABOUT_NONE = f"{NONE}: there is no such object in this data set. COCO's own tools write -1."
@@ -97,7 +97,10 @@ def _facts(analysis: Analysis) -> Facts:
 
 
 def _figure_table(report: Report) -> Table:
-    rows = [(name, shown(report.figures[name]), meaning) for name, meaning in FIGURES.items()]
+    rows = [
+        (name, shown(report.figures[name]), meaning)
+        for name, meaning in meanings(report.most).items()
+    ]
     has_gap = any(value < 0 for value in report.figures.values())
     return Table(("figure", "", "meaning"), rows, _ABOUT_NONE if has_gap else "")
 

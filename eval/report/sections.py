@@ -116,16 +116,17 @@ def _class_table(analysis: Analysis) -> Table:
     rows = []
     advice = dict(zip(analysis.eval_set.classes.names, analysis.advice, strict=True))
     for name, one in analysis.report.per_class.items():
-        figures = (shown(value) for value in (one.AP, one.AP50, one.AP75, one.AR100))
+        figures = (shown(value) for value in (one.AP, one.AP50, one.AP75, one.AR))
         best = advice[name]
         there = (best.threshold, best.precision, best.recall) if best else (None,) * 3
         counts = (one.objects, one.images, one.detections)
         rows.append((name, *counts, *figures, *map(shown, there)))
-    header = ("class", "objects", "images", "detections", "AP", "AP50", "AP75", "AR100")
+    header = ("class", "objects", "images", "detections", "AP", "AP50", "AP75")
+    recall = f"AR{analysis.report.most}"
     note = "Threshold of the best F1 at IoU 0.5, with precision and recall there."
     if any(one.objects == 0 for one in analysis.report.per_class.values()):
         note += f" {NONE}: no object of the class, which is not averaged in, or none found."
-    return Table((*header, "threshold", "precision", "recall"), rows, note)
+    return Table((*header, recall, "threshold", "precision", "recall"), rows, note)
 
 
 def _class_curves(analysis: Analysis) -> list[Block]:

@@ -12,24 +12,36 @@ import numpy as np
 
 from eval.scoring.coco_form import ground_truth, results
 from eval.scoring.eval_set import EvalSet
+from eval.scoring.most_detections import MAX_DETECTIONS, count_unscored, most_scored
 
 Backend = Literal["pycocotools", "fast"]
 
-FIGURES = {
-    "AP": "average precision, mean over IoU 0.50 ... 0.95",
-    "AP50": "average precision at IoU 0.50",
-    "AP75": "average precision at IoU 0.75",
-    "APs": "AP of small objects (area under 32 x 32 px)",
-    "APm": "AP of medium objects (up to 96 x 96 px)",
-    "APl": "AP of large objects",
-    "AR1": "average recall with 1 detection per image",
-    "AR10": "average recall with 10 detections per image",
-    "AR100": "average recall with 100 detections per image",
-    "ARs": "AR100 of small objects",
-    "ARm": "AR100 of medium objects",
-    "ARl": "AR100 of large objects",
-}
-"""The figures in the order of pycocotools, and what each is."""
+
+def meanings(most: int = MAX_DETECTIONS) -> dict[str, str]:
+    """The figures in the order of pycocotools, and what each is.
+
+    Args:
+        most: detections per image and class that are scored; it stands in a name: AR100.
+    """
+    recall = f"AR{most}"
+    return {
+        "AP": "average precision, mean over IoU 0.50 ... 0.95",
+        "AP50": "average precision at IoU 0.50",
+        "AP75": "average precision at IoU 0.75",
+        "APs": "AP of small objects (area under 32 x 32 px)",
+        "APm": "AP of medium objects (up to 96 x 96 px)",
+        "APl": "AP of large objects",
+        "AR1": "average recall with 1 detection per image",
+        "AR10": "average recall with 10 detections per image",
+        recall: f"average recall with {most} detections per image, of each class",
+        "ARs": f"{recall} of small objects",
+        "ARm": f"{recall} of medium objects",
+        "ARl": f"{recall} of large objects",
+    }
+
+
+FIGURES = meanings()
+"""Those of COCO's own protocol."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,8 @@ class ClassFigures:
     """Of one class; figures in 0 ... 1, -1 where there is no such object.
 
     Attributes:
-        AP: as `FIGURES` has it, and so on.
+        AP: as `meanings` has it, and so on.
+        AR: with as many detections as are scored: AR100 in COCO's own protocol.
         objects: that count: neither crowd nor difficult.
         images: with such an object.
         detections: of the class.
@@ -46,7 +59,7 @@ class ClassFigures:
     AP: float
     AP50: float
     AP75: float
-    AR100: float
+    AR: float
     APs: float
     APm: float
     APl: float
@@ -60,7 +73,7 @@ class Report:
     """What was measured.
 
     Attributes:
-        figures: the 12, by the names of `FIGURES`; -1 where there is no such object.
+        figures: the 12, by the names of `meanings`; -1 where there is no such object.
         per_class: by class name.
         settings: everything that the figures depend on.
     """
@@ -69,9 +82,17 @@ class Report:
     per_class: Mapping[str, ClassFigures]
     settings: Mapping[str, Any]
 
+    @property
+    def most(self) -> int:
+        """Detections per image and class that were scored."""
+        return most_scored(self.settings)
+
     def as_json(self) -> dict[str, Any]:
         """The form of `eval.coco --json`."""
-        per_class = {name: asdict(figures) for name, figures in self.per_class.items()}
+        per_class = {
+            name: {f"AR{self.most}" if key == "AR" else key: one for key, one in asdict(of).items()}
+            for name, of in self.per_class.items()
+        }
         return {**self.figures, "per_class": per_class, "settings": dict(self.settings)}
 
 
@@ -82,13 +103,17 @@ def evaluate(eval_set: EvalSet, backend: Backend = "pycocotools") -> Report:
     neither way.
 
     Args:
-        eval_set: at least one object that counts.
+        eval_set: at least one object that counts. Its setting `max_detections`, 100 where it
+            has none, is how many detections of each class are scored in an image.
         backend: "pycocotools" for figures to publish, "fast" (faster-coco-eval) during training.
     """
+    most = most_scored(eval_set.settings)
     truth, found = ground_truth(eval_set), results(eval_set)
     with contextlib.redirect_stdout(io.StringIO()):  # both print their progress
-        evaluation = run_protocol(truth, found, backend)
-    figures = dict(zip(FIGURES, map(float, evaluation.stats), strict=True))
+        evaluation = run_protocol(truth, found, backend, most)
+    figures = dict(zip(meanings(most), map(float, evaluation.stats), strict=True))
+    # pycocotools' AP is that at 100 detections, and -1 where no figure has so many.
+    figures["AP"] = _mean(evaluation.eval["precision"][:, :, :, 0, -1])
     category_ids = sorted(eval_set.classes.category_ids)
     counts = _count(eval_set)
     per_class = {
@@ -97,12 +122,27 @@ def evaluate(eval_set: EvalSet, backend: Backend = "pycocotools") -> Report:
             zip(eval_set.classes.names, eval_set.classes.category_ids, strict=True)
         )
     }
-    settings = {**eval_set.settings, "data": eval_set.data, "protocol": "COCO", "backend": backend}
+    settings = {
+        **eval_set.settings,
+        "max_detections": most,
+        "data": eval_set.data,
+        "protocol": "COCO",
+        "backend": backend,
+    }
+    if unscored := count_unscored(eval_set.images, len(eval_set.classes), most):
+        settings["detections_not_scored"] = unscored
     return Report(figures, per_class, settings)
 
 
-def run_protocol(truth: dict[str, Any], found: list[dict[str, Any]], backend: Backend) -> Any:
+def run_protocol(
+    truth: dict[str, Any],
+    found: list[dict[str, Any]],
+    backend: Backend,
+    most: int = MAX_DETECTIONS,
+) -> Any:
     """Run COCO's protocol on two files' contents, to which the back ends add keys of their own.
+
+    `most` detections of each class are scored in an image.
 
     Returns:
         the back end's evaluation object: `stats` holds the 12 figures, `eval` the arrays.
@@ -124,6 +164,7 @@ def run_protocol(truth: dict[str, Any], found: list[dict[str, Any]], backend: Ba
     # loadRes looks at the first of the results to learn their kind; no results have none.
     loaded = coco.loadRes(found) if found else index({**truth, "annotations": []})
     evaluation: Any = Evaluation(coco, loaded, "bbox")
+    evaluation.params.maxDets = [1, 10, most]
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
@@ -143,7 +184,7 @@ def _count(eval_set: EvalSet) -> np.ndarray:
 
 def _of_class(arrays: Mapping[str, Any], column: int, counts: Sequence[int]) -> ClassFigures:
     """Figures of one class from `precision` `(T, R, K, A, M)` and `recall` `(T, K, A, M)`."""
-    precision = arrays["precision"][:, :, column, :, -1]  # at 100 detections
+    precision = arrays["precision"][:, :, column, :, -1]  # at the most detections
     parts = [precision[:, :, 0], precision[0, :, 0], precision[5, :, 0]]
     parts += [arrays["recall"][:, column, 0, -1], *(precision[:, :, size] for size in (1, 2, 3))]
     values: list[Any] = [*map(_mean, parts), *counts]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from configs.errors import UserError
 from detector.classes import ClassChoice
@@ -20,12 +21,10 @@ from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
 from eval.scoring.coco_form import read_detections
 from eval.scoring.eval_set import EvalSet, make_eval_set, shared_classes
+from eval.scoring.most_detections import MAX_DETECTIONS, with_cap_counted
 
 SCORE_THRESHOLD = 0.001
 """Below any live threshold: a precision-recall curve needs the doubtful detections too."""
-
-MAX_DETECTIONS = 100
-"""Per image, COCO's own limit."""
 
 
 def score(
@@ -36,11 +35,15 @@ def score(
     voc_origin: int | None = None,
     runtime: str | None = None,
     classes: Sequence[str] | None = None,
+    max_dets: int = MAX_DETECTIONS,
+    agnostic: bool = False,
 ) -> EvalSet:
     """Run a model over a data set.
 
     `model` and `runtime` are those of `Predictor.load`, `data`, `images` and `voc_origin` of
     `open_dataset`; `classes` are names to score, by default those that model and data set share.
+    In an image the model gives `max_dets` at most, and so many of each class are scored. With
+    `agnostic`, its NMS is across classes, also where its own is not.
 
     Raises:
         UserError: either cannot be read, or they share no class.
@@ -55,7 +58,8 @@ def score(
             runtime=runtime,
             options=EngineOptions(threads),
             score_threshold=SCORE_THRESHOLD,
-            max_detections=MAX_DETECTIONS,
+            max_detections=max_dets,
+            class_agnostic=agnostic or None,
         )
 
     first = load()
@@ -66,13 +70,15 @@ def score(
         "input_size": first.spec.model.input_size,
         "score_threshold": SCORE_THRESHOLD,
         "nms_iou_threshold": first.thresholds.iou_threshold,
-        "max_detections": MAX_DETECTIONS,
+        "max_detections": max_dets,
+        **({"class_agnostic": True} if first.thresholds.class_agnostic else {}),
         **_about_merged(first.spec.class_choice),
     }
     shared = shared_classes(first.classes, dataset.classes, classes)
     found = predict_all(make, dataset)
     counts = first.spec.training_objects
-    return make_eval_set(first.name, dataset, found, first.classes, shared, settings, counts)
+    scored = make_eval_set(first.name, dataset, found, first.classes, shared, settings, counts)
+    return with_cap_counted(scored, [one for _, one in found])
 
 
 def find_inputs(
@@ -115,6 +121,7 @@ def score_file(
     images: Path | None = None,
     voc_origin: int | None = None,
     classes: Sequence[str] | None = None,
+    max_dets: int = MAX_DETECTIONS,
 ) -> EvalSet:
     """Take detections from a COCO results file instead of running a model.
 
@@ -127,7 +134,9 @@ def score_file(
     dataset, found = find_detections(
         file, data, images=images, voc_origin=voc_origin, classes=classes
     )
-    settings = {"detections": file.name}
+    settings: dict[str, Any] = {"detections": file.name}
+    if max_dets != MAX_DETECTIONS:  # of COCO's protocol: VOC scores all
+        settings["max_detections"] = max_dets
     if len({sample.image_id for sample in dataset}) < len(dataset):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
     shared = shared_classes(None, dataset.classes, classes)

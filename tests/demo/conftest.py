@@ -44,11 +44,14 @@ class FakePredictor:
     name = "fake"
     classes = coco_classes([1, 32])  # person, tie
     spec = types.SimpleNamespace(postprocess=types.SimpleNamespace(score_threshold=0.4))
+    thresholds = types.SimpleNamespace(max_detections=100)
     why = ""
 
     @classmethod
-    def load(cls, model, _runtime, _options, *, score_threshold=None):
+    def load(cls, model, _runtime, _options, *, score_threshold=None, max_detections=None, **_):
         predictor = cls()
+        if max_detections:
+            predictor.thresholds = types.SimpleNamespace(max_detections=max_detections)
         predictor.seconds = 0.05 if model == "slow" else 0.0
         predictor.score_threshold = score_threshold
         return predictor
@@ -160,6 +163,7 @@ class InstantPredictor:
     name = "fake"
     classes = coco_classes([1, 32])
     stage_ms: ClassVar = {"resize": 0.1, "run": 1.0, "decode": 0.1, "nms": 0.1}
+    thresholds = types.SimpleNamespace(max_detections=100)
 
     def __call__(self, _image):
         boxes = np.array([[2, 3, 30, 40], [10, 20, 20, 30]], np.float32)

@@ -88,21 +88,24 @@ def test_what_argparse_refuses_exits_with_2(arguments, capsys):
     assert caught.value.code == 2
 
 
-def test_model_runtime_and_score_reach_the_predictor(
+def test_model_runtime_score_and_nms_reach_the_predictor(
     monkeypatch, fake_predictor, run_headless, make_image
 ):
     given = []
     load = fake_predictor.load
 
-    def note(model, runtime, options, *, score_threshold):
-        given.append((model, runtime, options.threads, score_threshold))
+    def note(model, runtime, options, *, score_threshold, **nms):
+        given.append((model, runtime, options.threads, score_threshold, *nms.values()))
         return load(model, runtime, options, score_threshold=score_threshold)
 
     monkeypatch.setattr(fake_predictor, "load", note)
     run_headless("--source", make_image())
     mine = ("--model", "mine", "--runtime", "onnx", "--threads", "2", "--score", "0.7")
-    run_headless("--source", make_image(), *mine)
-    assert given == [("coco", "auto", None, None), ("mine", "onnx", 2, 0.7)]
+    run_headless("--source", make_image(), *mine, "--max-dets", "300", "--agnostic")
+    assert given == [
+        ("coco", "auto", None, None, None, None),
+        ("mine", "onnx", 2, 0.7, 300, True),
+    ]
 
 
 def test_without_a_network_the_built_in_model_takes_over_in_one_line(

@@ -184,3 +184,18 @@ def test_a_failing_model_leaves_nothing_half_written(
     with pytest.raises(ZeroDivisionError):
         run_headless("--source", make_video(), "--save", "out.mp4", "--json", "out.json")
     assert [path.name for path in capture.Path().iterdir()] == ["video.mp4"]
+
+
+def test_detections_that_stay_hidden_fill_no_frame(run_headless, make_video, capsys):
+    run_headless("--source", make_video(), "--max-dets", "2", "--score", "0.6")
+    assert "max_detections" not in capsys.readouterr().out
+
+
+def test_frames_with_as_many_detections_as_there_can_be_are_told_once(
+    run_headless, make_video, capsys
+):
+    run_headless("--source", make_video(), "--max-dets", "1")
+    line = "12 of 12 frames reached max_detections (1), and may hold more objects"
+    assert capsys.readouterr().out.count(line) == 1
+    run_headless("--source", make_video(), "--max-dets", "3")
+    assert "max_detections" not in capsys.readouterr().out

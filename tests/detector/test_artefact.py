@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from configs.schema import ModelConfig
+from configs.schema import ModelConfig, PostprocessConfig
 from detector import artefact
 from detector.artefact import DetectorSpec
 from detector.classes import ClassChoice
@@ -41,6 +41,17 @@ def test_a_choice_of_classes_is_kept_and_none_leaves_no_trace(model, tmp_path):
     artefact.save(tmp_path / "plain", network, spec)
     assert "class_choice" not in (tmp_path / "plain/detector.json").read_text()
     assert not artefact.read_spec(tmp_path / "plain").class_choice
+
+
+def test_class_agnostic_nms_is_kept_and_its_absence_leaves_no_trace(model, tmp_path):
+    """So that programs that know no such key read all other models."""
+    network, spec = model
+    across = spec.model_copy(update={"postprocess": PostprocessConfig(class_agnostic=True)})
+    artefact.save(tmp_path / "across", network, across)
+    assert artefact.read_spec(tmp_path / "across").postprocess.class_agnostic
+    artefact.save(tmp_path / "plain", network, spec)
+    assert "class_agnostic" not in (tmp_path / "plain/detector.json").read_text()
+    assert not artefact.read_spec(tmp_path / "plain").postprocess.class_agnostic
 
 
 @pytest.mark.parametrize("choice", [3, {"merge": ["a"]}, {"merge": {"a": ["c"], "b": ["c"]}}])

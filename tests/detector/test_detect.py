@@ -60,6 +60,75 @@ def test_coco_results_take_the_image_id_from_the_file_name(model, images, tmp_pa
     assert {row["category_id"] for row in rows} <= {17, 18}
 
 
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        pytest.param(("a/1.jpg", "b/1.jpg", "7.jpg"), ("a/1.jpg", "b/1.jpg", 7), id="folders"),
+        pytest.param(("1.jpg", "1.png", "2.png"), ("1.jpg", "1.png", 2), id="suffixes"),
+        pytest.param(("000001.jpg", "1.jpg"), ("000001.jpg", "1.jpg"), id="zeros before"),
+        pytest.param(("a/x.jpg", "x.png"), ("a/x.jpg", "x.png"), id="letters"),
+    ],
+)
+def test_images_of_one_name_have_ids_of_their_own(model, tmp_path, monkeypatch, capsys, names, ids):
+    monkeypatch.chdir(tmp_path)
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (80, 60)).save(name)
+    detect.main([*names, "--model", model, "--score", "0", "--coco", "found.json"])
+    rows = json.loads((tmp_path / "found.json").read_text())
+    assert {row["file_name"]: row["image_id"] for row in rows} == dict(zip(names, ids, strict=True))
+    assert "2 images: names repeat, so image_id is the path" in capsys.readouterr().out
+
+
+def test_pycocotools_reads_ids_that_are_paths(model, tmp_path, monkeypatch):
+    from pycocotools.coco import COCO
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("1.jpg", "1.png"):
+        Image.new("RGB", (80, 60)).save(name)
+    detect.main(["1.jpg", "1.png", "--model", model, "--score", "0", "--coco", "found.json"])
+    truth = COCO()
+    truth.dataset = {
+        "images": [{"id": "1.jpg"}, {"id": "1.png"}],
+        "annotations": [],
+        "categories": [{"id": 17}, {"id": 18}],
+    }
+    truth.createIndex()
+    loaded = truth.loadRes("found.json")
+    assert [len(loaded.getAnnIds(imgIds=[one])) for one in ("1.jpg", "1.png")] == [100, 100]
+
+
+def test_an_image_that_reaches_the_most_detections_is_told(model, images, tmp_path, capsys):
+    target = tmp_path / "found.json"
+    command = [str(images), "--model", model, "--score", "0", "--json", str(target)]
+    detect.main([*command, "--classes", "dog"])  # also where fewer are left of those asked for
+    said = capsys.readouterr().err
+    assert "2 of 2 images reached max_detections (100), and may hold more objects" in said
+    assert "--max-dets N raises it" in said
+    written = json.loads(target.read_text())
+    assert (written["max_detections"], written["images_at_max_detections"]) == (100, 2)
+
+
+def test_more_detections_are_given_where_more_are_asked_for(model, images, tmp_path, capsys):
+    target = tmp_path / "found.json"
+    command = [str(images), "--model", model, "--score", "0", "--json", str(target)]
+    detect.main([*command, "--max-dets", "1000"])
+    assert all(len(one["detections"]) > 100 for one in json.loads(target.read_text())["images"])
+    assert "max_detections" not in capsys.readouterr().err
+
+
+def test_one_object_is_one_detection_where_nms_is_class_agnostic(model, images, tmp_path):
+    counts = []
+    for more in ([], ["--agnostic"]):
+        target = tmp_path / "found.json"
+        command = [str(images / "b.png"), "--model", model, "--score", "0", "--max-dets", "1000"]
+        detect.main([*command, "--json", str(target), *more])
+        found = json.loads(target.read_text())["images"][0]["detections"]
+        counts.append(len({tuple(one["box"]) for one in found}) - len(found))
+    assert counts[0] < 0  # boxes that are both classes
+    assert counts[1] == 0
+
+
 def test_drawn_images_of_one_name_do_not_overwrite_each_other(model, images, tmp_path, capsys):
     target = tmp_path / "drawn"
     detect.main([str(images / "**" / "*.png"), "--model", model, "--draw", str(target)])

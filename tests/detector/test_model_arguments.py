@@ -37,3 +37,11 @@ def test_where_there_is_keras_alone_the_way_to_more_is_named(detector_maker, tmp
 def test_a_device_that_is_not_there_is_refused(exported):
     with pytest.raises(UserError, match="OpenVINO has no device 'NPU'"):
         load_predictor(parsed("--model", exported, "--runtime", "openvino", "--device", "NPU"))
+
+
+def test_what_nms_leaves_is_the_models_own_unless_told(exported):
+    plain = load_predictor(parsed("--model", exported, "--runtime", "onnx"))
+    assert plain.thresholds == plain.spec.postprocess
+    told = parsed("--model", exported, "--runtime", "onnx", "--max-dets", 300, "--agnostic")
+    changed = load_predictor(told).thresholds
+    assert (changed.max_detections, changed.class_agnostic) == (300, True)

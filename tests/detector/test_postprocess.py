@@ -62,6 +62,25 @@ def test_a_box_moves_to_the_mean_of_those_around_it_weighted_by_score():
     np.testing.assert_array_equal(voted(kept, candidates, 0.9), kept.boxes_fraction)
 
 
+@given(candidates(), st.sampled_from([0.0, 0.5, 0.6, 1.0]), st.integers(1, 50))
+def test_class_agnostic_nms_is_the_plain_loop_with_one_class(boxes_scores_labels, threshold, limit):
+    config = PostprocessConfig(iou_threshold=threshold, max_detections=limit, class_agnostic=True)
+    boxes, scores, labels = boxes_scores_labels
+    expected = plain_nms(boxes, scores, np.zeros_like(labels), threshold, limit)
+    found = Postprocessor(MODEL, config).suppress(FractionDetections(*boxes_scores_labels))
+    np.testing.assert_array_equal(found.boxes_fraction, boxes[expected])
+    np.testing.assert_array_equal(found.labels, labels[expected])  # its own, not that of the group
+
+
+def test_where_nms_is_class_agnostic_boxes_of_all_classes_vote():
+    boxes = np.array([[0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.5, 0.6]], np.float32)
+    candidates = FractionDetections(boxes, np.array([0.75, 0.25], np.float32), np.array([0, 1]))
+    config = PostprocessConfig(iou_threshold=0.6, voting_iou=0.7, class_agnostic=True)
+    found = Postprocessor(MODEL, config).suppress(candidates)
+    np.testing.assert_allclose(found.boxes_fraction, [[0.1, 0.1, 0.5, 0.525]], rtol=1e-6)
+    assert found.labels.tolist() == [0]
+
+
 @given(candidates())
 def test_votes_leave_scores_and_labels_alone_and_boxes_inside(boxes_scores_labels):
     has_area = area(boxes_scores_labels[0]) > 0  # as `decode` gives them

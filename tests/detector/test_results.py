@@ -1,11 +1,14 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.errors import UserError
 from detector.classes import ClassMap, coco_classes
-from detector.results import coco_results, open_results, readable
+from detector.results import coco_image_ids, coco_results, open_results, readable
 from detector.types import Detections
 
 NOTHING = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, int))
@@ -128,6 +131,23 @@ def test_coco_results_hold_corner_and_size_and_the_data_sets_ids(two):
         (42, 13, [0.0, 0.0, 10.0, 20.0]),
     ]
     np.testing.assert_array_equal([r["score"] for r in results], two.scores)
+
+
+def test_an_entry_names_its_image_where_it_is_told(two):
+    entry = coco_results("a/1.jpg", two, coco_classes(), "a/1.jpg")[0]
+    assert (entry["image_id"], entry["file_name"]) == ("a/1.jpg", "a/1.jpg")
+
+
+@given(st.lists(st.text("01a./", min_size=1, max_size=6), unique=True, max_size=8))
+def test_no_two_images_have_one_id(names):
+    paths = list(dict.fromkeys(Path(name) for name in names if Path(name).name))
+    ids = coco_image_ids(paths)
+    assert len(set(ids.values())) == len(paths)
+
+
+def test_a_name_with_more_digits_than_an_integer_holds_is_a_text():
+    names = [Path("123456789012345678.jpg"), Path("20260101120000000000001.jpg")]
+    assert list(coco_image_ids(names).values()) == [123456789012345678, names[1].stem]
 
 
 def test_coco_results_can_be_written_as_json(two):

@@ -49,6 +49,7 @@ def test_the_command_on_a_results_file(test_data, tmp_path):
         pytest.param(["coco", "nowhere", "--dry-run"], "no such data set: nowhere", id="dry"),
         pytest.param(["--detections", "x", "nowhere"], "no such data set", id="no data, file"),
         pytest.param(["coco", ".", "--detections", "x"], "name either a MODEL", id="both"),
+        pytest.param(["--detections", "x", ".", "--agnostic"], "belongs to a MODEL", id="agnostic"),
         pytest.param(["coco", ".", "--json", "/dev/null"], "cannot write", id="output"),
     ],
 )

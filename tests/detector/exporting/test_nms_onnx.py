@@ -90,6 +90,14 @@ def quiet_outputs():
         pytest.param({"iou_threshold": 0.0}, id="none may touch"),
         pytest.param({"iou_threshold": 1.0, "max_detections": 1000}, id="none suppressed"),
         pytest.param({"score_threshold": 0.0, "max_detections": 7}, id="all scores, few boxes"),
+        pytest.param({"class_agnostic": True, "score_threshold": 0.1}, id="class-agnostic"),
+        pytest.param(
+            {"class_agnostic": True, "iou_threshold": 0.0}, id="class-agnostic, none may touch"
+        ),
+        pytest.param(
+            {"class_agnostic": True, "iou_threshold": 1.0, "max_detections": 1000},
+            id="class-agnostic, none suppressed",
+        ),
     ],
 )
 def test_detections_are_those_of_the_postprocessor(activation, thresholds, seed):
@@ -111,9 +119,10 @@ def test_a_network_ends_in_its_detections(exported):
     assert_same(run(add_nms(raw, spec), inputs), wanted)
 
 
+@pytest.mark.parametrize("agnostic", [False, True], ids=["by class", "class-agnostic"])
 @pytest.mark.parametrize("opset", [13, 18, 21])
-def test_the_model_is_valid_in_every_opset(opset):
-    spec = make_spec()
+def test_the_model_is_valid_in_every_opset(opset, agnostic):
+    spec = make_spec(class_agnostic=agnostic)
     onnx.checker.check_model(add_nms(raw_model(opset), spec), full_check=True)
     outputs = random_outputs(0)
     assert_same(detect(spec, *outputs, opset=opset), reference(spec, *outputs))
@@ -136,6 +145,15 @@ def test_a_score_equal_to_the_threshold_passes():
     logits[100, 2] = 0
     _, scores, labels = detect(make_spec(score_threshold=0.5), deltas, logits)
     assert (scores.tolist(), labels.tolist()) == ([0.5], [1])
+
+
+def test_an_anchor_that_is_two_classes_is_the_better_one_where_nms_is_class_agnostic():
+    deltas, logits = quiet_outputs()
+    logits[100, 1:] = [1, 3, 2]
+    logits[0, 1:] = [2, 2, 1]  # of equal ones the first
+    labels = detect(make_spec(class_agnostic=True), deltas, logits)[2]
+    assert labels.tolist() == [1, 0]  # of equal ones the first
+    assert len(detect(make_spec(), deltas, logits)[1]) == 6
 
 
 def test_a_box_outside_the_image_is_left_out():

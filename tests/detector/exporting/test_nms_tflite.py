@@ -77,6 +77,8 @@ def reference(spec, raw_outputs):
     [
         pytest.param("sigmoid", {}, 20, id="sigmoid"),
         pytest.param("softmax", {"iou_threshold": 0.0, "max_detections": 5}, 5, id="softmax"),
+        pytest.param("sigmoid", {"class_agnostic": True}, 20, id="class-agnostic"),
+        pytest.param("softmax", {"class_agnostic": True, "iou_threshold": 0.0}, 5, id="both"),
     ],
 )
 def test_detections_are_those_of_the_postprocessor(

@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from detector.classes import ClassMap
-from eval.scoring.evaluator import FIGURES, evaluate
+from eval.scoring.evaluator import FIGURES, evaluate, meanings
 
 
 def bare_script(truth_file, results_file, names):
@@ -130,8 +130,9 @@ def test_per_class_figures_are_those_of_each_class_alone(random_set_of):
         alone = replace(eval_set, classes=ClassMap((name,)), images=images)
         figures = evaluate(alone).figures
         of_class = whole.per_class[name]
-        for figure in ("AP", "AP50", "AP75", "AR100", "APs", "APm", "APl"):
+        for figure in ("AP", "AP50", "AP75", "APs", "APm", "APl"):
             assert getattr(of_class, figure) == pytest.approx(figures[figure], abs=1e-12)
+        assert vars(of_class)["AR"] == pytest.approx(figures["AR100"], abs=1e-12)
 
 
 def test_the_report_as_json(random_set_of):
@@ -139,3 +140,46 @@ def test_the_report_as_json(random_set_of):
     assert list(content)[:12] == list(FIGURES)
     assert set(content["per_class"]) == {"class 0", "class 1", "class 2"}
     assert content["settings"]["backend"] == "pycocotools"
+
+
+@pytest.fixture
+def crowded(set_of, sample_of, found_of):
+    """An image of 144 objects of a class in 12 rows, all found, the worst of them last."""
+    rows, columns = np.mgrid[:12, :12].reshape(2, -1)
+    corners = np.stack([columns, rows], axis=1) * 50.0
+    boxes = np.concatenate([corners, corners + 40], axis=1)
+    scores = np.linspace(0.9, 0.2, 144)
+    labels = np.zeros(144, np.int64)
+    return set_of((sample_of(1, boxes, labels), found_of(boxes, scores, labels)))
+
+
+def with_most(eval_set, most):
+    return replace(eval_set, settings={**eval_set.settings, "max_detections": most})
+
+
+@pytest.mark.parametrize("backend", ["pycocotools", "fast"])
+def test_of_144_objects_in_an_image_100_are_scored_unless_more_are_asked_for(crowded, backend):
+    report = evaluate(crowded, backend)
+    assert report.figures["AR100"] == pytest.approx(100 / 144)
+    assert report.figures["AP"] < 0.7
+    assert report.settings["detections_not_scored"] == 44
+    more = evaluate(with_most(crowded, 200), backend)
+    assert more.figures["AP"] == pytest.approx(1)
+    assert more.figures["AR200"] == pytest.approx(1)
+    assert "AR100" not in more.figures
+    assert "detections_not_scored" not in more.settings
+
+
+@pytest.mark.parametrize("most", [100, 101, 300])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_fast_back_end_has_the_same_figures_at_any_number(random_set_of, seed, most):
+    eval_set = with_most(random_set_of(seed, 4, 2, objects=150, found=300), most)
+    assert_same(evaluate(eval_set), evaluate(eval_set, "fast"))
+
+
+def test_the_number_of_detections_stands_in_the_names_of_figures(crowded):
+    content = evaluate(with_most(crowded, 200)).as_json()
+    assert list(content)[:12] == [*list(FIGURES)[:8], "AR200", *list(FIGURES)[9:]]
+    assert "AR200" in content["per_class"]["cat"]
+    assert "AR100" not in content["per_class"]["cat"]
+    assert meanings(200)["ARs"] == "AR200 of small objects"

@@ -100,6 +100,47 @@ def test_a_model_of_classes_as_they_are_says_nothing_of_merging(exported, two_im
     assert "class_choice" not in (exported / "detector.json").read_text()
 
 
+def test_more_detections_are_given_and_scored_where_more_are_asked_for(
+    exported, two_images, capsys, tmp_path
+):
+    command = [str(exported), str(two_images), "--runtime", "tflite"]
+    counts = []
+    for more in ([], ["--max-dets", "150"]):
+        assert coco_main([*command, "--json", str(tmp_path / "figures.json"), *more]) == 0
+        figures = json.loads((tmp_path / "figures.json").read_text())
+        settings = figures["settings"]
+        counts.append((settings["max_detections"], settings["images_at_max_detections"]))
+    assert counts == [(100, 2), (150, 2)]
+    assert "AR150" in figures
+    assert figures["AP"] >= 0  # pycocotools has none at other numbers than 100
+    said = capsys.readouterr().out
+    assert "2 of 2 images reached max_detections (100, COCO's own); --max-dets N raises it" in said
+    assert "AR100   " in said
+    assert "average recall with 150 detections per image, of each class" in said
+
+
+@pytest.mark.parametrize("measure", [coco_main, voc_main], ids=["coco", "voc"])
+def test_nms_is_class_agnostic_where_asked_for_and_says_so(exported, two_images, tmp_path, measure):
+    command = [str(exported), str(two_images), "--runtime", "tflite", "--agnostic"]
+    assert measure([*command, "--json", str(tmp_path / "figures.json")]) == 0
+    settings = json.loads((tmp_path / "figures.json").read_text())["settings"]
+    assert settings["class_agnostic"] is True
+    plain, across = (
+        score(str(exported), str(two_images), runtime="tflite", max_dets=1000, agnostic=agnostic)
+        for agnostic in (False, True)
+    )
+    assert "class_agnostic" not in plain.settings
+    for one, other in zip(plain.images, across.images, strict=True):
+        assert len(other.detections) < len(one.detections)
+
+
+def test_a_voc_file_has_no_most_detections(two_images, tmp_path):
+    (tmp_path / "found.json").write_text("[]")
+    command = ["--detections", str(tmp_path / "found.json"), str(two_images), "--max-dets", "200"]
+    with pytest.raises(UserError, match="--max-dets belongs to a MODEL"):
+        voc_main(command)
+
+
 def test_an_unreadable_image_ends_the_measurement(exported, two_images):
     (two_images / "b.png").write_bytes(b"broken")
     predictor = Predictor.load(str(exported), runtime="tflite")
