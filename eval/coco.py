@@ -80,9 +80,11 @@ def main(argv: list[str] | None = None) -> int:
 def to_lines(report: Report, eval_set: EvalSet) -> list[str]:
     """What the command prints: settings, the 12 figures in words, a line per class."""
     from eval.scoring.evaluator import FIGURES
+    from eval.scoring.scored_part import warnings_of
 
     settings = ", ".join(f"{key} {value}" for key, value in report.settings.items())
-    lines = [f"{eval_set.name} on {eval_set.data}", f"  {settings}", ""]
+    lines = [f"{eval_set.name} on {eval_set.data}", f"  {settings}"]
+    lines += [*(f"  {warning}" for warning in warnings_of(report.settings)), ""]
     for name, meaning in FIGURES.items():
         value = report.figures[name]
         note = "" if value >= 0 else ": there is no such object here"
@@ -104,10 +106,13 @@ def _shown(value: float) -> str:
 
 
 def _to_csv(report: Report) -> str:
+    from eval.scoring.scored_part import PART
+
     text = io.StringIO()
     former = "pictures"  # of `images`, its name in 0.1
     per_class = report.as_json()["per_class"].items()
-    rows = [{"class": name, **one, former: one["images"]} for name, one in per_class]
+    part = {key: report.settings[key] for key in PART if key in report.settings}
+    rows = [{"class": name, **one, former: one["images"], **part} for name, one in per_class]
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

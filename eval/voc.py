@@ -28,12 +28,15 @@ def main(argv: list[str] | None = None) -> int:
         print(scoring_intent(args))
         return EXIT_OK
     eval_set = load_eval_set(args)
+    from eval.scoring.scored_part import warnings_of
     from eval.scoring.voc_protocol import VocFigures, voc_figures
 
     per_class = voc_figures(eval_set)
     print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5")
     if merged := eval_set.settings.get("merged"):
         print(f"  merged {merged}")
+    for warning in warnings_of(eval_set.settings):
+        print(f"  {warning}")
     print()
     print(f"  {'':20}{'11 points':>11}{'all points':>12}{'objects':>10}{'detections':>12}")
     for name, one in per_class.items():
