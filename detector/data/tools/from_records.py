@@ -117,7 +117,8 @@ def _sample(
         try:
             header = read_header(image)
         except UserError as error:
-            if record.is_fraction:  # which mean nothing without the size
+            is_sized = options.as_annotated and record.height and record.width
+            if record.is_fraction and not is_sized:  # which mean nothing without the size
                 return findings.add("unreadable-picture", "", str(error), image)
             # Else the doctor decodes images and reports it; training replaces it.
     height, width = _frame(record, header)

@@ -55,7 +55,7 @@ def pair_images(
     pairs = _pair(records, found, findings, may_lack, as_annotated)
     if not pairs:
         raise UserError(none_usable(path, records, findings))
-    if path.is_dir():
+    if path.is_dir() and not as_annotated:
         _report_bare([image for _, image in pairs], findings)
     return pairs, found.notes
 
