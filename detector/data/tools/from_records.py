@@ -117,8 +117,9 @@ def _sample(
         try:
             header = read_header(image)
         except UserError as error:
-            is_sized = options.as_annotated and record.height and record.width
-            if record.is_fraction and not is_sized:  # which mean nothing without the size
+            is_sized = (record.height and record.width) or not record.objects
+            # Fractions mean nothing without the size.
+            if record.is_fraction and not (options.as_annotated and is_sized):
                 return findings.add("unreadable-picture", "", str(error), image)
             # Else the doctor decodes images and reports it; training replaces it.
     height, width = _frame(record, header)

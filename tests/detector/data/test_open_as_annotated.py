@@ -58,7 +58,8 @@ def test_what_has_fractions_is_unmeasured_without_images(form, written):
     whole = open_dataset(folder)
     bare = open_dataset(without_images(folder), as_annotated=True)
     assert len(bare) == len(whole)
-    assert bare.unmeasured == {sample.path for sample in bare}
+    lacking = {one.path for one, there in zip(bare, whole, strict=True) if len(there)}
+    assert bare.unmeasured >= lacking
     assert not sum(len(sample) for sample in bare)
 
 
