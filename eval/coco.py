@@ -86,10 +86,12 @@ def to_lines(report: Report, eval_set: EvalSet) -> list[str]:
     """What the command prints: settings, the 12 figures in words, a line per class."""
     from eval.scoring.evaluator import meanings
     from eval.scoring.most_detections import cap_lines
+    from eval.scoring.scored_part import warnings_of
 
     settings = ", ".join(f"{key} {value}" for key, value in report.settings.items())
     lines = [f"{eval_set.name} on {eval_set.data}", f"  {settings}"]
-    lines += [*(f"  {line}" for line in cap_lines(report.settings)), ""]
+    told = [*warnings_of(report.settings), *cap_lines(report.settings)]
+    lines += [*(f"  {line}" for line in told), ""]
     for name, meaning in meanings(report.most).items():
         value = report.figures[name]
         note = "" if value >= 0 else ": there is no such object here"
@@ -111,10 +113,13 @@ def _shown(value: float) -> str:
 
 
 def _to_csv(report: Report) -> str:
+    from eval.scoring.scored_part import PART
+
     text = io.StringIO()
     former = "pictures"  # of `images`, its name in 0.1
     per_class = report.as_json()["per_class"].items()
-    rows = [{"class": name, **one, former: one["images"]} for name, one in per_class]
+    part = {key: report.settings[key] for key in PART if key in report.settings}
+    rows = [{"class": name, **one, former: one["images"], **part} for name, one in per_class]
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from detector.command import EXIT_OK, CommandParser, path, run
 from detector.files import check_folder, check_outputs, write_json
 from detector.model_arguments import model_files
-from eval.eval_arguments import data_files, find_eval_set, in_figures, load_eval_set
+from eval.eval_arguments import (
+    add_allow_missing,
+    data_files,
+    find_eval_set,
+    in_figures,
+    load_eval_set,
+)
 
 if TYPE_CHECKING:
     from eval.scoring.comparison import Comparison, Pair
@@ -39,6 +45,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     for name in "ab":
         parser.add_argument(name, metavar=name.upper(), help="a model or a COCO results .json")
     parser.add_data()
+    add_allow_missing(parser)
     parser.add_outputs(json="write the figures")
     parser.add_argument("--report", type=path, metavar="DIR", help="write a page with images")
     parser.add_dry_run()
@@ -77,15 +84,17 @@ def _side(args: argparse.Namespace, name: str) -> argparse.Namespace:
     model, detections = (None, Path(name)) if is_file else (name, None)
     own = {"model": model, "detections": detections, "runtime": None, "classes": None}
     own |= {"max_dets": None, "agnostic": False}
-    return argparse.Namespace(data=args.data, images=args.images, voc_origin=args.voc_origin, **own)
+    shared = {key: getattr(args, key) for key in ("data", "images", "voc_origin", "allow_missing")}
+    return argparse.Namespace(**shared, **own)
 
 
 def to_lines(comparison: Comparison) -> Iterator[str]:
     """What the command prints."""
-    from eval.scoring.comparison import about_left_out, in_words
+    from eval.scoring.comparison import about_left_out, in_words, warnings
 
     a, b = comparison.a.eval_set, comparison.b.eval_set
     yield f"A {a.name}, B {b.name}, on {a.data}"
+    yield from (f"  {warning}" for warning in warnings(comparison))
     yield f"  {'':20}{'A':>8}{'B':>8}{'B - A':>9}  95 % interval"
     yield from map(_line, comparison.figures)
     yield "  AP of each class"

@@ -23,12 +23,22 @@ def make_scoring_parser(module: str, description: str, examples: str) -> Command
     parser.add_argument(
         "--detections", type=path, metavar="FILE", help="score this COCO results file instead"
     )
+    add_allow_missing(parser)
     parser.add_argument("--runtime", metavar="NAME", help="of a model folder: keras, tflite, onnx")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
     add_nms_arguments(parser, "100, as COCO's protocol has it", between(int, 100, 10_000))
     parser.add_outputs(json="write figures and settings")
     parser.add_dry_run()
     return parser
+
+
+def add_allow_missing(parser: CommandParser) -> None:
+    """`--allow-missing`."""
+    parser.add_argument(
+        "--allow-missing",
+        action="store_true",
+        help="leave out images that are missing or unreadable, and say so with the figures",
+    )
 
 
 def input_files(args: argparse.Namespace) -> list[Path]:
@@ -67,9 +77,10 @@ def find_eval_set(args: argparse.Namespace) -> tuple[Dataset, str]:
 
     chosen = _chosen(args)
     if args.detections:
-        return find_detections(args.detections, args.data, **chosen)[0], str(args.detections)
-    dataset, model = find_inputs(args.model, args.data, runtime=args.runtime, **chosen)
-    return dataset, model.in_words()
+        part, _ = find_detections(args.detections, args.data, **chosen)
+        return part.dataset, str(args.detections)
+    part, model = find_inputs(args.model, args.data, runtime=args.runtime, **chosen)
+    return part.dataset, model.in_words()
 
 
 def scoring_intent(args: argparse.Namespace) -> str:
@@ -88,4 +99,9 @@ def _chosen(args: argparse.Namespace) -> dict[str, Any]:
         raise UserError("name either a MODEL to run or --detections FILE to score")
     if args.detections and args.agnostic:
         raise UserError("--agnostic belongs to a MODEL; a results file is scored as it is")
-    return {"images": args.images, "voc_origin": args.voc_origin, "classes": args.classes}
+    return {
+        "images": args.images,
+        "voc_origin": args.voc_origin,
+        "classes": args.classes,
+        "allow_missing": args.allow_missing,
+    }

@@ -32,13 +32,14 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_OK
     eval_set = load_eval_set(args)
     from eval.scoring.most_detections import cap_lines
+    from eval.scoring.scored_part import warnings_of
     from eval.scoring.voc_protocol import VocFigures, voc_figures
 
     per_class = voc_figures(eval_set)
     print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5")
     if merged := eval_set.settings.get("merged"):
         print(f"  merged {merged}")
-    for line in cap_lines(eval_set.settings):
+    for line in (*warnings_of(eval_set.settings), *cap_lines(eval_set.settings)):
         print(f"  {line}")
     print()
     print(f"  {'':20}{'11 points':>11}{'all points':>12}{'objects':>10}{'detections':>12}")

@@ -47,6 +47,8 @@ class Dataset(LazySamples):
         voc_origin: of VOC what its corners count from, 0 or 1, where its files tell.
         part: the split of the source that this is; "" for the whole.
         made: the automatic splits that this is one of, for its keeping.
+        unmeasured: images that cannot be read, without whose size their boxes are not known;
+            their samples are without objects. Read as annotated, else there are none.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Dataset(LazySamples):
     voc_origin: int | None = None
     part: str = ""
     made: tuple[MadeSplit, ...] = ()
+    unmeasured: frozenset[Path] = frozenset()
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -204,6 +207,7 @@ def join(name: str, path: Path, parts: Mapping[str, Dataset]) -> Dataset:
         tuple(dict.fromkeys(itertools.chain.from_iterable(part.folders for part in datasets))),
         common_origin(datasets),
         made=tuple(itertools.chain.from_iterable(part.made for part in datasets)),
+        unmeasured=frozenset[Path]().union(*(part.unmeasured for part in datasets)),
     )
 
 

@@ -40,6 +40,7 @@ class ReadOptions(NamedTuple):
     details: bool = False  # keep everything that the annotations say
     voc_origin: int | None = None  # what VOC's corners count from, 0 or 1; None: see the files
     voc_fallback: int | None = None  # likewise, where the files do not tell
+    as_annotated: bool = False  # images that are not there stay, boxes are in the files' frame
 
 
 class Listing:

@@ -44,6 +44,7 @@ def open_dataset(
     classes: Sequence[str] | None = None,
     details: bool = False,
     voc_origin: int | None = None,
+    as_annotated: bool = False,
 ) -> Dataset:
     """Recognise and read a data set; no image is decoded.
 
@@ -53,13 +54,16 @@ def open_dataset(
         classes: class names in the order of their labels, for VOC; by default all that occur.
         details: keep everything that the annotations say, for writing it elsewhere.
         voc_origin: what VOC's corners count from, 0 or 1; by default what the files show.
+        as_annotated: keep images that are not there, and all boxes in the frame of their
+            annotation. By default such images are findings, and boxes are upright where an
+            image's header tells how.
 
     Raises:
         UserError: there is no such path, nothing there is recognised, it cannot be read, or it
             has no such split.
     """
     path, split = _split_off(str(data))
-    options = ReadOptions(images, classes, details, voc_origin)
+    options = ReadOptions(images, classes, details, voc_origin, as_annotated=as_annotated)
     try:
         dataset = _open(path, split, options)
     except OSError as error:  # a folder that may not be listed

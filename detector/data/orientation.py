@@ -29,7 +29,7 @@ def settle(sample: Sample, header: Header) -> tuple[Sample, list[Finding]]:
     claimed, upright = (sample.height, sample.width), (header.height, header.width)
     if claimed == upright:
         return sample, _ambiguous(sample, header)
-    if header.is_transposed and claimed == upright[::-1]:
+    if _lies(sample, header):
         turned = replace(
             sample,
             height=header.height,
@@ -79,6 +79,49 @@ def read_sample(sample: Sample) -> tuple[np.ndarray, Sample]:
     if image.shape[:2] != (sample.height, sample.width):
         sample, _ = settle_on_disk(sample)
     return image, sample
+
+
+def lies(sample: Sample) -> bool:
+    """Whether a sample was annotated on its image as stored, which EXIF turns by a quarter.
+
+    Raises:
+        UserError: the image cannot be read.
+    """
+    return _lies(sample, read_header(sample.path))
+
+
+def _lies(sample: Sample, header: Header) -> bool:
+    claimed, upright = (sample.height, sample.width), (header.height, header.width)
+    return header.is_transposed and claimed == upright[::-1] != upright
+
+
+def to_upright(boxes: np.ndarray, sample: Sample) -> np.ndarray:
+    """Boxes in the frame of a sample's annotation in that of its upright image, as `settle` does.
+
+    Args:
+        boxes: `(N, 4)`, xyxy in pixels.
+        sample: as annotated.
+
+    Returns:
+        `(N, 4)`, xyxy in pixels, of the same dtype.
+
+    Raises:
+        UserError: the image cannot be read.
+    """
+    header = read_header(sample.path)
+    if not _lies(sample, header):
+        return boxes
+    turned = turn_boxes(boxes, header.orientation, sample.height, sample.width)
+    return turned.astype(boxes.dtype)
+
+
+def from_upright(boxes: np.ndarray, sample: Sample) -> np.ndarray:
+    """The inverse of `to_upright`."""
+    header = read_header(sample.path)
+    if not _lies(sample, header):
+        return boxes
+    back = {6: 8, 8: 6}.get(header.orientation, header.orientation)  # the others are their own
+    return turn_boxes(boxes, back, header.height, header.width).astype(boxes.dtype)
 
 
 def turn_boxes(boxes: np.ndarray, orientation: int, height: int, width: int) -> np.ndarray:

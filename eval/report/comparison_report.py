@@ -22,6 +22,7 @@ from eval.scoring.comparison import (
     span,
     to_json,
     verdict,
+    warnings,
 )
 from eval.scoring.evaluator import FIGURES
 
@@ -49,8 +50,9 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
 def to_html(comparison: Comparison) -> str:
     """The page. Its size does not grow with the data set."""
     a, b = comparison.a.eval_set, comparison.b.eval_set
+    warned = [f"{warning}." for warning in warnings(comparison)]
     sections = [
-        Section("Figures", [_facts(comparison), _figure_table(comparison)]),
+        Section("Figures", [*warned, _facts(comparison), _figure_table(comparison)]),
         Section("Classes", list(_class_blocks(comparison))),
     ]
     galleries = list(_galleries(comparison))

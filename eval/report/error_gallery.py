@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from detector.data.findings import counted
+from detector.data.orientation import to_upright
 from detector.draw import (
     Colour,
     draw_annotations,
@@ -99,7 +100,8 @@ def _read(judged: Judged) -> tuple[np.ndarray, EvalImage, Judgement]:
     """The image, small, with truth and detections in its pixels."""
     one, judgement = judged
     image, sample, zoom = read_resized(one.sample, _SIDE)
-    found = replace(one.detections, boxes=one.detections.boxes * zoom)
+    boxes = to_upright(one.detections.boxes, one.sample)
+    found = replace(one.detections, boxes=boxes * zoom)
     return image, EvalImage(sample, found), judgement
 
 

@@ -23,6 +23,7 @@ from eval.report.sections import (
 from eval.scoring.coco_form import results
 from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import Report, meanings
+from eval.scoring.scored_part import warnings_of
 
 _WORST, _BEST = 9, 6  # images
 _ABOUT_NONE = f"{NONE}: there is no such object in this data set. COCO's own tools write -1."
@@ -53,8 +54,9 @@ def to_html(analysis: Analysis) -> str:
 def report_sections(analysis: Analysis) -> list[Section]:
     """All that there is to say, from the figures to the images."""
     eval_set = analysis.eval_set
+    warned = [f"{warning}." for warning in warnings_of(analysis.report.settings)]
     sections = [
-        Section("Figures", [_facts(analysis), _figure_table(analysis.report)]),
+        Section("Figures", [*warned, _facts(analysis), _figure_table(analysis.report)]),
         Section("Where AP is lost", error_blocks(analysis)),
         Section("Score threshold", threshold_blocks(analysis)),
         Section("Classes", class_blocks(analysis)),

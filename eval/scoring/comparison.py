@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from eval.scoring.curves import advise, joined_curve
 from eval.scoring.eval_set import EvalSet, in_classes
 from eval.scoring.evaluator import FIGURES, Report, evaluate
 from eval.scoring.matching import Outcomes, find_outcomes
+from eval.scoring.scored_part import PART, warnings_of
 
 _SHOWN = 0.0005  # a smaller difference would be shown as 0.000
 _NAMED = 8  # classes
@@ -79,11 +80,12 @@ class Comparison:
 
 
 def compare(a: EvalSet, b: EvalSet) -> Comparison:
-    """Compare two models, run on the same images, on the classes that both know.
+    """Compare two models on the images that both were run on, and the classes that both know.
 
     Raises:
         UserError: they share no class, or no object of a shared class is there.
     """
+    a, b = _of_images(a, b), _of_images(b, a)
     objects = [_objects(one) for one in (a, b)]
     shared = objects[0].keys() & objects[1].keys()
     names = {name for name in shared if objects[0][name] == objects[1][name]}
@@ -130,6 +132,16 @@ def _restricted(eval_set: EvalSet, names: set[str]) -> EvalSet:
     return replace(eval_set, classes=new, images=in_classes(pairs, old, old, new))
 
 
+def _of_images(one: EvalSet, other: EvalSet) -> EvalSet:
+    """One's images that the other has too: a file needs none of those that a model cannot read."""
+    there = {(image.sample.image_id, image.sample.path) for image in other.images}
+    images = [image for image in one.images if (image.sample.image_id, image.sample.path) in there]
+    if len(images) == len(one.images):
+        return one
+    part = {key: other.settings[key] for key in ("images", *PART) if key in other.settings}
+    return replace(one, images=images, settings={**one.settings, **part})
+
+
 def in_words(comparison: Comparison) -> str:
     """The result in a sentence: which is better, and whether that is more than noise."""
     ap = comparison.figures[0]
@@ -142,6 +154,14 @@ def in_words(comparison: Comparison) -> str:
         return f"{start}, but there are too few images with objects to tell that from noise"
     judged = verdict(interval) if interval.excludes_zero else f"which {verdict(interval)}"
     return f"{start}, {judged} (95 % of resampled sets: {span(interval)} for B - A)"
+
+
+def warnings(comparison: Comparison) -> Iterator[str]:
+    """What is not scored, in sentences, with the letters of those that it holds for."""
+    of_a, of_b = (list(warnings_of(one.report.settings)) for one in (comparison.a, comparison.b))
+    for one in dict.fromkeys((*of_a, *of_b)):
+        letters = [letter for letter, own in (("A", of_a), ("B", of_b)) if one in own]
+        yield f"{' and '.join(letters)}: {one}"
 
 
 def about_left_out(comparison: Comparison) -> str:

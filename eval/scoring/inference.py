@@ -12,9 +12,9 @@ from typing import Any
 from configs.errors import UserError
 from detector.classes import ClassChoice
 from detector.data.dataset import Dataset
-from detector.data.open import open_dataset
-from detector.data.orientation import read_sample, settle_on_disk
+from detector.data.orientation import from_upright, lies, read_sample
 from detector.hardware import usable_cores
+from detector.images import read_image
 from detector.models import AUTO, FoundModel, find_model
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
@@ -22,6 +22,13 @@ from detector.types import Detections, Sample
 from eval.scoring.coco_form import read_detections
 from eval.scoring.eval_set import EvalSet, make_eval_set, shared_classes
 from eval.scoring.most_detections import MAX_DETECTIONS, with_cap_counted
+from eval.scoring.scored_part import (
+    ToScore,
+    open_to_score,
+    part_settings,
+    refuse_unreadable,
+    turned_settings,
+)
 
 SCORE_THRESHOLD = 0.001
 """Below any live threshold: a precision-recall curve needs the doubtful detections too."""
@@ -35,22 +42,30 @@ def score(
     voc_origin: int | None = None,
     runtime: str | None = None,
     classes: Sequence[str] | None = None,
+    allow_missing: bool = False,
     max_dets: int = MAX_DETECTIONS,
     agnostic: bool = False,
 ) -> EvalSet:
     """Run a model over a data set.
 
-    `model` and `runtime` are those of `Predictor.load`, `data`, `images` and `voc_origin` of
-    `open_dataset`; `classes` are names to score, by default those that model and data set share.
-    In an image the model gives `max_dets` at most, and so many of each class are scored. With
-    `agnostic`, its NMS is across classes, also where its own is not.
+    `model` and `runtime` are those of `Predictor.load`, `data`, `images`, `voc_origin` and
+    `allow_missing` of `open_to_score`; `classes` are names to score, by default those that model
+    and data set share. In an image the model gives `max_dets` at most, and so many of each class
+    are scored. With `agnostic`, its NMS is across classes, also where its own is not.
 
     Raises:
-        UserError: either cannot be read, or they share no class.
+        UserError: either cannot be read, an image cannot be, or they share no class.
     """
-    dataset, _ = find_inputs(
-        model, data, images=images, voc_origin=voc_origin, runtime=runtime, classes=classes
+    part, _ = find_inputs(
+        model,
+        data,
+        images=images,
+        voc_origin=voc_origin,
+        runtime=runtime,
+        classes=classes,
+        allow_missing=allow_missing,
     )
+    dataset = part.dataset
 
     def load(threads: int | None = None) -> Predictor:
         return Predictor.load(
@@ -75,7 +90,8 @@ def score(
         **_about_merged(first.spec.class_choice),
     }
     shared = shared_classes(first.classes, dataset.classes, classes)
-    found = predict_all(make, dataset)
+    found = _predict_part(make, dataset, allow_missing)
+    settings |= part_settings(part, len(found))
     counts = first.spec.training_objects
     scored = make_eval_set(first.name, dataset, found, first.classes, shared, settings, counts)
     return with_cap_counted(scored, [one for _, one in found])
@@ -89,7 +105,8 @@ def find_inputs(
     voc_origin: int | None = None,
     runtime: str | None = None,
     classes: Sequence[str] | None = None,
-) -> tuple[Dataset, FoundModel]:
+    allow_missing: bool = False,
+) -> tuple[ToScore, FoundModel]:
     """Find what `score` would run and read, as far as that goes without loading a network.
 
     Raises:
@@ -97,12 +114,13 @@ def find_inputs(
     """
     if runtime == AUTO:
         raise UserError(f"figures must not depend on the machine: name a format, not {AUTO}")
-    dataset = open_dataset(data, images, voc_origin=voc_origin)
+    part = open_to_score(data, images, voc_origin, reads_images=True, allow_missing=allow_missing)
     found = find_model(model, runtime)
     if found.spec:
-        dataset = in_merged_classes(dataset, found.spec.class_choice)
-    shared_classes(found.spec.classes if found.spec else None, dataset.classes, classes)
-    return dataset, found
+        merged = in_merged_classes(part.dataset, found.spec.class_choice)
+        part = part._replace(dataset=merged)
+    shared_classes(found.spec.classes if found.spec else None, part.dataset.classes, classes)
+    return part, found
 
 
 def in_merged_classes(dataset: Dataset, choice: ClassChoice) -> Dataset:
@@ -121,26 +139,36 @@ def score_file(
     images: Path | None = None,
     voc_origin: int | None = None,
     classes: Sequence[str] | None = None,
+    allow_missing: bool = False,
     max_dets: int = MAX_DETECTIONS,
 ) -> EvalSet:
     """Take detections from a COCO results file instead of running a model.
 
     `file` is made by `eval.coco --save-detections`, `detect --coco` or elsewhere; the others are
-    as in `score`, `classes` by default all of the data set.
+    as in `score`, `classes` by default all of the data set. Its boxes are taken in the frame of
+    the annotations, as any other program that scores it takes them, so that images need not be
+    there, except where boxes are not known without them.
 
     Raises:
         UserError: either cannot be read, or the file does not belong to the data set.
     """
-    dataset, found = find_detections(
-        file, data, images=images, voc_origin=voc_origin, classes=classes
+    part, found = find_detections(
+        file,
+        data,
+        images=images,
+        voc_origin=voc_origin,
+        classes=classes,
+        allow_missing=allow_missing,
     )
+    dataset = part.dataset
     settings: dict[str, Any] = {"detections": file.name}
     if max_dets != MAX_DETECTIONS:  # of COCO's protocol: VOC scores all
         settings["max_detections"] = max_dets
     if len({sample.image_id for sample in dataset}) < len(dataset):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
     shared = shared_classes(None, dataset.classes, classes)
-    pairs = [(_upright(sample), one) for sample, one in zip(dataset, found, strict=True)]
+    pairs = list(zip(dataset, found, strict=True))
+    settings |= part_settings(part, len(dataset)) | turned_settings(pairs)
     return make_eval_set(file.stem, dataset, pairs, dataset.classes, shared, settings)
 
 
@@ -151,15 +179,16 @@ def find_detections(
     images: Path | None = None,
     voc_origin: int | None = None,
     classes: Sequence[str] | None = None,
-) -> tuple[Dataset, list[Detections]]:
+    allow_missing: bool = False,
+) -> tuple[ToScore, list[Detections]]:
     """Read what `score_file` would score.
 
     Raises:
         UserError: as `score_file`.
     """
-    dataset = open_dataset(data, images, voc_origin=voc_origin)
-    shared_classes(None, dataset.classes, classes)
-    return dataset, read_detections(file, dataset)
+    part = open_to_score(data, images, voc_origin, reads_images=False, allow_missing=allow_missing)
+    shared_classes(None, part.dataset.classes, classes)
+    return part, read_detections(file, part.dataset)
 
 
 def predict_all(
@@ -176,7 +205,8 @@ def predict_all(
             default that is an error: figures on part of a data set mislead.
 
     Returns:
-        each sample in the frame of its image, and what was found in it.
+        each sample and what was found in it, both in the frame that the sample's annotation has:
+        on its side where it was made so. Its size is the image's where it is another.
 
     Raises:
         UserError: an image cannot be read.
@@ -191,7 +221,10 @@ def predict_all(
                 raise
             on_unreadable(str(error))
             return None
-        return settled, make()(image)
+        found = make()(image)
+        if settled is sample or not lies(sample):
+            return settled, found
+        return sample, replace(found, boxes=from_upright(found.boxes, sample))
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         futures = [pool.submit(job, sample) for sample in samples]
@@ -201,6 +234,24 @@ def predict_all(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _predict_part(
+    make: Callable[[], Predictor], dataset: Dataset, allow_missing: bool
+) -> list[tuple[Sample, Detections]]:
+    """`predict_all`; an image damaged behind its first bytes is left out, or ends it with a count.
+
+    Raises:
+        UserError: images are damaged, and not allowed to be or all.
+    """
+    try:
+        found = predict_all(make, dataset, (lambda _: None) if allow_missing else None)
+    except UserError:
+        refuse_unreadable(dataset, read_image)
+        raise
+    if not found:
+        refuse_unreadable(dataset, read_image)
+    return found
 
 
 def _about_merged(choice: ClassChoice) -> dict[str, str]:
@@ -219,11 +270,3 @@ def _per_thread(load: Callable[[int], Predictor]) -> Callable[[], Predictor]:
         return local.predictor
 
     return mine
-
-
-def _upright(sample: Sample) -> Sample:
-    """In the frame of its image, as `predict_all` has it; as annotated if there is none."""
-    try:
-        return settle_on_disk(sample)[0]
-    except UserError:
-        return sample

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detector.data.dataset import Dataset
 from detector.files import write_text
 from detector.predictor import Predictor
 from detector.report.charts import plot
 from detector.report.page import Facts, Plots, Section, render_page
-from detector.types import Sample
 from eval.report.analysis import analyse
 from eval.report.model_report import report_sections, verdict
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import MAX_DETECTIONS, SCORE_THRESHOLD, predict_all
+from eval.scoring.scored_part import ToScore, part_settings
 from training.run.plan import duration
 from training.run.run import Run
 from training.run.state import State
@@ -43,7 +44,7 @@ def write_run_report(run: Run, state: State) -> None:
     write_text(run.folder.report, page)
 
 
-def _detect(model: Path, validation: Sequence[Sample], data: str) -> EvalSet:
+def _detect(model: Path, validation: Dataset, data: str) -> EvalSet:
     predictor = Predictor.load(
         str(model), score_threshold=SCORE_THRESHOLD, max_detections=MAX_DETECTIONS
     )
@@ -55,7 +56,9 @@ def _detect(model: Path, validation: Sequence[Sample], data: str) -> EvalSet:
         "score_threshold": SCORE_THRESHOLD,
         "nms_iou_threshold": predictor.thresholds.iou_threshold,
         "max_detections": MAX_DETECTIONS,
+        "images": len(found),
     }
+    settings |= part_settings(ToScore(validation, len(validation)), len(found))
     counts = predictor.spec.training_objects
     images = [EvalImage(sample, detections) for sample, detections in found]
     return EvalSet(predictor.name, data, predictor.classes, images, settings, counts)

@@ -6,12 +6,13 @@ import contextlib
 import io
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from detector.data.orientation import read_sample
+from detector.data.orientation import read_sample, to_upright
 from detector.draw import draw_annotations, draw_detections
 from detector.files import explained
 from eval.scoring.eval_set import EvalImage
@@ -74,8 +75,9 @@ class TensorBoardLog:
 
 def _drawn(scored: EvalImage, names: tuple[str, ...], threshold: float) -> np.ndarray:
     """What is annotated, on the left, and what was found."""
-    image = read_sample(scored.sample)[0]
-    sample, found = scored.sample, scored.detections
+    image, sample = read_sample(scored.sample)
+    boxes = to_upright(scored.detections.boxes, scored.sample)
+    found = replace(scored.detections, boxes=boxes)
     ignored = sample.is_crowd | sample.is_difficult
     truth = draw_annotations(image, sample.boxes, sample.labels, names, ignored)
     seen = draw_detections(image, found[found.scores >= threshold], names)

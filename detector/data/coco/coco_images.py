@@ -15,7 +15,7 @@ _SAMPLE = 50  # names that are looked for in each folder
 
 
 def find_images(
-    path: Path, given: Path | None, names: Sequence[str]
+    path: Path, given: Path | None, names: Sequence[str], may_lack: bool = False
 ) -> tuple[Path, ImageLookup, list[str | None]]:
     """The folder that most images are in, and the path of each.
 
@@ -23,14 +23,15 @@ def find_images(
         path: of the JSON.
         given: the folder that the names start from; by default it is looked for.
         names: of the images, as the JSON has them.
+        may_lack: whether there need be none; nor are those of either of two folders taken then.
 
     Raises:
         UserError: none is found, or two folders have as many of them.
     """
-    folder = _folder(path, given, names)
+    folder = _folder(path, given, names, may_lack)
     lookup = ImageLookup([folder])
     found = lookup.find_all(names)
-    if not any(found):
+    if not any(found) and not may_lack:
         first = next((name for name in names if name), "")
         if len(lookup.alike(first)) > 1:
             raise UserError(f"{path}: {lookup.why_not(first)}; name their folder with --images")
@@ -40,7 +41,7 @@ def find_images(
     return folder, lookup, found
 
 
-def _folder(path: Path, given: Path | None, names: Sequence[str]) -> Path:
+def _folder(path: Path, given: Path | None, names: Sequence[str], may_lack: bool) -> Path:
     """The folder that most names are found in: a usual one, or else any beside the JSON."""
     if given:
         return given
@@ -48,10 +49,10 @@ def _folder(path: Path, given: Path | None, names: Sequence[str]) -> Path:
     if best := _best(_usual_folders(path), some):
         return best[0]
     best = _best(_folders_beside(path), some)
-    if len(best) > 1:
+    if len(best) > 1 and not may_lack:
         both = f"{best[0]} and {best[1]}"
         raise UserError(f"{path}: its images may be those in {both}; name one with --images")
-    if best:
+    if len(best) == 1:
         return best[0]
     return next(filter(_has_images, (path.parent, data_root(path))), path.parent)
 

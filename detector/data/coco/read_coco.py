@@ -22,7 +22,7 @@ from detector.data.coco.coco_images import find_images
 from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings
 from detector.data.form import Form, Listing, ReadOptions
-from detector.data.image_lookup import ImageLookup
+from detector.data.image_lookup import ImageLookup, native
 from detector.data.json_file import read_json
 from detector.data.json_kind import json_kind
 from detector.data.lazy_samples import LazySamples, ObjectColumns
@@ -38,7 +38,9 @@ _ABOUT_IMAGE = frozenset({"id", "file_name", "height", "width"})
 _PREFIXES = ("instances_", "person_keypoints_", "")
 
 
-def read_coco(path: Path, images: Path | None = None, details: bool = False) -> Dataset:
+def read_coco(
+    path: Path, images: Path | None = None, details: bool = False, as_annotated: bool = False
+) -> Dataset:
     """Read a COCO JSON.
 
     Args:
@@ -46,6 +48,7 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
         images: the folder that its file names start from; by default it is looked for.
         details: also keep what a detector does not need (outlines, licences, ...), at the cost
             of time and memory.
+        as_annotated: keep images that are not there.
 
     Raises:
         UserError: the file is not such a JSON, or none of its images is found or has an id.
@@ -56,7 +59,10 @@ def read_coco(path: Path, images: Path | None = None, details: bool = False) -> 
         raise UserError(f"{path}: lists no images")
     findings = FileFindings(path)
     names = [name if isinstance(name := one.file_name, str) else "" for one in file.images]
-    folder, lookup, paths = find_images(path, images, names)
+    folder, lookup, paths = find_images(path, images, names, may_lack=as_annotated)
+    if as_annotated:
+        named = [native(name or str(one.id)) for name, one in zip(names, file.images, strict=True)]
+        paths = [one or str(folder / name) for one, name in zip(paths, named, strict=True)]
     usable = _images(file.images, lookup, paths, findings)
     if not usable:
         first = findings.found[0]
@@ -96,7 +102,7 @@ def _images(
     found: dict[Id, Image] = {}
     for position, (entry, path) in enumerate(zip(entries, paths, strict=True)):
         image_id, name = as_id(entry.id), entry.file_name
-        if image_id is None or not isinstance(name, str) or not name:
+        if image_id is None or not (path or (isinstance(name, str) and name)):
             findings.add("missing-picture", f"images[{position}]", "has no id or no file_name")
         elif image_id in found:
             findings.add("id-collision", f"image {image_id}", f"{name} has the id of another image")
@@ -208,8 +214,8 @@ def _is_here(listing: Listing) -> bool:
 def _read(path: Path, options: ReadOptions) -> Dataset:
     listing = Listing(path)
     if not (jsons := coco_jsons(listing)):
-        return read_coco(path, options.images, options.details)
-    dataset = read_coco(jsons[0], options.images, options.details)
+        return read_coco(path, options.images, options.details, options.as_annotated)
+    dataset = read_coco(jsons[0], options.images, options.details, options.as_annotated)
     return replace(dataset, notes=(*passed_over(listing), *dataset.notes))
 
 

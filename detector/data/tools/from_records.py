@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,18 @@ def make_dataset(
         UserError: no image is found, or there is no class.
     """
     records = list(records)
-    pairs, moved = pair_images(path, records, options.images, findings, may_lack)
+    pairs, moved = pair_images(
+        path, records, options.images, findings, may_lack, options.as_annotated
+    )
     classes = _class_map(path, records, classes, options.classes, findings)
-    samples, splits = [], defaultdict(list)
+    samples, splits, unmeasured = [], defaultdict(list), set[Path]()
     ids = _image_ids(pairs)
     for image_id, (record, image) in zip(ids, pairs, strict=True):
-        sample = _sample(image_id, record, image, classes, findings, options.details)
+        sample = _sample(image_id, record, image, classes, findings, options)
+        if sample is None and options.as_annotated:
+            unmeasured.add(image)
+            bare = replace(record, objects=[], is_fraction=False)
+            sample = _sample(image_id, bare, image, classes, findings, options)
         if sample:
             splits[record.split].append(len(samples))
             samples.append(sample)
@@ -74,6 +81,7 @@ def make_dataset(
         tuple(findings.found),
         (*notes, *moved, *_embedded_note(samples), *_bounds_note(records)),
         folders=(embedded_folder(),) if _embedded_note(samples) else (),
+        unmeasured=frozenset(unmeasured),
     )
 
 
@@ -102,14 +110,18 @@ def _sample(
     image: Path,
     classes: ClassMap,
     findings: FileFindings,
-    details: bool,
+    options: ReadOptions,
 ) -> Sample | None:
-    try:
-        header = read_header(image)
-    except UserError as error:
-        if record.is_fraction:  # which mean nothing without the size
-            return findings.add("unreadable-picture", "", str(error), image)
-        header = None  # the doctor decodes images and reports it; training replaces it
+    header = None
+    if record.is_fraction or not options.as_annotated:
+        try:
+            header = read_header(image)
+        except UserError as error:
+            is_sized = (record.height and record.width) or not record.objects
+            # Fractions mean nothing without the size.
+            if record.is_fraction and not (options.as_annotated and is_sized):
+                return findings.add("unreadable-picture", "", str(error), image)
+            # Else the doctor decodes images and reports it; training replaces it.
     height, width = _frame(record, header)
     labels = {name: label for label, name in enumerate(classes.names)}
     for one in record.objects:
@@ -130,10 +142,10 @@ def _sample(
         np.array([one.is_difficult for one in objects], bool),
         source=record.source,
         elements=tuple(f"{one.element} ({one.name})" for one in objects),
-        details=tuple(_details(one, *unit) for one in objects) if details else (),
-        about=record.about if details else {},
+        details=tuple(_details(one, *unit) for one in objects) if options.details else (),
+        about=record.about if options.details else {},
     )
-    if header is None:
+    if header is None or options.as_annotated:
         return sample
     sample, settled = settle(sample, header)
     findings.found += settled

@@ -32,6 +32,7 @@ def pair_images(
     images: Path | None,
     findings: FileFindings,
     may_lack: bool = False,
+    as_annotated: bool = False,
 ) -> tuple[list[tuple[ImageRecord, Path]], tuple[str, ...]]:
     """The records whose images are there, with them.
 
@@ -42,6 +43,7 @@ def pair_images(
         findings: takes what is missing, stands twice, or has another name.
         may_lack: whether it is usual that most of the images are not there; one finding then
             counts them, and those without objects are not missed.
+        as_annotated: keep records whose images are not there, with the path that they name.
 
     Returns:
         records and images, and what is to be told of how they were found.
@@ -50,10 +52,10 @@ def pair_images(
         UserError: no image is found.
     """
     found = _Images(path, images)
-    pairs = _pair(records, found, findings, may_lack)
+    pairs = _pair(records, found, findings, may_lack, as_annotated)
     if not pairs:
         raise UserError(none_usable(path, records, findings))
-    if path.is_dir():
+    if path.is_dir() and not as_annotated:
         _report_bare([image for _, image in pairs], findings)
     return pairs, found.notes
 
@@ -75,6 +77,11 @@ class _Images:
                 found[index] = path
         return found
 
+    def absent(self, record: ImageRecord) -> Path:
+        """Where the image of a record would be."""
+        name = next(filter(None, (*record.names, record.stem, record.element, record.source.stem)))
+        return self._places[0].folder / native(name)
+
     def why_not(self, record: ImageRecord) -> str:
         """Why there is no image of a record."""
         if record.names:
@@ -90,6 +97,7 @@ class _Place:
     """A folder that images lie in, or in one of the usual folders in it, or below."""
 
     def __init__(self, base: Path) -> None:
+        self.folder = base
         inner = [base / name for name in _IMAGE_FOLDERS]
         self._folders = [*(folder for folder in inner if folder.is_dir()), base]
         self.lookup = ImageLookup(self._folders)
@@ -137,12 +145,18 @@ class _Place:
 
 
 def _pair(
-    records: Sequence[ImageRecord], images: _Images, findings: FileFindings, may_lack: bool
+    records: Sequence[ImageRecord],
+    images: _Images,
+    findings: FileFindings,
+    may_lack: bool,
+    as_annotated: bool,
 ) -> list[tuple[ImageRecord, Path]]:
     pairs: dict[tuple[str, str], tuple[ImageRecord, Path]] = {}
     lacking: list[ImageRecord] = []
     for record, path in zip(records, images.find_all(records), strict=True):
         image = path or (record.embedded and record.embedded())
+        if as_annotated and not (may_lack and not record.objects):
+            image = image or images.absent(record)
         key = (record.split, os.path.normpath(image or ""))
         if image is None and may_lack:
             lacking += [record] if record.objects else []

@@ -32,6 +32,7 @@ def read_voc(
     origin: int | None = None,
     fallback: int | None = None,
     given: Path | None = None,
+    as_annotated: bool = False,
 ) -> Dataset:
     """Read a folder of VOC annotations.
 
@@ -41,6 +42,7 @@ def read_voc(
         origin: what corners count from, 0 or 1; by default what the files show.
         fallback: likewise, where they do not show it; by default 1, and a note says so.
         given: the folder of the images; by default it is looked for in `root`.
+        as_annotated: keep images that are not there, and boxes in the frame of their file.
 
     Raises:
         UserError: there is no annotation, or none with an image, or no class.
@@ -53,7 +55,7 @@ def read_voc(
     findings = FileFindings(root)
     files = folders.xml_files()
     read = list(_read_all(files, findings))
-    pairs = list(_pair(read, images, findings))
+    pairs = list(_pair(read, images, findings, folders.images if as_annotated else None))
     if not pairs:
         raise UserError(_why_none(folders, len(read), findings))
     names = classes or sorted({one.name for _, file in read for one in file.objects})
@@ -66,9 +68,12 @@ def read_voc(
         _sample(stem, one, its_boxes, image, class_map, findings)
         for (stem, one, image), its_boxes in zip(pairs, boxes, strict=True)
     ]
+    if not as_annotated:
+        samples = [_settled(sample, findings) for sample in samples]
     annotated = {stem for stem, _ in files}
     lists = read_image_sets(root, annotated | images.by_stem.keys())
-    empty = _listed_empty(lists, annotated, images, class_map)
+    absent = folders.images if as_annotated and not images.by_stem else None
+    empty = list(_listed_empty(lists, annotated, images, class_map, absent))
     samples += empty
     if not (given and root.name.lower() in SPLIT_FOLDERS):  # where other splits' lie, too
         _report_bare(images, annotated, {sample.path for sample in samples}, findings)
@@ -107,19 +112,26 @@ def _why_none(folders: VocFolders, count: int, findings: FileFindings) -> str:
 
 
 def _pair(
-    read: Sequence[_Named], images: VocImages, findings: FileFindings
+    read: Sequence[_Named], images: VocImages, findings: FileFindings, absent: Path | None
 ) -> Iterator[tuple[str, VocAnnotation, Path]]:
-    """Annotations with their images: by their place and own name, else by what they say."""
+    """Annotations with their images: by their place and own name, else by what they say.
+
+    Those that have none are left out, or have the path that it would have in the folder `absent`.
+    """
     own = [images.of(one, stem) for stem, one in read]
     taken = {image: one.path for image, (_, one) in zip(own, read, strict=True) if image}
     for of_place, (stem, one) in zip(own, read, strict=True):
         said = base_name(one.filename)
         image = of_place or images.named(one)
+        is_free = image is not None and taken.setdefault(image, one.path) == one.path
+        if absent and not is_free:
+            yield stem, one, absent / f"{stem}{Path(said).suffix or '.jpg'}"
+            continue
         if image is None:
             message = f"no image is named {stem} or {said!r}"
             findings.add("missing-picture", "", message, one.path)
             continue
-        if taken.setdefault(image, one.path) != one.path:
+        if not is_free:
             message = f"{image.name} is that of {taken[image].name}"
             findings.add("missing-picture", "", message, one.path)
             continue
@@ -145,18 +157,23 @@ def _report_bare(
 
 
 def _listed_empty(
-    lists: ImageSets, annotated: Collection[str], images: VocImages, classes: ClassMap
-) -> list[Sample]:
-    """Images that a list names and that have no XML: CVAT writes none where there is no object."""
-    samples = []
+    lists: ImageSets,
+    annotated: Collection[str],
+    images: VocImages,
+    classes: ClassMap,
+    absent: Path | None,
+) -> Iterator[Sample]:
+    """Images that a list names and that have no XML: CVAT writes none where there is no object.
+
+    With a folder `absent` also those that are not there, as none is.
+    """
     for stem in dict.fromkeys(itertools.chain.from_iterable(lists.values())):
-        if stem not in annotated and len(images.by_stem.get(stem, [])) == 1:
-            path = images.by_stem[stem][0]
-            nothing = VocAnnotation(path, "", 0, 0, [], {}, "", [])
-            boxes = np.zeros((0, 4), np.float32)
-            sample = _sample(stem, nothing, boxes, path, classes, FileFindings(path))
-            samples.append(replace(sample, source=None))
-    return samples
+        there = images.by_stem.get(stem, [absent / f"{stem}.jpg"] if absent else [])
+        if stem not in annotated and len(there) == 1:
+            nothing = VocAnnotation(there[0], "", 0, 0, [], {}, "", [])
+            boxes, findings = np.zeros((0, 4), np.float32), FileFindings(there[0])
+            sample = _sample(stem, nothing, boxes, there[0], classes, findings)
+            yield replace(sample if absent else _settled(sample, findings), source=None)
 
 
 def _sample(
@@ -175,7 +192,7 @@ def _sample(
         except UserError as error:
             findings.add("unknown-class", one.element, str(error), annotation.path)
     objects = [annotation.objects[row] for row in rows]
-    sample = Sample(
+    return Sample(
         stem,
         image,
         annotation.height,
@@ -189,6 +206,10 @@ def _sample(
         details=tuple(one.details for one in objects),
         about=annotation.about,
     )
+
+
+def _settled(sample: Sample, findings: FileFindings) -> Sample:
+    """In the frame of its image; as annotated where that cannot be read."""
     try:
         sample, settled = settle_on_disk(sample)
         findings.found += settled
@@ -220,7 +241,14 @@ def _is_here(listing: Listing) -> bool:
 
 
 def _read(path: Path, options: ReadOptions) -> Dataset:
-    return read_voc(path, options.classes, options.voc_origin, options.voc_fallback, options.images)
+    return read_voc(
+        path,
+        options.classes,
+        options.voc_origin,
+        options.voc_fallback,
+        options.images,
+        options.as_annotated,
+    )
 
 
 VOC = Form("VOC", _is_here, _read)

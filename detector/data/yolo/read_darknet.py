@@ -10,7 +10,7 @@ from pathlib import Path
 
 from configs.errors import UserError
 from detector.data.dataset import SPLIT_FOLDERS, Dataset
-from detector.data.form import Form, Listing
+from detector.data.form import Form, Listing, ReadOptions
 from detector.data.values import read_lines
 from detector.data.yolo.yolo_images import read_parts
 from detector.data.yolo.yolo_names import Names, names_in_list
@@ -23,12 +23,13 @@ _NO_PARTS = {"classes", "names", "backup", "results", "eval"}  # keys of a .data
 _ALL = "images.txt"  # FiftyOne's list
 
 
-def read_darknet(path: Path, details: bool = False) -> Dataset:
+def read_darknet(path: Path, details: bool = False, as_annotated: bool = False) -> Dataset:
     """Read a folder with a `.names` file, or a `.data` file that says where everything is.
 
     Args:
         path: of the folder, or of the `.data` file.
         details: keep outlines.
+        as_annotated: keep images that cannot be read.
 
     Raises:
         UserError: there are no names, a list is missing, or no image can be read.
@@ -45,7 +46,8 @@ def read_darknet(path: Path, details: bool = False) -> Dataset:
         parts = {"": in_folder(root)}
     elif len(parts) == 1:  # one list of all splits nothing
         parts = {"": next(iter(parts.values()))}
-    return read_parts(path, root, parts, Names(names_in_list(names)), details=details)
+    names_read = Names(names_in_list(names))
+    return read_parts(path, root, parts, names_read, details=details, as_annotated=as_annotated)
 
 
 def _config(listing: Listing) -> dict[str, str]:
@@ -80,4 +82,8 @@ def _is_here(listing: Listing) -> bool:
     return bool(_config(listing) or (listing.path.is_dir() and _names_file(listing)))
 
 
-DARKNET = Form("YOLO", _is_here, lambda path, options: read_darknet(path, options.details))
+def _read(path: Path, options: ReadOptions) -> Dataset:
+    return read_darknet(path, options.details, options.as_annotated)
+
+
+DARKNET = Form("YOLO", _is_here, _read)

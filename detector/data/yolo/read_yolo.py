@@ -28,13 +28,16 @@ _YEAR = re.compile(r"\d{4}$")  # train2017
 _LIST = ".txt"
 
 
-def read_yolo_yaml(path: Path, values: Mapping[str, Any], details: bool = False) -> Dataset:
+def read_yolo_yaml(
+    path: Path, values: Mapping[str, Any], details: bool = False, as_annotated: bool = False
+) -> Dataset:
     """Read a data set by its `data.yaml`.
 
     Args:
         path: of that file.
         values: its content.
         details: keep outlines.
+        as_annotated: keep images that cannot be read.
 
     Raises:
         UserError: its names are none, it leads to no images, or they cannot be read.
@@ -46,11 +49,11 @@ def read_yolo_yaml(path: Path, values: Mapping[str, Any], details: bool = False)
         raise UserError(
             f"{path}: names neither train nor val, and no images with labels are beside it"
         )
-    dataset = read_parts(path, path.parent, parts, names, _keypoints(values), details)
+    dataset = read_parts(path, path.parent, parts, names, _keypoints(values), details, as_annotated)
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 
-def read_yolo_folder(root: Path, details: bool = False) -> Dataset:
+def read_yolo_folder(root: Path, details: bool = False, as_annotated: bool = False) -> Dataset:
     """Read a folder of images with labels, without a `data.yaml`.
 
     Class names come from a list such as `classes.txt`; without it they are `class_0`, `class_1`,
@@ -67,7 +70,7 @@ def read_yolo_folder(root: Path, details: bool = False) -> Dataset:
     of_parts = [labels.file_of(images[0])[0].parent for images in parts.values()]
     folders = [root, root / "labels", root / "images", *of_parts, *_beside_split(root)]
     names = names_in_files(list(dict.fromkeys(folders)))
-    return read_parts(root, root, parts, names, details=details)
+    return read_parts(root, root, parts, names, details=details, as_annotated=as_annotated)
 
 
 def _beside_split(root: Path) -> list[Path]:
@@ -211,11 +214,11 @@ def _is_of_images(path: Path, places: Mapping[str, Any]) -> bool:
 
 def _read_with_yaml(path: Path, options: ReadOptions) -> Dataset:
     file = _yaml_of(Listing(path)) or path
-    return read_yolo_yaml(file, read_yaml(file), options.details)
+    return read_yolo_yaml(file, read_yaml(file), options.details, options.as_annotated)
 
 
 def _read_folder(path: Path, options: ReadOptions) -> Dataset:
-    return read_yolo_folder(path, options.details)
+    return read_yolo_folder(path, options.details, options.as_annotated)
 
 
 YOLO_YAML = Form("YOLO", lambda listing: _yaml_of(listing) is not None, _read_with_yaml)

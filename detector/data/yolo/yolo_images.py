@@ -22,6 +22,7 @@ from detector.data.yolo.yolo_names import MOST_CLASSES, Names, numbered
 from detector.images import Header, read_header
 from detector.types import Sample
 
+_UNMEASURED = Header(0, 0, 1, "")  # of an image that cannot be read
 _SLACK = 0.1  # a fraction may lie this far outside 0 ... 1; further out it is no fraction
 
 
@@ -41,6 +42,7 @@ def read_parts(
     names: Names | None,
     keypoints: tuple[int, int] | None = None,
     details: bool = False,
+    as_annotated: bool = False,
 ) -> Dataset:
     """Read images and their text files.
 
@@ -51,13 +53,16 @@ def read_parts(
         names: of the classes; None numbers them.
         keypoints: how many there are behind each box, and of how many numbers, if it is known.
         details: keep outlines.
+        as_annotated: keep images that cannot be read, as unmeasured ones.
 
     Raises:
         UserError: no image of a part can be read, or no line of the text files is YOLO's.
     """
     labels = LabelFolders(root)
     findings = {part: FileFindings(source) for part in parts}
-    read = {part: list(_look_up(parts[part], labels, findings[part])) for part in parts}
+    read = {
+        part: list(_look_up(parts[part], labels, findings[part], as_annotated)) for part in parts
+    }
     lines = [line for part in read.values() for one in part for line in one.lines]
     columns = columns_of(lines, keypoints)
     _require_lines(source, lines, columns, findings)
@@ -74,20 +79,28 @@ def read_parts(
             )
         report = findings[part]
         samples = [_sample(one, columns, len(classes), details, report) for one in read[part]]
-        datasets[part] = Dataset(part, source, classes, samples, {}, tuple(report.found))
+        unmeasured = frozenset(one.image for one in read[part] if one.header is _UNMEASURED)
+        found = tuple(report.found)
+        datasets[part] = Dataset(part, source, classes, samples, {}, found, unmeasured=unmeasured)
     whole = datasets[""] if [*datasets] == [""] else join(root.name, source, datasets)
     splits = {part: rows for part, rows in whole.splits.items() if part}
     return replace(whole, name=root.name, notes=tuple(notes), splits=splits)
 
 
 def _look_up(
-    images: Sequence[Path], labels: LabelFolders, findings: FileFindings
+    images: Sequence[Path], labels: LabelFolders, findings: FileFindings, as_annotated: bool
 ) -> Iterator[_Labelled]:
-    """The images that can be read, with the lines of their text files."""
+    """The images that can be read, with the lines of their text files.
+
+    As annotated the others too, without lines, which mean nothing without their size.
+    """
     for image in images:
         try:
             header = read_header(image)  # fractions mean nothing without the size
         except UserError as error:
+            if as_annotated:
+                yield _Labelled(image, _UNMEASURED, None, ())
+                continue
             kind = "unreadable-picture" if image.exists() else "missing-picture"
             findings.add(kind, "", str(error), image)
             continue

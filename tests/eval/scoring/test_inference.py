@@ -148,39 +148,22 @@ def test_an_unreadable_image_ends_the_measurement(exported, two_images):
         predict_all(lambda: predictor, open_dataset(two_images))
 
 
-def test_a_file_of_detections_is_scored_in_the_upright_frame(make_turned):
-    """As a model's are: an image that EXIF turns has its truth turned with it."""
-    eval_set = score_file(make_turned / "found.json", str(make_turned))
-    assert evaluate(eval_set).figures["AP"] == pytest.approx(1)
-
-
 @pytest.fixture
-def make_turned(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (64, 48)).save(tmp_path / "a.jpg", exif=exif)
+def without_object(tmp_path):
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.jpg")
     truth = {
         "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
-        "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 64, 10], "area": 640}
-        ],
+        "annotations": [],
         "categories": [{"id": 1, "name": "cat"}],
     }
-    found = [{"image_id": 1, "category_id": 1, "bbox": [38, 0, 10, 64], "score": 0.9}]
-    folder = tmp_path / "annotations"
-    folder.mkdir()
-    (folder / "instances.json").write_text(json.dumps(truth))
-    (tmp_path / "found.json").write_text(json.dumps(found))
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    (tmp_path / "found.json").write_text("[]")
     return tmp_path
 
 
-def test_data_without_an_object_is_one_line(tmp_path, make_turned):
-    path = make_turned / "annotations" / "instances.json"
-    content = json.loads(path.read_text())
-    content["annotations"] = []
-    path.write_text(json.dumps(content))
+def test_data_without_an_object_is_one_line(without_object):
     with pytest.raises(UserError, match="holds no object of the classes to score"):
-        score_file(make_turned / "found.json", str(make_turned))
+        score_file(without_object / "found.json", str(without_object / "truth.json"))
 
 
 @pytest.fixture(params=["COCO", "YOLO"])
