@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from configs.errors import UserError
 from detector.classes import ClassMap
+from detector.data.coco.write_coco import bboxes
 from detector.data.dataset import Dataset
+from detector.data.findings import counted
+from detector.data.write import has_own_area
 from detector.types import Detections, Sample
 
 
@@ -28,8 +32,25 @@ class EvalImage:
 
     @property
     def is_counted(self) -> np.ndarray:
-        """The objects that are to be found, no crowd and not difficult: bool `(N,)`."""
-        return ~(self.sample.is_crowd | self.sample.is_difficult)
+        """The objects that are to be found, no crowd and not difficult: bool `(N,)`.
+
+        COCO's `ignore` is no reason: pycocotools overwrites it by `iscrowd`.
+        """
+        sample = self.sample
+        return ~(sample.is_crowd | (sample.is_difficult & ~sample.is_ignore))
+
+    @cached_property
+    def truth_xywh(self) -> np.ndarray:
+        """The boxes of the objects as a COCO JSON holds them: float64 `(N, 4)`."""
+        return bboxes(self.sample)
+
+    @cached_property
+    def truth_areas(self) -> np.ndarray:
+        """Square pixels of the objects: float64 `(N,)`; of those boxes where none is given."""
+        sample = self.sample
+        if sample.own_xywh is not None:
+            return sample.areas
+        return np.where(has_own_area(sample), sample.areas, self.truth_xywh[:, 2:].prod(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,5 +146,14 @@ def make_eval_set(
     if not any(image.is_counted.any() for image in images):
         names = ", ".join(classes.names[:5])
         raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")
-    settings = {**settings, "classes": len(classes), "images": len(images)}
+    settings = {**settings, "classes": len(classes), "images": len(images), **_ignored(images)}
     return EvalSet(name, dataset.name, classes, images, settings, training_objects)
+
+
+def _ignored(images: Iterable[EvalImage]) -> dict[str, str]:
+    """The setting that says what becomes of COCO's `ignore`; none where no object has it."""
+    count = sum(int(np.count_nonzero(image.sample.is_ignore)) for image in images)
+    if not count:
+        return {}
+    objects = counted(count, "object")
+    return {"ignore": f"{objects} so marked are to be found, as pycocotools heeds iscrowd alone"}

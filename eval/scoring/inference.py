@@ -18,8 +18,8 @@ from detector.models import AUTO, FoundModel, find_model
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
-from eval.scoring.coco_form import read_detections
 from eval.scoring.eval_set import EvalSet, make_eval_set, shared_classes
+from eval.scoring.results_file import ResultsFile, read_detections
 
 SCORE_THRESHOLD = 0.001
 """Below any live threshold: a precision-recall curve needs the doubtful detections too."""
@@ -128,10 +128,12 @@ def score_file(
         file, data, images=images, voc_origin=voc_origin, classes=classes
     )
     settings = {"detections": file.name}
+    if found.warnings:
+        settings["warnings"] = "; ".join(found.warnings)
     if len({sample.image_id for sample in dataset}) < len(dataset):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
     shared = shared_classes(None, dataset.classes, classes)
-    pairs = [(_upright(sample), one) for sample, one in zip(dataset, found, strict=True)]
+    pairs = [(_upright(sample), one) for sample, one in zip(dataset, found.detections, strict=True)]
     return make_eval_set(file.stem, dataset, pairs, dataset.classes, shared, settings)
 
 
@@ -142,7 +144,7 @@ def find_detections(
     images: Path | None = None,
     voc_origin: int | None = None,
     classes: Sequence[str] | None = None,
-) -> tuple[Dataset, list[Detections]]:
+) -> tuple[Dataset, ResultsFile]:
     """Read what `score_file` would score.
 
     Raises:
