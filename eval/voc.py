@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
     per_class = voc_figures(eval_set)
     print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5")
-    for key in ("merged", "warnings", "ignore"):
+    for key in ("merged", "warnings", "difficult", "ignore"):
         if said := eval_set.settings.get(key):
             print(f"  {key} {said}")
     order = order_of_equal_scores(eval_set, "in the order of the images")

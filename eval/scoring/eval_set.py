@@ -146,14 +146,17 @@ def make_eval_set(
     if not any(image.is_counted.any() for image in images):
         names = ", ".join(classes.names[:5])
         raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")
-    settings = {**settings, "classes": len(classes), "images": len(images), **_ignored(images)}
+    settings = {**settings, "classes": len(classes), "images": len(images), **_about_marks(images)}
     return EvalSet(name, dataset.name, classes, images, settings, training_objects)
 
 
-def _ignored(images: Iterable[EvalImage]) -> dict[str, str]:
-    """The setting that says what becomes of COCO's `ignore`; none where no object has it."""
-    count = sum(int(np.count_nonzero(image.sample.is_ignore)) for image in images)
-    if not count:
-        return {}
-    objects = counted(count, "object")
-    return {"ignore": f"{objects} so marked are to be found, as pycocotools heeds iscrowd alone"}
+def _about_marks(images: Sequence[EvalImage]) -> dict[str, str]:
+    """The settings that say what becomes of marked objects; none where no object is."""
+    samples = [image.sample for image in images]
+    ignore = sum(int(one.is_ignore.sum()) for one in samples)
+    difficult = sum(int(one.is_difficult.sum()) for one in samples) - ignore
+    said = {
+        "difficult": (difficult, "counting neither way; pycocotools knows no such mark"),
+        "ignore": (ignore, "counting like any other, as with pycocotools"),
+    }
+    return {mark: f"{counted(n, 'object')} {what}" for mark, (n, what) in said.items() if n}

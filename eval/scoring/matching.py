@@ -10,7 +10,7 @@ detections may fall on it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -169,12 +169,21 @@ def find_outcomes(eval_set: EvalSet, slices: Sequence[Slice] = (EVERYTHING,)) ->
 
     order = np.argsort(image_ids(eval_set), kind="stable")  # by which pycocotools decides ties
     progress = tqdm(order.tolist(), desc="matching", unit="image", delay=2)
-    parts = [_of_image(eval_set.images[i], i, slices) for i in progress]
+    parts = [of_image(eval_set.images[i], i, slices) for i in progress]
+    return join_outcomes(parts, count_objects(eval_set, slices))
+
+
+def join_outcomes(parts: Sequence[Mapping[str, np.ndarray]], objects: np.ndarray) -> list[Outcomes]:
+    """The outcomes of each class.
+
+    Args:
+        parts: what `of_image` makes of each image; of equal scores the earlier image comes first.
+        objects: int64 `(C, S, P)`, those that count.
+    """
     joined = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
     labels = joined.pop("labels")
     ranked = np.lexsort((-joined["scores"], labels))
-    ends = np.searchsorted(labels[ranked], np.arange(len(eval_set.classes) + 1))
-    objects = _count_objects(eval_set, slices)
+    ends = np.searchsorted(labels[ranked], np.arange(len(objects) + 1))
     return [
         Outcomes(**{key: values[..., ranked[a:b]] for key, values in joined.items()}, objects=there)
         for (a, b), there in zip(itertools.pairwise(ends), objects, strict=True)
@@ -199,7 +208,7 @@ def _outside(slices: Sequence[Slice], areas: np.ndarray, boxes_xywh: np.ndarray)
     return np.array([(values < low) | (values > high) for values, low, high in rows])
 
 
-def _of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
+def of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
     """One image's share of the outcomes of all classes."""
     compared = overlaps(image)
     ignored = left_out(image, slices)
@@ -219,7 +228,7 @@ def _of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str
     }
 
 
-def _count_objects(eval_set: EvalSet, slices: Sequence[Slice]) -> np.ndarray:
+def count_objects(eval_set: EvalSet, slices: Sequence[Slice]) -> np.ndarray:
     """Objects that count: int64 `(C, S, P)`."""
     counts = []
     for image in eval_set.images:

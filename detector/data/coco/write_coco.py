@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from detector.boxes import xywh_to_xyxy, xyxy_to_xywh
 from detector.data.dataset import Dataset
 from detector.data.values import plain, shortest

@@ -13,10 +13,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from eval.scoring.evaluator import FIGURES, evaluate
+from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import score_file
 from eval.scoring.matching import find_outcomes
-from eval.scoring.voc_protocol import voc_figures
 
 SETS = 1000 if os.environ.get("SSDLITE_PROOFS") else 40
 IDS = (1, 3, 7)
