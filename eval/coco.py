@@ -84,14 +84,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def to_lines(report: Report, eval_set: EvalSet) -> list[str]:
     """What the command prints: settings, the 12 figures in words, a line per class."""
+    from eval.scoring.cautions import MARKS, cautions
     from eval.scoring.evaluator import meanings
-    from eval.scoring.most_detections import cap_lines
-    from eval.scoring.scored_part import warnings_of
 
-    settings = ", ".join(f"{key} {value}" for key, value in report.settings.items())
+    plain = {key: value for key, value in report.settings.items() if key not in MARKS}
+    settings = ", ".join(f"{key} {value}" for key, value in plain.items())
     lines = [f"{eval_set.name} on {eval_set.data}", f"  {settings}"]
-    told = [*warnings_of(report.settings), *cap_lines(report.settings)]
-    lines += [*(f"  {line}" for line in told), ""]
+    lines += [*(f"  {caution}" for caution in cautions(report.settings)), ""]
     for name, meaning in meanings(report.most).items():
         value = report.figures[name]
         note = "" if value >= 0 else ": there is no such object here"

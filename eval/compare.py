@@ -90,11 +90,11 @@ def _side(args: argparse.Namespace, name: str) -> argparse.Namespace:
 
 def to_lines(comparison: Comparison) -> Iterator[str]:
     """What the command prints."""
-    from eval.scoring.comparison import about_left_out, in_words, warnings
+    from eval.scoring.comparison import about_left_out, cautions_of_both, in_words
 
     a, b = comparison.a.eval_set, comparison.b.eval_set
     yield f"A {a.name}, B {b.name}, on {a.data}"
-    yield from (f"  {warning}" for warning in warnings(comparison))
+    yield from (f"  {caution}" for caution in cautions_of_both(comparison))
     yield f"  {'':20}{'A':>8}{'B':>8}{'B - A':>9}  95 % interval"
     yield from map(_line, comparison.figures)
     yield "  AP of each class"

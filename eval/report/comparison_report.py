@@ -18,11 +18,11 @@ from eval.scoring.comparison import (
     Pair,
     Side,
     about_left_out,
+    cautions_of_both,
     in_words,
     span,
     to_json,
     verdict,
-    warnings,
 )
 from eval.scoring.evaluator import FIGURES
 
@@ -50,9 +50,9 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
 def to_html(comparison: Comparison) -> str:
     """The page. Its size does not grow with the data set."""
     a, b = comparison.a.eval_set, comparison.b.eval_set
-    warned = [f"{warning}." for warning in warnings(comparison)]
+    told = [f"{caution}." for caution in cautions_of_both(comparison)]
     sections = [
-        Section("Figures", [*warned, _facts(comparison), _figure_table(comparison)]),
+        Section("Figures", [*told, _facts(comparison), _figure_table(comparison)]),
         Section("Classes", list(_class_blocks(comparison))),
     ]
     galleries = list(_galleries(comparison))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from detector.data.findings import counted
 from detector.files import make_folder, write_json, write_text
 from detector.report.page import Facts, Gallery, Section, Table, Verdict, render_page
 from eval.report.analysis import Analysis, analyse, to_json
@@ -20,10 +21,10 @@ from eval.report.sections import (
     threshold_blocks,
     training_blocks,
 )
+from eval.scoring.cautions import cautions
 from eval.scoring.coco_form import results
 from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import Report, meanings
-from eval.scoring.scored_part import warnings_of
 
 _WORST, _BEST = 9, 6  # images
 _ABOUT_NONE = f"{NONE}: there is no such object in this data set. COCO's own tools write -1."
@@ -54,9 +55,12 @@ def to_html(analysis: Analysis) -> str:
 def report_sections(analysis: Analysis) -> list[Section]:
     """All that there is to say, from the figures to the images."""
     eval_set = analysis.eval_set
-    warned = [f"{warning}." for warning in warnings_of(analysis.report.settings)]
+    told = [f"{caution}." for caution in cautions(analysis.report.settings)]
     sections = [
-        Section("Figures", [*warned, _facts(analysis), _figure_table(analysis.report)]),
+        Section(
+            "Figures",
+            [*told, _facts(analysis), _figure_table(analysis.report), _about_ties(analysis)],
+        ),
         Section("Where AP is lost", error_blocks(analysis)),
         Section("Score threshold", threshold_blocks(analysis)),
         Section("Classes", class_blocks(analysis)),
@@ -105,6 +109,22 @@ def _figure_table(report: Report) -> Table:
     ]
     has_gap = any(value < 0 for value in report.figures.values())
     return Table(("figure", "", "meaning"), rows, _ABOUT_NONE if has_gap else "")
+
+
+def _about_ties(analysis: Analysis) -> str:
+    ties, order = analysis.ties, analysis.report.settings["equal_scores"]
+    start = f"Of equal scores the first is taken {order}."
+    if not ties.shuffles:
+        return f"{start} No other order would change AP: none has true and false detections."
+    spans = [
+        f"{name} {low:.4f} … {high:.4f}"
+        for name, (low, high) in (("AP", ties.AP), ("AP50", ties.AP50))
+    ]
+    return (
+        f"{start} How far that can move the figures: in {ties.shuffles} random orders "
+        f"{' and '.join(spans)}; {counted(ties.detections, 'detection')} of a score at which "
+        "some are true and some false."
+    )
 
 
 def _galleries(analysis: Analysis) -> Iterator[Gallery]:

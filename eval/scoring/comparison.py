@@ -10,12 +10,13 @@ from typing import Any
 from configs.errors import UserError
 from detector.classes import ClassMap
 from eval.scoring.bootstrap import RESAMPLES, Interval, difference_intervals
+from eval.scoring.cautions import cautions
 from eval.scoring.confusion import Judgement, judge_all
 from eval.scoring.curves import advise, joined_curve
 from eval.scoring.eval_set import EvalSet, in_classes
 from eval.scoring.evaluator import FIGURES, Report, evaluate
 from eval.scoring.matching import Outcomes, find_outcomes
-from eval.scoring.scored_part import PART, warnings_of
+from eval.scoring.scored_part import PART
 
 _SHOWN = 0.0005  # a smaller difference would be shown as 0.000
 _NAMED = 8  # classes
@@ -156,9 +157,9 @@ def in_words(comparison: Comparison) -> str:
     return f"{start}, {judged} (95 % of resampled sets: {span(interval)} for B - A)"
 
 
-def warnings(comparison: Comparison) -> Iterator[str]:
-    """What is not scored, in sentences, with the letters of those that it holds for."""
-    of_a, of_b = (list(warnings_of(one.report.settings)) for one in (comparison.a, comparison.b))
+def cautions_of_both(comparison: Comparison) -> Iterator[str]:
+    """What to know beside the figures, in sentences, with the letters of whom it holds for."""
+    of_a, of_b = (list(cautions(one.report.settings)) for one in (comparison.a, comparison.b))
     for one in dict.fromkeys((*of_a, *of_b)):
         letters = [letter for letter, own in (("A", of_a), ("B", of_b)) if one in own]
         yield f"{' and '.join(letters)}: {one}"

@@ -128,10 +128,17 @@ def evaluate(eval_set: EvalSet, backend: Backend = "pycocotools") -> Report:
         "data": eval_set.data,
         "protocol": "COCO",
         "backend": backend,
+        "equal_scores": order_of_equal_scores(eval_set, "by image id"),
     }
     if unscored := count_unscored(eval_set.images, len(eval_set.classes), most):
         settings["detections_not_scored"] = unscored
     return Report(figures, per_class, settings)
+
+
+def order_of_equal_scores(eval_set: EvalSet, images: str) -> str:
+    """Which of equal scores comes first, in words: by `images`, and then as they came."""
+    came = "in the file" if "detections" in eval_set.settings else "the model gives them"
+    return f"{images}, then as {came}"
 
 
 def run_protocol(

@@ -19,9 +19,9 @@ from detector.models import AUTO, FoundModel, find_model
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
-from eval.scoring.coco_form import read_detections
 from eval.scoring.eval_set import EvalSet, make_eval_set, shared_classes
 from eval.scoring.most_detections import MAX_DETECTIONS, with_cap_counted
+from eval.scoring.results_file import ResultsFile, read_detections
 from eval.scoring.scored_part import (
     ToScore,
     open_to_score,
@@ -164,10 +164,12 @@ def score_file(
     settings: dict[str, Any] = {"detections": file.name}
     if max_dets != MAX_DETECTIONS:  # of COCO's protocol: VOC scores all
         settings["max_detections"] = max_dets
+    if found.warnings:
+        settings["warnings"] = "; ".join(found.warnings)
     if len({sample.image_id for sample in dataset}) < len(dataset):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
     shared = shared_classes(None, dataset.classes, classes)
-    pairs = list(zip(dataset, found, strict=True))
+    pairs = list(zip(dataset, found.detections, strict=True))
     settings |= part_settings(part, len(dataset)) | turned_settings(pairs)
     return make_eval_set(file.stem, dataset, pairs, dataset.classes, shared, settings)
 
@@ -180,7 +182,7 @@ def find_detections(
     voc_origin: int | None = None,
     classes: Sequence[str] | None = None,
     allow_missing: bool = False,
-) -> tuple[ToScore, list[Detections]]:
+) -> tuple[ToScore, ResultsFile]:
     """Read what `score_file` would score.
 
     Raises:

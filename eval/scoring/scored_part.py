@@ -186,7 +186,7 @@ def _fits_upright(sample: Sample, detections: Detections) -> bool:
     return header.is_transposed and (header.height, header.width) == (sample.width, sample.height)
 
 
-def warnings_of(settings: Mapping[str, Any]) -> Iterator[str]:
+def part_lines(settings: Mapping[str, Any]) -> Iterator[str]:
     """The sentences that stand beside figures that are not of everything."""
     if missing := settings.get("images_missing"):
         listed = settings["images"] + missing

@@ -14,7 +14,7 @@ from eval.coco import main as coco_main
 from eval.compare import main as compare_main
 from eval.scoring.evaluator import FIGURES, evaluate
 from eval.scoring.inference import find_inputs, score, score_file
-from eval.scoring.scored_part import warnings_of
+from eval.scoring.scored_part import part_lines
 from eval.voc import main as voc_main
 
 BOXES = ([10, 10, 40, 40], [80, 10, 50, 50], [20, 100, 60, 60], [120, 120, 50, 60])
@@ -279,4 +279,4 @@ def test_where_everything_is_scored_nothing_is_said(tmp_path):
     found = write(tmp_path / "found.json", found_in(0, 1))
     settings = score_file(found, str(truth)).settings
     assert set(settings) == {"detections", "classes", "images"}
-    assert not list(warnings_of(settings))
+    assert not list(part_lines(settings))

@@ -7,7 +7,7 @@ import pytest
 from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
-from eval.scoring.coco_form import read_detections
+from eval.scoring.results_file import read_detections
 
 GOOD = {"image_id": 7, "category_id": 90, "bbox": [1, 2, 3, 4], "score": 0.5}
 
@@ -27,7 +27,7 @@ def written(tmp_path, content):
 def test_detections_go_to_their_images_best_first(tmp_path, dataset):
     other = {**GOOD, "image_id": "b", "category_id": 2}
     file = written(tmp_path, [GOOD, other, {**GOOD, "score": 0.9, "bbox": [5, 5, 1, 1.5]}])
-    first, second = read_detections(file, dataset)
+    first, second = read_detections(file, dataset).detections
     assert first.scores.tolist() == [0.9, 0.5]
     np.testing.assert_array_equal(first.boxes, [[5, 5, 6, 6.5], [1, 2, 4, 6]])
     assert first.labels.tolist() == [1, 1]
@@ -39,7 +39,11 @@ def test_texts_of_digits_may_be_named_by_their_number(tmp_path, sample_of):
     samples = [sample_of(name, [], []) for name in ("000007", "8", "b")]
     data = Dataset("mine", Path("mine"), ClassMap(("zebra",), (90,)), samples)
     found = [GOOD, {**GOOD, "image_id": "000007"}, {**GOOD, "image_id": 8}]
-    assert [len(one) for one in read_detections(written(tmp_path, found), data)] == [2, 1, 0]
+    assert [len(one) for one in read_detections(written(tmp_path, found), data).detections] == [
+        2,
+        1,
+        0,
+    ]
 
 
 @pytest.mark.parametrize("ids", [("7", "007"), ("7", 7)])
@@ -48,14 +52,17 @@ def test_a_number_that_could_be_two_images_is_its_own_or_none(tmp_path, sample_o
     data = Dataset("mine", Path("mine"), ClassMap(("zebra",), (90,)), samples)
     file = written(tmp_path, [GOOD])
     if 7 in ids:
-        assert [len(one) for one in read_detections(file, data)] == [0, 1]
+        assert [len(one) for one in read_detections(file, data).detections] == [0, 1]
     else:
         with pytest.raises(UserError, match="has no image with the id 7"):
             read_detections(file, data)
 
 
 def test_a_file_of_no_detections_is_one(tmp_path, dataset):
-    assert [len(one) for one in read_detections(written(tmp_path, []), dataset)] == [0, 0]
+    assert [len(one) for one in read_detections(written(tmp_path, []), dataset).detections] == [
+        0,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(
