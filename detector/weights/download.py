@@ -6,7 +6,6 @@ it, is what the file is held to on its next use.
 """
 
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from configs.errors import UserError
+from detector.digests import digest_of
 from detector.files import write_text
 
 _TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds between two pieces of the body
@@ -147,20 +147,15 @@ def _verify(remote: RemoteFile, path: Path) -> None:
         raise UserError(f"{path} is not the file it should be: {fault}; delete it and run again")
     if recorded is None:
         with contextlib.suppress(UserError):  # a shared cache may be read-only
-            write_text(record, f"{_sha256(path)}  {path.name}\n")
+            write_text(record, f"{digest_of(path)}  {path.name}\n")
 
 
 def _fault(path: Path, sha256: str | None, size: int | None) -> str | None:
     if size is not None and (length := path.stat().st_size) != size:
         return f"expected {size} bytes, found {length}"
-    if sha256 is not None and (found := _sha256(path)) != sha256:
+    if sha256 is not None and (found := digest_of(path)) != sha256:
         return f"expected sha256 {sha256}, found {found}"
     return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class _TransferError(Exception):
