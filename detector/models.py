@@ -22,6 +22,7 @@ from detector.weights.presets import (
     exported_folder,
     fetch_preset,
     load_preset,
+    missing_files,
     official_spec,
 )
 
@@ -54,8 +55,7 @@ class FoundModel(NamedTuple):
     def in_words(self) -> str:
         """Its name, and what would run or be fetched."""
         if self.kind == "preset":
-            files = [self.path / remote.name for remote in PRESETS[self.name].files]
-            is_here = all(file.exists() for file in files)
+            is_here = not missing_files(PRESETS[self.name])
             return f"{self.name} ({'in the cache' if is_here else 'to be downloaded'})"
         choice = "the fastest of " if len(self.formats) > 1 else ""
         return f"{self.name} ({choice}{', '.join(self.formats)})"

@@ -35,6 +35,10 @@ def cache_folder() -> Path:
     return Path(home).expanduser() if home else platformdirs.user_cache_path("ssdlite")
 
 
+class NotFetchedError(UserError):
+    """The network does not give a file; the message says where to put it by hand."""
+
+
 @dataclass(frozen=True)
 class RemoteFile:
     """A file to be fetched, and what is known of it beforehand.
@@ -73,8 +77,8 @@ def fetch(remote: RemoteFile, folder: Path) -> Path:
     beforehand, the one found on first use is recorded, and later uses are held to that.
 
     Raises:
-        UserError: the network does not give the file, its content is wrong, or the folder
-            cannot be written to.
+        NotFetchedError: the network does not give the file.
+        UserError: its content is wrong, or the folder cannot be written to.
     """
     path = folder / remote.name
     try:
@@ -128,9 +132,8 @@ def _download(remote: RemoteFile, path: Path) -> None:
     try:
         retrying(transfer.attempt)
     except _TransferError as error:
-        raise UserError(
-            f"cannot download {remote.url} ({error}); put the file at {path} yourself, "
-            "or name a model that is on disk"
+        raise NotFetchedError(
+            f"cannot download {remote.url} ({error}); put the file at {path} yourself"
         ) from error
     if fault := _fault(part, remote.sha256, remote.size):
         part.unlink()

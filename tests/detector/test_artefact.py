@@ -197,9 +197,9 @@ def test_weights_that_are_no_numbers_are_one_line(tmp_path, layer, value):
 
 def test_weights_too_large_to_compute_with_are_one_line(tmp_path):
     network = build_ssdlite(CONFIG, 1)
-    for name in ("head_5_box_depthwise_BN", "head_5_box_conv"):  # of inputs that are positive
-        layer = network.get_layer(name)
-        layer.set_weights([array * 0 + 3e38 for array in layer.get_weights()])
+    norm, conv = (network.get_layer(f"head_5_box_{end}") for end in ("depthwise_BN", "conv"))
+    norm.beta.assign(norm.beta * 0 + 1)  # so that what is multiplied is not 0
+    conv.kernel.assign(conv.kernel * 0 + 3e38)
     spec = DetectorSpec(name="tiny", model=CONFIG, class_names=("a",), category_ids=(1,))
     artefact.save(tmp_path / "m", network, spec)
     with pytest.raises(UserError, match=r"model\.keras: its outputs are not finite"):

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_OK
     _export(args)
     halve(args.model / artefact.NETWORK, args.output / artefact.NETWORK)
-    _describe(args.output)
+    note_digest(args.output)
     ap = _record(args)
     total = sum(file.stat().st_size for file in args.output.iterdir())
     print(f"saved {args.output}: {total / 1e6:.2f} MB; in float16, AP {ap:.4f} on {args.data}")
@@ -124,7 +124,7 @@ def _copy(place: str, node: Any, target: h5py.File) -> None:
     made.attrs.update(node.attrs)
 
 
-def _describe(folder: Path) -> None:
+def note_digest(folder: Path) -> None:
     """Put the digest of the packed network into the description."""
     from detector import artefact
     from detector.digests import digest_of
