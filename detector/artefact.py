@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -186,7 +186,8 @@ def require_finite(network: keras.Model, path: Path) -> None:
     import keras
 
     for weight in network.weights:
-        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+        values: Any = keras.ops.convert_to_numpy(weight)
+        if not np.isfinite(values).all():
             raise UserError(
                 f"{path}: weight {weight.path} holds NaN or infinity; it is damaged, or of a "
                 "training that diverged"

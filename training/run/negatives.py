@@ -115,8 +115,8 @@ def _joined(dataset: Dataset, more: Sequence[Sample]) -> Dataset:
 def _require_new(paths: Iterable[Path], datasets: Sequence[Dataset], folder: Path) -> None:
     """Show that none of the images, or an equal copy of one, is annotated already."""
     by_size: dict[int, list[Path]] = {}
-    with contextlib.suppress(OSError):  # whoever reads it says why
-        for path in paths:
+    for path in paths:
+        with contextlib.suppress(OSError):  # whoever reads it says why
             by_size.setdefault(path.stat().st_size, []).append(path)
     again = []
     for sample in (sample for dataset in datasets for sample in dataset):
