@@ -6,15 +6,18 @@ The network is `model.keras`, or in the formats of `FILES` to which it was expor
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
+import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from configs.errors import UserError
 from configs.schema import ModelConfig, PostprocessConfig
 from detector.anchors import model_anchors
 from detector.classes import ClassChoice, ClassMap
+from detector.digests import digest_of, require_undamaged
 from detector.files import atomic_folder, reason
 
 if TYPE_CHECKING:
@@ -44,6 +47,9 @@ SAVED_MODEL = "saved_model"
 
 EXPORTS = (*(name for name in FILES if name != "keras"), SAVED_MODEL)
 """What a detector can be exported to."""
+
+_TRIES = 20  # to read a folder that is being replaced
+T = TypeVar("T")
 
 
 def _versions() -> dict[str, str]:
@@ -89,6 +95,8 @@ class DetectorSpec(BaseModel):
     # of the training data; left out where it was used as it is, for programs that know no such key
     class_choice: ClassChoice = Field(ClassChoice(), exclude_if=lambda choice: not choice)
     exports: dict[str, Export] = Field(default_factory=dict)  # by format
+    # SHA-256 of the networks beside it, by file; one that is not named here is not compared
+    digests: dict[str, str] = Field(default_factory=dict, exclude_if=lambda digests: not digests)
     versions: dict[str, str] = Field(default_factory=_versions)
 
     @property
@@ -111,7 +119,7 @@ class DetectorSpec(BaseModel):
 
 
 class LoadedModel(NamedTuple):
-    """A network in memory with its description."""
+    """A network in memory with its description, which has no digests: those are of files."""
 
     network: keras.Model
     spec: DetectorSpec
@@ -139,7 +147,8 @@ def save(folder: Path, network: keras.Model, spec: DetectorSpec) -> None:
         raise UserError(f"{folder} holds other files; name a new folder for the model")
     with atomic_folder(folder) as new:
         network.save(new / NETWORK)
-        (new / DESCRIPTION).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+        described = spec.model_copy(update={"digests": {NETWORK: digest_of(new / NETWORK)}})
+        (new / DESCRIPTION).write_text(described.model_dump_json(indent=1), encoding="utf-8")
 
 
 def load(folder: Path) -> LoadedModel:
@@ -154,12 +163,68 @@ def load(folder: Path) -> LoadedModel:
     path = folder / NETWORK
     if not path.is_file():
         raise UserError(f"{folder} holds no {NETWORK}")
+    require_undamaged(path, spec.digests, DESCRIPTION)
     try:
         network = cast("keras.Model", keras.saving.load_model(path, compile=False))
     except Exception as error:  # whatever a damaged archive makes Keras raise
         raise UserError(f"cannot read {path}: damaged or not a Keras model") from error
     _require_match(network, spec, folder)
-    return LoadedModel(network, spec)
+    require_finite(network, path)
+    return LoadedModel(network, spec.model_copy(update={"digests": {}}))
+
+
+def require_finite(network: keras.Model, path: Path) -> None:
+    """Show that no weight of a network is NaN or infinite.
+
+    Args:
+        network: as loaded.
+        path: of its file, for the message.
+
+    Raises:
+        UserError: one is, which the message names.
+    """
+    import keras
+
+    for weight in network.weights:
+        values: Any = keras.ops.convert_to_numpy(weight)
+        if not np.isfinite(values).all():
+            raise UserError(
+                f"{path}: weight {weight.path} holds NaN or infinity; it is damaged, or of a "
+                "training that diverged"
+            )
+
+
+def at_one_moment(folder: Path, read: Callable[[], T]) -> T:
+    """What is read of a model folder that may be replaced meanwhile, as `best/` of a run is.
+
+    What `read` gave, or why it failed, counts only if the description was the same before and
+    afterwards; else some of it may be of the model before, and it is read again.
+
+    Args:
+        folder: of the model; without a description nothing is compared.
+        read: reads description and network.
+
+    Raises:
+        UserError: of `read`, or the folder was replaced again and again.
+    """
+    for _ in range(_TRIES):
+        before = _described(folder)
+        try:
+            result = read()
+        except UserError:
+            if _described(folder) == before:
+                raise
+            continue
+        if _described(folder) == before:
+            return result
+    raise UserError(f"{folder} is replaced faster than it can be read; try again later")
+
+
+def _described(folder: Path) -> bytes | None:
+    try:
+        return (folder / DESCRIPTION).read_bytes()
+    except OSError:
+        return None
 
 
 def read_spec(folder: Path) -> DetectorSpec:

@@ -11,6 +11,7 @@ from typing import Any
 
 from configs.errors import UserError
 from detector.leftovers import remove_leftovers, unfinished
+from detector.exchange import exchange
 
 
 def walk(
@@ -116,9 +117,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """An empty folder that takes the place of `folder` on success, all or nothing.
 
-    On an exception it is removed, and whatever stood at `folder` stays. A process that is killed
-    leaves `.NAME.*/` beside it (or in the nearest folder that exists), with what is `new` and
-    what was `old`.
+    On an exception it is removed, and whatever stood at `folder` stays. At no moment is `folder`
+    missing where the system lets two folders change places (`detector.exchange`); elsewhere it is
+    between two renamings. A process that is killed leaves `.NAME.*/` beside it (or in the nearest
+    folder that exists), there with what is `new` and what was `old`.
 
     Raises:
         UserError: the folder cannot be written.
@@ -133,6 +135,8 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         yield new
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
+            if exchange(new, folder):
+                return
             folder.rename(old)
         try:
             new.rename(folder)

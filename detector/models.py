@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
+
+import numpy as np
 
 from configs.errors import UserError
 from configs.typed_form import command_name
@@ -12,13 +15,14 @@ from detector.artefact import DetectorSpec, LoadedModel
 from detector.backend import start_keras
 from detector.files import check_folder
 from detector.runtimes import SUFFIXES, Runtime, open_runtime
-from detector.runtimes.graph import EngineOptions
+from detector.runtimes.graph import EngineOptions, require_finite
 from detector.weights.download import cache_folder
 from detector.weights.presets import (
     PRESETS,
     exported_folder,
     fetch_preset,
     load_preset,
+    missing_files,
     official_spec,
 )
 
@@ -27,6 +31,8 @@ AUTO = "auto"
 
 BUILT_IN = {"shapes": Path(__file__).parent / "built_in" / "shapes"}
 """Model folders that come with the program, by name."""
+
+T = TypeVar("T")
 
 
 class FoundModel(NamedTuple):
@@ -49,8 +55,7 @@ class FoundModel(NamedTuple):
     def in_words(self) -> str:
         """Its name, and what would run or be fetched."""
         if self.kind == "preset":
-            files = [self.path / remote.name for remote in PRESETS[self.name].files]
-            is_here = all(file.exists() for file in files)
+            is_here = not missing_files(PRESETS[self.name])
             return f"{self.name} ({'in the cache' if is_here else 'to be downloaded'})"
         choice = "the fastest of " if len(self.formats) > 1 else ""
         return f"{self.name} ({choice}{', '.join(self.formats)})"
@@ -88,9 +93,14 @@ def open_model(
     Raises:
         UserError: there is no such model or runtime, or it is damaged.
     """
-    found, options = find_model(model, runtime), options or EngineOptions()
+    opened = options or EngineOptions()
+    return _at_one_moment(model, lambda: _open(model, runtime, opened))
+
+
+def _open(model: str, runtime: str | None, options: EngineOptions) -> OpenModel:
+    found = _find(model, runtime)
     if found.kind == "preset" and runtime == AUTO and (exported := _exported_preset(model)):
-        found = find_model(str(exported), AUTO)
+        found = _find(str(exported), AUTO)
     format_name, why = found.formats[0], ""
     if runtime == AUTO and found.kind == "folder" and found.spec:
         from detector.runtimes.fastest import choose
@@ -111,6 +121,10 @@ def find_model(model: str, runtime: str | None = None) -> FoundModel:
     Raises:
         UserError: there is no such model or runtime, or its description is damaged.
     """
+    return _at_one_moment(model, lambda: _find(model, runtime))
+
+
+def _find(model: str, runtime: str | None) -> FoundModel:
     if runtime not in (None, AUTO, *artefact.FILES):
         raise UserError(f"unknown runtime {runtime!r}; use {AUTO} or {', '.join(artefact.FILES)}")
     path, kind = _locate(model)
@@ -120,7 +134,7 @@ def find_model(model: str, runtime: str | None = None) -> FoundModel:
         return _find_folder(model, path, runtime)
     if runtime not in (None, AUTO, "keras") and kind is not None:
         raise UserError(f"{model} runs in Keras alone; name a model folder that holds {runtime}")
-    return find_keras_model(model)
+    return _find_keras(model)
 
 
 def find_keras_model(model: str) -> FoundModel:
@@ -129,6 +143,10 @@ def find_keras_model(model: str) -> FoundModel:
     Raises:
         UserError: there is no such model, it is none of Keras, or its description is damaged.
     """
+    return _at_one_moment(model, lambda: _find_keras(model))
+
+
+def _find_keras(model: str) -> FoundModel:
     path, kind = _locate(model)
     if kind == "preset":
         return FoundModel(model, kind, path)
@@ -152,7 +170,7 @@ def find_keras_model(model: str) -> FoundModel:
 def _exported_preset(preset: str) -> Path | None:
     """Its folder in a faster format, made if need be; None where the cache cannot be written to."""
     folder = exported_folder(preset)
-    if not artefact.is_artefact(folder):
+    if not (artefact.is_artefact(folder) and artefact.formats(folder)):
         try:
             check_folder(folder)
         except UserError:
@@ -209,8 +227,11 @@ def _open_keras(found: FoundModel, options: EngineOptions) -> OpenModel:
     network, spec = _load(found, options.threads)
     from detector.runtimes.keras_model import KerasRuntime
 
+    runtime = KerasRuntime(network)
     file = found.path / artefact.NETWORK if found.kind == "folder" else found.path
-    return OpenModel(KerasRuntime(network), spec, file)
+    for values in runtime.run(np.zeros((1, *network.input_shape[1:]), np.uint8)):
+        require_finite(file, values)
+    return OpenModel(runtime, spec, file)
 
 
 def load_model(model: str, threads: int | None = None) -> LoadedModel:
@@ -223,7 +244,7 @@ def load_model(model: str, threads: int | None = None) -> LoadedModel:
     Raises:
         UserError: it is none of these, cannot be fetched, or is damaged.
     """
-    return _load(find_keras_model(model), threads)
+    return _at_one_moment(model, lambda: _load(_find_keras(model), threads))
 
 
 def _load(found: FoundModel, threads: int | None) -> LoadedModel:
@@ -231,6 +252,12 @@ def _load(found: FoundModel, threads: int | None) -> LoadedModel:
         return load_preset(PRESETS[found.name], threads)
     start_keras(threads)
     return artefact.load(found.path) if found.kind == "folder" else _load_npz(found.path)
+
+
+def _at_one_moment(model: str, read: Callable[[], T]) -> T:
+    """As `artefact.at_one_moment`, of the folder that a model is, or lies in."""
+    path, kind = _locate(model)
+    return artefact.at_one_moment(path.parent if kind == "file" else path, read)
 
 
 def _locate(model: str) -> tuple[Path, Literal["preset", "folder", "file"] | None]:

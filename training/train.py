@@ -44,6 +44,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_data("--data")
     parser.add_class_choice()
+    parser.add_argument(
+        "--negatives", type=path, metavar="FOLDER", help="more images, which show no object"
+    )
     parser.add_argument("--output", type=path, required=True, metavar="RUN", help="a new folder")
     parser.add_argument(
         "--config", metavar="NAME|FILE", help=f"recipe, a YAML file ({_DEFAULT_CONFIG})"
@@ -90,6 +93,8 @@ def main(argv: list[str] | None = None) -> int:
     run = _to_resume(args, folder) if args.resume else _to_begin(args, folder)
     if args.dry_run:
         print(_intent(run, args))
+        for line in _remarks(run, args.resume):
+            print(line)
         return EXIT_OK
     for note in run.training.keep_splits():
         print(f"note: {note}")
@@ -122,12 +127,26 @@ def _intent(run: Run, args: argparse.Namespace) -> str:
     )
 
 
+def _remarks(run: Run, resumes: bool) -> list[str]:
+    """What is to be known before the run is begun: what is missing, what will disappoint."""
+    from training.model.start_files import about_missing
+    from training.run.negatives import lacks_negatives, without_objects
+
+    settings, classes = run.settings, len(run.training.classes)
+    missing = "" if resumes else about_missing(run.config.model, settings.start)
+    lack = "" if settings.overfit else lacks_negatives(classes, without_objects(run.training))
+    return [*([f"note: {missing}"] if missing else []), *([f"warning: {lack}"] if lack else [])]
+
+
 def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
     from detector.data.class_choice import class_choice
     from training.model.init_weights import find_initial_weights
+    from training.model.start_files import fetch_start
     from training.run.run_folder import RunSettings, learnt_by
 
     folder.require_new()
+    if args.negatives and args.overfit:
+        raise UserError("--overfit takes images with objects alone; leave --negatives out")
     config = _config(args, args.overfit)
     choice = class_choice(args.classes, args.merge)
     settings = RunSettings(
@@ -140,8 +159,11 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
         epochs=config.train.epochs,
         classes=choice.classes or None,
         merge=choice.merge or None,
+        negatives=args.negatives and str(args.negatives),
     )
     find_initial_weights(config.model, settings.start)  # raises where there is none that fits
+    if not args.dry_run:
+        fetch_start(config.model, settings.start)  # before any work is done for nothing
     return _run(folder, config, settings, None, learnt_by(settings.start))
 
 
@@ -162,6 +184,7 @@ def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Run:
         ("--data", _normal(args.data), _normal(settings.data)),
         ("--images", args.images and str(args.images), settings.images),
         ("--voc-origin", args.voc_origin, settings.voc_origin),
+        ("--negatives", args.negatives and str(args.negatives), settings.negatives),
         ("--start", _normal(args.start), _normal(settings.start)),
         ("--time", args.time, settings.seconds),
         ("--overfit", args.overfit, settings.overfit),
@@ -224,6 +247,7 @@ def _run(
     from detector.data.findings import is_error
     from detector.data.open import open_dataset
     from training.doctor.whole_checks import check_whole
+    from training.run.negatives import with_negatives
     from training.run.run import Run
     from training.run.splits import open_splits, to_overfit, train_val
 
@@ -239,6 +263,10 @@ def _run(
         print(f"{len(whole.findings)} findings ({command_name('training.check')}), such as:")
         print(f"  {whole.findings[0]}")
     training, validation = train_val(training, validation)
+    if settings.negatives:
+        training, validation, notes = with_negatives(training, validation, Path(settings.negatives))
+        for note in notes:
+            print(f"note: {note}")
     if settings.overfit:
         training, validation = to_overfit(training, settings.overfit)
     return Run(folder, config, settings, training, validation)

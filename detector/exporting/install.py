@@ -16,7 +16,10 @@ from detector.artefact import (
     is_artefact,
     read_spec,
 )
+from detector.digests import digest_of, with_weights
 from detector.files import atomic_folder, atomic_path, check_folder, write_text
+
+_BARE = {"exports": {}, "digests": {}}  # a description that knows of no other file
 
 
 def check_target(folder: Path, spec: DetectorSpec) -> None:
@@ -56,9 +59,14 @@ def install(
     Raises:
         UserError: the folder cannot be written to.
     """
-    known = read_spec(folder).exports if is_artefact(folder) else {}
-    described = spec.model_copy(update={"exports": {**known, **exports}})
+    known = read_spec(folder) if is_artefact(folder) else spec.model_copy(update=_BARE)
+    stale = {NMS_FILES.get(name) for name in exports} - {None, *files}  # of an earlier network
+    kept = {name: one for name, one in known.digests.items() if name not in {*files, *stale}}
+    changes = {"exports": {**known.exports, **exports}, "digests": kept}
+    described = spec.model_copy(update=changes)
     # The description first: what was accepted in spite of a loss never stands there without it.
+    # Without the digests of what is replaced, so that whoever is killed here leaves nothing that
+    # is refused; they come last.
     write_text(folder / DESCRIPTION, described.model_dump_json(indent=1))
     for name in sorted(files):  # an OpenVINO model's weights before its graph
         if name == SAVED_MODEL:
@@ -67,10 +75,14 @@ def install(
         else:
             with atomic_path(folder / name) as temporary:
                 shutil.copyfile(made / name, temporary)
-    for stale in {NMS_FILES.get(name) for name in exports} - {None, *files}:
-        (folder / str(stale)).unlink(missing_ok=True)  # of an earlier network
+    for name in stale:
+        (folder / str(name)).unlink(missing_ok=True)
+    weights = [name for name in with_weights(files) if (made / name).is_file()]
+    digests = kept | {name: digest_of(made / name) for name in sorted(set(weights))}
+    described = described.model_copy(update={"digests": digests})
+    write_text(folder / DESCRIPTION, described.model_dump_json(indent=1))
 
 
 def _identity(spec: DetectorSpec) -> DetectorSpec:
     """What must be equal for two folders to hold one model."""
-    return spec.model_copy(update={"exports": {}, "versions": {}})
+    return spec.model_copy(update={**_BARE, "versions": {}})

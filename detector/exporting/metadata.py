@@ -82,7 +82,7 @@ def with_metadata(model: bytes, spec: DetectorSpec) -> bytes:
     content.metadata = [*(content.metadata or []), entry]
     files = {
         LABELS: _label_file(spec, with_background="class_logits" in names),
-        DESCRIPTION: spec.model_dump_json(indent=1),
+        DESCRIPTION: spec.model_copy(update={"digests": {}}).model_dump_json(indent=1),
     }
     return _with_files(bytes(flatbuffer_utils.convert_object_to_bytearray(content)), files)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from configs.errors import UserError
+from detector.artefact import DESCRIPTION
+from detector.digests import require_undamaged
 from detector.runtimes.engines import OnnxGraph, OpenvinoGraph, TfliteGraph
 from detector.runtimes.graph import EngineOptions, Graph, GraphRuntime
 
@@ -55,6 +57,7 @@ def open_runtime(
         UserError: the file is damaged, the engine is not installed, or `spec` describes another
             network.
     """
+    require_undamaged(path, spec.digests, DESCRIPTION)
     return GraphRuntime(open_graph(path, options), spec.model.input_size, spec.output_shapes)
 
 

@@ -117,6 +117,20 @@ def require_readable(path: Path) -> None:
         raise UserError(f"cannot read {path}: {reason(error)}") from error
 
 
+def require_finite(path: Path, values: np.ndarray) -> None:
+    """Show that a network computes numbers.
+
+    Args:
+        path: of its file, for the message.
+        values: one of its outputs.
+
+    Raises:
+        UserError: some are NaN or infinite.
+    """
+    if not np.isfinite(values).all():
+        raise UserError(f"{path}: its outputs are not finite: its weights are damaged")
+
+
 def require_fixed(path: Path, shapes: list[tuple[int | None, ...]]) -> tuple[int, ...]:
     """The shape of a graph's one input; None stands for a free side.
 
@@ -163,8 +177,7 @@ class GraphRuntime:
         for values in (outputs[place].values for place in self._places):
             if values.dtype.kind != "f":
                 raise UserError(f"{path}: its outputs are integers without a scale; export it anew")
-            if not np.isfinite(values).all():
-                raise UserError(f"{path}: its outputs are not finite: its weights are damaged")
+            require_finite(path, values)
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `detector.runtimes.Runtime`."""

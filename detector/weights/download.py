@@ -6,7 +6,6 @@ it, is what the file is held to on its next use.
 """
 
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from configs.errors import UserError
+from detector.digests import digest_of
 from detector.files import write_text
 
 _TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds between two pieces of the body
@@ -33,6 +33,10 @@ def cache_folder() -> Path:
     """Where downloads are kept: `$SSDLITE_HOME`, or this system's cache folder. Not created."""
     home = os.environ.get("SSDLITE_HOME")
     return Path(home).expanduser() if home else platformdirs.user_cache_path("ssdlite")
+
+
+class NotFetchedError(UserError):
+    """The network does not give a file; the message says where to put it by hand."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ def fetch(remote: RemoteFile, folder: Path) -> Path:
     beforehand, the one found on first use is recorded, and later uses are held to that.
 
     Raises:
-        UserError: the network does not give the file, its content is wrong, or the folder
-            cannot be written to.
+        NotFetchedError: the network does not give the file.
+        UserError: its content is wrong, or the folder cannot be written to.
     """
     path = folder / remote.name
     try:
@@ -128,9 +132,8 @@ def _download(remote: RemoteFile, path: Path) -> None:
     try:
         retrying(transfer.attempt)
     except _TransferError as error:
-        raise UserError(
-            f"cannot download {remote.url} ({error}); put the file at {path} yourself, "
-            "or name a model that is on disk"
+        raise NotFetchedError(
+            f"cannot download {remote.url} ({error}); put the file at {path} yourself"
         ) from error
     if fault := _fault(part, remote.sha256, remote.size):
         part.unlink()
@@ -147,20 +150,15 @@ def _verify(remote: RemoteFile, path: Path) -> None:
         raise UserError(f"{path} is not the file it should be: {fault}; delete it and run again")
     if recorded is None:
         with contextlib.suppress(UserError):  # a shared cache may be read-only
-            write_text(record, f"{_sha256(path)}  {path.name}\n")
+            write_text(record, f"{digest_of(path)}  {path.name}\n")
 
 
 def _fault(path: Path, sha256: str | None, size: int | None) -> str | None:
     if size is not None and (length := path.stat().st_size) != size:
         return f"expected {size} bytes, found {length}"
-    if sha256 is not None and (found := _sha256(path)) != sha256:
+    if sha256 is not None and (found := digest_of(path)) != sha256:
         return f"expected sha256 {sha256}, found {found}"
     return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class _TransferError(Exception):

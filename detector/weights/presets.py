@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector.artefact import DetectorSpec, LoadedModel
 from detector.backend import start_keras
-from detector.weights.download import RemoteFile, cache_folder, fetch
+from detector.weights.download import NotFetchedError, RemoteFile, cache_folder, fetch
 
 if TYPE_CHECKING:
     from detector.classes import ClassMap
 
 _TFJS = "https://storage.googleapis.com/tfjs-models/savedmodel/ssdlite_mobilenet_v2/"
 _TF = "https://download.tensorflow.org/models/object_detection/"
+_INSTEAD = "or name a model that is on disk: shapes (built in), a model folder or a .npz"
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,12 @@ def load_preset(preset: Preset, threads: int | None = None) -> LoadedModel:
     return LoadedModel(network, official_spec(preset.name, classes, **about))
 
 
-def fetch_preset(preset: Preset) -> None:
+def fetch_preset(preset: Preset, instead: str = _INSTEAD) -> None:
     """Fetch a preset's files where the cache lacks them.
+
+    Args:
+        preset: the model.
+        instead: what else the user can do where there is no network, for the message.
 
     Raises:
         UserError: a file cannot be fetched, or is not the one expected.
@@ -103,13 +107,16 @@ def fetch_preset(preset: Preset) -> None:
     for remote in preset.files:
         try:
             fetch(remote, folder)
-        except UserError as error:
-            others = [one.name for one in preset.files if one != remote]
-            missing = [name for name in others if not (folder / name).exists()]
-            if not missing:
-                raise
-            needed = f"the model also needs {', '.join(missing)}"
-            raise UserError(f"{error} ({needed})") from error
+        except NotFetchedError as error:
+            missing = ", ".join(one.name for one in missing_files(preset) if one != remote)
+            also = f" (the model also needs {missing})" if missing else ""
+            raise NotFetchedError(f"{error}{also}, {instead}") from error
+
+
+def missing_files(preset: Preset) -> list[RemoteFile]:
+    """Those of a preset's files that the cache lacks."""
+    folder = cache_folder() / preset.name
+    return [remote for remote in preset.files if not (folder / remote.name).exists()]
 
 
 def exported_folder(name: str) -> Path:

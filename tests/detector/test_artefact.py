@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ from configs.schema import ModelConfig, PostprocessConfig
 from detector import artefact
 from detector.artefact import DetectorSpec
 from detector.classes import ClassChoice
-from detector.models import load_model
+from detector.models import load_model, open_model
 from detector.ssdlite import build_ssdlite
 
 pytestmark = pytest.mark.keras
@@ -115,8 +116,15 @@ def test_a_file_in_the_folders_place_is_left_alone(model, tmp_path):
     assert (tmp_path / "m").read_text() == "mine"
 
 
+def without_digests(folder: Path) -> None:
+    """As models were saved before there were any."""
+    bare = artefact.read_spec(folder).model_copy(update={"digests": {}})
+    (folder / "detector.json").write_text(bare.model_dump_json())
+
+
 def test_a_damaged_or_foreign_network_is_named(model, tmp_path):
     artefact.save(tmp_path / "m", *model)
+    without_digests(tmp_path / "m")
     path = tmp_path / "m" / "model.keras"
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
@@ -131,7 +139,79 @@ def test_a_damaged_or_foreign_network_is_named(model, tmp_path):
 
 def test_a_truncated_network_is_named(model, tmp_path):
     artefact.save(tmp_path / "m", *model)
+    without_digests(tmp_path / "m")
     network = tmp_path / "m" / "model.keras"
     network.write_bytes(network.read_bytes()[:5000])
     with pytest.raises(UserError, match=r"model\.keras: damaged or not a Keras model"):
         artefact.load(tmp_path / "m")
+
+
+# ---- digests: a network that is not the one described
+
+
+def overwrite(path: Path, place: int, count: int = 64) -> None:
+    """Change bytes, as a bad disk or a broken copy does."""
+    content = bytearray(path.read_bytes())
+    content[place : place + count] = bytes(255 - byte for byte in content[place : place + count])
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("eighth", range(8))
+def test_a_network_with_64_bytes_overwritten_is_refused(model, tmp_path, eighth):
+    artefact.save(tmp_path / "m", *model)
+    path = tmp_path / "m/model.keras"
+    overwrite(path, eighth * path.stat().st_size // 8)
+    with pytest.raises(UserError, match=r"model\.keras is damaged, or not the file that detector"):
+        load_model(str(tmp_path / "m"))
+
+
+def test_a_network_of_another_model_is_refused_even_where_it_would_fit(model, tmp_path):
+    network, spec = model
+    for name in ("m", "other"):
+        artefact.save(tmp_path / name, network, spec)
+        network.get_layer("Conv1").kernel.assign_add(network.get_layer("Conv1").kernel * 0 + 0.1)
+    (tmp_path / "other/model.keras").replace(tmp_path / "m/model.keras")
+    with pytest.raises(UserError, match="put a sound copy back, or delete it and train or export"):
+        load_model(str(tmp_path / "m"))
+
+
+def test_what_was_changed_on_purpose_is_read_once_its_digest_is_gone(model, tmp_path):
+    artefact.save(tmp_path / "m", *model)
+    described = json.loads((tmp_path / "m/detector.json").read_text())
+    assert list(described["digests"]) == ["model.keras"]
+    del described["digests"]["model.keras"]
+    (tmp_path / "m/detector.json").write_text(json.dumps(described))
+    model[0].save(tmp_path / "m/model.keras")
+    assert load_model(str(tmp_path / "m")).spec.name == "tiny"
+
+
+def test_a_model_in_memory_has_no_digests_and_one_from_before_is_read(model, tmp_path):
+    artefact.save(tmp_path / "m", *model)
+    assert load_model(str(tmp_path / "m")).spec == model[1]
+    without_digests(tmp_path / "m")
+    assert "digests" not in (tmp_path / "m/detector.json").read_text()
+    assert load_model(str(tmp_path / "m")).spec == model[1]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("layer", ["Conv1", "head_5_box_conv"])
+def test_weights_that_are_no_numbers_are_one_line(tmp_path, layer, value):
+    network = build_ssdlite(CONFIG, 1)
+    weights = network.get_layer(layer).get_weights()
+    weights[0].flat[7] = value
+    network.get_layer(layer).set_weights(weights)
+    spec = DetectorSpec(name="tiny", model=CONFIG, class_names=("a",), category_ids=(1,))
+    artefact.save(tmp_path / "m", network, spec)
+    with pytest.raises(UserError, match=rf"model\.keras: weight {layer}/kernel holds NaN or inf"):
+        load_model(str(tmp_path / "m"))
+
+
+def test_weights_too_large_to_compute_with_are_one_line(tmp_path):
+    network = build_ssdlite(CONFIG, 1)
+    norm, conv = (network.get_layer(f"head_5_box_{end}") for end in ("depthwise_BN", "conv"))
+    norm.beta.assign(norm.beta * 0 + 1)  # so that what is multiplied is not 0
+    conv.kernel.assign(conv.kernel * 0 + 3e38)
+    spec = DetectorSpec(name="tiny", model=CONFIG, class_names=("a",), category_ids=(1,))
+    artefact.save(tmp_path / "m", network, spec)
+    with pytest.raises(UserError, match=r"model\.keras: its outputs are not finite"):
+        open_model(str(tmp_path / "m"))

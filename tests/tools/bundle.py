@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_OK
     _export(args)
     halve(args.model / artefact.NETWORK, args.output / artefact.NETWORK)
+    note_digest(args.output)
     ap = _record(args)
     total = sum(file.stat().st_size for file in args.output.iterdir())
     print(f"saved {args.output}: {total / 1e6:.2f} MB; in float16, AP {ap:.4f} on {args.data}")
@@ -121,6 +122,18 @@ def _copy(place: str, node: Any, target: h5py.File) -> None:
     else:
         made = target.require_group(place)
     made.attrs.update(node.attrs)
+
+
+def note_digest(folder: Path) -> None:
+    """Put the digest of the packed network into the description."""
+    from detector import artefact
+    from detector.digests import digest_of
+    from detector.files import write_text
+
+    spec = artefact.read_spec(folder)
+    digests = {**spec.digests, artefact.NETWORK: digest_of(folder / artefact.NETWORK)}
+    text = spec.model_copy(update={"digests": digests}).model_dump_json(indent=1)
+    write_text(folder / artefact.DESCRIPTION, text)
 
 
 def _record(args: argparse.Namespace) -> float:

@@ -17,6 +17,7 @@ def test_half_the_bytes_give_almost_the_same_outputs(detector_maker, tmp_path):
     packed.mkdir()
     shutil.copy(whole / artefact.DESCRIPTION, packed)
     bundle.halve(whole / artefact.NETWORK, packed / artefact.NETWORK)
+    bundle.note_digest(packed)
     sizes = [(folder / artefact.NETWORK).stat().st_size for folder in (packed, whole)]
     assert sizes[0] < 0.65 * sizes[1]
     networks = [artefact.load(folder).network for folder in (whole, packed)]

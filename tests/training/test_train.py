@@ -48,6 +48,7 @@ def test_the_same_data_may_be_named_otherwise(begun, tmp_path, spelling):
         (("--set", "train.epochs=7"), "train.epochs: 40 -> 7"),
         (("--classes", "b,a"), "--classes: None -> a,b"),
         (("--merge", "c=b,a"), "--merge: None -> c=a,b"),
+        (("--negatives", "streets"), "--negatives: None -> streets"),
     ],
 )
 def test_another_run_is_not_resumed(begun, arguments, change):
@@ -69,6 +70,9 @@ def dry(data, tmp_path, *more):
     return main(arguments)
 
 
+_FETCHED = ("coco", "imagenet")
+
+
 @pytest.mark.parametrize(
     ("start", "width", "words"),
     [
@@ -87,10 +91,13 @@ def test_a_dry_run_says_what_it_would_learn(
     monkeypatch.chdir(tmp_path)
     sets = ("--set", "loader.batch_size=3", "--set", f"model.width_multiplier={width}")
     assert dry(squares, tmp_path, "--start", start, *sets) == 0
-    assert capsys.readouterr().out == (
+    intent, *remarks = capsys.readouterr().out.splitlines()
+    assert intent == (
         f"would train on {squares}: 8 images, 1 class, 40 epochs of 3 steps, from {words}; "
-        f"2 images to validate; output {tmp_path}/new\n"
+        f"2 images to validate; output {tmp_path}/new"
     )
+    assert ["note: " in remark for remark in remarks] == [True] * (start in _FETCHED) + [False]
+    assert remarks[-1].startswith("warning: one class, and no image without it: ")
     assert not (tmp_path / "new").exists()
 
 

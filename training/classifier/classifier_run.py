@@ -15,6 +15,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs.errors import UserError
+from detector.artefact import require_finite
+from detector.digests import digest_of, require_undamaged
 from detector.files import atomic_folder, reason
 from training.classifier.class_metrics import Figures
 
@@ -46,6 +48,8 @@ class ClassifierSpec(BaseModel):
     resize: Literal["stretch-bilinear"] = "stretch-bilinear"  # detector.preprocess.resize
     metrics: Figures | None = None  # of the images held out
     recipe: dict[str, int | float | bool | str] = Field(default_factory=dict)
+    # SHA-256 of the network beside it, by file; left out where it is not known
+    digests: dict[str, str] = Field(default_factory=dict, exclude_if=lambda digests: not digests)
     versions: dict[str, str] = Field(default_factory=_versions)
 
 
@@ -74,7 +78,8 @@ def save_run(folder: Path, network: keras.Model, spec: ClassifierSpec) -> None:
     bare = keras.Model(network.inputs, network.outputs, name=network.name)
     with atomic_folder(folder) as new:
         bare.save(new / NETWORK)
-        (new / DESCRIPTION).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+        described = spec.model_copy(update={"digests": {NETWORK: digest_of(new / NETWORK)}})
+        (new / DESCRIPTION).write_text(described.model_dump_json(indent=1), encoding="utf-8")
 
 
 def open_classifier(model: str) -> Classifier:
@@ -95,6 +100,7 @@ def load_run(folder: Path) -> Classifier:
     import keras
 
     spec, path = read_spec(folder), folder / NETWORK
+    require_undamaged(path, spec.digests, DESCRIPTION)
     try:
         network = cast("keras.Model", keras.saving.load_model(path, compile=False))
     except Exception as error:  # whatever a damaged archive makes Keras raise
@@ -106,6 +112,7 @@ def load_run(folder: Path) -> Classifier:
             f"{folder}: {NETWORK} and {DESCRIPTION} do not belong together: "
             f"shapes are {shapes}, described are {wanted}"
         )
+    require_finite(network, path)
     return Classifier(network, spec)
 
 

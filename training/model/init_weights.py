@@ -14,26 +14,13 @@ from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector import artefact
 from detector.models import find_keras_model, load_model
-from detector.weights.download import RemoteFile, cache_folder, fetch
 from training.classifier import classifier_run
 from training.model.anchor_coverage import move_finest_anchors
+from training.model.start_files import fetch_start, imagenet_file
 
 if TYPE_CHECKING:
     import keras
 
-_APPLICATIONS = "https://storage.googleapis.com/tensorflow/keras-applications"
-# `keras.applications`: the widths that have weights, and where those for 224 px lie.
-_IMAGENET_FILES = {
-    "mobilenet_v1": {
-        width: f"{_APPLICATIONS}/mobilenet/mobilenet_{text}_224_tf_no_top.h5"
-        for width, text in ((0.25, "2_5"), (0.5, "5_0"), (0.75, "7_5"), (1.0, "1_0"))
-    },
-    "mobilenet_v2": {
-        width: f"{_APPLICATIONS}/mobilenet_v2/"
-        f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_224_no_top.h5"
-        for width in (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-    },
-}
 _PRIOR = 0.01  # score of a new class
 _NAMES_SHOWN = 6  # layers on a line; all are in the report's attributes
 
@@ -95,7 +82,7 @@ def load_initial_weights(
         report = replace(new, fresh=tuple(_weights_by_layer(network)))
     elif source == "imagenet" or path.suffix == ".h5":
         if source == "imagenet":
-            path = fetch(RemoteFile(_imagenet_address(config)), cache_folder() / "imagenet")
+            path = fetch_start(config, source) / imagenet_file(config).name
         report = _from_imagenet(network, config, path, new)
     elif _holds(path, classifier_run.DESCRIPTION):
         report = _from_network(network, classifier_run.load_run(path).network, (), new)
@@ -119,7 +106,7 @@ def find_initial_weights(config: ModelConfig, source: str) -> str:
     if source == "none":
         return "random weights"
     if source == "imagenet":
-        _imagenet_address(config)
+        imagenet_file(config)
         return source
     if folder.suffix == ".h5":
         if not folder.is_file():
@@ -163,16 +150,6 @@ def _holds(folder: Path, name: str) -> bool:
         return (folder / name).is_file()
     except OSError:  # a name too long for the file system
         return False
-
-
-def _imagenet_address(config: ModelConfig) -> str:
-    files, width = _IMAGENET_FILES[config.backbone], config.width_multiplier
-    if width not in files:
-        raise UserError(
-            f"there are no ImageNet weights of {config.backbone} at width {width}; "
-            f"set model.width_multiplier to one of {', '.join(map(str, files))}"
-        )
-    return files[width]
 
 
 def _from_imagenet(

@@ -26,6 +26,7 @@ from training.model.networks import (
 )
 from training.model.trainer import Trainer, make_optimizer, without_decay
 from training.run.loop import RESERVE, Loop
+from training.run.negatives import without_objects
 from training.run.plan import Plan, sampled_fit, time_steps
 from training.run.run import Result, Run
 from training.run.splits import fingerprint, split_lists
@@ -152,6 +153,7 @@ def _plan(run: Run, loader: Loader, networks: Networks, trainer: Trainer) -> Pla
         trains_norm=networks.folding is None,
         precision=precision(config.train),
         has_gpu=has_gpu(),
+        empty=None if run.settings.overfit else without_objects(run.training),
     )
 
 

@@ -17,6 +17,7 @@ from detector.types import Sample
 from training.batches.loader import Loader, cache_bytes
 from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
 from training.model.trainer import Trainer, scaled_rate
+from training.run.negatives import lacks_negatives
 from training.run.prefetch import Prefetch
 from training.run.state import restore, snapshot
 
@@ -79,6 +80,7 @@ class Plan:
         trains_norm: whether batch norm takes the statistics of each batch.
         precision: "float32" or "bfloat16".
         has_gpu: whether that is where it trains.
+        empty: images to learn from that show no object; None where nothing is made of it.
     """
 
     config: Config
@@ -92,6 +94,7 @@ class Plan:
     trains_norm: bool
     precision: str
     has_gpu: bool
+    empty: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -110,9 +113,10 @@ class Plan:
         batch = config.loader.batch_size
         rate = scaled_rate(config.train, batch)
         objects = sum(self.counts.values())
+        empty = f" ({self.empty:,} without objects)" if self.empty else ""
         lines = [
-            f"{self.images:,} images, {objects:,} objects of {counted(len(self.counts), 'class')}; "
-            f"{self.validation:,} images to validate",
+            f"{self.images:,} images{empty}, {objects:,} objects of "
+            f"{counted(len(self.counts), 'class')}; {self.validation:,} images to validate",
             f"{counted(self.epochs, 'epoch')} of {self.steps} steps, {batch} images each; learning "
             f"rate {rate:.2g} ({config.train.optimizer}, {self.precision})",
             f"about {duration(self.seconds)}: {self.timing.step:.2f} s a step, "
@@ -131,6 +135,8 @@ class Plan:
         missing = [name for name, count in self.counts.items() if not count]
         if missing:
             found.append(f"no object to learn of {', '.join(missing)}")
+        if self.empty is not None and (lack := lacks_negatives(len(self.counts), self.empty)):
+            found.append(lack)
         if len(fit.best_iou):
             small, unreached = (fit.side < SMALL).mean(), fit.unreached.mean()
             if small > _MANY_SMALL:

@@ -43,6 +43,7 @@ class RunSettings:
         voc_origin: what VOC's corners count from, as given; None where the files show it.
         classes: names of the classes trained on; None for all.
         merge: names of classes that are taken for one, by its name; None without.
+        negatives: folder of images without objects, as given; None without.
     """
 
     data: str
@@ -56,10 +57,11 @@ class RunSettings:
     voc_origin: int | None = None
     classes: Sequence[str] | None = None
     merge: Mapping[str, Sequence[str]] | None = None
+    negatives: str | None = None
 
     @property
     def class_choice(self) -> ClassChoice:
-        """The last two, for the data set."""
+        """Of `classes` and `merge`, for the data set."""
         return class_choice(self.classes, (self.merge or {}).items())
 
 

@@ -3,6 +3,8 @@ import pytest
 from configs.errors import UserError
 from detector import artefact
 from detector.artefact import Export
+from detector.digests import digest_of, require_undamaged
+from detector.exporting import install as module
 from detector.exporting.install import check_target, install
 
 RECORD = Export(operations=9, images=1, box_deltas=(0, 0), class_logits=(0, 0), matched=1.0)
@@ -11,6 +13,15 @@ RECORD = Export(operations=9, images=1, box_deltas=(0, 0), class_logits=(0, 0), 
 @pytest.fixture
 def spec(exported):
     return artefact.read_spec(exported)
+
+
+def bare(spec):
+    """Without what it says of files."""
+    return spec.model_copy(update={"digests": {}})
+
+
+def digests(folder):
+    return artefact.read_spec(folder).digests
 
 
 @pytest.fixture
@@ -33,7 +44,7 @@ def test_exports_make_a_model_folder(made, spec, tmp_path):
     assert (target / "saved_model/saved_model.pb").read_text() == "graph"
     described = artefact.read_spec(target)
     assert described.exports == {"onnx": RECORD, "saved_model": RECORD}
-    assert described.model_copy(update={"exports": {}}) == spec
+    assert described.model_copy(update={"exports": {}, "digests": {}}) == bare(spec)
     assert {one.name for one in target.iterdir()} == {"model.onnx", "saved_model", "detector.json"}
 
 
@@ -64,3 +75,54 @@ def test_a_file_is_no_folder(spec, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is not a folder"):
         check_target(tmp_path / "file", spec)
+
+
+# ---- digests
+
+
+def test_digests_are_of_what_was_installed_and_of_nothing_else(made, spec, tmp_path):
+    (made / "model.xml").write_text("graph")
+    (made / "model.bin").write_text("weights")
+    other = spec.model_copy(update={"digests": {"model.keras": "of the folder it was made from"}})
+    install(made, ["model.bin", "model.xml"], {"openvino": RECORD}, tmp_path / "t", other)
+    install(made, ["model.onnx"], {"onnx": RECORD}, tmp_path / "t", other)
+    install(made, ["saved_model"], {"saved_model": RECORD}, tmp_path / "t", other)
+    names = ("model.bin", "model.onnx", "model.xml")
+    assert digests(tmp_path / "t") == {name: digest_of(made / name) for name in names}
+
+
+def test_a_form_that_goes_takes_its_digest_with_it(made, spec, tmp_path):
+    (made / "model_nms.onnx").write_text("nms")
+    install(made, ["model.onnx", "model_nms.onnx"], {"onnx": RECORD}, tmp_path / "t", spec)
+    assert "model_nms.onnx" in digests(tmp_path / "t")
+    install(made, ["model.onnx"], {"onnx": RECORD}, tmp_path / "t", spec)
+    assert list(digests(tmp_path / "t")) == ["model.onnx"]
+
+
+@pytest.mark.parametrize("killed_at", range(1, 4))
+def test_an_export_that_is_killed_leaves_nothing_that_is_refused(
+    made, spec, tmp_path, monkeypatch, killed_at
+):
+    target = tmp_path / "t"
+    install(made, ["model.onnx"], {"onnx": RECORD}, target, spec)
+    (made / "model.onnx").write_text("newer")
+    writes = iter(range(1, 9))
+
+    class Killed(BaseException):
+        pass
+
+    def until_killed(real):
+        def write(path, *rest):
+            if next(writes) == killed_at:
+                raise Killed
+            return real(path, *rest)
+
+        return write
+
+    for name in ("write_text", "atomic_path"):
+        monkeypatch.setattr(
+            f"detector.exporting.install.{name}", until_killed(getattr(module, name))
+        )
+    with pytest.raises(Killed):
+        install(made, ["model.onnx"], {"onnx": RECORD}, target, spec)
+    require_undamaged(target / "model.onnx", digests(target), "detector.json")

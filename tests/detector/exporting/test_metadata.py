@@ -146,7 +146,8 @@ def test_the_model_is_an_archive_of_uncompressed_files(pair, spec):
     assert archive.testzip() is None
     assert archive.namelist() == ["labelmap.txt", "detector.json"]
     assert all(file.compress_type == zipfile.ZIP_STORED for file in archive.infolist())
-    assert DetectorSpec.model_validate_json(archive.read("detector.json")) == spec
+    inside = DetectorSpec.model_validate_json(archive.read("detector.json"))
+    assert inside == spec.model_copy(update={"digests": {}})  # which are of the files around it
 
 
 def test_the_model_is_described(pair, spec):

@@ -127,7 +127,7 @@ def test_of_two_processes_one_downloads_and_the_other_waits(server, cache, stall
 # Failures that are told.
 
 
-def test_no_network_names_address_place_and_alternative(cache, new_server):
+def test_no_network_names_address_and_place(cache, new_server):
     with new_server() as closed:
         remote = closed.remote()
     with pytest.raises(UserError) as caught:
@@ -135,7 +135,7 @@ def test_no_network_names_address_place_and_alternative(cache, new_server):
     message = str(caught.value)
     assert remote.url in message
     assert str(cache / "model.bin") in message
-    assert "or name a model that is on disk" in message
+    assert "put the file at" in message
     assert "Connection refused" in message
     assert "\n" not in message
 

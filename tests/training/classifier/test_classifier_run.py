@@ -7,6 +7,7 @@ import pytest
 from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector.backbones import build_classifier
+from detector.digests import digest_of
 from detector.ssdlite import build_ssdlite
 from training.classifier.classifier_run import (
     Classifier,
@@ -31,7 +32,8 @@ def test_a_run_comes_back_equal(tmp_path):
     saved = classifier()
     save_run(tmp_path / "run", *saved)
     loaded = load_run(tmp_path / "run")
-    assert loaded.spec == saved.spec
+    digests = {"classifier.keras": digest_of(tmp_path / "run/classifier.keras")}
+    assert loaded.spec == saved.spec.model_copy(update={"digests": digests})
     image = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     np.testing.assert_array_equal(
         probabilities(loaded.network, image), probabilities(saved.network, image)
@@ -39,6 +41,23 @@ def test_a_run_comes_back_equal(tmp_path):
     assert {file.name for file in (tmp_path / "run").iterdir()} == {
         "classifier.json", "classifier.keras",
     }  # fmt: skip
+
+
+def flip(file) -> None:
+    """Change one bit, in the middle."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def test_weights_that_are_no_numbers_are_one_line(tmp_path):
+    network, spec = classifier()
+    kernel, *rest = network.get_layer("conv1").get_weights()
+    kernel[0, 0, 0, 0] = np.nan
+    network.get_layer("conv1").set_weights([kernel, *rest])
+    save_run(tmp_path / "run", network, spec)
+    with pytest.raises(UserError, match=r"classifier\.keras: weight conv1/kernel holds NaN"):
+        load_run(tmp_path / "run")
 
 
 @pytest.mark.parametrize(("network", "width"), [("mobilenet_v1", 0.25), ("mobilenet_v2", 0.5)])
@@ -82,6 +101,7 @@ def test_an_optimizer_is_not_saved(tmp_path):
         (lambda run: (run / "classifier.json").write_text("{"), "classifier.json"),
         (lambda run: (run / "classifier.keras").unlink(), "holds no classifier.keras"),
         (lambda run: (run / "classifier.keras").write_bytes(b"PK"), "damaged"),
+        (lambda run: flip(run / "classifier.keras"), "is damaged, or not the file that classifier"),
     ],
 )
 def test_a_damaged_run_is_said_in_one_line(tmp_path, spoil, reason):

@@ -202,7 +202,7 @@ def test_imagenet_is_fetched_from_where_keras_applications_has_it(
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", keras_asks)
     with pytest.raises(AskedError) as theirs:
         application((224, 224, 3), alpha=width, include_top=False, weights="imagenet")
-    monkeypatch.setattr("training.model.init_weights.fetch", we_ask)
+    monkeypatch.setattr("training.model.start_files.fetch", we_ask)
     config = ModelConfig(backbone=backbone, width_multiplier=width)
     with pytest.raises(AskedError) as ours:
         load_initial_weights(keras.Model(), config, ("a",), "imagenet")

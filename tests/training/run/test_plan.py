@@ -25,13 +25,16 @@ def make_plan(sample_of, boxes=((20, 20, 90, 90),), settings=(), **changes) -> P
         trains_norm=False,
         precision="float32",
         has_gpu=False,
+        empty=10,
     )
     return dataclasses.replace(plan, **changes)
 
 
 def test_the_plan_in_words(sample_of):
     lines = make_plan(sample_of).to_lines()
-    assert lines[0] == "100 images, 100 objects of 1 class; 20 images to validate"
+    assert lines[0] == (
+        "100 images (10 without objects), 100 objects of 1 class; 20 images to validate"
+    )
     assert lines[1].startswith("40 epochs of 7 steps, 16 images each; learning rate ")
     # 40 x (7 x 0.5 s + a fifth of a measurement of 20 images); 100 cached images: 0.1 GB
     assert lines[2] == "about 2 min: 0.50 s a step, 32.0 images/s; memory 1.1 GB"
@@ -45,6 +48,7 @@ def test_the_plan_in_words(sample_of):
         pytest.param({"counts": {"cell": 9, "egg": 0}}, "no object to learn of egg", id="class"),
         pytest.param({"boxes": ((5, 5, 9, 9),)}, "under 16 px at the input size", id="tiny"),
         pytest.param({"boxes": ((1, 1, 199, 8),)}, "no anchor fits 100% of the objects", id="thin"),
+        pytest.param({"empty": 0}, "one class, and no image without it", id="no negatives"),
         pytest.param({"epochs": 3}, "21 steps are few", id="short"),
         pytest.param({"precision": "bfloat16"}, "slower than float32 on a CPU", id="bfloat16"),
         pytest.param(
@@ -57,6 +61,11 @@ def test_the_plan_in_words(sample_of):
 def test_settings_that_will_disappoint_are_warned_of(sample_of, changes, says):
     (warning,) = make_plan(sample_of, **changes).warnings()
     assert says in warning
+
+
+def test_of_negatives_nothing_is_said_of_several_classes_or_where_few_images_are_overfit(sample_of):
+    assert make_plan(sample_of, empty=0, counts={"cell": 50, "egg": 50}).warnings() == []
+    assert make_plan(sample_of, empty=None).warnings() == []
 
 
 def test_bfloat16_is_no_fault_on_a_gpu(sample_of):

@@ -70,6 +70,16 @@ def test_a_model_that_was_being_replaced_comes_back(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["best"]
 
 
+def test_what_changed_places_with_a_model_goes(tmp_path):
+    """Killed behind the exchange: the new one in its place, the old one aside under its name."""
+    for place, text in ((".best.x1y2/new", "old"), ("best", "new")):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "detector.json").write_text(text)
+    RunFolder(tmp_path).clean()
+    assert (tmp_path / "best/detector.json").read_text() == "new"
+    assert [one.name for one in tmp_path.iterdir()] == ["best"]
+
+
 def test_the_log_has_a_row_per_epoch(tmp_path):
     rows = [{"epoch": 1, "loss": 2.5, "AP": ""}, {"epoch": 2, "loss": 1.5, "AP": 0.25}]
     RunFolder(tmp_path).write_log(rows)
