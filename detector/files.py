@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
-from detector.leftovers import remove_leftovers, unfinished
 from detector.exchange import exchange
+from detector.leftovers import remove_leftovers, unfinished
 
 
 def walk(
