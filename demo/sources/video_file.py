@@ -72,10 +72,9 @@ class _Video(Source):
         while read := self._ahead.pop(0) if self._ahead else self._read():
             image = cv2.cvtColor(read[0], cv2.COLOR_BGR2RGB)
             now = time.monotonic()
-            stages = {"grab": 1000 * (now - begun)}
+            self.unreadable, stages = self._failed, {"grab": 1000 * (now - begun)}
             yield Frame(image, self.name, now, stages, time_s=read[1])
             begun = time.monotonic()
-            self.unreadable = self._failed
         self._at_end = True
         self.unreadable = self._lost()
         self._tell()
@@ -111,8 +110,9 @@ class _Video(Source):
         """Of what an MP4 holds, its edit list may play only a part."""
         if self.paths and self._given < self._expected:
             seconds = seconds_played(self.paths[0])
-            played = math.inf if seconds is None else math.ceil(seconds * self._rate)
-            self._expected = max(self._given, min(self._expected, played))
+            if seconds is not None:
+                played = math.ceil(seconds * self._rate)
+                self._expected = max(self._given, min(self._expected, played))
 
     def _ends_early(self) -> bool:
         # However the count was come by, it is the duration times the rate.
