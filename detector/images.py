@@ -25,6 +25,7 @@ from detector.files import atomic_path, walk
 _HEIF = frozenset(".heic .heif .hif".split())  # what iPhones and some cameras store
 WRITABLE = frozenset(".avif .bmp .gif .jfif .jpe .jpeg .jpg .png .ppm .tif .tiff .webp".split())
 SUFFIXES = WRITABLE | _HEIF
+_MOVING = frozenset(".apng .avif .gif .png .webp".split())  # the images of a TIFF are pages
 
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _WIDE_COLOUR = re.compile(r"\W*(RGB|L)[AX]?;16")  # Pillow's raw modes, at the start of arguments
@@ -85,6 +86,17 @@ def read_header(path: Path) -> Header:
         return Header(height, width, orientation, image.format or "", is_wide)
 
 
+def is_animated(path: Path) -> bool:
+    """Whether an image file is an animation of several frames, by its header."""
+    if path.suffix.lower() not in _MOVING:
+        return False
+    try:
+        with _opened(path) as image:
+            return bool(getattr(image, "is_animated", False))
+    except UserError:
+        return False  # who decodes it says why
+
+
 def read_thumbnail(path: Path, side: int) -> Image.Image:
     """A small YCbCr Pillow image, upright, at least `side` px high and wide where the file is.
 
@@ -104,12 +116,22 @@ def read_thumbnail(path: Path, side: int) -> Image.Image:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """A Pillow image while it is decoded; whatever is wrong with its file is a `UserError`."""
+    with decoding(path), _open(path) as image:
+        yield image
+
+
+@contextlib.contextmanager
+def decoding(path: Path) -> Iterator[None]:
+    """Pillow works on an image's file, without warnings.
+
+    Raises:
+        UserError: whatever is wrong with the file.
+    """
     try:
         with warnings.catch_warnings():
             # Damaged EXIF, or 89 to 178 megapixels: Pillow warns, and reads the image.
             warnings.filterwarnings("ignore", module=r"PIL\.")
-            with _open(path) as image:
-                yield image
+            yield
     except FileNotFoundError as error:
         raise UserError(f"no such image: {path}") from error
     except IsADirectoryError as error:

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 
 from configs.errors import UserError
+from demo.sources.animated import open_animation
 from demo.sources.clip import PHOTO_CLIP, Clip
 from demo.sources.frames import Source, open_images, timed
 from demo.sources.live_source import LiveSource
@@ -22,7 +23,7 @@ from demo.sources.prefetch_thread import Prefetcher
 from demo.sources.timestamps import StreamClock
 from demo.sources.video_file import open_video
 from detector.files import opencv_path
-from detector.images import SUFFIXES, find_images
+from detector.images import SUFFIXES, find_images, is_animated
 
 # What `--source` may be, besides files.
 _CAMERA, _URL = r"(?:/dev/video)?([0-9]{1,3})", r"(?i)(rtsps?|https?)://"
@@ -162,6 +163,8 @@ def ask_camera(capture: Any, size_wh: tuple[int, int] | None, fps: float | None)
 
 def _open_files(source: str) -> Source:
     path = Path(source)
+    if path.is_file() and is_animated(path):
+        return open_animation(path)
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         capture = cv2.VideoCapture(opencv_path(path))
         if not capture.isOpened():

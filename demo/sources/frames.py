@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from configs.errors import UserError
-from detector.images import read_image
+from detector.images import is_animated, read_image
 from detector.types import Detections
 
 LIVE_FPS = 30.0
@@ -135,8 +135,17 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
 
 def open_images(name: str, paths: Sequence[Path]) -> Source:
     """The images, in this order; one that cannot be read is skipped with a line on stderr."""
-    frames = (frame for path in paths for frame in timed(map(_read, [path]), str(path)))
-    return Source(name, frames, count=len(paths), paths=paths)
+    return Source(name, _frames(name, paths), count=len(paths), paths=paths)
+
+
+def _frames(name: str, paths: Sequence[Path]) -> Iterator[Frame | None]:
+    animated = 0
+    for path in paths:
+        yield from timed(map(_read, [path]), str(path))
+        animated += is_animated(path)
+    if animated:
+        said = f"the first frame of {animated} animated images was taken"
+        print(f"{name}: {said}; name one alone to see all of it", file=sys.stderr)
 
 
 def timed(images: Iterable[np.ndarray | None], file: str) -> Iterator[Frame | None]:

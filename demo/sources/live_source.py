@@ -52,7 +52,7 @@ class LiveSource(Source):
         super().__init__(name, self._take(), rate, live=True, close=self._close, has_times=True)
         self._open_capture = open_capture
         self._capture: Any = capture  # None while it cannot be opened again
-        self._patience_s, self._clock = patience_s, clock
+        self._patience_s, self._clock, self._is_paced = patience_s, clock, is_paced
         self._tries = self._failed = 0
         self._closing = threading.Event()
         if is_paced:
@@ -132,10 +132,21 @@ class LiveSource(Source):
             self._tries += 1
             if not self._closing.is_set() and (capture := self._open_capture()).isOpened():
                 self._capture = capture
+                if self._has_ended():
+                    return
         if self._capture is not None:
             if self._clock:
                 self._clock.begin_anew()
             self._say(f"is open again after {time.monotonic() - lost:.0f} s")
+
+    def _has_ended(self) -> bool:
+        """Whether a stream that goes on in segments is a recording of its last ones by now."""
+        if not self._is_paced or self._capture.get(cv2.CAP_PROP_FRAME_COUNT) <= 0:
+            return False
+        self._say("has ended")
+        self._capture.release()
+        self._capture = None
+        return True
 
     def _say(self, words: str) -> None:
         self.trouble = f"{self.name} {words}"

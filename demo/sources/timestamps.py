@@ -1,6 +1,7 @@
 """When a frame of a video was, by the timestamps that its container holds."""
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 _STREAM_FPS = 30.0
@@ -86,7 +87,8 @@ class StreamClock:
         self._clock = VideoClock(_STREAM_FPS, HASTY_GAP_S)
         self._runs_ahead = runs_ahead
         self._ahead: float | None = None  # of our clock to that of the stream
-        self._last = 0.0
+        # When frames came, and how much later than they were.
+        self._lags: deque[tuple[float, float]] = deque(maxlen=300)
 
     def at(self, milliseconds: float, now: float) -> float:
         """The time of the next frame in seconds; never less than that of the one before.
@@ -95,15 +97,24 @@ class StreamClock:
             milliseconds: as `cv2.CAP_PROP_POS_MSEC` has it.
             now: when it came, by `time.monotonic()`.
         """
-        seconds = self._clock.at(milliseconds, now - self._last)
-        self._last = now
+        seconds = self._clock.at(milliseconds, self._step_s(now))
         if self._ahead is None:
             self._ahead = now - seconds
-        late = now - (seconds + self._ahead)
+        lag = now - (seconds + self._ahead)
         # What has not come yet cannot be: its clock is faster than ours, or the first was late.
-        if late > HASTY_GAP_S or (late < 0 and not self._runs_ahead):
-            self._ahead = now - seconds
+        if lag > HASTY_GAP_S or (lag < 0 and not self._runs_ahead):
+            lag, self._ahead = 0.0, now - seconds
+        self._lags.append((now, lag))
         return seconds + self._ahead
+
+    def _step_s(self, now: float) -> float:
+        """How long after the frame before the next one is if its timestamp does not say."""
+        if self._ahead is None:
+            return 0.0
+        # Of frames that came last some are late: the decoder held them until the next came.
+        settled = [lag for came, lag in self._lags if came < now - _LATE_S]
+        lag = max(settled or [self._lags[-1][1]])
+        return max(0.0, now - lag - (self._clock.seconds + self._ahead))
 
     def begin_anew(self) -> None:
         """The stream is opened again: its timestamps start anywhere, and time has gone on."""

@@ -1,5 +1,6 @@
 """Video files: each frame that can be decoded, with its own time, and the truth about the rest."""
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 
 from configs.errors import UserError
+from demo.sources.edit_list import seconds_played
 from demo.sources.frames import Frame, Source, frame_rate
 from demo.sources.timestamps import HASTY_GAP_S, PATIENT_GAP_S, VideoClock
 
@@ -70,10 +72,9 @@ class _Video(Source):
         while read := self._ahead.pop(0) if self._ahead else self._read():
             image = cv2.cvtColor(read[0], cv2.COLOR_BGR2RGB)
             now = time.monotonic()
-            stages = {"grab": 1000 * (now - begun)}
+            self.unreadable, stages = self._failed, {"grab": 1000 * (now - begun)}
             yield Frame(image, self.name, now, stages, time_s=read[1])
             begun = time.monotonic()
-            self.unreadable = self._failed
         self._at_end = True
         self.unreadable = self._lost()
         self._tell()
@@ -94,6 +95,7 @@ class _Video(Source):
 
     def _lost(self) -> int:
         """How many frames are missing at the end."""
+        self._leave_out_trimmed()
         missing = self._expected - self._given
         if self._failed or self._clock.breaks:
             # A count that was estimated from the first and the last timestamp means nothing then.
@@ -103,6 +105,14 @@ class _Video(Source):
         is_counted = self._clock.steady >= self._given // 2
         is_short = missing > 0.05 * self._expected + 2  # some formats only estimate
         return missing if is_short and (is_counted or self._ends_early()) else 0
+
+    def _leave_out_trimmed(self) -> None:
+        """Of what an MP4 holds, its edit list may play only a part."""
+        if self.paths and self._given < self._expected:
+            seconds = seconds_played(self.paths[0])
+            if seconds is not None:
+                played = math.ceil(seconds * self._rate)
+                self._expected = max(self._given, min(self._expected, played))
 
     def _ends_early(self) -> bool:
         # However the count was come by, it is the duration times the rate.

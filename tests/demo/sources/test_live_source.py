@@ -2,11 +2,13 @@ import threading
 import types
 from collections import deque
 
+import cv2
 import numpy as np
 import pytest
 
 from demo.sources import live_source
 from demo.sources.live_source import LiveSource
+from demo.sources.timestamps import StreamClock
 
 LONG_S = 1e9
 
@@ -61,8 +63,8 @@ def read():
     """Reads a camera: `read(camera, reopen, patience_s)`. None of them outlives the test."""
     sources = []
 
-    def start(camera, reopen=Gone, patience_s=LONG_S):
-        sources.append(LiveSource("camera 0", camera, reopen, patience_s))
+    def start(camera, reopen=Gone, patience_s=LONG_S, clock=None, is_paced=False):
+        sources.append(LiveSource("camera 0", camera, reopen, patience_s, clock, is_paced))
         return sources[-1]
 
     yield start
@@ -122,6 +124,46 @@ def test_a_camera_that_warms_up_is_waited_for(read, timeout_s):
             return self.tries > 5 and super().grab()
 
     assert number(next(read(Cold(1)).with_first_frame(timeout_s, ""))) == 1
+
+
+# ---- reads that fail
+
+
+class Damaged(FakeCamera):
+    """Its reads fail where it is told to give None."""
+
+    def grab(self):
+        if self._numbers and self._numbers[0] is None:
+            self._numbers.popleft()
+            return False
+        return super().grab()
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param([None] * 7 + [1], id="at the start"),
+        pytest.param([1, None, 1, None], id="between frames"),
+        pytest.param([1] + [None] * 99, id="many in a row"),
+    ],
+)
+def test_a_frame_that_cannot_be_decoded_is_no_end_of_a_stream(read, capsys, lost, wait_until):
+    source = read(Damaged(*lost, 2, repeat=True), patience_s=0)
+    wait_until(lambda: number(next(source)) == 2)
+    source.close()
+    assert capsys.readouterr().err == f"camera 0: {lost.count(None)} frames could not be decoded\n"
+
+
+def test_where_nothing_but_failed_reads_come_it_is_opened_again(read, wait_until):
+    opened = []
+
+    def reopen():
+        opened.append(FakeCamera(2, repeat=True))
+        return opened[-1]
+
+    source = read(Damaged(1, *[None] * 1000), reopen, patience_s=0)
+    wait_until(lambda: number(next(source)) == 2)
+    assert len(opened) == 1
 
 
 # ---- lost and found
@@ -202,3 +244,45 @@ def test_closing_does_not_wait_for_the_next_try(monkeypatch, read, wait_until):
     wait_until(lambda: "next try" in source.trouble)
     source.close()
     wait_until(lambda: "capture" not in {thread.name for thread in threading.enumerate()})
+
+
+# ---- streams with a clock of their own
+
+
+class Stream(FakeCamera):
+    """A frame's number is its timestamp in seconds; `count` are known, of a recording."""
+
+    def __init__(self, *numbers, count=0, **options):
+        super().__init__(*numbers, **options)
+        self._count = count
+
+    def get(self, what):
+        has = {cv2.CAP_PROP_FPS: 30.0, cv2.CAP_PROP_FRAME_COUNT: self._count}
+        return has.get(what, 1000.0 * getattr(self, "_number", 0))
+
+
+def test_a_stream_has_the_times_of_its_timestamps(read):
+    source = read(Stream(1, 2, 3, repeat=True), clock=StreamClock(runs_ahead=True), is_paced=True)
+    times = [next(source).time_s for _ in range(2)]
+    assert times[1] - times[0] == pytest.approx(1.0)
+
+
+def test_a_camera_has_the_times_of_arrival(read):
+    source = read(FakeCamera(1, repeat=True))
+    first, second = next(source), next(source)
+    assert second.time_s == pytest.approx(second.captured_at - first.captured_at)
+
+
+def test_a_stream_whose_end_is_a_recording_has_ended(read, capsys):
+    clock, is_paced = StreamClock(runs_ahead=True), True
+    source = read(Stream(1), lambda: Stream(1, 1, count=90), 0, clock, is_paced)
+    assert [number(frame) for frame in source] == [1]
+    assert "camera 0 has ended\n" in capsys.readouterr().err
+
+
+def test_closing_a_paced_stream_ends_its_threads(read, wait_until):
+    source = read(Stream(*range(500)), clock=StreamClock(runs_ahead=True), is_paced=True)
+    next(source)
+    source.close()
+    threads = {"capture", "pacing"}
+    wait_until(lambda: not threads & {thread.name for thread in threading.enumerate()})

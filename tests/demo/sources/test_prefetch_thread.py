@@ -83,3 +83,21 @@ def test_closing_says_where_a_thread_is_stuck(timeout_s):
     assert not prefetcher.close(0.05)
     release.set()
     assert prefetcher.close(timeout_s)
+
+
+def test_it_reads_ahead_until_it_is_full(wait_until):
+    read = []
+    items = (read.append(i) or i for i in range(100))
+    prefetcher = Prefetcher(items, "test", is_full=lambda waiting: len(waiting) >= 5)
+    wait_until(lambda: len(read) == 6)  # one more is at hand
+    assert [prefetcher.take() for _ in range(10)] == list(range(10))
+    wait_until(lambda: len(read) == 16)
+    assert prefetcher.close()
+
+
+def test_what_was_read_ahead_is_taken_after_the_end(timeout_s, wait_until):
+    prefetcher = Prefetcher(range(3), "test", is_full=lambda waiting: len(waiting) >= 5)
+    wait_until(lambda: not prefetcher._thread.is_alive())
+    assert not prefetcher.ended
+    assert [prefetcher.take(timeout_s) for _ in range(4)] == [0, 1, 2, None]
+    assert prefetcher.ended

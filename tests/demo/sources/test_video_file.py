@@ -77,6 +77,12 @@ def test_what_was_lost_is_told_too_if_the_rest_is_not_read(damaged, capsys):
     assert f"{path} is damaged: 2 of 5 frames" in capsys.readouterr().err
 
 
+def test_what_was_lost_before_the_only_frame_that_is_read_is_told(damaged):
+    with open_source(damaged(40, 0, 1, 2)) as source:
+        next(source)
+    assert source.unreadable == 3
+
+
 def test_a_gap_in_the_frames_is_one_in_their_times(damaged):
     with open_source(damaged(40, *range(5, 15))) as source:
         times = [frame.time_s for frame in source]

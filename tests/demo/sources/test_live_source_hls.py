@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import itertools
 import threading
 
 import cv2
@@ -24,7 +25,7 @@ def segments(path):
     # The first packet of each frame: its payload begins a unit, of the video's program id.
     starts = [at for at in range(0, len(data), PACKET) if data[at + 1 : at + 3] == b"\x41\x00"]
     cuts = [0, *starts[FPS::FPS], len(data)]
-    return [data[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(cuts)]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
