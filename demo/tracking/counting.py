@@ -100,17 +100,27 @@ class LineCounter:
     """
 
     def __init__(self, ends: Points) -> None:
+        self._earlier: dict[str, Counter[int]] = {"in": Counter(), "out": Counter()}
+        self._place(ends)
+
+    def _place(self, ends: Points) -> None:
         from supervision import LineZone, Point
 
         self._ends = (x1, y1), (x2, y2) = ends
         self._zone = LineZone(Point(x1, y1), Point(x2, y2), minimum_crossing_threshold=_FIRM_FRAMES)
         self._beyond = (2 * x1 - x2, 2 * y1 - y2)
 
+    def resize(self, x_ratio: float, y_ratio: float) -> None:
+        """Go on in frames of another size: so many times as wide and as high."""
+        self._earlier = self.counts()
+        self._place(_scaled(self._ends, x_ratio, y_ratio))
+
     def counts(self) -> dict[str, Counter[int]]:
         """How many went "in" and "out", by label."""
         by_class = {"in": self._zone.in_count_per_class, "out": self._zone.out_count_per_class}
         return {
-            where: Counter({int(label or 0): number for label, number in counted.items()})
+            where: self._earlier[where]
+            + Counter({int(label or 0): number for label, number in counted.items()})
             for where, counted in by_class.items()
         }
 
@@ -159,16 +169,23 @@ class ZoneCounter:
     """
 
     def __init__(self, corners: Points) -> None:
+        self._entered: Counter[int] = Counter()
+        self._inside: dict[int, int] = {}  # labels by id
+        self._place(corners)
+
+    def _place(self, corners: Points) -> None:
         import numpy as np
         from supervision import PolygonZone, Position
 
         self._corners = corners
-        self._entered: Counter[int] = Counter()
         polygon = np.array(corners).round().astype(int)
         edges = [Position(f"{y}_{x}") for y in ("TOP", "BOTTOM") for x in ("LEFT", "RIGHT")]
         self._within = PolygonZone(polygon, (Position.CENTER,))
         self._touched = PolygonZone(polygon, edges, require_all_anchors=False)
-        self._inside: dict[int, int] = {}  # labels by id
+
+    def resize(self, x_ratio: float, y_ratio: float) -> None:
+        """Go on in frames of another size: so many times as wide and as high."""
+        self._place(_scaled(self._corners, x_ratio, y_ratio))
 
     def counts(self) -> dict[str, Counter[int]]:
         """How many are "inside" now and how many have "entered" in all, by label."""
@@ -201,6 +218,10 @@ class ZoneCounter:
         patch = _counts_patch(image, self.counts(), names)
         x, y = (min(values) for values in zip(*self._corners, strict=True))
         paste(image, patch, round(x), round(y) - patch.shape[0])
+
+
+def _scaled(points: Points, x_ratio: float, y_ratio: float) -> Points:
+    return tuple((x * x_ratio, y * y_ratio) for x, y in points)
 
 
 def _middles(sightings: Sequence[Sighting]) -> Detections:

@@ -35,7 +35,7 @@ class Tracks(AbstractContextManager["Tracks"]):
         self._tracker: Tracker | None = None
         self._tracked: Tracked | None = None
         self._counters: list[LineCounter | ZoneCounter] = []
-        self._is_started = False
+        self._is_started, self._size_hw = False, (0, 0)
         self._open_log = ExitStack()
 
     def update(self, frame: Frame) -> None:
@@ -49,6 +49,7 @@ class Tracks(AbstractContextManager["Tracks"]):
             return
         if not self._is_started:
             self._start(frame)
+        self._follow_size(frame)
         self._tracker = self._tracker or Tracker(self.source.fps or LIVE_FPS)
         # Images of a folder follow each other like the frames of a video.
         at = frame.index / LIVE_FPS if self.source.of_images else frame.time_s
@@ -94,4 +95,12 @@ class Tracks(AbstractContextManager["Tracks"]):
             self._counters += [ZoneCounter(to_pixels(self.zone, height, width, "--count-zone"))]
         if self.log:
             self._open_log.enter_context(self.log)
-        self._is_started = True
+        self._is_started, self._size_hw = True, (height, width)
+
+    def _follow_size(self, frame: Frame) -> None:
+        """Let line and zone stay where they are in the view of a source that changes its size."""
+        height, width = frame.image.shape[:2]
+        if (height, width) != self._size_hw:
+            for counter in self._counters:
+                counter.resize(width / self._size_hw[1], height / self._size_hw[0])
+            self._size_hw = height, width

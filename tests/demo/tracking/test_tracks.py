@@ -70,6 +70,34 @@ def test_a_line_counts_and_its_counts_are_drawn():
     assert (drawn[:60, 158:163] != 90).any()
 
 
+def in_size(zoom, index, x):
+    """A frame of another size, with the ball where it would be in the usual one."""
+    frame = frame_of(ball(x), index)
+    frame.image = np.full((240 * zoom[1], 320 * zoom[0], 3), 90, np.uint8)
+    scale = np.array([*zoom, *zoom], np.float32)
+    frame.detections = Detections(ball(x).boxes * scale, np.array([0.9], np.float32), np.array([0]))
+    frame.select(0.0, None)
+    return frame
+
+
+@pytest.mark.parametrize("zoom", [(2, 2), (3, 1), (1, 2)])
+def test_a_line_in_pixels_stays_in_the_middle_of_a_source_that_changes_its_size(zoom):
+    one = tracks(line=((160.0, 0.0), (160.0, 240.0)))
+    roll(one)
+    for index, x in enumerate(range(260, 60, -10), 60):
+        one.update(in_size(zoom, index, x))
+        one.draw(in_size(zoom, index, x))
+    assert one.counts() == {"ball in": 1, "ball out": 1}
+
+
+def test_a_zone_keeps_its_counts_in_a_source_that_changes_its_size():
+    one = tracks(zone=((160.0, 0.0), (320.0, 0.0), (320.0, 240.0), (160.0, 240.0)))
+    roll(one)
+    for index, x in enumerate([60] * 60 + list(range(60, 260, 10)), 30):
+        one.update(in_size((2, 3), index, x))
+    assert one.counts() == {"ball inside": 1, "ball entered": 2}
+
+
 def test_a_zone_counts_who_is_inside():
     one = tracks(zone=((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)))
     roll(one)
