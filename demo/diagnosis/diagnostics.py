@@ -61,8 +61,8 @@ def _why_no_video(path: Path) -> str:
 
     try:
         with Recorder(path, fps=10.0) as recorder:
-            for grey in (50, 100, 150):
-                recorder.add(np.full((96, 128, 3), grey, np.uint8))
+            for index, grey in enumerate((50, 100, 150)):
+                recorder.add(np.full((96, 128, 3), grey, np.uint8), at=index / 10)
         with open_source(str(path)) as source:
             frames = sum(1 for _ in source)
     except UserError as error:

@@ -93,6 +93,8 @@ class Tracker:
         )
         self._labels = np.zeros(0, np.int64)  # of the detections of this frame
         self._votes: dict[Any, _Votes] = {}  # of living tracks
+        self._ids: dict[int, int] = {}  # of living tracks, by the library's number
+        self._next_id = 1
         self._last_at = self._now = float("-inf")
         self._last_seen: dict[int, Sighting] = {}  # of living tracks, by id
         self._trails: dict[int, deque[tuple[float, np.ndarray]]] = {}  # when, where
@@ -112,7 +114,7 @@ class Tracker:
             raise ValueError(f"frames must come in order of time, got {at} after {self._last_at}")
         self._last_at, self._now = at, max(at, self._now + _TICK_S)
         ids = self._follow(detections)
-        labels = {track.tracker_id + 1: votes.label for track, votes in self._votes.items()}
+        labels = {self._ids.get(one.tracker_id): votes.label for one, votes in self._votes.items()}
         seen = tuple(
             Sighting(number, labels[number], score, box)
             for number, score, box in zip(
@@ -150,14 +152,18 @@ class Tracker:
         ids = np.full(len(found), -1, np.int64)
         if not len(found):
             return ids
-        rows = result.data["row"]
-        ids[rows] = np.where(result.tracker_id < 0, -1, result.tracker_id + 1)
-        by_id = {track.tracker_id + 1: track for track in tracks}
+        by_number = {track.tracker_id: track for track in tracks}
         # What has no id yet has begun a track each, in this order.
         begun = iter([track for track in tracks if track.tracker_id < 0])
-        for row in rows:
-            track = by_id[int(ids[row])] if ids[row] > 0 else next(begun)
+        rows = result.data["row"]
+        for row, number in zip(rows, result.tracker_id.tolist(), strict=True):
+            track = by_number[number] if number >= 0 else next(begun)
             self._votes[track].add(int(found.labels[row]), float(found.scores[row]))
+        ids[rows] = result.tracker_id
+        for row in np.lexsort((np.arange(len(found)), found.labels)):  # new ids go by class
+            if ids[row] >= 0:
+                ids[row] = self._ids.setdefault(int(ids[row]), self._next_id)
+                self._next_id = max(self._next_id, int(ids[row]) + 1)
         return ids
 
     def _weigh(self, overlaps: np.ndarray) -> np.ndarray:
@@ -181,8 +187,9 @@ class Tracker:
         return np.where(is_possible, 1000.0 ** (2 * has_id[:, None] + is_same) + overlaps, 0.0)
 
     def _forget_ended(self) -> tuple[Sighting, ...]:
-        living = {track.tracker_id + 1 for track in self._tracker.tracks}
-        ended = sorted(self._last_seen.keys() - living)
+        living = {track.tracker_id for track in self._tracker.tracks}
+        self._ids = {number: one for number, one in self._ids.items() if number in living}
+        ended = sorted(self._last_seen.keys() - self._ids.values())
         for number in ended:
             del self._trails[number]
         return tuple(self._last_seen.pop(number) for number in ended)

@@ -105,7 +105,7 @@ class Files(contextlib.AbstractContextManager["Files"]):
         Raises:
             UserError: it cannot be written.
         """
-        if self._recorder and self._source.live:
+        if self._recorder and self._source.live and self._controls.recording:
             if self._is_full(self._recorder.path):
                 self._stop()
             else:
@@ -150,7 +150,7 @@ class Files(contextlib.AbstractContextManager["Files"]):
         except UserError as error:
             if not json.frames:
                 raise
-            print(f"{error}; it ends after {json.frames} frames", file=sys.stderr)
+            print(f"{error}; it ends after {json.frames:,} frames", file=sys.stderr)
             json.__exit__()
             self.saved.append(json.path)
             self._json, self.cut_short = None, True

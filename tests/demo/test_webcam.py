@@ -176,6 +176,26 @@ def test_a_signal_leaves_playable_files(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.slow
+def test_what_was_killed_leaves_its_json_and_no_rubbish_after_the_next_run(
+    make_video, runner, read_json, run_headless, wait_until, capsys
+):
+    make_video(frames=1000)
+    arguments = "--source video.mp4 --model slow --headless --save out.mp4 --json out.json".split()
+    process = subprocess.Popen([sys.executable, "-c", runner, *arguments])
+    wait_until(capture.Path("out.json").exists)
+    process.kill()
+    process.wait()
+    assert len(read_json()["images"]) > 3
+    (left,) = capture.Path().glob(".*")
+    make_video(frames=12)
+    assert run_headless("--source", "video.mp4", "--save", "out.mp4", "--json", "out.json") == 0
+    assert len(read_json()["images"]) == 12
+    assert f"removed {left}, left unfinished by a run that was killed" in capsys.readouterr().err
+    assert not list(capture.Path().glob(".*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [

@@ -1,3 +1,4 @@
+import json
 import sys
 
 import cv2
@@ -94,6 +95,51 @@ def test_a_live_source_is_saved_in_real_time(monkeypatch, run_headless, count_an
     run_headless("--save", "out.mp4")
     count, fps = count_and_fps("out.mp4")
     assert count / fps == pytest.approx(times[-1] - times[0], abs=1.6 / 30)
+
+
+RATES = {
+    "30 and then 5 a second": [*np.arange(60) / 30, *(2 + np.arange(20) / 5)],
+    "irregular": np.cumsum(np.random.default_rng(0).uniform(0.01, 0.4, 60)) - 0.01,
+    "constant": np.arange(80) / 30,
+    "a long gap": [*np.arange(40) / 30, *(20 + np.arange(20) / 30)],
+}
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_events_json_and_recording_of_a_variable_rate_agree(
+    name, monkeypatch, run_headless, read_json
+):
+    times = [float(at - RATES[name][0]) for at in RATES[name]]
+    bright_from = len(times) * 3 // 4  # the fake model sees a tie then
+    images = (np.full((48, 64, 3), 220 * (i >= bright_from), np.uint8) for i in range(len(times)))
+    video = Source("vfr.mp4", (Frame(image, "vfr.mp4", 0.0) for image in images), 30.0, len(times))
+    monkeypatch.setattr(Source, "_time_s", lambda _, frame: times[frame.index])
+    monkeypatch.setattr(capture, "open_source", lambda *_, **__: video)
+    run_headless("--json", "out.json", "--events", "out.jsonl", "--save", "out.avi")
+
+    frames = {image["frame"]: image for image in read_json()["images"]}
+    assert [frame["time"] for frame in frames.values()] == pytest.approx(times, abs=5e-4)
+    first = next(frame for frame in frames.values() if len(frame["detections"]) == 2)
+    events = [json.loads(line) for line in capture.Path("out.jsonl").read_text().splitlines()]
+    appears = [(event["frame"], event["time"]) for event in events if event["name"] == "tie"]
+    assert appears == [(bright_from + 1, frames[bright_from + 1]["time"])]  # an id takes two frames
+    recording = cv2.VideoCapture("out.avi")
+    greys = []
+    while (shot := recording.read())[0]:
+        greys.append(shot[1][44:, :4].mean())  # where nothing is drawn
+    assert len(greys) == round(30 * times[-1]) + 1
+    bright = next(index for index, grey in enumerate(greys) if grey > 110)
+    assert bright == round(30 * first["time"])
+
+
+def test_a_folder_has_one_clock_for_events_and_recording(make_image, run_headless, count_and_fps):
+    for index in range(9):
+        make_image(f"{index}.png", grey=20 if index < 5 else 220)
+    run_headless("--source", "*.png", "--events", "out.jsonl", "--save", "out.mp4")
+    events = [json.loads(line) for line in capture.Path("out.jsonl").read_text().splitlines()]
+    seconds = [(event["name"], event["frame"], event["time"]) for event in events]
+    assert seconds == [("person", 1, 1.0), ("tie", 6, 6.0)]
+    assert count_and_fps("out.mp4") == (9, 1.0)
 
 
 def test_only_the_classes_asked_for_are_kept(run_headless, make_image, read_json):

@@ -126,7 +126,8 @@ def test_two_that_flicker_and_pass_each_other_stay_two():
         for i in range(60)
     ]
     tracked = follow(Tracker(FPS), frames)
-    assert {tuple(one.ids.tolist()) for one in tracked[1:]} == {(1, 2)}
+    (ids,) = {tuple(one.ids.tolist()) for one in tracked[1:]}
+    assert sorted(ids) == [1, 2]
 
 
 def test_a_second_class_that_one_frame_adds_does_not_divide_a_track():

@@ -163,6 +163,19 @@ def test_where_no_frame_comes_a_live_recording_keeps_real_time(controls, monkeyp
     assert frames_of(tmp_path / "a.mp4") == round(25 * 2.16) + 1
 
 
+def test_a_recording_that_was_stopped_while_no_frame_comes_does_not_go_on(
+    controls, monkeypatch, tmp_path
+):
+    clock = types.SimpleNamespace(now=1000.0)
+    monkeypatch.setattr("demo.view.outputs.time.monotonic", lambda: clock.now)
+    with Files(source(live=True), controls, tmp_path / "a.mp4") as files:
+        keep(files, 5)
+        controls.press(ord("r"))
+        clock.now = 1060.0
+        files.rest()
+    assert frames_of(tmp_path / "a.mp4") == 5
+
+
 def test_a_paused_file_is_recorded_without_the_pause(controls, monkeypatch, tmp_path):
     clock = types.SimpleNamespace(now=1000.0)
     monkeypatch.setattr("demo.view.outputs.time.monotonic", lambda: clock.now)
