@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detector.command import EXIT_OK, run
 from detector.files import check_outputs, write_json
 from eval.eval_arguments import input_files, load_eval_set, make_scoring_parser, scoring_intent
+
+if TYPE_CHECKING:
+    from eval.scoring.eval_set import EvalSet
+    from eval.scoring.voc_protocol import VocFigures
 
 _EXAMPLES = """examples:
   python -m eval.voc my_run/best VOCdevkit/VOC2012:val
@@ -31,6 +35,29 @@ def main(argv: list[str] | None = None) -> int:
     from eval.scoring.voc_protocol import VocFigures, voc_figures
 
     per_class = voc_figures(eval_set)
+    mean = VocFigures.mean([one for one in per_class.values() if one.objects])
+    try:  # what was measured is in the file before anything is printed, and printed in any case
+        if args.json:
+            write_json(args.json, _to_json(eval_set, per_class, mean))
+    finally:
+        _print(eval_set, per_class, mean)
+    if args.json:
+        print(f"saved {args.json}")
+    return EXIT_OK
+
+
+def _to_json(
+    eval_set: EvalSet, per_class: dict[str, VocFigures], mean: VocFigures
+) -> dict[str, Any]:
+    return {
+        "mAP_11_points": mean.ap_11_points,
+        "mAP_all_points": mean.ap_all_points,
+        "per_class": {name: one._asdict() for name, one in per_class.items()},
+        "settings": {**eval_set.settings, "data": eval_set.data, "protocol": "VOC", "iou": 0.5},
+    }
+
+
+def _print(eval_set: EvalSet, per_class: dict[str, VocFigures], mean: VocFigures) -> None:
     print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5")
     if merged := eval_set.settings.get("merged"):
         print(f"  merged {merged}")
@@ -38,19 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"  {'':20}{'11 points':>11}{'all points':>12}{'objects':>10}{'detections':>12}")
     for name, one in per_class.items():
         print(_line(name, one.ap_11_points, one.ap_all_points, one.objects, one.detections))
-    with_objects = [one for one in per_class.values() if one.objects]
-    mean = VocFigures.mean(with_objects)
     print(_line("mean", mean.ap_11_points, mean.ap_all_points, mean.objects, mean.detections))
-    if args.json:
-        content: dict[str, Any] = {
-            "mAP_11_points": mean.ap_11_points,
-            "mAP_all_points": mean.ap_all_points,
-            "per_class": {name: one._asdict() for name, one in per_class.items()},
-            "settings": {**eval_set.settings, "data": eval_set.data, "protocol": "VOC", "iou": 0.5},
-        }
-        write_json(args.json, content)
-        print(f"saved {args.json}")
-    return EXIT_OK
 
 
 def _line(name: str, eleven: float, area: float, objects: int, detections: int) -> str:
