@@ -7,10 +7,12 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 	$(shell $(name) -c '$(SUITABLE)' >/dev/null 2>&1 && echo $(name))))
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
+ACTIVATE := $(VENV)\Scripts\activate
 else
 BIN := $(VENV)/bin
+ACTIVATE := . $(VENV)/bin/activate
 endif
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 OPENCV := $(shell grep '^opencv-python==' constraints.txt)
 
 OUT ?= out/demo.mp4
@@ -26,7 +28,9 @@ help:
 	@echo "make clean             remove .venv and caches"
 
 demo: $(VENV)/installed
+	@$(say-path)
 	$(BIN)/python -m demo.webcam $(if $(MODEL),--model "$(MODEL)") --save "$(OUT)"
+	@$(say-path)
 
 test: check
 
@@ -65,17 +69,38 @@ $(VENV)/created:
 	@touch $@
 
 $(VENV)/installed: $(VENV)/created pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e .
+	@echo "installing TensorFlow, OpenCV and what they need into $(VENV): 4 GB, some minutes"
+	@{ $(PIP) install -c constraints.txt -e . || touch $@-failed; } | $(show-packages); $(end-show)
 	$(fix-opencv)
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) install -c constraints.txt -e ".[dev]"
+	@echo "installing what the checks need"
+	@{ $(PIP) install -c constraints.txt -e ".[dev]" || touch $@-failed; } | $(show-packages); $(end-show)
 	$(fix-opencv)
 	@touch $@
 
 # albumentations pulls in opencv-python-headless, whose cv2 may overwrite the one with windows.
 define fix-opencv
-$(PIP) install --force-reinstall --no-deps "$(OPENCV)"
+@echo "installing OpenCV once more, with windows"
+@$(PIP) --quiet install --force-reinstall --no-deps "$(OPENCV)"
 @$(BIN)/python -c 'import cv2, sys; sys.exit(None if cv2.currentUIFramework() else "error: cv2 has no window support")'
+endef
+
+# pip is silent for minutes, or says a thousand lines: here are the packages' names as they come.
+define show-packages
+awk '\
+	/^Collecting / { name = $$2; sub(/[][=<>!~;(].*/, "", name); printf "%s ", name } \
+	/^ *Downloading .*\([0-9][0-9][0-9][.0-9]* MB\)/ { printf "%s MB ", substr($$(NF - 1), 2) } \
+	/^Installing collected/ { printf "\n%d packages are here and are being unpacked ...\n", NF - 3 } \
+	{ fflush() }'
+endef
+
+# A pipe has the exit status of its end; that of pip is left in a file.
+define end-show
+if [ -e $@-failed ]; then rm $@-failed; echo "error: pip failed, as said above" >&2; exit 2; fi
+endef
+
+define say-path
+echo; echo "for \`ssdlite\` in this shell:  $(ACTIVATE)"; echo
 endef

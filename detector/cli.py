@@ -5,7 +5,7 @@ import runpy
 import sys
 
 from configs.typed_form import use_verbs
-from detector.command import CommandParser
+from detector.command import CommandParser, escape_unencodable
 
 VERBS = {
     "quickstart": ("demo.quickstart", "make, train and try a detector in three minutes, offline"),
@@ -28,6 +28,7 @@ VERBS = {
 
 def main() -> None:
     """Run the module behind a verb, by name: this room imports no other."""
+    escape_unencodable()  # for the help; each command does it for itself
     lines = [f"  {verb:11}{text} (python -m {module})" for verb, (module, text) in VERBS.items()]
     parser = CommandParser(
         prog="ssdlite",

@@ -2,6 +2,8 @@
 
 import argparse
 import contextlib
+import errno
+import io
 import math
 import os
 import re
@@ -29,12 +31,15 @@ def run(main: Callable[[], int]) -> int:
     """Run a command and turn how it ended into an exit code.
 
     A `UserError` is printed as one line on stderr, without a stack trace. SIGTERM ends the command
-    as an exception does, so that unfinished files are removed.
+    as an exception does, so that unfinished files are removed. What stdout cannot encode is
+    escaped.
     """
+    escape_unencodable()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = main()
-        sys.stdout.flush()  # a reader that is gone shows here, not when the interpreter ends
+        if sys.stdout:  # None where it was closed from the start
+            sys.stdout.flush()  # a reader that is gone shows here, not when the interpreter ends
         return code
     except UserError as error:
         # One line, even where a file's name has line breaks.
@@ -45,8 +50,32 @@ def run(main: Callable[[], int]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) is gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         return EXIT_OK
+    except OSError as error:
+        # What writes files raises a UserError, so this is stdout: a file on a full disk, a terminal
+        # that is gone.
+        if error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        _leave_stdout()
+        print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+
+
+def _leave_stdout() -> None:
+    """What is still in its buffer would be an error again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def escape_unencodable() -> None:
+    r"""Let stdout and stderr write as `\u732b` what their encoding does not have.
+
+    Class names are of all scripts and names of files of any bytes, but Windows pipes are cp1252
+    and some terminals ASCII. Whoever has chosen another way by PYTHONIOENCODING keeps it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def child_command(module: str, *arguments: str) -> list[str]:

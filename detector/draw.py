@@ -4,13 +4,13 @@ import colorsys
 import functools
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from detector.boxes import area
+from detector.fonts import font_runs, writable
 from detector.types import Detections
 
 Colour = tuple[int, int, int]  # RGB, 0 ... 255
@@ -61,7 +61,7 @@ def draw_detections(
     texts = []
     for row, (score, label) in enumerate(zip(detections.scores, detections.labels, strict=True)):
         number = f" #{ids[row]}" if ids is not None and ids[row] > 0 else ""
-        texts.append(f"{names[label]}{number} {score:.0%}")
+        texts.append(f"{_caption_name(names, label)}{number} {score:.0%}")
     colours = [class_colour(label) for label in detections.labels.tolist()]
     # The best comes last, on top.
     return _drawn(np.array(image, order="C"), detections.boxes[::-1], colours[::-1], texts[::-1])
@@ -93,8 +93,13 @@ def draw_annotations(
         _draw_dashes(canvas, boxes[i], _reach(image))
     kept = largest_first[~ignored[largest_first]]
     chosen = [int(label) for label in labels[kept]]
-    texts = [names[label] for label in chosen]
+    texts = [_caption_name(names, label) for label in chosen]
     return _drawn(canvas, boxes[kept], [class_colour(label) for label in chosen], texts)
+
+
+def _caption_name(names: Sequence[str], label: int) -> str:
+    """What a caption calls a class: its number, from 0, where no font here has its name."""
+    return writable(_UNDRAWABLE.sub(" ", names[label])) or f"class {label}"
 
 
 def draw_marked(
@@ -137,21 +142,18 @@ def text_patch(text: str, size: int, ink: Colour, paper: Colour) -> np.ndarray:
 
 @functools.lru_cache(maxsize=512)
 def _text_patch(text: str, size: int, ink: Colour, paper: Colour) -> np.ndarray:
-    font, text = _font(size), _UNDRAWABLE.sub(" ", text)
+    runs = font_runs(_UNDRAWABLE.sub(" ", text) or " ", size)
     margin = max(2, size // 4)
-    left, _, right, _ = font.getbbox(text)
-    ascent, descent = font.getmetrics()
-    patch_size = (int(right - left) + 2 * margin, ascent + descent + margin)
-    patch = Image.new("RGB", patch_size, paper)
-    ImageDraw.Draw(patch).text((margin - left, margin // 2), text, font=font, fill=ink)
+    boxes = [font.getbbox(part) for part, font in runs]
+    ascents, descents = zip(*(font.getmetrics() for _, font in runs), strict=True)
+    left = boxes[0][0]
+    width = int(sum(right for _, _, right, _ in boxes) - left)
+    patch = Image.new("RGB", (width + 2 * margin, max(ascents) + max(descents) + margin), paper)
+    x, baseline = margin - left, margin // 2 + max(ascents)
+    for (part, font), box in zip(runs, boxes, strict=True):
+        ImageDraw.Draw(patch).text((x, baseline), part, font=font, fill=ink, anchor="ls")
+        x += box[2]
     return np.asarray(patch)
-
-
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    import matplotlib  # its wheel carries DejaVu Sans: Latin, Greek, Cyrillic and more
-
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
 
 
 def paste(canvas: np.ndarray, patch: np.ndarray, x: int, y: int) -> None:

@@ -167,14 +167,14 @@ def _export(exporter: Exporter, name: str, args: argparse.Namespace, spec: Detec
 
     with tempfile.TemporaryDirectory() as scratch:
         outcome = exporter.export(name, Path(scratch))
-        for line in _lines(outcome):
-            print(line)
-        if outcome.objections and not args.accept_loss:
-            return False
-        install(Path(scratch), outcome.files, {name: outcome.as_record()}, args.output, spec)
-    for file in outcome.files:
+        is_kept = not outcome.objections or args.accept_loss
+        if is_kept:
+            install(Path(scratch), outcome.files, {name: outcome.as_record()}, args.output, spec)
+    for line in _lines(outcome):
+        print(line)
+    for file in outcome.files if is_kept else ():
         print(f"  saved {args.output / file}: {_megabytes(args.output / file):.1f} MB")
-    return True
+    return is_kept
 
 
 def _megabytes(place: Path) -> float:

@@ -156,9 +156,9 @@ def main(argv: list[str] | None = None) -> int:
     args = _parse(argv)
     check_outputs([args.json])
     model, about = _build(args)
-    print(_report(model, about, args.layers))
     if args.json:
         write_text(args.json, _to_json(model))
+    print(_report(model, about, args.layers))
     return 0
 
 

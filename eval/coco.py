@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.command import EXIT_OK, path, run
@@ -64,7 +65,18 @@ def main(argv: list[str] | None = None) -> int:
     from eval.scoring.evaluator import evaluate
 
     report = evaluate(eval_set, args.backend)
-    print("\n".join(to_lines(report, eval_set)))
+    saved: list[Path] = []
+    try:  # what was measured is in the files before anything is printed, and printed in any case
+        saved += _write(args, report, eval_set)
+    finally:
+        print("\n".join(to_lines(report, eval_set)))
+    for file in saved:
+        print(f"saved {file}")
+    return EXIT_OK
+
+
+def _write(args: argparse.Namespace, report: Report, eval_set: EvalSet) -> list[Path]:
+    """All files that were asked for."""
     if args.json:
         write_json(args.json, report.as_json())
     if args.csv:
@@ -73,13 +85,12 @@ def main(argv: list[str] | None = None) -> int:
         from eval.scoring.coco_form import results
 
         write_text(args.save_detections, json.dumps(results(eval_set, own_ids=True)))
-    for saved in filter(None, outputs):
-        print(f"saved {saved}")
+    saved = [file for file in (args.json, args.csv, args.save_detections) if file]
     if args.report:
         from eval.report.model_report import write_report
 
-        print(f"saved {write_report(args.report, eval_set, report)}")
-    return EXIT_OK
+        saved.append(write_report(args.report, eval_set, report))
+    return saved
 
 
 def to_lines(report: Report, eval_set: EvalSet) -> list[str]:

@@ -67,14 +67,18 @@ def main(argv: list[str] | None = None) -> int:
     from eval.scoring.comparison import compare, to_json
 
     comparison = compare(*map(load_eval_set, sides))
-    print("\n".join(to_lines(comparison)))
-    if args.json:
-        write_json(args.json, to_json(comparison))
-        print(f"saved {args.json}")
-    if args.report:
-        from eval.report.comparison_report import write_comparison
+    saved = [args.json] if args.json else []
+    try:  # what was measured is in the files before anything is printed, and printed in any case
+        if args.json:
+            write_json(args.json, to_json(comparison))
+        if args.report:
+            from eval.report.comparison_report import write_comparison
 
-        print(f"saved {write_comparison(args.report, comparison)}")
+            saved.append(write_comparison(args.report, comparison))
+    finally:
+        print("\n".join(to_lines(comparison)))
+    for file in saved:
+        print(f"saved {file}")
     return EXIT_OK
 
 

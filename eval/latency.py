@@ -102,14 +102,16 @@ def main(argv: list[str] | None = None) -> int:
         "throughput_s": THROUGHPUT_S,
     }
     about = describe_machine(), settings, results
-    print(to_markdown(*about), end="")
-    if args.json:
-        keys = ("machine", "settings", "results")
-        write_json(args.json, dict(zip(keys, about, strict=True)))
-    if args.markdown:
-        write_text(args.markdown, to_markdown(*about))
-    if args.plot:
-        write_plot(args.plot, results)
+    try:  # what was measured is in the files before anything is printed, and printed in any case
+        if args.json:
+            keys = ("machine", "settings", "results")
+            write_json(args.json, dict(zip(keys, about, strict=True)))
+        if args.markdown:
+            write_text(args.markdown, to_markdown(*about))
+        if args.plot:
+            write_plot(args.plot, results)
+    finally:
+        print(to_markdown(*about), end="")
     for saved in filter(None, (args.json, args.markdown, args.plot)):
         print(f"saved {saved}")
     return EXIT_OK

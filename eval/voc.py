@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from detector.command import EXIT_OK, run
 from detector.files import check_outputs, write_json
 from eval.eval_arguments import input_files, load_eval_set, make_scoring_parser, scoring_intent
+
+if TYPE_CHECKING:
+    from eval.scoring.eval_set import EvalSet
+    from eval.scoring.voc_protocol import VocFigures
 
 _EXAMPLES = """examples:
   python -m eval.voc my_run/best VOCdevkit/VOC2012:val
@@ -31,41 +35,57 @@ def main(argv: list[str] | None = None) -> int:
         print(scoring_intent(args))
         return EXIT_OK
     eval_set = load_eval_set(args)
-    from eval.scoring.cautions import cautions
-    from eval.scoring.evaluator import order_of_equal_scores
     from eval.scoring.voc_protocol import VocFigures, voc_figures
 
     per_class = voc_figures(eval_set)
+    mean = VocFigures.mean([one for one in per_class.values() if one.objects])
+    try:  # what was measured is in the file before anything is printed, and printed in any case
+        if args.json:
+            write_json(args.json, _to_json(eval_set, per_class, mean))
+    finally:
+        _print(eval_set, per_class, mean)
+    if args.json:
+        print(f"saved {args.json}")
+    return EXIT_OK
+
+
+def _to_json(
+    eval_set: EvalSet, per_class: dict[str, VocFigures], mean: VocFigures
+) -> dict[str, Any]:
+    return {
+        "mAP_11_points": mean.ap_11_points,
+        "mAP_all_points": mean.ap_all_points,
+        "per_class": {name: one._asdict() for name, one in per_class.items()},
+        "settings": {
+            **eval_set.settings,
+            "data": eval_set.data,
+            "protocol": "VOC",
+            "iou": 0.5,
+            "equal_scores": _order(eval_set),
+        },
+    }
+
+
+def _order(eval_set: EvalSet) -> str:
+    from eval.scoring.evaluator import order_of_equal_scores
+
+    return order_of_equal_scores(eval_set, "in the order of the images")
+
+
+def _print(eval_set: EvalSet, per_class: dict[str, VocFigures], mean: VocFigures) -> None:
+    from eval.scoring.cautions import cautions
+
     print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5")
     if merged := eval_set.settings.get("merged"):
         print(f"  merged {merged}")
     for line in cautions(eval_set.settings):
         print(f"  {line}")
-    order = order_of_equal_scores(eval_set, "in the order of the images")
-    print(f"  equal_scores {order}")
+    print(f"  equal_scores {_order(eval_set)}")
     print()
     print(f"  {'':20}{'11 points':>11}{'all points':>12}{'objects':>10}{'detections':>12}")
     for name, one in per_class.items():
         print(_line(name, one.ap_11_points, one.ap_all_points, one.objects, one.detections))
-    with_objects = [one for one in per_class.values() if one.objects]
-    mean = VocFigures.mean(with_objects)
     print(_line("mean", mean.ap_11_points, mean.ap_all_points, mean.objects, mean.detections))
-    if args.json:
-        content: dict[str, Any] = {
-            "mAP_11_points": mean.ap_11_points,
-            "mAP_all_points": mean.ap_all_points,
-            "per_class": {name: one._asdict() for name, one in per_class.items()},
-            "settings": {
-                **eval_set.settings,
-                "data": eval_set.data,
-                "protocol": "VOC",
-                "iou": 0.5,
-                "equal_scores": order,
-            },
-        }
-        write_json(args.json, content)
-        print(f"saved {args.json}")
-    return EXIT_OK
 
 
 def _line(name: str, eleven: float, area: float, objects: int, detections: int) -> str:

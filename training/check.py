@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,19 +69,22 @@ def main(argv: list[str] | None = None) -> int:
     )
     _check_apart(outputs, dataset)
     examination = examine(dataset, model, args.config)
-    _print(to_lines(examination))
     if args.json:
         write_json(args.json, to_json(examination))
-        print(f"saved {args.json}")
     if args.html:
         from training.doctor.check_report import to_html
 
         write_text(args.html, to_html(examination))
-        print(f"saved {args.html}")
-    if args.fix:
-        from training.doctor.fix import fix
+    fixed: list[str] = []
+    try:
+        if args.fix:
+            from training.doctor.fix import fix
 
-        _print(fix(examination, args.fix))
+            fixed = fix(examination, args.fix)
+    finally:
+        print(*to_lines(examination), *(f"saved {output}" for output in outputs), sep="\n")
+    for line in fixed:
+        print(line)
     return EXIT_CHECK_FAILED if examination.errors else EXIT_OK
 
 
@@ -90,11 +93,6 @@ def _check_apart(outputs: Sequence[Path], dataset: Dataset) -> None:
     if any(output.exists() for output in outputs):  # or else none can be one
         files = {file for sample in dataset for file in (sample.path, sample.source) if file}
         check_outputs(outputs, inputs={dataset.path, *files})
-
-
-def _print(lines: Iterable[str]) -> None:
-    # The name of a file need not be UTF-8; stdout would refuse it.
-    print("\n".join(lines).encode("utf-8", "replace").decode())
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def _train(args: argparse.Namespace) -> int:
         resolution=args.resolution,
         metrics=figures,
         recipe={
-            "data": _printable(data.name),
+            "data": data.name.encode("utf-8", "replace").decode(),  # it need not be UTF-8
             "training_pictures": len(train.labels),
             "epochs": args.epochs,
             "seed": args.seed,
@@ -185,7 +185,7 @@ def _predict(args: argparse.Namespace) -> int:
         _say([f"would name {len(paths):,} images with {args.model} ({about})"])
         return EXIT_OK
     network, spec = _open_model(args.model)
-    results = []
+    results, lines = [], []
     for path in paths:
         try:
             image = resize(read_image(path), spec.resolution)
@@ -197,9 +197,12 @@ def _predict(args: argparse.Namespace) -> int:
         top = [{"class": spec.classes[i], "probability": float(scores[i])} for i in best]
         results.append({"file": str(path), "top": top})
         named = (f"{one['class']} {one['probability']:.3f}" for one in top)
-        _say([f"{path}: {', '.join(named)}"])
+        lines.append(f"{path}: {', '.join(named)}")
+        if not args.json:
+            _say(lines[-1:])
     if args.json:
         write_text(args.json, json.dumps(results, indent=1))
+        _say(lines)
     return EXIT_OK if len(results) == len(paths) else EXIT_CHECK_FAILED
 
 
@@ -215,19 +218,14 @@ def _open_model(model: str) -> Classifier:
 def _report(figures: Figures, of: str, json_file: Path | None) -> None:
     from training.classifier.class_metrics import to_lines
 
-    _say([f"\n{of}:", *to_lines(figures)])
     if json_file:
         write_json(json_file, figures.model_dump(by_alias=False))
+    _say([f"\n{of}:", *to_lines(figures)])
 
 
 def _say(lines: Iterable[str], file: Any = None) -> None:
     for line in lines:
-        print(_printable(line), file=file)
-
-
-def _printable(text: str) -> str:
-    """The name of a file need not be UTF-8; stdout and JSON would refuse it."""
-    return text.encode("utf-8", "replace").decode()
+        print(line, file=file)
 
 
 if __name__ == "__main__":

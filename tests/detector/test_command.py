@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -48,12 +49,18 @@ def test_other_exceptions_are_not_swallowed(error):
     assert caught.value is error
 
 
-def piped(body: str, reader: str) -> subprocess.CompletedProcess[str]:
+def piped(body: str, reader: str, redirect: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command with its output piped into a reader; bash reports the command's own code."""
     buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     code = f"import sys; from detector.command import run\ndef main():\n{body}\nsys.exit(run(main))"
     return subprocess.run(
-        ["bash", "-c", f'"$0" -c "$1" | {reader}; exit ${{PIPESTATUS[0]}}', sys.executable, code],
+        [
+            "bash",
+            "-c",
+            f'"$0" -c "$1" {redirect} | {reader}; exit ${{PIPESTATUS[0]}}',
+            sys.executable,
+            code,
+        ],
         env=buffered,
         capture_output=True,
         text=True,
@@ -78,6 +85,66 @@ def test_a_programming_error_shows_its_trace():
     result = piped("    return 1 // 0", "cat")
     assert result.returncode == 1
     assert "ZeroDivisionError" in result.stderr and "Traceback" in result.stderr
+
+
+ESCAPED = r"\u0e41\u0e21\u0e27 \u732b \udcff"
+NAMES = r"'\u0e41\u0e21\u0e27 \u732b \udcff'"  # Thai, Chinese, and a byte that is no UTF-8
+
+
+def said(body: str, encoding: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command where stdout and stderr have an encoding."""
+    code = f"import sys; from detector.command import run\ndef main():\n{body}\nsys.exit(run(main))"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "shift-jis:surrogateescape"])
+def test_what_the_output_cannot_encode_is_escaped(encoding):
+    body = f"    print({NAMES}); print({NAMES}, file=sys.stderr); return 0"
+    result = said(body, encoding)
+    assert result.returncode == 0, result.stderr
+    text = NAMES[1:-1].encode().decode("unicode_escape").encode(encoding[:9], "backslashreplace")
+    assert (result.stdout.strip(), result.stderr.strip()) == (text, text)
+
+
+def test_a_name_that_is_no_text_is_escaped_where_all_others_are_written():
+    result = said(f"    print({NAMES}); return 0", "utf-8")
+    assert result.stdout.decode().strip() == r"แมว 猫 \udcff"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "written"), [("ascii:replace", b"??? ? ?"), ("ascii:ignore", b"")]
+)
+def test_who_has_chosen_another_way_keeps_it(chosen, written):
+    assert said(f"    print({NAMES}); return 0", chosen).stdout.strip() == written
+
+
+def test_help_and_errors_are_escaped_too():
+    body = (
+        "    from detector.command import CommandParser\n"
+        f"    parser = CommandParser('x', {NAMES}, {NAMES})\n"
+        "    parser.add_argument('--n', choices=['\\u732b'])\n"
+        "    parser.parse_args(); return 0"
+    )
+    assert said(body, "ascii", "--help").stdout.decode().count(ESCAPED) == 2
+    refused = said(body, "ascii", "--n", "狗")
+    assert refused.returncode == 2 and rb"'\u72d7'" in refused.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("lines", [pytest.param(1, id="at the end"), pytest.param(9999, id="amid")])
+def test_a_full_disk_under_the_output_is_one_line(lines):
+    result = piped(f"    for i in range({lines}): print(i)\n    return 0", "cat", "> /dev/full")
+    assert result.returncode == EXIT_BAD_INPUT
+    assert result.stderr == "error: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_an_output_that_was_closed_from_the_start_is_no_error(closed):
+    result = piped("    print('a'); print('b', file=sys.stderr); return 3", "cat", closed)
+    assert result.returncode == 3
+    assert "Traceback" not in result.stdout + result.stderr
 
 
 def parse(kind: type, text: str):
