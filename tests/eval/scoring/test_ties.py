@@ -55,24 +55,25 @@ def test_where_no_order_matters_none_is_tried(set_of, sample_of, found_of, detec
     assert found.AP[0] == found.AP[1] == pytest.approx(evaluate(eval_set).figures["AP"])
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_figure_itself_lies_in_the_range_and_any_order_of_images_does(random_set_of, seed):
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_the_figure_itself_lies_in_the_range(random_set_of, seed):
     eval_set = random_set_of(seed)
-    found = range_of(eval_set, shuffles=200)
-    assert found == range_of(eval_set, shuffles=200)
-    rng = np.random.default_rng(seed + 100)
-    for order in (np.arange(20), *(rng.permutation(20) for _ in range(3))):
-        images = [
-            EvalImage(replace(eval_set.images[i].sample, image_id=number), one.detections)
-            for number, i in enumerate(order.tolist())
-            for one in (eval_set.images[i],)
-        ]
-        ap = evaluate(replace(eval_set, images=images), "fast").figures["AP"]
-        assert found.AP[0] - 2e-3 <= ap <= found.AP[1] + 2e-3
-    ap = evaluate(eval_set).figures["AP"]
-    assert found.AP[0] - 1e-12 <= ap <= found.AP[1] + 1e-12
+    found = range_of(eval_set)
+    assert found.AP[0] < found.AP[1]
+    figures = evaluate(eval_set).figures
+    for name, (low, high) in (("AP", found.AP), ("AP50", found.AP50)):
+        assert low - 1e-12 <= figures[name] <= high + 1e-12
 
 
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_range(random_set_of):
+    eval_set = random_set_of(3, images=6)
+    assert range_of(eval_set) == range_of(eval_set)
+    assert range_of(eval_set, shuffles=3) != range_of(eval_set, shuffles=3, seed=1)
+
+
+@pytest.mark.slow
 def test_coarser_scores_have_a_wider_range(random_set_of):
     """As those of int8 models: the fewer values they have, the more ties."""
     eval_set = random_set_of(5)
