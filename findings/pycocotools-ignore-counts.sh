@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # pycocotools 2.0.11 (Python 3.11): COCOeval copies an annotation's "ignore", and overwrites the copy by
 # "iscrowd" in the next line, for boxes as for masks. So an object that its file marks with "ignore": 1 is
-# asked for like any other: left undetected it halves AP, without a word. Files of VisDrone, CrowdHuman and
-# others have that mark, and trainers such as mmdetection leave such objects out.
+# asked for like any other: left undetected it halves AP, without a word. Converters mark so what
+# is not to be counted, and trainers such as mmdetection leave it out.
 # Seen, of two objects of which one is found:
 #   no mark   AP 0.505
 #   ignore 1  AP 0.505
