@@ -252,3 +252,14 @@ def test_of_images_named_by_texts_the_first_in_order_comes_first(case, names):
     ]
     eval_set = case.of(objects, found, names)
     assert list(evaluate(eval_set).figures.values()) == case.wanted()
+
+
+@pytest.mark.parametrize(("corner", "side"), [(57.3, 32), (0.1, 32), (33.34, 96), (100.7, 96)])
+def test_a_box_of_float32_corners_has_the_size_that_a_coco_json_would_give(
+    sample_of, found_of, set_of, corner, side
+):
+    """VOC's decimals: 89.3 - 57.3 in float32 is not 32, and an area at 32 squared flips."""
+    box = [[corner, corner, round(corner + side, 2), round(corner + side, 2)]]
+    image = set_of((sample_of(1, box, [0]), found_of(box, [0.5], [0]))).images[0]
+    assert image.truth_xywh.tolist() == [[corner, corner, side, side]]
+    assert image.truth_areas.tolist() == [side**2]
