@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.boxes import area, xywh_to_xyxy, xyxy_to_xywh
+from detector.boxes import area, xyxy_to_xywh
 
 _OF_OBJECTS = {
     "labels": np.int64,
@@ -170,7 +170,10 @@ def _require_same(owner: str, boxes: np.ndarray, own_xywh: np.ndarray | None) ->
     if own_xywh is None:
         return
     _require_dtype(owner, "own_xywh", own_xywh, np.float64)
-    if not np.array_equal(xywh_to_xyxy(own_xywh).astype(boxes.dtype), boxes):
+    corners = own_xywh.copy()  # as `xywh_to_xyxy`, in half the time: it is done for every sample
+    corners[:, 2:] += corners[:, :2]
+    corners = corners.astype(boxes.dtype)
+    if corners.tobytes() != boxes.tobytes() and not np.array_equal(corners, boxes):
         raise ValueError(
             f"{owner}.own_xywh must be the same boxes as {owner}.boxes; None if unknown"
         )

@@ -16,6 +16,7 @@ from configs.errors import UserError
 from detector.boxes import xywh_to_xyxy
 from detector.data.dataset import Dataset
 from detector.data.findings import counted
+from detector.data.json_file import read_json
 from detector.data.values import as_id, as_number
 from detector.types import Detections, Sample
 from eval.scoring.coco_form import result_ids
@@ -147,13 +148,15 @@ def _indices(samples: Sequence[Sample]) -> dict[int | str, int]:
 
 
 def _decode(file: Path) -> list[_Detection]:
+    data = read_json(file)
     try:
-        return msgspec.json.decode(file.read_bytes(), type=list[_Detection])
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
+        return msgspec.json.decode(data, type=list[_Detection])
     except msgspec.ValidationError as error:
         raise UserError(f"{file}: not a COCO results file ({error})") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if b"NaN" in data or b"Infinity" in data:
+            reason = "NaN or Infinity is no number; leave such detections out"
+            raise UserError(f"{file}: {reason}") from error
         raise UserError(f"{file}: damaged JSON ({error})") from error
 
 

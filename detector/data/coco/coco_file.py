@@ -124,6 +124,7 @@ class CocoObjects:
             for row in np.flatnonzero(~_are_good(*columns[-1][:3])).tolist():
                 _explain(piece[row], start + row, index_of, label_of, findings)
         images, labels, boxes, *others = map(np.concatenate, zip(*columns, strict=True))
+        columns.clear()  # of train2017 as much memory as the arrays that are kept
         _report_twins(others[-1], findings)
         rows = np.flatnonzero(_are_good(images, labels, boxes))
         rows = rows[np.argsort(images[rows], kind="stable")]

@@ -58,6 +58,57 @@ def test_a_number_that_could_be_two_images_is_its_own_or_none(tmp_path, sample_o
             read_detections(file, data)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        pytest.param(
+            "category_id", 90.0, "category_id written as 1.0 in 1 of 2 detections", id="f"
+        ),
+        pytest.param("category_id", "90", "category_id written as text in 1 of 2", id="text"),
+        pytest.param("image_id", 7.0, "image_id written as 1.0 in 1 of 2", id="image, float"),
+        pytest.param("image_id", "7", "image_id written as text in 1 of 2", id="image, text"),
+    ],
+)
+def test_ids_match_by_value_and_that_is_counted(tmp_path, dataset, key, value, said):
+    """Pandas writes 90.0, and a CSV in between makes texts."""
+    file = written(tmp_path, [GOOD, {**GOOD, key: value}])
+    found = read_detections(file, dataset)
+    assert found.detections[0].labels.tolist() == [1, 1]
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith(said)
+
+
+def test_ids_as_they_should_be_are_no_warning(tmp_path, dataset):
+    file = written(tmp_path, [GOOD, {**GOOD, "image_id": "b"}])
+    assert read_detections(file, dataset).warnings == ()
+
+
+def test_a_category_that_the_data_set_lacks_is_passed_over_and_counted(tmp_path, dataset):
+    others = [{**GOOD, "category_id": number} for number in (1, 3, "zebra", 4.5, 1)]
+    found = read_detections(written(tmp_path, [GOOD, *others]), dataset)
+    assert [len(one) for one in found.detections] == [1, 0]
+    assert found.warnings == (
+        "5 of 6 detections passed over, of categories that the data set lacks "
+        "(1, 3, 'zebra', ... (4))",
+    )
+
+
+@pytest.mark.parametrize("size", [(-1e-6, 4), (3, -4), (-3, -4)])
+def test_a_box_of_negative_size_stays_and_is_counted(tmp_path, dataset, size):
+    file = written(tmp_path, [{**GOOD, "bbox": [1, 2, *size]}])
+    found = read_detections(file, dataset)
+    assert found.detections[0].own_xywh.tolist() == [[1, 2, *size]]
+    assert found.warnings[0].startswith("bbox with a negative width or height in 1 of 1 detection:")
+
+
+def test_the_digits_of_the_file_are_kept(tmp_path, dataset):
+    """0.1 + 0.2 - 0.1 is not 0.2."""
+    file = written(tmp_path, [{**GOOD, "bbox": [0.1, 0.7, 0.2, 0.1]}])
+    found = read_detections(file, dataset).detections[0]
+    assert found.boxes_xywh.tolist() == [[0.1, 0.7, 0.2, 0.1]]
+    assert (found.boxes[0, 2:] - found.boxes[0, :2]).tolist() != [0.2, 0.1]
+
+
 def test_a_file_of_no_detections_is_one(tmp_path, dataset):
     assert [len(one) for one in read_detections(written(tmp_path, []), dataset).detections] == [
         0,
@@ -76,8 +127,13 @@ def test_a_file_of_no_detections_is_one(tmp_path, dataset):
         pytest.param([{**GOOD, "bbox": [1, 2, 3]}], "not a COCO results file", id="three edges"),
         pytest.param([GOOD, {**GOOD, "image_id": 8}], "detection 1: mine has no image", id="image"),
         pytest.param([{**GOOD, "category_id": 1}], "mine has no category 1", id="category"),
-        pytest.param([{**GOOD, "bbox": [1, 2, -3, 4]}], r"bbox \[1\.0, 2\.0, -3\.0", id="negative"),
-        pytest.param(json.dumps([GOOD]).replace("0.5", "NaN"), "damaged JSON", id="NaN"),
+        pytest.param(json.dumps([GOOD]).replace("0.5", "NaN"), "NaN or Infinity", id="NaN"),
+        pytest.param(json.dumps([GOOD]).replace("3,", "-Infinity,"), "NaN or Inf", id="infinite"),
+        pytest.param([{**GOOD, "bbox": [1e308] * 4}], "is not x, y, width", id="too large"),
+        pytest.param([{**GOOD, "category_id": None}], "not a COCO results file", id="no category"),
+        pytest.param([{**GOOD, "category_id": True}], "not a COCO results file", id="true"),
+        pytest.param([{**GOOD, "category_id": "cat"}], "mine has no category 'cat'", id="a name"),
+        pytest.param([{**GOOD, "image_id": 7.5}], "has no image with the id 7.5", id="a fraction"),
     ],
 )
 def test_what_does_not_belong_is_one_line(tmp_path, dataset, content, says):
