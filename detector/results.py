@@ -90,10 +90,10 @@ def coco_results(
         {
             "image_id": image_id,
             "category_id": classes.category_ids[label],
-            "bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)],
+            "bbox": bbox,
             "score": float(score),
         }
-        for (x1, y1, x2, y2), score, label in zip(
-            detections.boxes, detections.scores, detections.labels, strict=True
+        for bbox, score, label in zip(
+            detections.boxes_xywh.tolist(), detections.scores, detections.labels, strict=True
         )
     ]

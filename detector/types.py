@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from detector.boxes import area
+from detector.boxes import area, xywh_to_xyxy, xyxy_to_xywh
 
 _OF_OBJECTS = {
     "labels": np.int64,
     "is_crowd": np.bool_,
     "is_difficult": np.bool_,
+    "is_ignore": np.bool_,
     "areas": np.float64,
 }  # the columns of a `Sample` beside its boxes
 
@@ -34,15 +35,20 @@ class Sample:
         boxes: float32 `(N, 4)`, xyxy in pixels of the image.
         labels: int64 `(N,)`, 0 ... C-1.
         is_crowd: bool `(N,)`, COCO's iscrowd.
-        is_difficult: bool `(N,)`, VOC's difficult.
+        is_difficult: bool `(N,)`, VOC's difficult; what COCO's ignore marks is difficult too.
         areas: float64 `(N,)`, square pixels of each object: COCO's own; by default of the box.
+        is_ignore: bool `(N,)`, those that are difficult by COCO's ignore alone, which COCO's
+            protocol takes no notice of; by default none.
+        own_xywh: float64 `(N, 4)`, x, y, width, height as the source writes `boxes`, whose digits
+            decide in evaluation; None where it writes them otherwise.
         source: the annotation file; None if the image came without one.
         elements: where each object stands in `source` ("object 3"); N of them, or none.
         details: what else `source` says of each object; N of them, or none.
         about: what else `source` says of the image.
 
     Raises:
-        ValueError: an array has the wrong shape or dtype, or lengths differ.
+        ValueError: an array has the wrong shape or dtype, lengths differ, or `own_xywh` are other
+            boxes than `boxes`.
     """
 
     image_id: int | str
@@ -54,6 +60,8 @@ class Sample:
     is_crowd: np.ndarray
     is_difficult: np.ndarray
     areas: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    is_ignore: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    own_xywh: np.ndarray | None = None
     source: Path | None = None
     elements: tuple[str, ...] = ()
     details: tuple[Mapping[str, Any], ...] = ()
@@ -63,6 +71,9 @@ class Sample:
         _require_boxes("Sample", self.boxes, np.float32)
         if not len(self.areas):
             object.__setattr__(self, "areas", area(self.boxes.astype(np.float64)))
+        if not len(self.is_ignore):
+            object.__setattr__(self, "is_ignore", np.zeros(len(self.boxes), bool))
+        _require_same("Sample", self.boxes, self.own_xywh)
         for name, dtype in _OF_OBJECTS.items():
             _require_column("Sample", name, getattr(self, name), len(self.boxes), dtype)
         for name in ("elements", "details"):
@@ -81,6 +92,7 @@ class Sample:
         return replace(
             self,
             **{name: getattr(self, name)[rows] for name in ("boxes", *_OF_OBJECTS)},
+            own_xywh=None if self.own_xywh is None else self.own_xywh[rows],
             elements=tuple(self.elements[row] for row in rows if self.elements),
             details=tuple(self.details[row] for row in rows if self.details),
         )
@@ -108,15 +120,18 @@ class Detections:
         boxes: float32 or float64 `(N, 4)`, xyxy in pixels of the source image.
         scores: `(N,)`, of the dtype of `boxes`, in [0, 1], descending.
         labels: int64 `(N,)`, 0 ... C-1.
+        own_xywh: float64 `(N, 4)`, x, y, width, height as a results file writes `boxes`; None
+            where they are a model's.
 
     Raises:
-        ValueError: an array has the wrong shape or dtype, lengths differ, or a number is not
-            finite.
+        ValueError: an array has the wrong shape or dtype, lengths differ, a number is not finite,
+            or `own_xywh` are other boxes than `boxes`.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
+    own_xywh: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _require_boxes("Detections", self.boxes, np.float32, np.float64)
@@ -124,13 +139,21 @@ class Detections:
         _require_column("Detections", "labels", self.labels, len(self), np.int64)
         if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
             raise ValueError("boxes and scores must be finite numbers")
+        _require_same("Detections", self.boxes, self.own_xywh)
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def __getitem__(self, keep: np.ndarray | slice) -> Detections:
         """The detections that a boolean mask, an index array or a slice picks."""
-        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+        own = None if self.own_xywh is None else self.own_xywh[keep]
+        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep], own)
+
+    @property
+    def boxes_xywh(self) -> np.ndarray:
+        """float64 `(N, 4)`: x, y, width, height, a results file's own to the last digit."""
+        own = self.own_xywh
+        return xyxy_to_xywh(self.boxes).astype(np.float64) if own is None else own
 
     def of_labels(self, labels: Sequence[int] | None) -> Detections:
         """Those with one of the labels; all of them if `labels` is None."""
@@ -141,6 +164,16 @@ def _require_boxes(owner: str, boxes: np.ndarray, *dtypes: type[np.generic]) -> 
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes must have shape (N, 4), got {boxes.shape}")
     _require_dtype(owner, "boxes", boxes, *dtypes)
+
+
+def _require_same(owner: str, boxes: np.ndarray, own_xywh: np.ndarray | None) -> None:
+    if own_xywh is None:
+        return
+    _require_dtype(owner, "own_xywh", own_xywh, np.float64)
+    if not np.array_equal(xywh_to_xyxy(own_xywh).astype(boxes.dtype), boxes):
+        raise ValueError(
+            f"{owner}.own_xywh must be the same boxes as {owner}.boxes; None if unknown"
+        )
 
 
 def _require_column(

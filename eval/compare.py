@@ -94,6 +94,9 @@ def to_lines(comparison: Comparison) -> Iterator[str]:
     a, b = comparison.a.eval_set, comparison.b.eval_set
     yield f"A {a.name}, B {b.name}, on {a.data}"
     yield from (f"  {warning}" for warning in warnings(comparison))
+    for letter, one in (("A", a), ("B", b)):
+        if warnings := one.settings.get("warnings"):
+            yield f"  {letter}: warnings {warnings}"
     yield f"  {'':20}{'A':>8}{'B':>8}{'B - A':>9}  95 % interval"
     yield from map(_line, comparison.figures)
     yield "  AP of each class"

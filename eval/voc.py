@@ -28,13 +28,17 @@ def main(argv: list[str] | None = None) -> int:
         print(scoring_intent(args))
         return EXIT_OK
     eval_set = load_eval_set(args)
+    from eval.scoring.evaluator import order_of_equal_scores
     from eval.scoring.scored_part import warnings_of
     from eval.scoring.voc_protocol import VocFigures, voc_figures
 
     per_class = voc_figures(eval_set)
     print(f"{eval_set.name} on {eval_set.data}, VOC protocol, IoU 0.5")
-    if merged := eval_set.settings.get("merged"):
-        print(f"  merged {merged}")
+    for key in ("merged", "warnings", "difficult", "ignore"):
+        if said := eval_set.settings.get(key):
+            print(f"  {key} {said}")
+    order = order_of_equal_scores(eval_set, "in the order of the images")
+    print(f"  equal_scores {order}")
     for warning in warnings_of(eval_set.settings):
         print(f"  {warning}")
     print()
@@ -49,7 +53,13 @@ def main(argv: list[str] | None = None) -> int:
             "mAP_11_points": mean.ap_11_points,
             "mAP_all_points": mean.ap_all_points,
             "per_class": {name: one._asdict() for name, one in per_class.items()},
-            "settings": {**eval_set.settings, "data": eval_set.data, "protocol": "VOC", "iou": 0.5},
+            "settings": {
+                **eval_set.settings,
+                "data": eval_set.data,
+                "protocol": "VOC",
+                "iou": 0.5,
+                "equal_scores": order,
+            },
         }
         write_json(args.json, content)
         print(f"saved {args.json}")

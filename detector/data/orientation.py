@@ -35,6 +35,7 @@ def settle(sample: Sample, header: Header) -> tuple[Sample, list[Finding]]:
             height=header.height,
             width=header.width,
             boxes=turn_boxes(sample.boxes, header.orientation, *claimed),
+            own_xywh=None,
             details=tuple(
                 {key: value for key, value in details.items() if key != "segmentation"}
                 for details in sample.details

@@ -54,7 +54,7 @@ def usable(sample: Sample) -> Sample:
     """A sample with the objects that can be trained on, clipped to the image."""
     faults = box_faults(sample.boxes, sample.height, sample.width)
     kept = sample.objects(~faults.unusable)
-    return replace(kept, boxes=clip(kept.boxes, sample.height, sample.width))
+    return replace(kept, boxes=clip(kept.boxes, sample.height, sample.width), own_xywh=None)
 
 
 def _is_flat(boxes: np.ndarray) -> np.ndarray:

@@ -80,4 +80,4 @@ def read_resized(
     longer = max(image.shape[:2])
     side = side if enlarge else min(side, longer)
     zoom = np.float32(side / longer)
-    return resized(image, side), replace(sample, boxes=sample.boxes * zoom), zoom
+    return resized(image, side), replace(sample, boxes=sample.boxes * zoom, own_xywh=None), zoom

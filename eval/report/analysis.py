@@ -27,6 +27,7 @@ from eval.scoring.eval_set import EvalSet
 from eval.scoring.evaluator import Report
 from eval.scoring.matching import COCO_THRESHOLDS, EVERYTHING, find_outcomes
 from eval.scoring.tide import ErrorSplit, split_errors
+from eval.scoring.ties import TieRange, tie_range
 
 _AT_75 = int(np.flatnonzero(np.isclose(COCO_THRESHOLDS, 0.75))[0])
 
@@ -47,6 +48,7 @@ class Analysis:
         confusion: int64 `(C + 1, C + 1)`, at `overall`.
         slices: by COCO's sizes, by size with as many objects in each, and by aspect ratio.
         judgements: of each image, at `overall`.
+        ties: how far the order of equal scores can move AP.
     """
 
     eval_set: EvalSet
@@ -60,6 +62,7 @@ class Analysis:
     confusion: np.ndarray
     slices: Mapping[str, Sequence[SliceFigures]]
     judgements: Sequence[Judgement]
+    ties: TieRange
 
 
 def analyse(eval_set: EvalSet, report: Report) -> Analysis:
@@ -87,6 +90,7 @@ def analyse(eval_set: EvalSet, report: Report) -> Analysis:
             "width_over_height": figures_of(RATIOS, classes, first_bin + len(bins)),
         },
         judgements,
+        tie_range(eval_set, classes),
     )
 
 
@@ -106,6 +110,7 @@ def to_json(analysis: Analysis) -> dict[str, Any]:
             "counts": analysis.confusion.tolist(),
             "shares": normalised(analysis.confusion).round(5).tolist(),
         },
+        "equal_scores": asdict(analysis.ties),
         "slices": {key: list(map(asdict, figures)) for key, figures in analysis.slices.items()},
         "curves": {
             "recall": RECALLS.round(2).tolist(),

@@ -101,7 +101,7 @@ def _read(judged: Judged) -> tuple[np.ndarray, EvalImage, Judgement]:
     one, judgement = judged
     image, sample, zoom = read_resized(one.sample, _SIDE)
     boxes = to_upright(one.detections.boxes, one.sample)
-    found = replace(one.detections, boxes=boxes * zoom)
+    found = replace(one.detections, boxes=boxes * zoom, own_xywh=None)
     return image, EvalImage(sample, found), judgement
 
 
@@ -115,7 +115,7 @@ def _draw_truth(
     image: np.ndarray, one: EvalImage, judgement: Judgement, names: Sequence[str]
 ) -> np.ndarray:
     sample = one.sample
-    ignored = np.flatnonzero(sample.is_crowd | sample.is_difficult)
+    ignored = np.flatnonzero(~one.is_counted)
     marks = np.ones(len(ignored), bool)
     seen = draw_annotations(image, sample.boxes[ignored], sample.labels[ignored], names, marks)
     seen = draw_marked(seen, sample.boxes[judgement.found[:, 0]], FOUND)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from detector.data.findings import counted
 from detector.files import make_folder, write_json, write_text
 from detector.report.page import Facts, Gallery, Section, Table, Verdict, render_page
 from eval.report.analysis import Analysis, analyse, to_json
@@ -56,7 +57,10 @@ def report_sections(analysis: Analysis) -> list[Section]:
     eval_set = analysis.eval_set
     warned = [f"{warning}." for warning in warnings_of(analysis.report.settings)]
     sections = [
-        Section("Figures", [*warned, _facts(analysis), _figure_table(analysis.report)]),
+        Section(
+            "Figures",
+            [*warned, _facts(analysis), _figure_table(analysis.report), _about_ties(analysis)],
+        ),
         Section("Where AP is lost", error_blocks(analysis)),
         Section("Score threshold", threshold_blocks(analysis)),
         Section("Classes", class_blocks(analysis)),
@@ -102,6 +106,22 @@ def _figure_table(report: Report) -> Table:
     rows = [(name, shown(report.figures[name]), meaning) for name, meaning in FIGURES.items()]
     has_gap = any(value < 0 for value in report.figures.values())
     return Table(("figure", "", "meaning"), rows, _ABOUT_NONE if has_gap else "")
+
+
+def _about_ties(analysis: Analysis) -> str:
+    ties, order = analysis.ties, analysis.report.settings["equal_scores"]
+    start = f"Of equal scores the first is taken {order}."
+    if not ties.shuffles:
+        return f"{start} No other order would change AP: none has true and false detections."
+    spans = [
+        f"{name} {low:.4f} … {high:.4f}"
+        for name, (low, high) in (("AP", ties.AP), ("AP50", ties.AP50))
+    ]
+    return (
+        f"{start} How far that can move the figures: in {ties.shuffles} random orders "
+        f"{' and '.join(spans)}; {counted(ties.detections, 'detection')} of a score at which "
+        "some are true and some false."
+    )
 
 
 def _galleries(analysis: Analysis) -> Iterator[Gallery]:

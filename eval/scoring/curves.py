@@ -155,7 +155,7 @@ def size_bins(eval_set: EvalSet) -> list[Slice]:
 
     Where many objects are of one size, there are fewer ranges, and their counts differ.
     """
-    areas = [image.sample.areas[image.is_counted] for image in eval_set.images]
+    areas = [image.truth_areas[image.is_counted] for image in eval_set.images]
     sides = np.sqrt(np.maximum(np.sort(np.concatenate(areas)), 0))
     steps = np.flatnonzero(np.diff(sides))  # after these an edge parts two sizes
     wanted = np.arange(1, _BINS) * len(sides) / _BINS - 1

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from configs.errors import UserError
 from detector.classes import ClassMap
+from detector.data.coco.write_coco import bboxes
 from detector.data.dataset import Dataset
+from detector.data.findings import counted
+from detector.data.write import has_own_area
 from detector.types import Detections, Sample
 
 
@@ -28,8 +32,25 @@ class EvalImage:
 
     @property
     def is_counted(self) -> np.ndarray:
-        """The objects that are to be found, no crowd and not difficult: bool `(N,)`."""
-        return ~(self.sample.is_crowd | self.sample.is_difficult)
+        """The objects that are to be found, no crowd and not difficult: bool `(N,)`.
+
+        COCO's `ignore` is no reason: pycocotools overwrites it by `iscrowd`.
+        """
+        sample = self.sample
+        return ~(sample.is_crowd | (sample.is_difficult & ~sample.is_ignore))
+
+    @cached_property
+    def truth_xywh(self) -> np.ndarray:
+        """The boxes of the objects as a COCO JSON holds them: float64 `(N, 4)`."""
+        return bboxes(self.sample)
+
+    @cached_property
+    def truth_areas(self) -> np.ndarray:
+        """Square pixels of the objects: float64 `(N,)`; of those boxes where none is given."""
+        sample = self.sample
+        if sample.own_xywh is not None:
+            return sample.areas
+        return np.where(has_own_area(sample), sample.areas, self.truth_xywh[:, 2:].prod(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,5 +146,17 @@ def make_eval_set(
     if not any(image.is_counted.any() for image in images):
         names = ", ".join(classes.names[:5])
         raise UserError(f"{dataset.name}: holds no object of the classes to score ({names})")
-    settings = {**settings, "classes": len(classes), "images": len(images)}
+    settings = {**settings, "classes": len(classes), "images": len(images), **_about_marks(images)}
     return EvalSet(name, dataset.name, classes, images, settings, training_objects)
+
+
+def _about_marks(images: Sequence[EvalImage]) -> dict[str, str]:
+    """The settings that say what becomes of marked objects; none where no object is."""
+    samples = [image.sample for image in images]
+    ignore = sum(int(one.is_ignore.sum()) for one in samples)
+    difficult = sum(int(one.is_difficult.sum()) for one in samples) - ignore
+    said = {
+        "difficult": (difficult, "counting neither way; pycocotools knows no such mark"),
+        "ignore": (ignore, "counting like any other, as with pycocotools"),
+    }
+    return {mark: f"{counted(n, 'object')} {what}" for mark, (n, what) in said.items() if n}

@@ -97,8 +97,20 @@ def evaluate(eval_set: EvalSet, backend: Backend = "pycocotools") -> Report:
             zip(eval_set.classes.names, eval_set.classes.category_ids, strict=True)
         )
     }
-    settings = {**eval_set.settings, "data": eval_set.data, "protocol": "COCO", "backend": backend}
+    settings = {
+        **eval_set.settings,
+        "data": eval_set.data,
+        "protocol": "COCO",
+        "backend": backend,
+        "equal_scores": order_of_equal_scores(eval_set, "by image id"),
+    }
     return Report(figures, per_class, settings)
+
+
+def order_of_equal_scores(eval_set: EvalSet, images: str) -> str:
+    """Which of equal scores comes first, in words: by `images`, and then as they came."""
+    came = "in the file" if "detections" in eval_set.settings else "the model gives them"
+    return f"{images}, then as {came}"
 
 
 def run_protocol(truth: dict[str, Any], found: list[dict[str, Any]], backend: Backend) -> Any:

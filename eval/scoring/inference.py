@@ -18,8 +18,8 @@ from detector.models import AUTO, FoundModel, find_model
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
 from detector.types import Detections, Sample
-from eval.scoring.coco_form import read_detections
 from eval.scoring.eval_set import EvalSet, make_eval_set, shared_classes
+from eval.scoring.results_file import ResultsFile, read_detections
 from eval.scoring.scored_part import (
     ToScore,
     open_to_score,
@@ -156,10 +156,13 @@ def score_file(
     )
     dataset = part.dataset
     settings = {"detections": file.name}
-    if len({sample.image_id for sample in dataset}) < len(dataset):
+    if found.warnings:
+        settings["warnings"] = "; ".join(found.warnings)
+    listed = part.whole or dataset
+    if len({sample.image_id for sample in listed}) < len(listed):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
     shared = shared_classes(None, dataset.classes, classes)
-    pairs = list(zip(dataset, found, strict=True))
+    pairs = list(zip(dataset, found.detections, strict=True))
     settings |= part_settings(part, len(dataset)) | turned_settings(pairs)
     return make_eval_set(file.stem, dataset, pairs, dataset.classes, shared, settings)
 
@@ -172,7 +175,7 @@ def find_detections(
     voc_origin: int | None = None,
     classes: Sequence[str] | None = None,
     allow_missing: bool = False,
-) -> tuple[ToScore, list[Detections]]:
+) -> tuple[ToScore, ResultsFile]:
     """Read what `score_file` would score.
 
     Raises:
@@ -180,7 +183,11 @@ def find_detections(
     """
     part = open_to_score(data, images, voc_origin, reads_images=False, allow_missing=allow_missing)
     shared_classes(None, part.dataset.classes, classes)
-    return part, read_detections(file, part.dataset)
+    found = read_detections(file, part.whole or part.dataset)
+    if part.whole:
+        there = [found.detections[row] for row in part.rows]
+        found = found._replace(detections=there)
+    return part, found
 
 
 def predict_all(

@@ -10,14 +10,12 @@ detections may fall on it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from detector.boxes import xywh_to_xyxy, xyxy_to_xywh
-from detector.data.values import shortest
 from eval.scoring.coco_form import image_ids
 from eval.scoring.eval_set import EvalImage, EvalSet
 
@@ -49,20 +47,31 @@ class Overlaps:
 
 def overlaps(image: EvalImage) -> Overlaps:
     """Compare every detection of an image with every object."""
-    from pycocotools import mask
-
     sample, found = image.sample, image.detections
     rows = np.flatnonzero(_rank_in_class(found.labels) < MAX_PER_CLASS)
     ignored = ~image.is_counted
     iou = np.zeros((len(rows), len(sample)))
     if iou.size:
-        # The numbers that COCO files hold, so that no IoU differs in its last bit.
-        truth = shortest(sample.boxes, xyxy_to_xywh, xywh_to_xyxy)
-        detected = xyxy_to_xywh(found.boxes[rows]).astype(np.float64)
-        compare: Any = mask.iou  # its stubs do not know that it takes arrays
-        iou = compare(detected, truth, ignored.astype(np.uint8).tolist())
+        iou = iou_xywh(found.boxes_xywh[rows], image.truth_xywh, ignored)
     same_class = found.labels[rows][:, None] == sample.labels[None, :]
     return Overlaps(rows, iou, same_class, ignored)
+
+
+def iou_xywh(found: np.ndarray, truth: np.ndarray, is_crowd: np.ndarray) -> np.ndarray:
+    """IoU of the numbers that files hold, to the last bit as pycocotools has it.
+
+    Args:
+        found: float64 `(D, 4)`: x, y, width, height in pixels. D and G are not 0.
+        truth: float64 `(G, 4)`, likewise.
+        is_crowd: bool `(G,)`, objects of which the share of the detection counts.
+
+    Returns:
+        float64 `(D, G)`.
+    """
+    from pycocotools import mask
+
+    compare: Any = mask.iou  # its stubs do not know that it takes arrays
+    return compare(found, truth, is_crowd.astype(np.uint8).tolist())
 
 
 def match(
@@ -141,7 +150,7 @@ class Outcomes:
 
     Attributes:
         images: int64 `(D,)`, indices of images.
-        scores: float32 `(D,)`, descending.
+        scores: `(D,)`, as detected, descending.
         is_true: bool `(S, T, D)`, matched with an object that counts.
         is_ignored: bool `(S, T, D)`, counts neither way.
         objects: int64 `(S, P)`, those that count.
@@ -160,44 +169,53 @@ def find_outcomes(eval_set: EvalSet, slices: Sequence[Slice] = (EVERYTHING,)) ->
 
     order = np.argsort(image_ids(eval_set), kind="stable")  # by which pycocotools decides ties
     progress = tqdm(order.tolist(), desc="matching", unit="image", delay=2)
-    parts = [_of_image(eval_set.images[i], i, slices) for i in progress]
+    parts = [of_image(eval_set.images[i], i, slices) for i in progress]
+    return join_outcomes(parts, count_objects(eval_set, slices))
+
+
+def join_outcomes(parts: Sequence[Mapping[str, np.ndarray]], objects: np.ndarray) -> list[Outcomes]:
+    """The outcomes of each class.
+
+    Args:
+        parts: what `of_image` makes of each image; of equal scores the earlier image comes first.
+        objects: int64 `(C, S, P)`, those that count.
+    """
     joined = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
     labels = joined.pop("labels")
     ranked = np.lexsort((-joined["scores"], labels))
-    ends = np.searchsorted(labels[ranked], np.arange(len(eval_set.classes) + 1))
-    objects = _count_objects(eval_set, slices)
+    ends = np.searchsorted(labels[ranked], np.arange(len(objects) + 1))
     return [
         Outcomes(**{key: values[..., ranked[a:b]] for key, values in joined.items()}, objects=there)
         for (a, b), there in zip(itertools.pairwise(ends), objects, strict=True)
     ]
 
 
-def ratios(boxes: np.ndarray) -> np.ndarray:
+def ratios(boxes_xywh: np.ndarray) -> np.ndarray:
     """Width over height of boxes `(N, 4)`: float64 `(N,)`; of a box without height infinity."""
-    width, height = xyxy_to_xywh(boxes).astype(np.float64)[:, 2:].T
-    return np.divide(width, height, out=np.full(len(boxes), np.inf), where=height != 0)
+    width, height = boxes_xywh[:, 2:].T
+    return np.divide(width, height, out=np.full(len(boxes_xywh), np.inf), where=height != 0)
 
 
 def left_out(image: EvalImage, slices: Sequence[Slice]) -> np.ndarray:
     """The objects of an image that do not count, of each slice: bool `(S, G)`."""
-    return ~image.is_counted | _outside(slices, image.sample.areas, image.sample.boxes)
+    return ~image.is_counted | _outside(slices, image.truth_areas, image.truth_xywh)
 
 
-def _outside(slices: Sequence[Slice], areas: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def _outside(slices: Sequence[Slice], areas: np.ndarray, boxes_xywh: np.ndarray) -> np.ndarray:
     """Which areas `(N,)` or boxes `(N, 4)` lie out of the bounds of each slice: bool `(S, N)`."""
-    measures = {"area": areas, "ratio": ratios(boxes)}
+    measures = {"area": areas, "ratio": ratios(boxes_xywh)}
     rows = [(measures[part.measure], part.low, part.high) for part in slices]
     return np.array([(values < low) | (values > high) for values, low, high in rows])
 
 
-def _of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
+def of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
     """One image's share of the outcomes of all classes."""
     compared = overlaps(image)
     ignored = left_out(image, slices)
     matched = match(compared, COCO_THRESHOLDS, ignored)  # (S, T, D)
     found = image.detections[compared.rows]
-    areas = xyxy_to_xywh(found.boxes)[:, 2:].astype(np.float64).prod(axis=1)
-    outside = _outside(slices, areas, found.boxes)
+    boxes_xywh = found.boxes_xywh
+    outside = _outside(slices, boxes_xywh[:, 2:].prod(axis=1), boxes_xywh)
     is_matched = matched >= 0
     padded = np.pad(ignored, [(0, 0), (0, 1)])  # -1 takes the last, False
     on_ignored = padded[np.arange(len(slices))[:, None, None], matched]
@@ -210,7 +228,7 @@ def _of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str
     }
 
 
-def _count_objects(eval_set: EvalSet, slices: Sequence[Slice]) -> np.ndarray:
+def count_objects(eval_set: EvalSet, slices: Sequence[Slice]) -> np.ndarray:
     """Objects that count: int64 `(C, S, P)`."""
     counts = []
     for image in eval_set.images:

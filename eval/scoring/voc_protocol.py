@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detector.boxes import pairwise_iou
 from eval.scoring.eval_set import EvalImage, EvalSet
+from eval.scoring.matching import iou_xywh
 
 IOU_THRESHOLD = 0.5
 
@@ -70,11 +70,11 @@ def _judge(image: EvalImage, label: int) -> tuple[np.ndarray, np.ndarray, int]:
     sample, detections = image.sample, image.detections
     truth = np.flatnonzero(sample.labels == label)
     found = np.flatnonzero(detections.labels == label)
-    ignored = (sample.is_difficult | sample.is_crowd)[truth]
+    ignored = ~image.is_counted[truth]
     verdicts = np.full(len(found), _MISS)
     if len(truth) and len(found):
-        overlaps = pairwise_iou(
-            detections.boxes[found].astype(np.float64), sample.boxes[truth].astype(np.float64)
+        overlaps = iou_xywh(
+            detections.boxes_xywh[found], image.truth_xywh[truth], np.zeros(len(truth), bool)
         )
         taken = np.zeros(len(truth), bool)
         for row, best in enumerate(overlaps.argmax(axis=1).tolist()):  # best score first

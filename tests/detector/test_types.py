@@ -1,8 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from detector.boxes import xywh_to_xyxy
 from detector.types import Detections, Sample
 
 
@@ -168,6 +170,52 @@ def test_picking_objects_keeps_what_belongs_together():
     assert picked.elements == ("object 1", "object 3")
     assert picked.details == ({"n": 1}, {"n": 3})
     assert (picked.height, picked.image_id) == (10, 1)
+
+
+OWN = [[0.1, 0.7, 0.2, 0.1], [57.3, 21.8, 32, 32]]
+
+
+def sample_of_file(own=OWN, **more):
+    own_xywh = np.array(own, np.float64).reshape(-1, 4)
+    return sample_with(xywh_to_xyxy(own_xywh), own_xywh=own_xywh, **more)
+
+
+def test_the_files_own_numbers_follow_the_objects():
+    whole = sample_of_file()
+    assert whole.objects(np.array([1])).own_xywh.tolist() == OWN[1:]
+    assert whole.relabelled(np.array([0, -1])).own_xywh.tolist() == OWN[:1]
+    assert sample_with([[0, 0, 1, 1]]).objects(np.array([0])).own_xywh is None
+
+
+def test_other_boxes_beside_the_files_own_numbers_are_refused():
+    """So that no box is moved while the numbers that decide in evaluation stay behind."""
+    whole = sample_of_file()
+    with pytest.raises(ValueError, match=r"Sample\.own_xywh must be the same boxes as"):
+        replace(whole, boxes=whole.boxes + 1)
+    assert replace(whole, boxes=whole.boxes + 1, own_xywh=None).own_xywh is None
+    with pytest.raises(ValueError, match=r"Sample\.own_xywh must be float64"):
+        replace(whole, own_xywh=whole.own_xywh.astype(np.float32))
+
+
+def test_detections_of_a_file_keep_its_numbers():
+    own = np.array(OWN, np.float64)
+    found = Detections(xywh_to_xyxy(own), np.array([0.9, 0.5]), np.array([0, 1]), own)
+    assert found[1:].boxes_xywh.tolist() == OWN[1:]
+    assert found.of_labels([0]).boxes_xywh.tolist() == OWN[:1]
+    with pytest.raises(ValueError, match=r"Detections\.own_xywh must be the same boxes as"):
+        replace(found, boxes=found.boxes * 2)
+
+
+def test_those_of_a_model_have_the_size_of_their_float32_corners(three):
+    corners = three.boxes
+    assert three.boxes_xywh.dtype == np.float64
+    np.testing.assert_array_equal(three.boxes_xywh[:, 2:], corners[:, 2:] - corners[:, :2])
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_marks_of_ignore_are_bool(dtype):
+    with pytest.raises(ValueError, match=r"Sample\.is_ignore must be bool"):
+        sample(is_ignore=np.zeros(2, dtype))
 
 
 def test_a_sample_without_objects_is_still_a_sample():

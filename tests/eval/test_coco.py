@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
+
+from eval.coco import main
 
 VOC_20 = (
     "person,bicycle,car,motorcycle,airplane,bus,train,boat,bird,cat,dog,horse,sheep,cow,bottle,"
@@ -88,3 +91,23 @@ def test_a_dry_run_says_what_it_would_score(exported, squares, tmp_path):
     foreign = run(exported, f"{squares}:val", "--dry-run")
     assert foreign.returncode == 2
     assert "model (a, b, ...) and data set (square, ...) share no class" in foreign.stderr
+
+
+def test_what_is_odd_in_a_results_file_is_said_in_every_output(tmp_path, capsys):
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    one = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9]}
+    truth = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}],
+        "annotations": [{"id": 1, "area": 81, "iscrowd": 0, **one}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (tmp_path / "data.json").write_text(json.dumps(truth))
+    found = [{**one, "category_id": "1", "score": 0.5}]
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    files = [str(tmp_path / name) for name in ("found.json", "data.json", "new.json", "page")]
+    assert main(["--detections", *files[:2], "--json", files[2], "--report", files[3]]) == 0
+    said = "category_id written as text in 1 of 1 detection: taken by their value"
+    assert f"warnings {said}" in capsys.readouterr().out
+    for file in (tmp_path / "new.json", tmp_path / "page/report.json"):
+        assert said in json.loads(file.read_text())["settings"]["warnings"]
+    assert said in (tmp_path / "page/report.html").read_text(encoding="utf-8")

@@ -83,6 +83,19 @@ def test_one_found_object_more_may_be_noise(data, tmp_path, capsys):
     assert "which may be noise" in capsys.readouterr().out
 
 
+def test_what_is_odd_in_a_results_file_is_said_of_its_side(data, tmp_path, capsys):
+    a, b = (detections(tmp_path / name) for name in ("a.json", "b.json"))
+    rows = json.loads(b.read_text())
+    b.write_text(json.dumps([{**row, "category_id": 1.0} for row in rows]))
+    out = tmp_path / "out.json"
+    assert main([str(a), str(b), str(data), "--json", str(out)]) == 0
+    said = "category_id written as 1.0 in 12 of 12 detections: taken by their value"
+    assert f"  B: warnings {said}" in capsys.readouterr().out.splitlines()
+    found = json.loads(out.read_text())
+    assert found["b"]["settings"]["warnings"] == said
+    assert "warnings" not in found["a"]["settings"]
+
+
 def test_a_model_against_itself(data, tmp_path, capsys):
     a = detections(tmp_path / "a.json", shift=10)
     assert main([str(a), str(a), str(data)]) == 0

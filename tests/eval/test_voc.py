@@ -191,3 +191,17 @@ def test_a_dry_run_says_what_it_would_score(inputs, monkeypatch, capsys):
     assert not (inputs / "new.json").exists()
     with pytest.raises(UserError, match="name either a MODEL to run or --detections"):
         main("data.json --dry-run".split())
+
+
+def test_what_is_odd_in_a_results_file_is_said_and_recorded(inputs, monkeypatch, capsys):
+    monkeypatch.chdir(inputs)
+    good = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.5}
+    (inputs / "found.json").write_text(json.dumps([good, {**good, "category_id": 9}]))
+    assert main("--detections found.json data.json --json new.json".split()) == 0
+    said = "1 of 2 detections passed over, of categories that the data set lacks (9)"
+    printed = capsys.readouterr().out
+    assert f"  warnings {said}" in printed
+    assert "  equal_scores in the order of the images, then as in the file" in printed
+    settings = json.loads((inputs / "new.json").read_text())["settings"]
+    assert settings["warnings"] == said
+    assert settings["equal_scores"] == "in the order of the images, then as in the file"

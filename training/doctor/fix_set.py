@@ -39,9 +39,10 @@ def _join_ids(examination: Examination, done: Counter[str]) -> Examination:
 
 def _joined(samples: Sequence[Sample]) -> Sample:
     """The first sample with the objects of them all."""
-    columns = ("boxes", "labels", "is_crowd", "is_difficult", "areas")
+    columns = ("boxes", "labels", "is_crowd", "is_difficult", "is_ignore", "areas")
     return replace(
         samples[0],
+        own_xywh=None,
         **{name: np.concatenate([getattr(one, name) for one in samples]) for name in columns},
         elements=tuple(element for one in samples for element in one.elements),
         details=tuple(details for one in samples for details in one.details),

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from configs.errors import UserError
-from detector.boxes import area
+from detector.boxes import xywh_to_xyxy
 from detector.data.coco.coco_shapes import CocoAnnotation, make_upright
 from detector.data.findings import FileFindings
 from detector.data.json_file import parse_json
@@ -88,10 +88,11 @@ class CocoObjects:
 
     rows: np.ndarray  # position in the file's annotations
     ends: np.ndarray  # of each image's objects
-    boxes: np.ndarray
+    boxes_xywh: np.ndarray  # float64, the file's own numbers
     labels: np.ndarray
     is_crowd: np.ndarray
     is_difficult: np.ndarray
+    is_ignore: np.ndarray
     areas: np.ndarray
     ids: np.ndarray
     turned: Sequence[int]  # positions in the file's annotations of boxes that were made upright
@@ -123,6 +124,7 @@ class CocoObjects:
             for row in np.flatnonzero(~_are_good(*columns[-1][:3])).tolist():
                 _explain(piece[row], start + row, index_of, label_of, findings)
         images, labels, boxes, *others = map(np.concatenate, zip(*columns, strict=True))
+        columns.clear()  # of train2017 as much memory as the arrays that are kept
         _report_twins(others[-1], findings)
         rows = np.flatnonzero(_are_good(images, labels, boxes))
         rows = rows[np.argsort(images[rows], kind="stable")]
@@ -144,15 +146,17 @@ def _columns(
     index_of: Mapping[Id, int],
     label_of: Mapping[Id, int],
 ) -> tuple[np.ndarray, ...]:
-    """Image, label, box, crowd, difficult, area and id of annotations, a row each."""
+    """Image, label, box, crowd, difficult, ignore, area and id of annotations, a row each."""
     boxes = _boxes(annotations)
     is_difficult = _flags([a.difficult for a in annotations])
+    is_ignore = _flags([a.ignore for a in annotations])
     return (
         _look_up(index_of, [a.image_id for a in annotations]),
         _look_up(label_of, [a.category_id for a in annotations]),
         boxes,
         _flags([a.iscrowd for a in annotations]),
-        is_difficult | _flags([a.ignore for a in annotations]),
+        is_difficult | is_ignore,
+        is_ignore & ~is_difficult,
         _areas(annotations, boxes),
         _ids([a.id for a in annotations]),
     )
@@ -188,7 +192,7 @@ def _look_up(table: Mapping[Id, int], keys: Sequence[Any]) -> np.ndarray:
 
 
 def _boxes(annotations: Sequence[CocoAnnotation]) -> np.ndarray:
-    """float32 `(N, 4)`, xyxy; NaN where an annotation has no box."""
+    """float64 `(N, 4)`, x, y, width, height; NaN where an annotation has no box."""
     given, edges = [a.bbox for a in annotations], None
     if set(map(type, given)) == {list} and set(map(len, given)) == {4}:
         edges = _plain_numbers(list(itertools.chain.from_iterable(given)))
@@ -196,9 +200,10 @@ def _boxes(annotations: Sequence[CocoAnnotation]) -> np.ndarray:
         nothing = (np.nan,) * 4
         edges = np.array([numbers(bbox, 4) or nothing for bbox in given], np.float64)
     boxes = edges.reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
     with np.errstate(over="ignore"):  # what no float32 can hold becomes infinite, and is no box
-        return boxes.astype(np.float32)
+        corners = xywh_to_xyxy(boxes).astype(np.float32)
+    boxes[~np.isfinite(corners).all(axis=1)] = np.nan
+    return boxes
 
 
 def _plain_numbers(values: Sequence[Any]) -> np.ndarray | None:
@@ -225,7 +230,7 @@ def _areas(annotations: Sequence[CocoAnnotation], boxes: np.ndarray) -> np.ndarr
     areas = _plain_numbers(given)
     if areas is not None:
         return areas
-    of_boxes = area(boxes.astype(np.float64)).tolist()
+    of_boxes = boxes[:, 2:].prod(axis=1).tolist()
     pairs = zip(map(number, given), of_boxes, strict=True)
     return np.array([box if one is None else one for one, box in pairs], np.float64)
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from configs.errors import UserError
+from detector.boxes import xywh_to_xyxy
 from detector.data.coco.coco_categories import read_categories
 from detector.data.coco.coco_file import CocoFile, CocoImage, CocoObjects, decode, used_ids
 from detector.data.coco.coco_images import find_images
@@ -145,16 +146,19 @@ class CocoSamples(LazySamples):
         objects = self._objects
         mine = slice(objects.ends[index - 1] if index else 0, objects.ends[index])
         rows = objects.rows[mine].tolist() if self._raw else []
+        own_xywh = objects.boxes_xywh[mine]
         return Sample(
             self._ids[index],
             Path(path),
             height,
             width,
-            objects.boxes[mine],
+            xywh_to_xyxy(own_xywh).astype(np.float32),
             objects.labels[mine],
             objects.is_crowd[mine],
             objects.is_difficult[mine],
             objects.areas[mine],
+            objects.is_ignore[mine],
+            own_xywh,
             self._source,
             tuple(f"annotation {annotation_id}" for annotation_id in objects.ids[mine]),
             tuple(_others(self._raw["annotations"][row], _OURS) for row in rows),

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from detector.boxes import xywh_to_xyxy, xyxy_to_xywh
 from detector.data.dataset import Dataset
 from detector.data.values import plain, shortest
@@ -58,7 +60,7 @@ def _image(sample: Sample, image_id: int) -> dict[str, Any]:
 def _annotations(
     sample: Sample, image_id: int, dataset: Dataset, next_id: Callable[[Mapping[str, Any]], int]
 ) -> list[dict[str, Any]]:
-    boxes_xywh = shortest(sample.boxes, xyxy_to_xywh, xywh_to_xyxy)
+    boxes_xywh = bboxes(sample)
     found = []
     for row in range(len(sample)):
         details = sample.details[row] if sample.details else {}
@@ -70,10 +72,22 @@ def _annotations(
             "area": plain(float(sample.areas[row])),
             "iscrowd": int(sample.is_crowd[row]),
         }
-        difficult = {"difficult": 1} if sample.is_difficult[row] else {}
+        mark = "ignore" if sample.is_ignore[row] else "difficult"
+        difficult = {mark: 1} if sample.is_difficult[row] else {}
         rest = {key: value for key, value in _numbers(details).items() if key != "id"}
         found.append(annotation | difficult | rest)
     return found
+
+
+def bboxes(sample: Sample) -> np.ndarray:
+    """Boxes as a COCO JSON holds them, with the digits of the source where it is one itself.
+
+    Returns:
+        float64 `(N, 4)`: x, y, width, height in pixels.
+    """
+    if sample.own_xywh is not None:
+        return sample.own_xywh
+    return shortest(sample.boxes, xyxy_to_xywh, xywh_to_xyxy)
 
 
 def _numbers(details: Mapping[str, Any]) -> dict[str, Any]:

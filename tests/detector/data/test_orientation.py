@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -65,3 +67,13 @@ def test_an_image_without_objects_has_nothing_to_turn(tmp_path):
     sample = sample_of(tmp_path / "a.jpg", 64, 48, boxes=())
     settled, findings = settle(sample, Header(48, 64, 6, "JPEG"))
     assert (settled.height, settled.width, findings) == (48, 64, [])
+
+
+def test_boxes_that_are_turned_are_no_longer_the_files_own_numbers(tmp_path):
+    """Those lie on the image as stored; kept beside the turned boxes they would be refused."""
+    lying = sample_of(tmp_path / "a.jpg", 48, 64)
+    lying = replace(lying, own_xywh=np.array([[10.0, 5, 20, 7]]))
+    turned, _ = settle(lying, Header(64, 48, 6, "JPEG"))
+    assert turned.own_xywh is None
+    upright, _ = settle(lying, Header(48, 64, 1, "JPEG"))
+    assert upright.own_xywh is lying.own_xywh

@@ -82,6 +82,20 @@ def test_voc_through_coco_and_back_keeps_flags_and_poses(make, obj, tmp_path):
     assert dict(new[0].details[0]) == {"pose": "Left", "truncated": "1", "occluded": "0"}
 
 
+def test_coco_to_coco_keeps_every_digit_and_ignore(make, ann, tmp_path):
+    """Both decide in evaluation."""
+    objects = [ann(1, bbox=[0.1, 1 / 3, 0.2, 1e3 / 7], ignore=1), ann(2, difficult=1), ann(3)]
+    source = make.coco(annotations=objects)
+    write_dataset(open_dataset(source), tmp_path / "new", "coco")
+    new = json.loads((tmp_path / "new/annotations/instances.json").read_text())["annotations"]
+    assert [one["bbox"] for one in new] == [one["bbox"] for one in objects]
+    assert [(one.get("ignore"), one.get("difficult")) for one in new] == [
+        (1, None),
+        (None, 1),
+        (None, None),
+    ]
+
+
 def test_yolo_outlines_come_back(make, tmp_path):
     make.yolo({"a": "0 0.25 0.5 0.75 0.5 0.5 0.75\n1 0.5 0.5 0.25 0.125\n"})
     write_dataset(open_dataset(make.root, details=True), tmp_path / "new", "yolo")

@@ -87,7 +87,28 @@ def test_its_detections_can_be_scored_again(real, test_data, reference):
     for one, other in zip(again.images, reference.images, strict=True):
         assert one.detections.scores.tolist() == other.detections.scores.tolist()
         assert one.detections.labels.tolist() == other.detections.labels.tolist()
-        assert one.detections.boxes == pytest.approx(other.detections.boxes, abs=1e-4)
+        assert one.detections.boxes_xywh.tolist() == other.detections.boxes_xywh.tolist()
+
+
+def test_it_says_how_far_the_order_of_equal_scores_can_move_ap(
+    tmp_path, set_of, sample_of, found_of
+):
+    box = [[0, 0, 200, 200]]
+    pairs = [(sample_of(1, box, [0]), found_of(box, [0.5], [0]))]
+    pairs.append((sample_of(2, [], []), found_of(box, [0.5], [0])))
+    page, data = report_of(tmp_path, set_of(*pairs))
+    assert "Of equal scores the first is taken by image id, then as the model gives them." in page
+    assert "in 20 random orders AP 0.5000 … 1.0000 and AP50 0.5000 … 1.0000" in page
+    assert "2 detections of a score at which some are true and some false" in page
+    assert data["equal_scores"]["AP"] == pytest.approx([0.5, 1])
+    assert data["settings"]["equal_scores"] == "by image id, then as the model gives them"
+
+
+def test_it_says_so_where_that_order_decides_nothing(tmp_path, set_of, sample_of, found_of):
+    box = [[0, 0, 200, 200]]
+    page, data = report_of(tmp_path, set_of((sample_of(1, box, [0]), found_of(box, [0.9], [0]))))
+    assert "No other order would change AP" in page
+    assert data["equal_scores"]["shuffles"] == 0
 
 
 def test_a_figure_without_objects_is_explained(tmp_path, set_of, sample_of, found_of):

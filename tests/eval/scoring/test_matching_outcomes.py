@@ -44,5 +44,5 @@ def test_outside_a_slice_objects_and_lone_detections_are_ignored(set_of, sample_
 
 
 def test_ratios_are_width_over_height():
-    boxes = np.array([[0, 0, 20, 10], [5, 5, 6, 9], [0, 0, 10, 0]], np.float32)
-    assert ratios(boxes).tolist() == [2, 0.25, np.inf]
+    boxes_xywh = np.array([[0, 0, 20, 10], [5, 5, 1, 4], [0, 0, 10, 0]], np.float64)
+    assert ratios(boxes_xywh).tolist() == [2, 0.25, np.inf]

@@ -49,6 +49,36 @@ def test_what_other_tools_call_ignored_is_difficult(make, ann):
     assert read_coco(make.coco(annotations=objects))[1].is_difficult.tolist() == [True, True, False]
 
 
+def test_what_ignore_alone_marks_can_be_told_from_difficult(make, ann):
+    """pycocotools takes no notice of it, and evaluation has to do likewise."""
+    objects = [ann(1, ignore=1), ann(2, difficult=1), ann(3, ignore=1, difficult=1), ann(4)]
+    sample = read_coco(make.coco(annotations=objects))[1]
+    assert sample.is_ignore.tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "bbox",
+    [
+        pytest.param([0.1, 0.7, 0.2, 0.1], id="no float32"),
+        pytest.param([15.92, 72.68, 29.56, 27.9], id="x + w - x is not w"),
+        pytest.param([1, 2, 3, 4], id="whole numbers"),
+        pytest.param([5, 5, -1e-6, 4], id="a negative width"),
+        pytest.param([1 / 3, 1e-17, 1e5 / 7, 2 / 3], id="all digits"),
+    ],
+)
+def test_the_files_own_numbers_are_kept_to_the_last_digit(make, ann, bbox):
+    sample = read_coco(make.coco(annotations=[ann(1, bbox=bbox)]))[1]
+    assert sample.own_xywh.tolist() == [bbox]
+    x, y, w, h = bbox
+    np.testing.assert_array_equal(sample.boxes, np.float32([[x, y, x + w, y + h]]))
+
+
+def test_an_absent_area_is_that_of_the_files_own_numbers(make, ann):
+    annotation = ann(1, bbox=[57.3, 21.8, 32, 32])
+    del annotation["area"]
+    assert read_coco(make.coco(annotations=[annotation]))[1].areas.tolist() == [1024.0]
+
+
 def test_details_are_kept_only_on_request(make, ann):
     path = make.coco(
         annotations=[ann(4, segmentation=[[0, 0, 5, 0, 5, 5]], colour="red")], info={"year": 2020}
