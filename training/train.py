@@ -221,7 +221,7 @@ def _run(
 ) -> Run:
     """Read the data set; `exact` and `learnt` are those of `open_splits`."""
     from detector.data.class_choice import choose
-    from detector.data.findings import is_error
+    from detector.data.findings import count_by_kind, counted, is_error
     from detector.data.open import open_dataset
     from training.doctor.whole_checks import check_whole
     from training.run.run import Run
@@ -238,6 +238,8 @@ def _run(
     if whole.findings:
         print(f"{len(whole.findings)} findings ({command_name('training.check')}), such as:")
         print(f"  {whole.findings[0]}")
+    if gone := count_by_kind(whole.findings).get("missing-picture"):
+        print(f"{counted(gone, 'image')} missing, and left out of training and validation")
     training, validation = train_val(training, validation)
     if settings.overfit:
         training, validation = to_overfit(training, settings.overfit)
