@@ -244,7 +244,7 @@ def _run(
 ) -> Run:
     """Read the data set; `exact` and `learnt` are those of `open_splits`."""
     from detector.data.class_choice import choose
-    from detector.data.findings import is_error
+    from detector.data.findings import count_by_kind, counted, is_error
     from detector.data.open import open_dataset
     from training.doctor.whole_checks import check_whole
     from training.run.negatives import with_negatives
@@ -262,6 +262,8 @@ def _run(
     if whole.findings:
         print(f"{len(whole.findings)} findings ({command_name('training.check')}), such as:")
         print(f"  {whole.findings[0]}")
+    if gone := count_by_kind(whole.findings).get("missing-picture"):
+        print(f"{counted(gone, 'image')} missing, and left out of training and validation")
     training, validation = train_val(training, validation)
     if settings.negatives:
         training, validation, notes = with_negatives(training, validation, Path(settings.negatives))

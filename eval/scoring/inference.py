@@ -166,7 +166,8 @@ def score_file(
         settings["max_detections"] = max_dets
     if found.warnings:
         settings["warnings"] = "; ".join(found.warnings)
-    if len({sample.image_id for sample in dataset}) < len(dataset):
+    listed = part.whole or dataset
+    if len({sample.image_id for sample in listed}) < len(listed):
         settings["image_ids"] = "1, 2, ... in the order of the data set, whose own repeat"
     shared = shared_classes(None, dataset.classes, classes)
     pairs = list(zip(dataset, found.detections, strict=True))
@@ -190,7 +191,11 @@ def find_detections(
     """
     part = open_to_score(data, images, voc_origin, reads_images=False, allow_missing=allow_missing)
     shared_classes(None, part.dataset.classes, classes)
-    return part, read_detections(file, part.dataset)
+    found = read_detections(file, part.whole or part.dataset)
+    if part.whole:
+        there = [found.detections[row] for row in part.rows]
+        found = found._replace(detections=there)
+    return part, found
 
 
 def predict_all(

@@ -23,6 +23,7 @@ from detector.data.open import open_dataset
 from detector.images import read_header
 from detector.threads import in_threads
 from detector.types import Detections, Sample
+from eval.scoring.coco_form import result_ids
 
 _LOST = (
     "unreadable-annotation",
@@ -40,10 +41,19 @@ _SLACK = 1.0  # px; detections reach out of their image by rounding
 
 
 class ToScore(NamedTuple):
-    """A data set as annotated: with the images that can be scored, and how many it lists."""
+    """A data set as annotated, with the images that can be scored.
+
+    Attributes:
+        dataset: with these alone.
+        listed: images of the whole.
+        whole: where that is another.
+        rows: of these images in it.
+    """
 
     dataset: Dataset
     listed: int
+    whole: Dataset | None = None
+    rows: Sequence[int] = ()
 
 
 def open_to_score(
@@ -72,15 +82,23 @@ def open_to_score(
     needed = [reads_images or sample.path in dataset.unmeasured for sample in dataset]
     faults = _faults(dataset, np.flatnonzero(needed).tolist(), read_header)
     if not faults:
-        return ToScore(dataset, len(dataset))
+        return ToScore(_numbered(dataset) if reads_images else dataset, len(dataset))
     if len(faults) == len(dataset):
         open_dataset(data, images, voc_origin=voc_origin)  # raises, with the reason of the form
     if not allow_missing or len(faults) == len(dataset):
         raise UserError(_refusal(dataset, faults))
     kept = np.array([row for row in range(len(dataset)) if row not in faults])
-    return ToScore(
-        replace(dataset, samples=Selection(dataset.samples, kept), splits={}), len(dataset)
-    )
+    rest = replace(dataset, samples=Selection(_numbered(dataset).samples, kept), splits={})
+    return ToScore(rest, len(dataset), dataset, kept.tolist())
+
+
+def _numbered(dataset: Dataset) -> Dataset:
+    """Where ids repeat, with those of results files: a part keeps the numbers of the whole."""
+    ids = result_ids(dataset)
+    if all(sample.image_id == one for sample, one in zip(dataset, ids, strict=True)):
+        return dataset
+    named = [replace(sample, image_id=one) for sample, one in zip(dataset, ids, strict=True)]
+    return replace(dataset, samples=named)
 
 
 def refuse_unreadable(dataset: Dataset, read: Callable[[Path], Any]) -> None:

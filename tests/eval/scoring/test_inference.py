@@ -16,6 +16,7 @@ from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import predict_all, score, score_file
 from eval.voc import main as voc_main
+from tests.bench.bench_unseen import UNSEEN, of_images
 
 
 def test_figures_do_not_depend_on_the_machine(exported):
@@ -36,6 +37,16 @@ def test_the_20_class_weights_have_the_references_figures(test_data, reference):
         assert figures[name] == pytest.approx(value, abs=0.003)
     assert eval_set.settings["runtime"] == "keras"
     assert eval_set.settings["score_threshold"] == 0.001
+
+
+def test_the_reference_has_the_figures_of_the_docs_on_images_it_was_not_trained_on(reference):
+    """docs/benchmarks.md, "Images that the weights have seen"."""
+    unseen = evaluate(of_images(reference, UNSEEN.__contains__))
+    others = evaluate(of_images(reference, lambda one: one not in UNSEEN))
+    assert unseen.figures["AP"] == pytest.approx(0.397, abs=0.002)
+    assert unseen.figures["AP50"] == pytest.approx(0.551, abs=0.003)
+    assert others.figures["AP"] == pytest.approx(0.362, abs=0.002)
+    assert sum(one.objects for one in unseen.per_class.values()) == 156
 
 
 @pytest.fixture

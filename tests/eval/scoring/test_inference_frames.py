@@ -7,9 +7,12 @@ import pytest
 from PIL import Image
 
 from detector.data.open import open_dataset
-from detector.data.orientation import read_sample
+from detector.data.orientation import read_sample, to_upright
 from detector.types import Detections
-from eval.scoring.evaluator import evaluate
+from eval.coco import main as coco_main
+from eval.report.error_gallery import all_in_one
+from eval.scoring.confusion import judge_all
+from eval.scoring.evaluator import FIGURES, evaluate
 from eval.scoring.inference import predict_all, score_file
 
 
@@ -81,3 +84,44 @@ def turned_set(tmp_path):
         return tmp_path
 
     return make
+
+
+@pytest.mark.parametrize("frame", ["stored", "upright"])
+def test_a_model_and_what_it_saved_have_the_same_figures(exported, tmp_path, frame):
+    """To the last digit, on images that EXIF turns too."""
+    images, annotations = [], []
+    for number, orientation in enumerate((1, 3, 5, 6, 7, 8), start=1):
+        pixels = np.random.default_rng(number).integers(0, 256, (48, 64, 3), np.uint8)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png", exif=exif)
+        lies = frame == "stored" or orientation < 5
+        width, height = (64, 48) if lies else (48, 64)
+        size = {"width": width, "height": height}
+        images.append({"id": number, "file_name": f"{number}.png", **size})
+        box = [0, 0, width / 2, height / 2]
+        one = {"id": number, "image_id": number, "category_id": 1, "bbox": box, "area": 768}
+        annotations.append(one)
+    truth = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "b"}]}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    arguments = [str(tmp_path / "truth.json"), "--json"]
+    model, saved = str(exported / "model.tflite"), str(tmp_path / "saved.json")
+    assert coco_main([model, *arguments, str(tmp_path / "a.json"), "--save-detections", saved]) == 0
+    assert coco_main(["--detections", saved, *arguments, str(tmp_path / "b.json")]) == 0
+    a, b = (json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json"))
+    assert {name: a[name] for name in FIGURES} == {name: b[name] for name in FIGURES}
+    assert a["per_class"] == b["per_class"]
+    sizes = {one["id"]: (one["width"], one["height"]) for one in images}
+    for one in json.loads((tmp_path / "saved.json").read_text()):
+        x, y, width, height = one["bbox"]
+        right, bottom = sizes[one["image_id"]]
+        assert x + width <= right + 1e-3
+        assert y + height <= bottom + 1e-3
+
+
+def test_a_page_shows_boxes_on_the_upright_image(turned_set):
+    folder = turned_set(6, found=[0, 0, 64, 10])
+    eval_set = score_file(folder / "found.json", str(folder))
+    [image] = eval_set.images
+    assert to_upright(image.detections.boxes, image.sample).tolist() == [[38, 0, 48, 64]]
+    assert len(all_in_one([(image, judge_all(eval_set, 0.5)[0])], ["cat"])) == 1

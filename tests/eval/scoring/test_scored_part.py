@@ -102,7 +102,7 @@ def yolo(tmp_path):
     (tmp_path / "yolo/classes.txt").write_text("b\n")
     found = [
         {"image_id": stem, "category_id": 1, "bbox": [50, 50, 100, 100], "score": 0.9}
-        for stem in "ab"
+        for stem in "abd"
     ]
     return tmp_path / "yolo", write(tmp_path / "found.json", found)
 
@@ -280,3 +280,15 @@ def test_where_everything_is_scored_nothing_is_said(tmp_path):
     settings = score_file(found, str(truth)).settings
     assert set(settings) == {"detections", "classes", "images"}
     assert not list(part_lines(settings))
+
+
+def test_a_part_is_named_by_the_numbers_of_the_whole_where_ids_repeat(tmp_path):
+    for split in ("train", "valid"):
+        content = {**truth_of(2), "images": truth_of(2)["images"]}
+        write(tmp_path / f"data/{split}/_annotations.coco.json", content)
+        for number in (1, 2):
+            make_image(tmp_path / f"data/{split}/{number}.png")
+    (tmp_path / "data/train/1.png").unlink()
+    data = str(tmp_path / "data")
+    part = find_inputs("shapes", data, allow_missing=True, classes=["b"])[0]
+    assert [one.image_id for one in part.dataset] == [2, 3, 4]
