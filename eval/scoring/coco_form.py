@@ -22,6 +22,7 @@ from detector.data.values import shortest
 from detector.results import coco_results
 from detector.types import Detections, Sample
 from eval.scoring.eval_set import EvalSet
+from eval.scoring.named_images import NamedImages
 
 _DIGITS = re.compile("[0-9]{1,18}")
 
@@ -31,6 +32,7 @@ class _Detection(msgspec.Struct, gc=False):
     category_id: int
     bbox: tuple[float, float, float, float]
     score: float
+    file_name: str | None = None  # of `detect --coco`
 
 
 def result_ids(samples: Sequence[Sample]) -> list[int | str]:
@@ -48,7 +50,8 @@ def read_detections(file: Path, dataset: Dataset) -> list[Detections]:
     Args:
         file: a JSON list of `image_id`, `category_id`, `bbox` (x, y, width, height) and `score`.
         dataset: to which the ids belong (`result_ids`). Where its own are texts of digits, as
-            names of files are, whole numbers will do: 1 for "000001".
+            names of files are, whole numbers will do: 1 for "000001". Where an entry names its
+            image (`file_name`, as `detect --coco` does), that counts before the id.
 
     Returns:
         one per sample, best first, equal scores in the order of the file; labels are those of
@@ -58,11 +61,13 @@ def read_detections(file: Path, dataset: Dataset) -> list[Detections]:
         UserError: the file is no such list, an id is not the data set's, or a box is none.
     """
     label_of = {number: label for label, number in enumerate(dataset.classes.category_ids)}
-    index_of = _indices(dataset)
+    index_of, named = _indices(dataset), NamedImages(dataset)
     of_image: dict[int, list[tuple[list[float], float, int]]] = defaultdict(list)
     for position, one in enumerate(_decode(file)):
         place = f"{file}: detection {position}"
-        if one.image_id not in index_of:
+        index = named.index(one.file_name) if one.file_name else None
+        index = index_of.get(one.image_id) if index is None else index
+        if index is None:
             raise UserError(f"{place}: {dataset.name} has no image with the id {one.image_id!r}")
         if one.category_id not in label_of:
             raise UserError(f"{place}: {dataset.name} has no category {one.category_id}")
@@ -70,7 +75,7 @@ def read_detections(file: Path, dataset: Dataset) -> list[Detections]:
         if w < 0 or h < 0 or not math.isfinite(x + y + w + h):
             raise UserError(f"{place}: bbox {list(one.bbox)} is not x, y, width and height")
         row = ([x, y, x + w, y + h], one.score, label_of[one.category_id])
-        of_image[index_of[one.image_id]].append(row)
+        of_image[index].append(row)
     return [_detections(of_image.get(index, [])) for index in range(len(dataset))]
 
 
