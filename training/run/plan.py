@@ -79,6 +79,7 @@ class Plan:
         trains_norm: whether batch norm takes the statistics of each batch.
         precision: "float32" or "bfloat16".
         has_gpu: whether that is where it trains.
+        over_limits: in words, which images have more objects than limits let through.
     """
 
     config: Config
@@ -92,6 +93,7 @@ class Plan:
     trains_norm: bool
     precision: str
     has_gpu: bool
+    over_limits: Sequence[str] = ()
 
     @property
     def seconds(self) -> float:
@@ -131,6 +133,7 @@ class Plan:
         missing = [name for name, count in self.counts.items() if not count]
         if missing:
             found.append(f"no object to learn of {', '.join(missing)}")
+        found += self.over_limits
         if len(fit.best_iou):
             small, unreached = (fit.side < SMALL).mean(), fit.unreached.mean()
             if small > _MANY_SMALL:
