@@ -211,8 +211,7 @@ class Exporter:
             network: from which that was made.
             objection: how the form differs from it in any case, in words.
         """
-        name, job = outcome.format, self._job
-        file = NMS_FILES.get(name)
+        name, job, file = outcome.format, self._job, NMS_FILES.get(outcome.format)
         if not self._with_nms:
             return outcome
         if not file:
