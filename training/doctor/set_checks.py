@@ -15,7 +15,7 @@ from detector.data.dataset import Dataset, find_split, is_union
 from detector.data.findings import KINDS, Finding, counted
 from detector.types import Sample
 from training.model.anchor_coverage import SMALL, AnchorCoverage
-from training.model.object_limits import objects_per_image, over_limits
+from training.model.object_limits import over_limits
 
 _FEW = 10  # objects of a class
 _RARE = 100  # times fewer than the most frequent class
@@ -140,7 +140,7 @@ def check_limits(dataset: Dataset, config: Config, config_name: str) -> list[Fin
     kind = KINDS["crowded-images"]
     return [
         Finding(kind, dataset.path, config_name, line)
-        for line in over_limits(objects_per_image(dataset.samples), config)
+        for line in over_limits([dataset.samples], config)
     ]
 
 

@@ -24,7 +24,7 @@ from training.model.networks import (
     precision,
     set_norm_momentum,
 )
-from training.model.object_limits import warnings_of_limits
+from training.model.object_limits import over_limits
 from training.model.trainer import Trainer, make_optimizer, without_decay
 from training.run.loop import RESERVE, Loop
 from training.run.plan import Plan, sampled_fit, time_steps
@@ -153,7 +153,7 @@ def _plan(run: Run, loader: Loader, networks: Networks, trainer: Trainer) -> Pla
         trains_norm=networks.folding is None,
         precision=precision(config.train),
         has_gpu=has_gpu(),
-        over_limits=warnings_of_limits((run.training, run.validation), config),
+        over_limits=tuple(over_limits((run.training, run.validation), config)),
     )
 
 

@@ -47,7 +47,7 @@ def test_the_plan_in_words(sample_of):
         pytest.param({"boxes": ((1, 1, 199, 8),)}, "no anchor fits 100% of the objects", id="thin"),
         pytest.param(
             {"over_limits": ["3 images with more than 100 objects"]},
-            "warning: 3 images with more than 100 objects",
+            "3 images with more than 100 objects",
             id="crowded",
         ),
         pytest.param({"epochs": 3}, "21 steps are few", id="short"),
