@@ -96,7 +96,7 @@ class Outcome:
         """The same with one more note."""
         return replace(self, notes=(*self.notes, note))
 
-    def as_record(self, with_nms: bool) -> Export:
+    def as_record(self, with_nms: bool = False) -> Export:
         """For `detector.json`; `with_nms` tells whether `nms_file` is kept too."""
         known = {name: one for name, one in vars(self.parity).items() if name != "detections"}
         lossy_nms = with_nms and bool(self.nms_objection)
