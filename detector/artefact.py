@@ -74,6 +74,8 @@ class Export(BaseModel):
     matched: float | None  # share of the detections, 0 ... 1; None where neither found anything
     ap: tuple[float, float] | None = None  # of the original, and of this
     accepted_loss: bool = False  # over the limit, and exported all the same
+    # likewise of the file with NMS inside; left out where it is not, as `class_choice`
+    accepted_nms_loss: bool = Field(default=False, exclude_if=lambda is_lossy: not is_lossy)
 
 
 class DetectorSpec(BaseModel):

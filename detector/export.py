@@ -47,7 +47,9 @@ An export over its limit is refused:
   float16: 0.02, 95 %, -0.002        int8: 0.5, 25 %, -0.003
 For float16 and int8 mAP decides, where it is 0.05 or more. Detections match with IoU 0.9, the same
 class and scores within 0.02. An int8 model that loses too much is fixed first, and each remedy
-measured.
+measured. A form with post-processing inside (--with-nms) is refused alone where fewer than 90 % of
+its detections match those of the file without; its thresholds, max_detections and class_agnostic
+are fixed in the file.
 """
 _EXITS = "0; 1 where an export was refused"
 _IMAGES, _SEED = 20, 0
@@ -97,7 +99,7 @@ def main(argv: list[str] | None = None) -> int:
     measured = args.data or args.calibrate, args.images, args.voc_origin
     job = ExportJob(args.model, network, spec, calibration, images, *measured, batch)
     exporter = Exporter(job, args.with_nms, print)
-    refused = [name for name in args.to if not _export(exporter, name, args, spec)]
+    refused = [one for name in args.to for one in _export(exporter, name, args, spec)]
     if refused:
         print(f"refused: {', '.join(refused)}; --accept-loss keeps them", file=sys.stderr)
     return EXIT_CHECK_FAILED if refused else EXIT_OK
@@ -105,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _check(args: argparse.Namespace) -> FoundModel:
     """What need not wait until Keras has started."""
-    from detector.artefact import EXPORTS
+    from detector.artefact import EXPORTS, NMS_FILES
     from detector.data.open import open_dataset
     from detector.exporting.install import check_target
     from detector.models import find_keras_model
@@ -113,6 +115,8 @@ def _check(args: argparse.Namespace) -> FoundModel:
     for name in args.to:
         if name not in EXPORTS:
             raise UserError(f"unknown format {name!r}; use {', '.join(EXPORTS)}")
+    if args.with_nms and not any(name in NMS_FILES for name in args.to):
+        raise UserError(f"--with-nms belongs to {', '.join(NMS_FILES)}; none of them is made")
     if "tflite-int8" in args.to and not args.calibrate:
         raise UserError("tflite-int8 needs images to set its scales by; name a --calibrate DATA")
     for data in filter(None, (args.calibrate, args.data)):
@@ -161,20 +165,27 @@ def _images(
     return calibration, sample_images(dataset, input_size, _IMAGES, _SEED + 1)
 
 
-def _export(exporter: Exporter, name: str, args: argparse.Namespace, spec: DetectorSpec) -> bool:
-    """Make one export and put it in its place, unless it is refused; whether it was kept."""
+def _export(
+    exporter: Exporter, name: str, args: argparse.Namespace, spec: DetectorSpec
+) -> list[str]:
+    """Make one export and put it in its place; what was refused of it."""
     from detector.exporting.install import install
 
     with tempfile.TemporaryDirectory() as scratch:
         outcome = exporter.export(name, Path(scratch))
         is_kept = not outcome.objections or args.accept_loss
+        keeps_nms = bool(outcome.nms_file) and (args.accept_loss or not outcome.nms_objection)
+        files = (*outcome.files, *([outcome.nms_file] if keeps_nms else []))
         if is_kept:
-            install(Path(scratch), outcome.files, {name: outcome.as_record()}, args.output, spec)
+            record = {name: outcome.as_record(keeps_nms)}
+            install(Path(scratch), files, record, args.output, spec)
     for line in _lines(outcome):
         print(line)
-    for file in outcome.files if is_kept else ():
+    if not is_kept:
+        return [name]
+    for file in files:
         print(f"  saved {args.output / file}: {_megabytes(args.output / file):.1f} MB")
-    return is_kept
+    return [outcome.nms_file] if outcome.nms_file and not keeps_nms else []
 
 
 def _megabytes(place: Path) -> float:
@@ -199,7 +210,10 @@ def _lines(outcome: Outcome) -> list[str]:
     if parity.ap:
         lines.append(f"  mAP: {parity.ap[0]:.4f} of the original, {parity.ap[1]:.4f} of this")
     lines += [f"  {note}" for note in outcome.notes]
-    return lines + [f"  over the limit: {objection}" for objection in outcome.objections]
+    objections = list(outcome.objections)
+    if outcome.nms_objection:
+        objections.append(f"{outcome.nms_file}: {outcome.nms_objection}")
+    return lines + [f"  over the limit: {objection}" for objection in objections]
 
 
 if __name__ == "__main__":

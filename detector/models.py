@@ -187,6 +187,11 @@ def _find_file(model: str, path: Path, runtime: str | None) -> FoundModel:
     own = SUFFIXES[path.suffix.lower()]
     if runtime not in (None, AUTO) and not _engine(runtime) == own:
         raise UserError(f"{path} runs in {own}, not in {runtime}")
+    if path.name in artefact.NMS_FILES.values():
+        raise UserError(
+            f"{path} has NMS inside, whose thresholds are fixed, and is for other programs; name "
+            f"{path.name.replace('_nms', '')}, the file without"
+        )
     if not artefact.is_artefact(path.parent):
         raise UserError(f"{path} has no {artefact.DESCRIPTION} beside it, which describes it")
     return FoundModel(model, "file", path, (own,), artefact.read_spec(path.parent))

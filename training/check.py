@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     check_outputs(outputs)
     from configs.load import load_config
 
-    model = load_config(args.config).model
+    config = load_config(args.config)
     from detector.data.open import open_dataset
     from training.doctor.examine import examine, to_json, to_lines
 
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
         args.data, args.images, details=bool(args.fix), voc_origin=args.voc_origin
     )
     _check_apart(outputs, dataset)
-    examination = examine(dataset, model, args.config)
+    examination = examine(dataset, config, args.config)
     if args.json:
         write_json(args.json, to_json(examination))
     if args.html:

@@ -79,6 +79,8 @@ class Outcome:
         operations: in the graph.
         objections: why it is not to be relied on; none if it may be.
         notes: what was done to it, and which layers lose most.
+        nms_file: the form with post-processing inside, where it was written.
+        nms_objection: why that one is not to be relied on; "" if it may be.
     """
 
     format: str
@@ -87,15 +89,19 @@ class Outcome:
     operations: int
     objections: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    nms_file: str = ""
+    nms_objection: str = ""
 
     def noting(self, note: str) -> Outcome:
         """The same with one more note."""
         return replace(self, notes=(*self.notes, note))
 
-    def as_record(self) -> Export:
-        """For `detector.json`."""
+    def as_record(self, with_nms: bool = False) -> Export:
+        """For `detector.json`; `with_nms` tells whether `nms_file` is kept too."""
         known = {name: one for name, one in vars(self.parity).items() if name != "detections"}
-        return Export(operations=self.operations, accepted_loss=bool(self.objections), **known)
+        lossy_nms = with_nms and bool(self.nms_objection)
+        losses = {"accepted_loss": bool(self.objections), "accepted_nms_loss": lossy_nms}
+        return Export(operations=self.operations, **losses, **known)
 
 
 class _Attempt(NamedTuple):
@@ -195,30 +201,32 @@ class Exporter:
             return float(json.loads(figures.read_text(encoding="utf-8"))["AP"])
 
     def _with_post_processing(
-        self, outcome: Outcome, folder: Path, network: keras.Model | None
+        self, outcome: Outcome, folder: Path, network: keras.Model, objection: str = ""
     ) -> Outcome:
         """Write the form with NMS inside too, where it is wanted and the format has one.
 
         Args:
             outcome: of the format.
             folder: holds its file.
-            network: from which that was made; None where no network alone makes it.
+            network: from which that was made.
+            objection: how the form differs from it in any case, in words.
         """
-        name, job = outcome.format, self._job
-        file = NMS_FILES.get(name)
-        if not (self._with_nms and file):
+        name, job, file = outcome.format, self._job, NMS_FILES.get(outcome.format)
+        if not self._with_nms:
             return outcome
-        if network is None:
-            return outcome.noting(f"no {file}: layers in float32 cannot be kept in it")
+        if not file:
+            return outcome.noting(f"{name} has no form with post-processing inside")
         nms_check.write_nms_form(name, folder, network, job.spec, job.calibration)
         raw = open_runtime(folder / FILES[name], job.spec)
         share = nms_check.matched_share(folder / file, raw, job.spec, job.comparison)
-        if share is None:
-            return replace(outcome, files=(*outcome.files, file))
-        said = f"{share:.1%} of the detections match those of the graph without"
-        if share < nms_check.LEAST_SHARE:
-            return outcome.noting(f"no {file}: {said} (limit {nms_check.LEAST_SHARE:.0%})")
-        return replace(outcome.noting(f"{file}: {said}"), files=(*outcome.files, file))
+        reasons = [objection] if objection else []
+        if share is not None:
+            said = f"{share:.1%} of the detections match those of the graph without"
+            if share < nms_check.LEAST_SHARE:
+                reasons.append(f"{said} (limit {nms_check.LEAST_SHARE:.0%})")
+            else:
+                outcome = outcome.noting(f"{file}: {said}")
+        return replace(outcome, nms_file=file, nms_objection="; ".join(reasons))
 
     def _export_int8(self, folder: Path) -> Outcome:
         """As it is, and where that loses too much, with the first remedy that helps enough.
@@ -238,8 +246,9 @@ class Exporter:
         outcome = outcome.noting(_about_errors(made[0][0].quantizer.errors()))
         for tried, found, _ in made if len(made) > 1 else ():
             outcome = outcome.noting(f"{tried.what}: {'; '.join(found.objections) or 'kept'}")
-        network = None if attempt.in_float else attempt.network
-        return self._with_post_processing(outcome, folder, network)
+        kept = "it cannot keep layers in float32, and has all in eight bits"
+        objection = kept if attempt.in_float else ""
+        return self._with_post_processing(outcome, folder, attempt.network, objection)
 
     def _attempts(self, folder: Path) -> Iterator[_Attempt]:
         """What may be tried in turn; each is made only if it is asked for.

@@ -20,6 +20,7 @@ from detector.data.json_file import read_json
 from detector.data.values import as_id, as_number
 from detector.types import Detections, Sample
 from eval.scoring.coco_form import result_ids
+from eval.scoring.named_images import NamedImages
 
 _DIGITS = re.compile("[0-9]{1,18}")
 _NAMED = 3  # of the ids in a warning
@@ -32,6 +33,7 @@ class _Detection(msgspec.Struct, gc=False):
     category_id: int | float | str
     bbox: tuple[float, float, float, float]
     score: float
+    file_name: str | None = None  # of `detect --coco`
 
 
 class ResultsFile(NamedTuple):
@@ -56,19 +58,22 @@ def read_detections(file: Path, dataset: Dataset) -> ResultsFile:
     Args:
         file: a JSON list of `image_id`, `category_id`, `bbox` (x, y, width, height) and `score`.
         dataset: to which the ids belong (`result_ids`). Where its own are texts of digits, as
-            names of files are, whole numbers will do: 1 for "000001".
+            names of files are, whole numbers will do: 1 for "000001". Where an entry names its
+            image (`file_name`, as `detect --coco` does), that counts before the id.
 
     Raises:
         UserError: the file is no such list, an image is not the data set's, or no category is.
     """
     label_of = {number: label for label, number in enumerate(dataset.classes.category_ids)}
-    index_of = _indices(dataset)
+    index_of, named = _indices(dataset), NamedImages(dataset)
     of_image: dict[int, list[Row]] = defaultdict(list)
     counts: Counter[str] = Counter()
     unknown: Counter[Any] = Counter()
     found = _decode(file)
     for position, one in enumerate(found):
-        index = _look_up(index_of, one.image_id, "image_id", counts)
+        index = named.index(one.file_name) if one.file_name else None
+        if index is None:
+            index = _look_up(index_of, one.image_id, "image_id", counts)
         if index is None:
             place = f"{file}: detection {position}"
             raise UserError(f"{place}: {dataset.name} has no image with the id {one.image_id!r}")

@@ -9,7 +9,9 @@ from PIL import Image
 from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector import artefact, detect
+from detector.anchors import model_anchors
 from detector.artefact import DetectorSpec
+from detector.box_coder import encode
 from detector.command import run
 from detector.ssdlite import build_ssdlite
 
@@ -107,6 +109,44 @@ def test_an_image_that_reaches_the_most_detections_is_told(model, images, tmp_pa
     assert "--max-dets N raises it" in said
     written = json.loads(target.read_text())
     assert (written["max_detections"], written["images_at_max_detections"]) == (100, 2)
+
+
+class Crowd:
+    """A network that sees 144 cats in any image, in 12 rows."""
+
+    name = "crowd"
+    config = ModelConfig()
+
+    def run(self, _images):
+        anchors = model_anchors(self.config)
+        rows, columns = np.mgrid[:12, :12].reshape(2, -1) / 12
+        boxes = np.stack([columns, rows, columns + 0.07, rows + 0.07], axis=1).astype(np.float32)
+        deltas = np.zeros((1, len(anchors), 4), np.float32)
+        logits = np.full((1, len(anchors), 3), -9, np.float32)
+        deltas[0, :144] = encode(boxes, anchors[:144], self.config.anchors.variances)
+        logits[0, :144, 1] = np.linspace(4, 3, 144)
+        return deltas, logits
+
+
+@pytest.mark.parametrize(
+    ("more", "found", "says"),
+    [
+        pytest.param([], 100, "1 of 1 image reached max_detections (100)", id="as it is"),
+        pytest.param(["--max-dets", "200"], 144, "", id="more asked for"),
+    ],
+)
+def test_of_144_objects_100_are_given_and_said_unless_more_are_asked_for(
+    images, tmp_path, capsys, monkeypatch, more, found, says
+):
+    spec = DetectorSpec(
+        name="crowd", model=Crowd.config, class_names=("cat", "dog"), category_ids=(17, 18)
+    )
+    monkeypatch.setattr("detector.predictor.open_model", lambda *_: (Crowd(), spec, None, ""))
+    target = tmp_path / "found.json"
+    assert detect.main([str(images / "b.png"), "--json", str(target), *more]) == 0
+    assert len(json.loads(target.read_text())["images"][0]["detections"]) == found
+    said = capsys.readouterr().err
+    assert said.startswith(says) if says else said == ""
 
 
 def test_more_detections_are_given_where_more_are_asked_for(model, images, tmp_path, capsys):

@@ -157,6 +157,64 @@ def test_a_remedy_that_helps_is_kept_and_changes_no_other_format(
     assert artefact.read_spec(folder).exports["tflite"].class_logits[0] < 1e-4
 
 
+@pytest.fixture
+def poor_nms(monkeypatch):
+    """Post-processing inside whose detections match too little."""
+    monkeypatch.setattr(exporter.nms_check, "matched_share", lambda *_: 0.8)
+
+
+@pytest.mark.parametrize("name", ["tflite", "onnx"])
+def test_post_processing_inside_that_loses_too_much_is_refused_alone(
+    poor_nms, source, tmp_path, capsys, name
+):
+    folder = tmp_path / "out"
+    command = f"{source} --to {name} --output {folder} --with-nms"
+    assert export.main(command.split()) == 1
+    said = capsys.readouterr()
+    file = artefact.NMS_FILES[name]
+    assert f"over the limit: {file}: 80.0% of the detections match" in said.out
+    assert f"refused: {file}; --accept-loss keeps them" in said.err
+    assert {one.name for one in folder.iterdir()} == {artefact.FILES[name], "detector.json"}
+    assert "accepted" not in artefact.read_spec(folder).exports[name].model_dump_json().replace(
+        '"accepted_loss":false', ""
+    )
+
+
+def test_a_loss_of_post_processing_inside_can_be_accepted_and_is_recorded(
+    poor_nms, source, tmp_path
+):
+    folder = tmp_path / "out"
+    command = f"{source} --to onnx --output {folder} --with-nms --accept-loss"
+    assert export.main(command.split()) == 0
+    assert (folder / "model_nms.onnx").is_file()
+    record = artefact.read_spec(folder).exports["onnx"]
+    assert record.accepted_nms_loss
+    assert not record.accepted_loss  # of the file without, which "auto" may take
+
+
+def test_what_stays_in_float_is_said_of_post_processing_inside(
+    unmeasured, source, squares, tmp_path, capsys, monkeypatch
+):
+    """It is written all in eight bits, and refused for that unless the loss is accepted."""
+    calls = []
+
+    def two_refused(found, limits):
+        calls.append(found)
+        return ["too far"] if len(calls) <= 2 else []
+
+    monkeypatch.setattr(exporter, "objections", two_refused)
+    folder = tmp_path / "out"
+    command = f"{source} --to tflite-int8 --output {folder} --calibrate {squares} --with-nms"
+    assert export.main(command.split()) == 1
+    said = capsys.readouterr()
+    assert "model_int8_nms.tflite: it cannot keep layers in float32" in said.out
+    assert "refused: model_int8_nms.tflite" in said.err
+    assert {one.name for one in folder.iterdir()} == {"model_int8.tflite", "detector.json"}
+    calls.clear()
+    assert export.main([*command.split(), "--accept-loss"]) == 0
+    assert (folder / "model_int8_nms.tflite").is_file()
+
+
 def test_post_processing_inside_takes_one_image_whatever_the_batch(source, tmp_path):
     import onnx
 
@@ -172,6 +230,7 @@ def test_post_processing_inside_takes_one_image_whatever_the_batch(source, tmp_p
     [
         ("MODEL --to tpu --output out", "unknown format 'tpu'; use tflite, "),
         ("MODEL --to tflite-int8 --output out", "name a --calibrate DATA"),
+        ("MODEL --to openvino --output out --with-nms", "--with-nms belongs to tflite, onnx"),
         ("MODEL --to tflite --output out --data nowhere", "no such data set"),
         ("MODEL --to tflite --output out --images images", "--images belongs to --data"),
         ("MODEL --to tflite --output out --voc-origin 1", "--voc-origin belongs to --data"),

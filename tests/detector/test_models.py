@@ -28,6 +28,16 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         load_model(str(tmp_path / "model.pt"))
 
 
+@pytest.mark.parametrize("name", ["model_nms.onnx", "model_nms.tflite", "model_int8_nms.tflite"])
+def test_a_file_with_nms_inside_names_the_one_without(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    without = name.replace("_nms", "")
+    with pytest.raises(
+        UserError, match=rf"NMS inside, whose thresholds are fixed.*name {without},"
+    ):
+        find_model(str(tmp_path / name))
+
+
 @pytest.mark.keras
 def test_the_20_class_archive_knows_its_names(test_data):
     network, spec = load_model(str(test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from configs.schema import ModelConfig
+from configs.schema import Config
 from detector.data.dataset import Dataset
 from detector.data.findings import KINDS, Finding, count_by_kind, counted, is_error
 from detector.types import Sample
@@ -18,6 +18,7 @@ from training.doctor.lookalikes import check_twins
 from training.doctor.set_checks import (
     check_anchors,
     check_balance,
+    check_limits,
     check_names,
     check_splits,
     count_objects,
@@ -78,19 +79,19 @@ class Examination:
         return sum(map(is_error, self.findings))
 
 
-def examine(dataset: Dataset, model: ModelConfig, config_name: str) -> Examination:
+def examine(dataset: Dataset, config: Config, config_name: str) -> Examination:
     """Decode every image and run every check.
 
     Args:
         dataset: as read, whole: twins are looked for across its splits.
-        model: whose anchors and input size count.
-        config_name: of the configuration that `model` comes from.
+        config: whose anchors, input size and limits count.
+        config_name: its name.
     """
     images = look_at_images(dataset.samples)
     settled = replace(dataset, samples=[image.sample for image in images])
     settled = replace(settled, notes=(*dataset.notes, *folder_notes(settled)))
     readable = [image.sample for image in images if image.header]
-    coverage = measure_anchor_coverage(readable, model, config_name)
+    coverage = measure_anchor_coverage(readable, config.model, config_name)
     seen = [finding for image in images for finding in image.findings]
     whole = check_whole(replace(settled, findings=(*dataset.findings, *seen)))
     if not len(coverage.best_iou) and _NOTHING not in by_kind(whole):
@@ -110,6 +111,7 @@ def examine(dataset: Dataset, model: ModelConfig, config_name: str) -> Examinati
         *(twins for twins in check_twins(settled, images) if {*twins.others} != {twins.path}),
         *(finding for finding in check_balance(settled) if finding.element not in told),
         *check_anchors(settled, coverage),
+        *check_limits(settled, config, config_name),
     ]
     return Examination(
         settled,

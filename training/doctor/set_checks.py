@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from configs.schema import Config
 from detector.data.dataset import Dataset, find_split, is_union
 from detector.data.findings import KINDS, Finding, counted
 from detector.types import Sample
 from training.model.anchor_coverage import SMALL, AnchorCoverage
+from training.model.object_limits import over_limits
 
 _FEW = 10  # objects of a class
 _RARE = 100  # times fewer than the most frequent class
@@ -131,6 +133,15 @@ def check_anchors(dataset: Dataset, coverage: AnchorCoverage) -> list[Finding]:
         message = f"{small} of {count} objects ({small / count:.0%}) are under {SMALL:g} px"
         findings.append(Finding(KINDS["small-after-resize"], dataset.path, element, message))
     return findings
+
+
+def check_limits(dataset: Dataset, config: Config, config_name: str) -> list[Finding]:
+    """Images with more objects than the model would give, or training would learn."""
+    kind = KINDS["crowded-images"]
+    return [
+        Finding(kind, dataset.path, config_name, line)
+        for line in over_limits([dataset.samples], config)
+    ]
 
 
 def _worst(coverage: AnchorCoverage) -> str:

@@ -24,6 +24,7 @@ from training.model.networks import (
     precision,
     set_norm_momentum,
 )
+from training.model.object_limits import over_limits
 from training.model.trainer import Trainer, make_optimizer, without_decay
 from training.run.loop import RESERVE, Loop
 from training.run.negatives import without_objects
@@ -154,6 +155,7 @@ def _plan(run: Run, loader: Loader, networks: Networks, trainer: Trainer) -> Pla
         precision=precision(config.train),
         has_gpu=has_gpu(),
         empty=None if run.settings.overfit else without_objects(run.training),
+        over_limits=tuple(over_limits((run.training, run.validation), config)),
     )
 
 

@@ -81,6 +81,7 @@ class Plan:
         precision: "float32" or "bfloat16".
         has_gpu: whether that is where it trains.
         empty: images to learn from that show no object; None where nothing is made of it.
+        over_limits: in words, which images have more objects than limits let through.
     """
 
     config: Config
@@ -95,6 +96,7 @@ class Plan:
     precision: str
     has_gpu: bool
     empty: int | None = None
+    over_limits: Sequence[str] = ()
 
     @property
     def seconds(self) -> float:
@@ -137,6 +139,7 @@ class Plan:
             found.append(f"no object to learn of {', '.join(missing)}")
         if self.empty is not None and (lack := lacks_negatives(len(self.counts), self.empty)):
             found.append(lack)
+        found += self.over_limits
         if len(fit.best_iou):
             small, unreached = (fit.side < SMALL).mean(), fit.unreached.mean()
             if small > _MANY_SMALL:

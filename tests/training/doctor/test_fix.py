@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from configs.errors import UserError
-from configs.schema import ModelConfig
+from configs.schema import Config
 from detector.data.open import open_dataset
 from detector.data.write import write_dataset
 from detector.images import read_header, read_image
@@ -19,7 +19,7 @@ CAT = ("cat", 10, 10, 50, 50)
 
 
 def look(data) -> Examination:
-    return examine(open_dataset(data, details=True), ModelConfig(), "coco_300")
+    return examine(open_dataset(data, details=True), Config(), "coco_300")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from configs.schema import ModelConfig
+from configs.schema import Config
 from detector.data.open import open_dataset
 from training.doctor.examine import examine
 from training.doctor.fix import fix
@@ -13,7 +13,7 @@ def fixed(tmp_path):
     """Fixes a data set; what was done, and the fixed one."""
 
     def call(data):
-        examination = examine(open_dataset(data, details=True), ModelConfig(), "coco_300")
+        examination = examine(open_dataset(data, details=True), Config(), "coco_300")
         lines = fix(examination, tmp_path.parent / f"{tmp_path.name}_fixed")
         return "\n".join(lines), open_dataset(tmp_path.parent / f"{tmp_path.name}_fixed")
 

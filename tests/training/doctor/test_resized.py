@@ -15,7 +15,7 @@ def resize(root, width: int, height: int) -> None:
 
 
 def examination(data):
-    return examine(open_dataset(data, details=True), load_config("finetune").model, "finetune")
+    return examine(open_dataset(data, details=True), load_config("finetune"), "finetune")
 
 
 def found(data) -> list[str]:

@@ -1,10 +1,16 @@
 import pytest
 
-from configs.schema import ModelConfig
+from configs.schema import Config, ModelConfig
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
 from detector.data.open import open_dataset
-from training.doctor.set_checks import check_anchors, check_balance, check_splits, parts
+from training.doctor.set_checks import (
+    check_anchors,
+    check_balance,
+    check_limits,
+    check_splits,
+    parts,
+)
 from training.model.anchor_coverage import measure_anchor_coverage
 
 CAT = ("cat", 10, 10, 50, 50)
@@ -112,3 +118,16 @@ def test_a_small_object_is_out_of_the_anchors_reach(sample_of):
 def test_large_objects_and_none_are_no_finding(sample_of):
     assert reach(sample_of([[20, 10, 180, 90]])) == {}
     assert reach(sample_of([])) == {}
+
+
+def test_an_image_with_more_objects_than_limits_let_through(sample_of):
+    samples = [sample_of([[20, 10, 180, 90]] * count) for count in (144, 100, 3)]
+    dataset = Dataset("d", samples[0].path, ClassMap(("cat",)), samples)
+    found = check_limits(dataset, Config(), "coco_300")
+    assert {finding.kind.name for finding in found} == {"crowded-images"}
+    given, learnt = [finding.message for finding in found]
+    assert given == (
+        "1 image with more than 100 objects, up to 144: the model gives no more; "
+        "set postprocess.max_detections=200"
+    )
+    assert learnt.endswith("training learns the largest alone; set loader.max_objects=200")

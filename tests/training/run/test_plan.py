@@ -49,6 +49,11 @@ def test_the_plan_in_words(sample_of):
         pytest.param({"boxes": ((5, 5, 9, 9),)}, "under 16 px at the input size", id="tiny"),
         pytest.param({"boxes": ((1, 1, 199, 8),)}, "no anchor fits 100% of the objects", id="thin"),
         pytest.param({"empty": 0}, "one class, and no image without it", id="no negatives"),
+        pytest.param(
+            {"over_limits": ["3 images with more than 100 objects"]},
+            "3 images with more than 100 objects",
+            id="crowded",
+        ),
         pytest.param({"epochs": 3}, "21 steps are few", id="short"),
         pytest.param({"precision": "bfloat16"}, "slower than float32 on a CPU", id="bfloat16"),
         pytest.param(

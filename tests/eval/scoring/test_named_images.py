@@ -1,0 +1,64 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from configs.errors import UserError
+from detector.classes import ClassMap
+from detector.data.dataset import Dataset
+from eval.scoring.coco_form import read_detections
+from eval.scoring.named_images import NamedImages
+
+
+@pytest.fixture
+def samples_at(sample_of):
+    def make(*paths):
+        boxes = [[0, 0, 9, 9]]
+        return [replace(sample_of(n, boxes, [0]), path=Path(p)) for n, p in enumerate(paths, 1)]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("paths", "file", "index"),
+    [
+        pytest.param(("/d/a/1.jpg", "/d/b/1.jpg"), "b/1.jpg", 1, id="by its folder"),
+        pytest.param(("/d/a/1.jpg", "/d/b/1.jpg"), "1.jpg", None, id="both may be meant"),
+        pytest.param(("/d/1.jpg", "/d/1.png"), "elsewhere/1.png", 1, id="by its suffix"),
+        pytest.param(("/d/a/1.jpg", "/e/a/1.jpg"), "../e/a/1.jpg", 1, id="further up"),
+        pytest.param(("/d/1.jpg",), "2.jpg", None, id="none"),
+        pytest.param(("/d/1.jpg",), "", None, id="no name"),
+    ],
+)
+def test_an_image_is_found_by_the_end_of_its_path(samples_at, paths, file, index):
+    assert NamedImages(samples_at(*paths)).index(file) == index
+
+
+def entry(image_id, file, score=0.5):
+    more = {"file_name": file} if file else {}
+    return {"image_id": image_id, "category_id": 1, "bbox": [0, 0, 9, 9], "score": score, **more}
+
+
+@pytest.mark.parametrize(
+    ("entries", "scores"),
+    [
+        pytest.param([entry("a/1.jpg", "a/1.jpg")], [[0.5], [], []], id="an id that is a path"),
+        pytest.param([entry(3, "b/1.jpg")], [[], [0.5], []], id="an id of another image"),
+        pytest.param([entry(3, None)], [[], [], [0.5]], id="an id alone"),
+        pytest.param([entry(3, "1.jpg")], [[], [], [0.5]], id="a name of two, with an id"),
+    ],
+)
+def test_the_name_in_an_entry_counts_before_its_id(samples_at, tmp_path, entries, scores):
+    samples = samples_at("/d/a/1.jpg", "/d/b/1.jpg", "/d/7.jpg")
+    dataset = Dataset("d", tmp_path, ClassMap(("x",)), samples)
+    (tmp_path / "found.json").write_text(json.dumps(entries))
+    found = read_detections(tmp_path / "found.json", dataset)
+    assert [one.scores.tolist() for one in found] == scores
+
+
+def test_neither_name_nor_id_is_an_error(samples_at, tmp_path):
+    dataset = Dataset("d", tmp_path, ClassMap(("x",)), samples_at("/d/a/1.jpg"))
+    (tmp_path / "found.json").write_text(json.dumps([entry("b/2.jpg", "b/2.jpg")]))
+    with pytest.raises(UserError, match=r"no image with the id 'b/2\.jpg'"):
+        read_detections(tmp_path / "found.json", dataset)
