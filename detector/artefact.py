@@ -225,7 +225,7 @@ def at_one_moment(folder: Path, read: Callable[[], T]) -> T:
 def _described(folder: Path) -> bytes | None:
     try:
         return (folder / DESCRIPTION).read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # the latter of a name that can be none
         return None
 
 

@@ -50,3 +50,15 @@ def test_an_export_that_differs_from_the_preset_is_not_kept(small_coco, monkeypa
     with pytest.raises(UserError, match=r"coco as tflite differs .*; use --runtime keras"):
         open_model("coco", "auto")
     assert not exported_folder("coco").exists()
+
+
+def test_a_damaged_one_is_refused_and_made_anew_once_it_is_deleted(small_coco):
+    file = open_model("coco", "auto").file
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"model\.tflite is damaged, .* or delete it"):
+        open_model("coco", "auto")
+    file.unlink()
+    assert open_model("coco", "auto").file == file
+    assert small_coco == ["coco", "coco"]
