@@ -85,8 +85,11 @@ def resume(run: Run, tell: Tell) -> Result:
     loader, networks, trainer = _build(run, None, lambda _: None)
     try:
         restore(trainer, saved)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UserError(f"{folder.state} is the state of another model") from error
+    done, epochs = state.epoch, run.settings.epochs
+    if done > epochs or state.step > loader.steps or len(state.rows) != done:
+        raise UserError(f"{folder.state} is the state of another run: it has {done:,} epochs")
     tell(
         f"resumed behind step {state.step} of {loader.steps}, epoch {state.epoch + 1} of "
         f"{run.settings.epochs}"

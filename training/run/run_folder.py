@@ -9,16 +9,18 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from configs.errors import UserError
-from configs.load import dump_config, load_config
+from configs.load import dump_config, first_error, load_config
 from configs.schema import Config
 from detector.artefact import is_artefact
 from detector.classes import ClassChoice
 from detector.data.class_choice import class_choice
 from detector.data.splitting.split_record import placed, read_record
-from detector.files import check_folder, make_folder, write_text
+from detector.files import check_folder, explained, make_folder, write_text
 
 if TYPE_CHECKING:
     from training.run.state import State
@@ -27,6 +29,10 @@ ARTEFACTS = ("best", "last")
 _CONFIG, _SETTINGS, _RESULT = "config.yaml", "run.json", "result.json"
 
 
+_Side = Annotated[float, Field(gt=0, le=1)]
+
+
+@with_config(ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 @dataclass(frozen=True)
 class RunSettings:
     """What a run was made of, beside its configuration; the content of `run.json`.
@@ -48,12 +54,12 @@ class RunSettings:
     data: str
     images: str | None
     start: str
-    overfit: int | None
-    seconds: float | None
-    epochs: int
+    overfit: Annotated[int, Field(ge=1)] | None
+    seconds: Annotated[float, Field(gt=0)] | None
+    epochs: Annotated[int, Field(ge=1, le=10**7)]
     fingerprint: str = ""
-    finest: Sequence[Sequence[float]] | None = None
-    voc_origin: int | None = None
+    finest: Annotated[Sequence[Sequence[_Side]], Field(min_length=3, max_length=3)] | None = None
+    voc_origin: Literal[0, 1] | None = None
     classes: Sequence[str] | None = None
     merge: Mapping[str, Sequence[str]] | None = None
 
@@ -61,6 +67,9 @@ class RunSettings:
     def class_choice(self) -> ClassChoice:
         """The last two, for the data set."""
         return class_choice(self.classes, (self.merge or {}).items())
+
+
+_SETTINGS_FORM = TypeAdapter(RunSettings)
 
 
 class RunFolder:
@@ -111,14 +120,15 @@ class RunFolder:
             UserError: it is no run, or a file is damaged.
         """
         path = self.path / _SETTINGS
-        try:
-            settings = RunSettings(**json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError as error:
+        if not path.is_file():
             raise UserError(
                 f"{self.path} holds no run to resume ({_SETTINGS}); leave --resume out to begin one"
-            ) from error
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"cannot read {path}: damaged") from error
+            )
+        try:
+            with explained(path, "read"):
+                settings = _SETTINGS_FORM.validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise UserError(f"cannot read {path}: damaged ({first_error(error)})") from error
         return load_config(self.config), settings
 
     def clean(self) -> None:

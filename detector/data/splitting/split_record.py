@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from configs.errors import UserError
+from configs.errors import UserError, shortened
 from detector.data.findings import counted
 from detector.data.splitting.auto_split import automatic_splits
 from detector.files import reason, write_text
@@ -172,7 +172,7 @@ def read_record(path: Path) -> dict[str, list[str]] | None:
         return None
     except OSError as error:
         raise UserError(f"cannot read {path}: {reason(error)}; {_WAY_OUT}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: damaged, it is no JSON; {_WAY_OUT}") from error
     lists = [values.get(part) for part in PARTS] if isinstance(values, dict) else [None]
     if not all(
@@ -181,8 +181,8 @@ def read_record(path: Path) -> dict[str, list[str]] | None:
         raise UserError(f"{path}: must list images as train and as val; {_WAY_OUT}")
     if others := [part for part in values if part not in PARTS]:
         raise UserError(
-            f"{path}: lists images as {others[0]!r}, but only train and val are read here; to keep "
-            "some for a test, move them to a folder of their own (docs/data.md)"
+            f"{path}: lists images as {shortened(others[0])}, but only train and val are read "
+            "here; to keep some for a test, move them to a folder of their own (docs/data.md)"
         )
     return {part: values[part] for part in PARTS}
 

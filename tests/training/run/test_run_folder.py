@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -45,6 +46,47 @@ def test_a_damaged_description_is_one_line(tmp_path, content):
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match=r"cannot read .*run\.json: damaged"):
         RunFolder(tmp_path).read()
+
+
+WHOLE = asdict(RunSettings("images/", None, "coco", None, 600.0, 12, "abc"))
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"data": 5}, "data: .*string, got 5"),
+        ({"data": None}, "data: .*string, got None"),
+        ({"data": {"a": ["b"] * 9999}}, "data: .*string, got {'a'"),
+        ({"images": ["a"]}, "images: .*string, got "),
+        ({"start": 1.5}, r"start: .*string, got 1\.5"),
+        ({"overfit": 0}, "overfit: .*greater than or equal to 1, got 0"),
+        ({"overfit": True}, "overfit: .*integer, got True"),
+        ({"seconds": -1}, "seconds: .*greater than 0, got -1"),
+        ({"seconds": "1"}, "seconds: .*number, got '1'"),
+        ({"epochs": 10**4000}, "epochs: .*got 1000"),
+        ({"epochs": "9" * 99999}, "epochs: .*integer, got '999"),
+        ({"finest": [[0.1, 0.2]]}, "finest: .*at least 3 items"),
+        ({"finest": [[0.1, 0.2], [0.1, 2.0], [0.1, 0.1]]}, r"finest\.1\.1: .*equal to 1, got 2"),
+        ({"voc_origin": 2}, "voc_origin: Input should be 0 or 1, got 2"),
+        ({"classes": "cat"}, "classes: .*, got 'cat'"),
+        ({"merge": {"cat": [1]}}, r"merge\.cat\.0: .*string, got 1"),
+        ({"k" * 9999: 1}, "kkk"),
+    ],
+)
+def test_a_value_of_another_type_is_one_short_line(tmp_path, wrong, says):
+    (tmp_path / "run.json").write_text(json.dumps(WHOLE | wrong))
+    with pytest.raises(UserError, match=rf"cannot read .*run\.json: damaged \(.*{says}") as caught:
+        RunFolder(tmp_path).read()
+    assert len(str(caught.value)) < len(str(tmp_path)) + 500
+
+
+@pytest.mark.parametrize("text", [DEEP, f'{{"data": {DEEP}}}', "[" * 90_000, "1e999", "\xff"])
+def test_what_is_no_description_is_one_short_line(tmp_path, text):
+    (tmp_path / "run.json").write_text(text, "latin-1")
+    with pytest.raises(UserError, match=r"cannot read .*run\.json: damaged") as caught:
+        RunFolder(tmp_path).read()
+    assert len(str(caught.value)) < len(str(tmp_path)) + 500
 
 
 def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
