@@ -11,6 +11,10 @@ class YamlBombError(yaml.YAMLError):
     """The aliases of a YAML text go in a circle, or make it far larger than it is written."""
 
 
+class UntypedError(yaml.YAMLError):
+    """A value of a YAML text is none of the type that its tag names."""
+
+
 def load_yaml(text: str | bytes) -> Any:
     """The value of a YAML text, of plain types.
 
@@ -20,12 +24,24 @@ def load_yaml(text: str | bytes) -> Any:
     """
     loader = yaml.SafeLoader(text)
     try:
-        top = compose(loader)
-        return None if top is None else loader.construct_document(top)
+        return construct(loader, compose(loader))
     except RecursionError:
         raise YamlBombError("nests too deeply") from None
     finally:
         loader.dispose()
+
+
+def construct(loader: yaml.SafeLoader, top: yaml.Node | None) -> Any:
+    """The value of a document, by its top node; None where it is empty.
+
+    Raises:
+        yaml.YAMLError: a value is none of the type that its tag names.
+        ValueError: likewise, or what only looks like a date.
+    """
+    try:
+        return None if top is None else loader.construct_document(top)
+    except (LookupError, TypeError, AttributeError) as error:  # PyYAML's own, of `!!int ""`
+        raise UntypedError("a value is not of the type that its tag names") from error
 
 
 def compose(loader: yaml.SafeLoader) -> Any:

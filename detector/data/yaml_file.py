@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from configs.errors import UserError, cut
-from configs.yaml_text import compose
+from configs.yaml_text import compose, construct
 from detector.data.dataset import SPLIT_FOLDERS
 from detector.data.values import as_utf8
 
@@ -52,7 +52,7 @@ def _load(text: bytes) -> Any:
             elif key.value in _PATHS and not isinstance(value, yaml.MappingNode):
                 for scalar in _scalars(value):
                     scalar.tag = _NULL if scalar.tag == _NULL else _TEXT
-        return None if top is None else loader.construct_document(top)
+        return construct(loader, top)
     finally:
         loader.dispose()
 

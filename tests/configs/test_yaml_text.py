@@ -1,3 +1,5 @@
+import random
+
 import pytest
 import yaml
 
@@ -50,6 +52,14 @@ def test_a_bomb_in_a_setting_is_refused():
         load_config("finetune", [f"model=[&a [1, 1], {', '.join(['*a'] * 2000)}]"])
 
 
+@pytest.mark.parametrize("value", ["!!int", "!!float ''", "!!bool maybe", "!!timestamp soon"])
+@pytest.mark.parametrize("read", [load_config, read_yaml])
+def test_a_value_that_is_none_of_its_tag_is_one_line(tmp_path, read, value):
+    (tmp_path / "c.yaml").write_text(f"seed: {value}")
+    with pytest.raises(UserError, match=r"cannot read .*c\.yaml: .*tag names"):
+        read(tmp_path / "c.yaml")
+
+
 def test_ordinary_aliases_are_read():
     text = "base: &base {a: 1, b: [1, 2]}\nhere: {<<: *base, a: 2}\nthere: *base"
     expected = {"base": {"a": 1, "b": [1, 2]}, "here": {"a": 2, "b": [1, 2]}}
@@ -79,3 +89,47 @@ def test_a_large_value_is_cut_in_the_message(tmp_path, text):
     message = str(caught.value).replace(str(tmp_path), "")
     assert len(message) < 500  # what is said, and a value of 200
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_a_file_holds_it_is_read_or_refused_in_one_short_line(tmp_path, seed):
+    """Pieces of YAML in any order; `make proofs` tries many more."""
+    rng = random.Random(seed)
+    pieces = [
+        "a: ",
+        "&a ",
+        "*a",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "\n",
+        "  ",
+        "<<: ",
+        "- ",
+        "!x ",
+        "9" * 99,
+    ]
+    pieces += [
+        "model: ",
+        "train: ",
+        "names: ",
+        "'",
+        '"',
+        "? ",
+        "| ",
+        "2001-99-99",
+        ".inf",
+        "~",
+        "\0",
+    ]
+    for _ in range(20):
+        text = "".join(rng.choices(pieces, k=rng.randrange(1, 40)))
+        (tmp_path / "c.yaml").write_text(text)
+        for read in (load_config, read_yaml):
+            try:
+                read(tmp_path / "c.yaml")
+            except UserError as error:
+                assert len(str(error)) < len(str(tmp_path)) + 500
+                assert "\n" not in str(error)
