@@ -1,4 +1,6 @@
+import contextlib
 import json
+import random
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -182,3 +184,18 @@ def test_a_state_of_version_0_1_can_be_resumed(tmp_path):
     np.testing.assert_array_equal(saved["weights"][0], SAVED["weights"][0])
     state.end_step({"loss": 4.0})
     assert (state.epoch, state.step, state.mean_loss("loss")) == (1, 3, 4.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_bytes_a_state_has_it_is_read_or_refused(tmp_path, seed):
+    rng = random.Random(seed)
+    path = tmp_path / "state.npz"
+    write_state(path, SAVED, STATE)
+    content = path.read_bytes()
+    for _ in range(5):
+        damaged = bytearray(content)
+        for _ in range(rng.randrange(1, 6)):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(UserError):
+            read_state(path)
