@@ -8,8 +8,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs.errors import UserError
+from configs.errors import UserError, cut, shortened
 from configs.schema import Config
+from configs.yaml_text import load_yaml
 
 _FOLDER = Path(__file__).parent
 
@@ -59,11 +60,10 @@ def _find(source: str | Path) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = load_yaml(path.read_text(encoding="utf-8"))
     # ValueError: not UTF-8, or what only looks like a date (2001-99-99).
     except (yaml.YAMLError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"cannot read configuration {path}: {reason}") from error
+        raise UserError(f"cannot read configuration {path}: {cut(str(error))}") from error
     if values is None:  # an empty file
         return {}
     if not isinstance(values, dict):
@@ -76,7 +76,7 @@ def _with_base(values: dict[str, Any]) -> dict[str, Any]:
     if base is None:
         return values
     if base not in config_names():
-        raise UserError(f"base: {base!r} is no configuration that comes with the project")
+        raise UserError(f"base: {shortened(base)} is no configuration that comes with the project")
     return _merged(_with_base(_read(_find(base))), values)
 
 
@@ -99,27 +99,38 @@ def _merged(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 def _apply(values: dict[str, Any], override: str) -> None:
     dotted, separator, text = override.partition("=")
     if not separator:
-        raise UserError(f"override {override!r} is not of the form section.key=value")
+        raise UserError(f"override {shortened(override)} is not of the form section.key=value")
     *sections, key = dotted.split(".")
     node = values
     for section in sections:
         node = node.setdefault(section, {})
         if not isinstance(node, dict):
-            raise UserError(f"override {override!r}: {section!r} is a value, not a section")
+            shown = f"{shortened(override)}: {shortened(section)}"
+            raise UserError(f"override {shown} is a value, not a section")
     try:
-        node[key] = yaml.safe_load(text)
+        node[key] = load_yaml(text)
     except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"override {override!r}: {text!r} is not a YAML value") from error
+        shown = shortened(text)
+        raise UserError(f"override {shortened(override)}: {shown} is not a YAML value") from error
+
+
+def first_error(error: ValidationError) -> str:
+    """What a schema says first of a file's values, with their place: "epochs: ..., got 'x'"."""
+    first = error.errors(include_url=False)[0]
+    place = cut(".".join(map(str, first["loc"]))) or "file"
+    said = cut(first["msg"].removeprefix("Value error, "))
+    if first["type"] in ("missing", "json_invalid"):  # whose value is all that stands around it
+        return f"{place}: {said}"
+    return f"{place}: {said}, got {shortened(first['input'])}"
 
 
 def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "configuration"
     if first["type"] != "extra_forbidden":
-        return f"{place}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
+        return first_error(error)
     near = difflib.get_close_matches(str(first["loc"][-1]), _keys_at(first["loc"][:-1]), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{place}: unknown key{hint}"
+    return f"{cut('.'.join(map(str, first['loc'])))}: unknown key{hint}"
 
 
 def _keys_at(place: Sequence[int | str]) -> list[str]:

@@ -188,7 +188,7 @@ def world(tmp_path_factory, exported, voc_maker) -> Path:
     root = tmp_path_factory.mktemp("docs")
     with contextlib.chdir(root):
         make_data(voc_maker(root / "my_data"))
-        for name in ("my_voc", "bccd", "coco"):
+        for name in ("my_voc", "bccd", "coco", "new/place/my_data"):
             shutil.copytree("my_data", name)
         make_run(root / "my_run", "my_data")
         for folder in ("my_run/best", "other/best", "exported"):
@@ -215,11 +215,15 @@ def at_work(world, tmp_path, monkeypatch) -> Path:
     return folder
 
 
-def clear_output(words: Sequence[str]) -> None:
-    """Remove what a command makes anew, where the docs also show what is done with it."""
+def make_place(words: Sequence[str]) -> None:
+    """Make the place for a command: what it makes anew goes, and what it goes on with is there."""
+    goes_on = {"--resume", "--more"} & set(words)
     for option, value in itertools.pairwise(words):
-        if option == "--output" and "--resume" not in words and words.count(value) == 1:
+        if option == "--output" and not goes_on and words.count(value) == 1:
             shutil.rmtree(value, ignore_errors=True)
+    if "--more" in words:  # which goes on with a complete run
+        Path("my_run/result.json").write_text('{"AP": 0.5, "epochs": 40, "seconds": 9.5}')
+        Path("my_run/state.npz").touch()
 
 
 # ---- the docs
@@ -231,7 +235,7 @@ def test_the_command_works(text, at_work, capsys):
     module, _ = resolve(line.words)
     if module in SKIPPED:
         pytest.skip(SKIPPED[module])
-    clear_output(line.words)
+    make_place(line.words)
     assert execute(line.words) == 0, f"{line.place}: {capsys.readouterr().err}"
 
 

@@ -40,6 +40,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
+    from training.run.run_lock import only_process
+
+    if args.dry_run:
+        return _train_alone(args)
+    # Beside the folder, which appears when it is whole.
+    with only_process(args.output, args.output.parent / f".{args.output.name}.running", print):
+        return _train_alone(args)
+
+
+def _train_alone(args: argparse.Namespace) -> int:
+    """Train, as the only process that writes this folder."""
     from detector.data.write import check_new_folder
 
     check_new_folder(args.output)

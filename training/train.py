@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import UserError
 from configs.typed_form import command_name
 from detector.command import EXIT_OK, CommandParser, path, positive, run
+from training.run.asked import DEFAULT_CONFIG, asked_config, otherwise
 
 if TYPE_CHECKING:
     from configs.schema import Config
-    from detector.classes import ClassChoice
     from training.run.run import Result, Run
     from training.run.run_folder import RunFolder, RunSettings
 
@@ -28,14 +27,17 @@ _EXAMPLES = """examples:
   python -m training.train --data my_data/ --output my_run --merge cat=kitten,tomcat \\
     --classes cat,dog
   python -m training.train --output my_run --resume
+  python -m training.train --output my_run --more 20
 
 Learns from the split `train`, and chooses the best model by `val`; a data set without splits gets
 both, which are kept beside it in ssdlite_splits.json. The run's folder then holds config.yaml,
 log.csv, report.html, and best/ and last/: models to give to the other commands. However a run was
-stopped, --resume goes on where it was.
+stopped, --resume goes on where it was, also with a data set that was moved (--data NEW). --more
+trains a run that is complete for more epochs, on the rest of the schedule that a run of all these
+epochs has.
 """
 _EXITS = "0, also where Ctrl-C or SIGTERM stopped the run, whose state is saved then"
-_DEFAULT_CONFIG, _DEFAULT_START = "finetune", "coco"
+_DEFAULT_START = "coco"
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -49,7 +51,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--output", type=path, required=True, metavar="RUN", help="a new folder")
     parser.add_argument(
-        "--config", metavar="NAME|FILE", help=f"recipe, a YAML file ({_DEFAULT_CONFIG})"
+        "--config", metavar="NAME|FILE", help=f"recipe, a YAML file ({DEFAULT_CONFIG})"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="K=V", help="train.epochs=60, for instance"
@@ -66,11 +68,17 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--overfit", type=positive(int), metavar="N", help="overfit N images: a sanity check"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    going_on = parser.add_mutually_exclusive_group()
+    going_on.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    about = "train the complete run in RUN for N epochs more"
+    going_on.add_argument("--more", type=positive(int, 100_000), metavar="N", help=about)
     parser.add_dry_run()
     args = parser.parse_args(argv)
-    if args.data is None and not args.resume:
+    args.goes_on = args.resume or args.more is not None
+    if args.data is None and not args.goes_on:
         parser.error("the following arguments are required: --data")
+    if args.more is not None and args.time is not None:
+        parser.error("argument --more: counts epochs, leave --time out")
     return args
 
 
@@ -87,15 +95,30 @@ def main(argv: list[str] | None = None) -> int:
     from training.run.run_folder import RunFolder
 
     folder = RunFolder(args.output)
+    if args.goes_on:
+        folder.require_run()
     if args.resume and folder.is_complete:
-        print(f"the run in {args.output} is complete; there is nothing to resume")
+        print(f"the run in {args.output} is complete; there is nothing to resume. {_to_add(args)}")
         return EXIT_OK
-    run = _to_resume(args, folder) if args.resume else _to_begin(args, folder)
     if args.dry_run:
+        run = _prepared(args, folder)
         print(_intent(run, args))
-        for line in _remarks(run, args.resume):
+        for line in _remarks(run, args.goes_on):
             print(line)
         return EXIT_OK
+    from training.run.run_lock import only_process
+
+    with only_process(folder.path, folder.in_use, print):
+        return _train(args, folder)
+
+
+def _prepared(args: argparse.Namespace, folder: RunFolder) -> Run:
+    return (_to_go_on if args.goes_on else _to_begin)(args, folder)
+
+
+def _train(args: argparse.Namespace, folder: RunFolder) -> int:
+    """Begin a run or go on with it, as its folder's only process."""
+    run = _prepared(args, folder)
     for note in run.training.keep_splits():
         print(f"note: {note}")
     from detector.backend import start_keras
@@ -103,9 +126,15 @@ def main(argv: list[str] | None = None) -> int:
     start_keras()
     from training.run.begin import begin, resume
 
-    result = (resume if args.resume else begin)(run, print)
+    result = (resume if args.goes_on else begin)(run, print)
     _say(result, args.output, run.validation.name)
+    if not result.paused:
+        print(_to_add(args))
     return EXIT_OK
+
+
+def _to_add(args: argparse.Namespace) -> str:
+    return f"To add epochs: {command_name('training.train')} --output {args.output} --more 20"
 
 
 def _intent(run: Run, args: argparse.Namespace) -> str:
@@ -117,8 +146,8 @@ def _intent(run: Run, args: argparse.Namespace) -> str:
     steps = math.ceil(len(run.training) / config.loader.batch_size)
     classes = len(run.training.classes)
     data = f"{settings.data}: {len(run.training):,} images, {counted(classes, 'class')}"
-    work = f"{counted(settings.epochs, 'epoch')} of {steps} steps"
-    if args.resume:
+    work = f"{counted(args.more or settings.epochs, 'epoch')} of {steps} steps"
+    if args.goes_on:
         return f"would go on with the run in {args.output} on {data}, {work}"
     start = find_initial_weights(config.model, settings.start)
     return (
@@ -142,12 +171,13 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
     from detector.data.class_choice import class_choice
     from training.model.init_weights import find_initial_weights
     from training.model.start_files import fetch_start
+    from training.run.moved import at
     from training.run.run_folder import RunSettings, learnt_by
 
     folder.require_new()
     if args.negatives and args.overfit:
         raise UserError("--overfit takes images with objects alone; leave --negatives out")
-    config = _config(args, args.overfit)
+    config = asked_config(args, args.overfit)
     choice = class_choice(args.classes, args.merge)
     settings = RunSettings(
         data=args.data,
@@ -164,75 +194,41 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
     find_initial_weights(config.model, settings.start)  # raises where there is none that fits
     if not args.dry_run:
         fetch_start(config.model, settings.start)  # before any work is done for nothing
-    return _run(folder, config, settings, None, learnt_by(settings.start))
+    return _run(folder, config, at(settings, folder), None, learnt_by(settings.start))
 
 
-def _to_resume(args: argparse.Namespace, folder: RunFolder) -> Run:
-    """What the run's folder says; what the command says besides must be the same.
+def _to_go_on(args: argparse.Namespace, folder: RunFolder) -> Run:
+    """What the run's folder says, with its data where they are now and more epochs, if asked for.
 
     Raises:
-        UserError: there is no such run, or it is another.
+        UserError: there is no such run, it is another, its data are gone or others, or it is to
+            have more epochs and cannot.
     """
-    from detector.data.class_choice import class_choice
     from detector.data.splitting.split_record import read_record
-    from training.run.run_folder import differences
+    from training.run.moved import at, found_again
+    from training.run.run_folder import with_more
     from training.run.splits import fingerprint
 
     config, settings = folder.read()
-    choice = class_choice(args.classes, args.merge)
-    pairs = (
-        ("--data", _normal(args.data), _normal(settings.data)),
-        ("--images", args.images and str(args.images), settings.images),
-        ("--voc-origin", args.voc_origin, settings.voc_origin),
-        ("--negatives", args.negatives and str(args.negatives), settings.negatives),
-        ("--start", _normal(args.start), _normal(settings.start)),
-        ("--time", args.time, settings.seconds),
-        ("--overfit", args.overfit, settings.overfit),
-        ("--classes", _names(choice.classes), _names(settings.class_choice.classes)),
-        ("--merge", _merges(choice), _merges(settings.class_choice)),
-    )
-    changed = [f"{name}: {old} -> {new}" for name, new, old in pairs if new not in (None, old)]
-    if args.config or args.set or args.freeze:
-        changed += differences(config, _config(args, settings.overfit, folder.config))
-    if changed:
+    if changed := otherwise(args, folder, config, settings):
         raise UserError(
-            f"{folder.path} was begun otherwise: {', '.join(changed)}; resume it with --output and "
-            f"--resume alone, or begin another run{folder.as_start}"
+            f"{folder.path} was begun otherwise: {', '.join(changed)}; go on with --resume or "
+            f"--more alone, or begin another run{folder.as_start}"
         )
-    resumed = _run(folder, config, settings, read_record(folder.splits), {})
-    if fingerprint(resumed.training, resumed.validation) != settings.fingerprint:
+    if args.more is not None:
+        settings = with_more(settings, folder, args.more)
+    paths = {"data": args.data, "images": args.images, "negatives": args.negatives}
+    told = {name: given and str(given) for name, given in paths.items()}
+    settings, notes = found_again(settings, folder, told)
+    for note in notes:
+        print(f"note: {note}")
+    run = _run(folder, config, at(settings, folder), read_record(folder.splits), {})
+    if fingerprint(run.training, run.validation) != settings.fingerprint:
         raise UserError(
             f"{settings.data} is not what it was when {folder.path} was begun; begin another run"
             f"{folder.as_start}"
         )
-    return resumed
-
-
-def _config(
-    args: argparse.Namespace, overfit: int | None, default: str | Path = _DEFAULT_CONFIG
-) -> Config:
-    from configs.load import load_config
-    from training.run.splits import overfit_settings
-
-    source = args.config or default
-    # A run trains a detector, whatever its recipe is of, and its config.yaml says so.
-    asked = [*args.set, *([f"train.freeze={args.freeze}"] if args.freeze else []), "kind=detector"]
-    config = load_config(source, asked)
-    return load_config(source, [*overfit_settings(config, overfit), *asked]) if overfit else config
-
-
-def _names(names: Iterable[str]) -> str | None:
-    return ",".join(sorted(names)) or None
-
-
-def _merges(choice: ClassChoice) -> str | None:
-    each = sorted(f"{target}={_names(names)}" for target, names in choice.merge.items())
-    return " --merge ".join(each) or None
-
-
-def _normal(name: str | None) -> str | None:
-    """A name without what makes no difference: `data/` is `data`."""
-    return name and os.path.normpath(name)
+    return run
 
 
 def _run(

@@ -20,7 +20,13 @@ from detector.data.lazy_samples import (
     Selection,
     object_columns,
 )
-from detector.data.splitting.split_record import MadeSplit, folder_of, image_names, make_split
+from detector.data.splitting.split_record import (
+    MadeSplit,
+    folder_of,
+    image_names,
+    listed_as,
+    make_split,
+)
 from detector.types import Sample
 
 SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "test")
@@ -113,14 +119,21 @@ class Dataset(LazySamples):
         return replace(self, splits=made.splits, notes=notes, made=(*self.made, made))
 
     def as_listed(self, parts: Mapping[str, Sequence[str]]) -> Dataset:
-        """The same with splits that list the names of their images; a note says what they lack."""
+        """The same with splits that list the names of their images; a note says what they lack.
+
+        Raises:
+            UserError: none of those images is here.
+        """
         names = self.image_names()
         sets = {part: set(listed) for part, listed in parts.items()}
+        known = listed_as([*set().union(*sets.values())], names)
+        if not known:
+            raise UserError(f"{self.name} holds none of the images that the run learnt from")
         splits = {
-            part: np.array([row for row, name in enumerate(names) if name in listed], np.int64)
+            part: np.array([row for row, one in enumerate(names) if known.get(one) in listed], int)
             for part, listed in sets.items()
         }
-        new = len(set(names).difference(*sets.values()))
+        new = len(set(names).difference(known))
         note = (f"{new:,} images of {self.name} are not of this run, and left out",) if new else ()
         return replace(self, splits=splits, notes=(*self.notes, *note))
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from configs.errors import UserError
+from configs.errors import UserError, shortened
 from detector.data.coco.read_coco import COCO, coco_jsons, passed_over, split_name
 from detector.data.dataset import SPLIT_FOLDERS, Dataset, common_origin, find_split, join
 from detector.data.form import Form, Listing, NoClassError, ReadOptions
@@ -189,7 +189,7 @@ def _yaml_parts(path: Path) -> dict[str, Reader]:
     values = read_yaml(path)
     origin = values.get("voc_origin")
     if origin is not None and (type(origin) is not int or origin not in (0, 1)):
-        raise UserError(f"{path}: voc_origin is {origin!r}, not 0 or 1")
+        raise UserError(f"{path}: voc_origin is {shortened(origin)}, not 0 or 1")
     parts: dict[str, Reader] = {}
     for name in SPLIT_FOLDERS:
         if isinstance(values.get(name), str):

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from configs.errors import UserError
+from configs.errors import UserError, cut
+from configs.yaml_text import compose, construct
 from detector.data.dataset import SPLIT_FOLDERS
 from detector.data.values import as_utf8
 
@@ -31,8 +32,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         values = _load(as_utf8(path.read_bytes()))
-    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
-        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise UserError(f"cannot read {path}: nests too deeply") from error
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        raise UserError(f"cannot read {path}: {cut(str(error))}") from error
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected a mapping with names, train and val")
     return values
@@ -41,7 +44,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def _load(text: bytes) -> Any:
     loader = yaml.SafeLoader(text)
     try:
-        top = loader.get_single_node()
+        top = compose(loader)
         for key, value in top.value if isinstance(top, yaml.MappingNode) else []:
             if key.value == "names" and not isinstance(value, yaml.ScalarNode):
                 for scalar in _scalars(value):
@@ -49,7 +52,7 @@ def _load(text: bytes) -> Any:
             elif key.value in _PATHS and not isinstance(value, yaml.MappingNode):
                 for scalar in _scalars(value):
                     scalar.tag = _NULL if scalar.tag == _NULL else _TEXT
-        return None if top is None else loader.construct_document(top)
+        return construct(loader, top)
     finally:
         loader.dispose()
 

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from configs.errors import UserError
 from detector.command import run
 from training import classify
+from training.run.run_lock import only_process
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +242,14 @@ def test_a_dry_run_says_what_it_would_name(colours, trained, command, tmp_path):
     assert "is no classifier: it holds no classifier.json" in error
     shutil.copy(trained / "classifier.json", tmp_path)
     assert command(*words, tmp_path) == (2, "", f"error: {tmp_path} holds no classifier.keras\n")
+
+
+def test_a_folder_that_another_process_is_to_write_is_refused(colours, tmp_path):
+    """Where both went on, the later one would replace what the other wrote."""
+    output = tmp_path / "run"
+    words = ["train", "--data", str(colours), "--output", str(output)]
+    with only_process(output, tmp_path / ".run.running", print):
+        with pytest.raises(UserError, match=r"run is in use by process \d+ on .*, since "):
+            classify.main(words)
+        assert classify.main([*words, "--dry-run"]) == 0
+    assert not any(tmp_path.iterdir())

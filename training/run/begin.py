@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from configs.errors import UserError
 from configs.schema import Config
+from detector.data.findings import counted
 from detector.data.splitting.split_record import write_record
 from detector.hardware import describe_machine
 from training.batches.loader import Loader
@@ -40,8 +42,8 @@ def begin(run: Run, tell: Tell) -> Result:
     """Train a detector from the first step on.
 
     The folder then holds `config.yaml`, `run.json`, `splits.json`, `environment.json`, `log.csv`,
-    `tensorboard/`, `best/`, `last/` and `report.html`, and, until the run is complete,
-    `state.npz`, with which `resume` goes on.
+    `tensorboard/`, `best/`, `last/` and `report.html`, and `state.npz`, with which `resume` goes
+    on.
 
     Args:
         run: its folder holds nothing yet.
@@ -74,6 +76,9 @@ def begin(run: Run, tell: Tell) -> Result:
 def resume(run: Run, tell: Tell) -> Result:
     """Resume a run where its last state was saved; on a CPU, as if it had never stopped.
 
+    A complete run with more epochs goes on with its optimizer, its average and the learning rate
+    that a run of all these epochs has there (`RunSettings.more_from`).
+
     Args:
         run: as read from its folder.
         tell: takes a line for the user.
@@ -87,12 +92,22 @@ def resume(run: Run, tell: Tell) -> Result:
     loader, networks, trainer = _build(run, None, lambda _: None)
     try:
         restore(trainer, saved)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UserError(f"{folder.state} is the state of another model") from error
-    tell(
-        f"resumed behind step {state.step} of {loader.steps}, epoch {state.epoch + 1} of "
-        f"{run.settings.epochs}"
-    )
+    done, epochs = state.epoch, run.settings.epochs
+    before = run.settings.more_from
+    if not before <= done <= epochs or state.step > loader.steps or len(state.rows) != done:
+        raise UserError(f"{folder.state} is the state of another run: it has {done:,} epochs")
+    folder.go_on(run.settings)
+    if before and (done, state.step) == (before, 0):
+        state.ending, state.since_best = "", 0  # of the epochs before
+        rate = float(np.asarray(trainer.optimizer.learning_rate))
+        tell(
+            f"goes on behind epoch {done} for {counted(epochs - done, 'epoch')}; the learning rate "
+            f"is {rate:.2g}, as there in a run of {epochs} epochs, and falls to 0 likewise"
+        )
+    else:
+        tell(f"resumed behind step {state.step} of {loader.steps}, epoch {done + 1} of {epochs}")
     return Loop(run, loader, networks, trainer, state, begun, tell).train()
 
 

@@ -127,7 +127,7 @@ class Loop:
         self._pause.heed()
 
     def _finish(self) -> None:
-        """Write the report, and then the result: the state is of no more use."""
+        """Write the report, and then the result."""
         state = self._state
         if state.ending:
             self._tell(f"ended behind epoch {state.epoch}: {state.ending}")

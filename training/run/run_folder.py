@@ -7,18 +7,20 @@ import io
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from configs.errors import UserError
-from configs.load import dump_config, load_config
+from configs.load import dump_config, first_error, load_config
 from configs.schema import Config
 from detector.artefact import is_artefact
 from detector.classes import ClassChoice
 from detector.data.class_choice import class_choice
 from detector.data.splitting.split_record import placed, read_record
-from detector.files import check_folder, make_folder, write_text
+from detector.files import check_folder, explained, make_folder, write_text
 
 if TYPE_CHECKING:
     from training.run.state import State
@@ -27,6 +29,10 @@ ARTEFACTS = ("best", "last")
 _CONFIG, _SETTINGS, _RESULT = "config.yaml", "run.json", "result.json"
 
 
+_Side = Annotated[float, Field(gt=0, le=1)]
+
+
+@with_config(ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 @dataclass(frozen=True)
 class RunSettings:
     """What a run was made of, beside its configuration; the content of `run.json`.
@@ -44,25 +50,51 @@ class RunSettings:
         classes: names of the classes trained on; None for all.
         merge: names of classes that are taken for one, by its name; None without.
         negatives: folder of images without objects, as given; None without.
+        begun_in: the current folder when `data` and `images` were given, absolute.
+        run_folder: where the run's folder was then, absolute.
+        more_from: the epoch from which on `--more` trains a complete run; 0 before.
     """
 
     data: str
     images: str | None
     start: str
-    overfit: int | None
-    seconds: float | None
-    epochs: int
+    overfit: Annotated[int, Field(ge=1)] | None
+    seconds: Annotated[float, Field(gt=0)] | None
+    epochs: Annotated[int, Field(ge=1, le=10**7)]
     fingerprint: str = ""
-    finest: Sequence[Sequence[float]] | None = None
-    voc_origin: int | None = None
+    finest: Annotated[Sequence[Sequence[_Side]], Field(min_length=3, max_length=3)] | None = None
+    voc_origin: Literal[0, 1] | None = None
     classes: Sequence[str] | None = None
     merge: Mapping[str, Sequence[str]] | None = None
     negatives: str | None = None
+    begun_in: str | None = None
+    run_folder: str | None = None
+    more_from: Annotated[int, Field(ge=0)] = 0
 
     @property
     def class_choice(self) -> ClassChoice:
         """Of `classes` and `merge`, for the data set."""
         return class_choice(self.classes, (self.merge or {}).items())
+
+
+@with_config(ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run; the content of `result.json`.
+
+    Attributes:
+        AP: of its best model on the validation split, 0 ... 1.
+        epochs: completed.
+        seconds: trained.
+    """
+
+    AP: float
+    epochs: Annotated[int, Field(ge=0, le=10**7)]
+    seconds: float
+
+
+_SETTINGS_FORM, _RESULT_FORM = TypeAdapter(RunSettings), TypeAdapter(RunResult)
+Form = TypeVar("Form")
 
 
 class RunFolder:
@@ -74,6 +106,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.in_use = path / ".running"  # what the lock's files are called, but for their suffixes
         self.config = path / _CONFIG
         self.state = path / "state.npz"
         self.splits = path / "splits.json"
@@ -92,7 +125,7 @@ class RunFolder:
         check_folder(path)
         if (path / _SETTINGS).is_file():
             raise UserError(f"{path} holds a run already; add --resume, or name a new folder")
-        if path.exists() and any(path.iterdir()):
+        if path.exists() and any(self.in_use.name != one.stem for one in path.iterdir()):
             raise UserError(f"{path} holds something already; name a new folder for this run")
 
     def create(self, config: Config, settings: RunSettings, environment: dict[str, Any]) -> None:
@@ -104,7 +137,26 @@ class RunFolder:
         make_folder(self.path)
         write_text(self.config, dump_config(config))
         write_text(self.path / "environment.json", json.dumps(environment, indent=1))
+        self.write(settings)
+
+    def write(self, settings: RunSettings) -> None:
+        """Write what the run is made of.
+
+        Raises:
+            UserError: it cannot be written.
+        """
         write_text(self.path / _SETTINGS, json.dumps(asdict(settings), indent=1))
+
+    def require_run(self) -> None:
+        """Show that there is a run.
+
+        Raises:
+            UserError: there is none.
+        """
+        if not (self.path / _SETTINGS).is_file():
+            raise UserError(
+                f"{self.path} holds no run to resume ({_SETTINGS}); leave --resume out to begin one"
+            )
 
     def read(self) -> tuple[Config, RunSettings]:
         """What the run was begun with.
@@ -112,16 +164,29 @@ class RunFolder:
         Raises:
             UserError: it is no run, or a file is damaged.
         """
-        path = self.path / _SETTINGS
-        try:
-            settings = RunSettings(**json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{self.path} holds no run to resume ({_SETTINGS}); leave --resume out to begin one"
-            ) from error
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"cannot read {path}: damaged") from error
+        self.require_run()
+        settings = _read(self.path / _SETTINGS, _SETTINGS_FORM)
         return load_config(self.config), settings
+
+    def result(self) -> RunResult:
+        """What came of a run that is complete.
+
+        Raises:
+            UserError: its file is damaged.
+        """
+        return _read(self.path / _RESULT, _RESULT_FORM)
+
+    def go_on(self, settings: RunSettings) -> None:
+        """Let a complete run be one that is not, with other settings.
+
+        Killed in between, it is an incomplete run with nothing left to do.
+
+        Raises:
+            UserError: a file cannot be changed.
+        """
+        with explained(self.path / _RESULT, "remove"):
+            (self.path / _RESULT).unlink(missing_ok=True)
+        self.write(settings)
 
     def clean(self) -> None:
         """Remove what a killed process left half-done."""
@@ -149,18 +214,13 @@ class RunFolder:
         return f" with --start {self.path}" if (self.path / "best").is_dir() else ""
 
     def finish(self, state: State) -> None:
-        """Note the result; the state goes.
+        """Note the result; the state stays, for the run may go on (`go_on`).
 
         Raises:
-            UserError: a file cannot be written.
+            UserError: the file cannot be written.
         """
-        result = {
-            "AP": state.best,
-            "epochs": state.epoch,
-            "seconds": round(state.seconds, 1),
-        }
-        write_text(self.path / _RESULT, json.dumps(result, indent=1))
-        self.state.unlink(missing_ok=True)
+        result = RunResult(state.best, state.epoch, round(state.seconds, 1))
+        write_text(self.path / _RESULT, json.dumps(asdict(result), indent=1))
 
     def write_log(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write `log.csv`, a row per epoch.
@@ -174,6 +234,14 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.log, text.getvalue())
+
+
+def _read(path: Path, form: TypeAdapter[Form]) -> Form:
+    try:
+        with explained(path, "read"):
+            return form.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UserError(f"cannot read {path}: damaged ({first_error(error)})") from error
 
 
 def learnt_by(start: str) -> dict[str, bool]:
@@ -203,17 +271,18 @@ def with_finest(config: Config, finest: Sequence[Sequence[float]] | None) -> Con
     return Config.model_validate(values)
 
 
-def differences(before: Config, now: Config) -> list[str]:
-    """The settings that differ, such as "train.epochs: 40 -> 60"."""
-    old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
-    return [f"{key}: {old[key]} -> {new[key]}" for key in old if old[key] != new[key]]
+def with_more(settings: RunSettings, folder: RunFolder, epochs: int) -> RunSettings:
+    """The settings of a complete run that is to be trained for more epochs.
 
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
+    Raises:
+        UserError: it is not complete, or kept nothing to go on from.
+    """
+    if not folder.is_complete:
+        raise UserError(f"{folder.path} is not complete yet; go on with --resume before --more")
+    if not folder.state.is_file():
+        raise UserError(
+            f"{folder.path} holds no {folder.state.name}, which a run of an earlier version did "
+            f"not keep; begin another run{folder.as_start}"
+        )
+    done = folder.result().epochs
+    return replace(settings, epochs=done + epochs, more_from=done, seconds=None)

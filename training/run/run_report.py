@@ -37,7 +37,7 @@ def write_run_report(run: Run, state: State) -> None:
     data = run.validation.name
     scored = _detect(run.folder.path / "best", run.validation, data)
     analysis = analyse(scored, evaluate(scored, "fast"))
-    sections = [Section("The run", [_facts(state), _curves(state.rows)])]
+    sections = [Section("The run", [_facts(state.rows, state.seconds), _curves(state.rows)])]
     sections += report_sections(analysis)
     title = f"Training: {run.folder.path.name}"
     page = render_page(title, f"best model on {data}", sections, verdict(analysis))
@@ -64,15 +64,15 @@ def _detect(model: Path, validation: Dataset, data: str) -> EvalSet:
     return EvalSet(predictor.name, data, predictor.classes, images, settings, counts)
 
 
-def _facts(state: State) -> Facts:
-    timed = [row for row in state.rows if row["images_per_second"] != ""]
+def _facts(rows: Rows, seconds: float) -> Facts:
+    timed = [row for row in rows if row.get("images_per_second", "") != ""]
     rates, waiting = ([row[name] for row in timed] for name in ("images_per_second", "waiting"))
     count = max(len(timed), 1)
     return Facts(
         [
-            (f"{len(state.rows):,}", "epochs"),
-            (f"{int(state.rows[-1]['step']):,}", "steps"),
-            (duration(state.seconds), "in all"),
+            (f"{len(rows):,}", "epochs"),
+            (f"{int(rows[-1].get('step', 0)):,}", "steps"),
+            (duration(seconds), "in all"),
             (f"{sum(rates) / count:.1f}", "images/s"),
             (f"{sum(waiting) / count:.0%}", "waiting for data"),
         ]
@@ -96,7 +96,7 @@ def _curve(rows: Rows, names: Sequence[str], label: str) -> str:
 def _draw(rows: Rows, names: Sequence[str], axes: Axes) -> None:
     styles = ("solid", "dashed", "dotted")
     for name, style in zip(names, styles, strict=False):
-        known = [(row["epoch"], row[name]) for row in rows if row[name] != ""]
+        known = [(row["epoch"], row[name]) for row in rows if row.get(name, "") != ""]
         if known:
             axes.plot(*zip(*known, strict=True), linestyle=style, label=name, marker=".")
     axes.set_ylim(bottom=0)

@@ -11,12 +11,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 import numpy as np
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from configs.errors import UserError
+from configs.load import first_error
 from detector.files import atomic_path
 from training.model.trainer import Trainer
 
@@ -24,7 +26,10 @@ _STATE = "progress"
 
 Snapshot = dict[str, list[np.ndarray]]
 
+_Count = Annotated[int, Field(ge=0, le=2**53)]
 
+
+@with_config(ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 @dataclass
 class State:
     """How far a run has come.
@@ -41,15 +46,15 @@ class State:
         counted: batches in these sums.
     """
 
-    epoch: int = 0
-    step: int = 0
+    epoch: _Count = 0
+    step: _Count = 0
     seconds: float = 0.0
     best: float = -1.0
-    since_best: int = 0
+    since_best: _Count = 0
     ending: str = ""
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, int | float | str]] = field(default_factory=list)
     losses: dict[str, float] = field(default_factory=dict)
-    counted: int = 0
+    counted: _Count = 0
 
     def end_step(self, losses: Mapping[str, float]) -> None:
         """Count a step, and its losses."""
@@ -67,6 +72,9 @@ class State:
         self.epoch, self.step, self.losses, self.counted = self.epoch + 1, 0, {}, 0
 
 
+_STATE_FORM = TypeAdapter(State)
+
+
 def snapshot(trainer: Trainer) -> Snapshot:
     """The weights, averages and optimizer of a compiled and built trainer."""
     return {
@@ -81,7 +89,11 @@ def restore(trainer: Trainer, saved: Snapshot) -> None:
     Raises:
         ValueError: it is the snapshot of another model or optimizer.
     """
-    for part, variables in _variables(trainer).items():
+    found = _variables(trainer)
+    shapes = {part: [tuple(one.shape) for one in many] for part, many in found.items()}
+    if shapes != {part: [one.shape for one in saved.get(part, [])] for part in found}:
+        raise ValueError("other arrays than the trainer has")
+    for part, variables in found.items():
         for variable, value in zip(variables, saved[part], strict=True):
             variable.assign(value)
 
@@ -123,12 +135,25 @@ def read_state(path: Path) -> tuple[Snapshot, State]:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        state = State(**json.loads(arrays.pop(_STATE).tobytes()))
+        state = _STATE_FORM.validate_json(arrays.pop(_STATE).tobytes())
+        _require_numbers(arrays)
     except FileNotFoundError as error:
         raise UserError(f"{path.parent} holds no state to resume from ({path.name})") from error
+    except ValidationError as error:
+        raise UserError(f"cannot read {path}: damaged ({first_error(error)})") from error
     except Exception as error:  # whatever a damaged archive makes NumPy raise
         raise UserError(f"cannot read {path}: damaged, or no state of a run") from error
     saved: Snapshot = {}
     for name, value in arrays.items():  # in the order written
         saved.setdefault(name.partition("/")[0], []).append(value)
     return saved, state
+
+
+def _require_numbers(arrays: Mapping[str, np.ndarray]) -> None:
+    """Show that arrays can be weights: text and dates are none.
+
+    Raises:
+        ValueError: one is neither of whole numbers nor of fractions.
+    """
+    if strange := [name for name, one in arrays.items() if one.dtype.kind not in "biuf"]:
+        raise ValueError(f"{strange[0]} holds no numbers")

@@ -6,16 +6,17 @@ It lists the images of `train` and of `val` by their paths, relative to the data
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
-from configs.errors import UserError
+from configs.errors import UserError, shortened
 from detector.data.findings import counted
 from detector.data.splitting.auto_split import automatic_splits
 from detector.files import reason, write_text
@@ -111,17 +112,56 @@ def _known(
     sides = placed(kept) if kept else {}
     if not sides or not sides.keys().isdisjoint(names):
         return sides
-    once = Counter(PurePosixPath(name).name for name in sides)
-    of_name = {PurePosixPath(name).name: side for name, side in sides.items()}
-    here = Counter(PurePosixPath(name).name for name in names)
-    found = {
+    found = listed_as(sides, names)
+    if not found:
+        raise UserError(f"{record}: lists none of the images that are here; {_WAY_OUT}")
+    return {name: sides[listed] for name, listed in found.items()}
+
+
+def listed_as(listed: Collection[str], names: Sequence[str]) -> dict[str, str]:
+    """The names by which a record lists images; those that it does not list are left out.
+
+    Where it lists none, folders were renamed or moved. Then their paths below the folder that
+    holds all of them count, or else their own names, where no two have the same.
+
+    Args:
+        listed: all names in the record.
+        names: of the images that are here.
+    """
+    there = set(listed)
+    if found := {name: name for name in names if name in there}:
+        return found
+    inner = dict(zip(_below_all(listed), listed, strict=True))
+    if found := {
+        name: inner[below]
+        for name, below in zip(names, _below_all(names), strict=True)
+        if below in inner
+    }:
+        return found
+    once, here = (Counter(PurePosixPath(name).name for name in many) for many in (listed, names))
+    of_name = {PurePosixPath(name).name: name for name in listed}
+    return {
         name: of_name[own]
         for name in names
         if once[own := PurePosixPath(name).name] == here[own] == 1
     }
-    if not found:
-        raise UserError(f"{record}: lists none of the images that are here; {_WAY_OUT}")
-    return found
+
+
+def _below_all(names: Collection[str]) -> list[str]:
+    """Paths below the folder that all lie in."""
+    split = [name.split("/") for name in names]
+    common = shared_parts([parts[:-1] for parts in split])
+    return ["/".join(parts[common:]) for parts in split]
+
+
+def shared_parts(folders: Sequence[Sequence[str]]) -> int:
+    """How many of their first parts all folders share."""
+    if not folders:
+        return 0
+    in_order = sorted(map(tuple, folders))
+    first, last = in_order[0], in_order[-1]
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return sum(1 for _ in pairs)
 
 
 def is_record(path: Path) -> bool:
@@ -172,7 +212,7 @@ def read_record(path: Path) -> dict[str, list[str]] | None:
         return None
     except OSError as error:
         raise UserError(f"cannot read {path}: {reason(error)}; {_WAY_OUT}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: damaged, it is no JSON; {_WAY_OUT}") from error
     lists = [values.get(part) for part in PARTS] if isinstance(values, dict) else [None]
     if not all(
@@ -181,8 +221,8 @@ def read_record(path: Path) -> dict[str, list[str]] | None:
         raise UserError(f"{path}: must list images as train and as val; {_WAY_OUT}")
     if others := [part for part in values if part not in PARTS]:
         raise UserError(
-            f"{path}: lists images as {others[0]!r}, but only train and val are read here; to keep "
-            "some for a test, move them to a folder of their own (docs/data.md)"
+            f"{path}: lists images as {shortened(others[0])}, but only train and val are read "
+            "here; to keep some for a test, move them to a folder of their own (docs/data.md)"
         )
     return {part: values[part] for part in PARTS}
 

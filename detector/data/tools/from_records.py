@@ -21,6 +21,7 @@ from detector.data.dataset import Dataset
 from detector.data.findings import FileFindings, counted
 from detector.data.form import NoClassError, ReadOptions
 from detector.data.orientation import settle
+from detector.data.splitting.split_record import shared_parts
 from detector.data.tools.embedded import embedded_folder
 from detector.data.tools.record_images import none_usable, pair_images
 from detector.data.tools.records import ImageRecord, ReadObject
@@ -165,11 +166,15 @@ def _frame(record: ImageRecord, header: Header | None) -> tuple[int, int]:
 
 
 def _image_ids(pairs: Sequence[tuple[ImageRecord, Path]]) -> list[str]:
-    """The names as written without their suffix; where two are the same, with the folders."""
+    """The names as written without their suffix; where two are the same, with the folders.
+
+    Those count from the one that holds all images, so that ids stay where a data set is moved.
+    """
     ids = [_image_id(*pair) for pair in pairs]
     counts = Counter(ids)
-    whole = [image.with_suffix("").as_posix() for _, image in pairs]
-    return [one if counts[one] == 1 else path for one, path in zip(ids, whole, strict=True)]
+    common = shared_parts([image.parent.parts for _, image in pairs])
+    below = ["/".join(image.with_suffix("").parts[common:]) for _, image in pairs]
+    return [one if counts[one] == 1 else path for one, path in zip(ids, below, strict=True)]
 
 
 def _image_id(record: ImageRecord, image: Path) -> str:

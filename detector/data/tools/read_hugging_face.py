@@ -17,6 +17,7 @@ import numpy as np
 import yaml
 
 from configs.errors import UserError
+from configs.yaml_text import load_yaml
 from detector.boxes import xywh_to_xyxy
 from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset
@@ -140,8 +141,8 @@ def _class_names(file: Path) -> list[str]:
     for folder in (file.parent, *file.absolute().parent.parents[:2]):
         try:
             found = _CARD.match((folder / "README.md").read_text("utf-8-sig", "replace"))
-            values = yaml.safe_load(found[1]) if found else None
-        except (OSError, yaml.YAMLError, ValueError, RecursionError):
+            values = load_yaml(found[1]) if found else None
+        except (OSError, yaml.YAMLError, ValueError):
             continue
         if names := next(_label_names(as_dict(values).get("dataset_info")), None):
             return names

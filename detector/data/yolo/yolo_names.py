@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from configs.errors import UserError
+from configs.errors import UserError, shortened
 from detector.data.findings import counted
 from detector.data.values import as_utf8, number, read_lines
 
@@ -81,7 +81,7 @@ def _names_in_notes(path: Path) -> tuple[str, ...] | None:
     try:
         found = json.loads(as_utf8(path.read_bytes()))["categories"]
         return tuple(str(one["name"]) for one in sorted(found, key=lambda one: one["id"])) or None
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
@@ -101,5 +101,5 @@ def _checked(path: Path, names: list[str] | None) -> tuple[str, ...]:
     found = tuple(name.strip() for name in names)
     wrong = next((name for name in found if not name or found.count(name) > 1), None)
     if wrong is not None:
-        raise UserError(f"{path}: class name {wrong!r} is empty or stands twice")
+        raise UserError(f"{path}: class name {shortened(wrong)} is empty or stands twice")
     return found

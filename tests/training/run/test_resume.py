@@ -1,11 +1,13 @@
 """`kill -9` at any moment, then `--resume`: the end is the one of a run that nobody killed."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -106,6 +108,7 @@ def test_sigterm_saves_and_ends_well_and_the_run_goes_on(squares, uninterrupted,
     assert "stopped by SIGTERM; the state is saved. To go on: " in said
     assert said.endswith(f"python -m training.train --output {output} --resume\n")
     assert not (output / "result.json").exists()
+    assert not list(output.glob(".*"))  # the lock is given back
     changed = subprocess.run(
         command(output, "--resume", "--set", "train.epochs=5", "--set", "loss.box=ciou"),
         capture_output=True,
@@ -115,3 +118,35 @@ def test_sigterm_saves_and_ends_well_and_the_run_goes_on(squares, uninterrupted,
     assert "loss.box: smooth_l1 -> ciou, train.epochs: 3 -> 5" in changed.stderr
     run(command(output, "--resume"))
     assert_same(output, uninterrupted)
+
+
+@contextlib.contextmanager
+def halted(process: subprocess.Popen[str], file: Path) -> Iterator[None]:
+    """Halt a process once a file is there, so that it is not done before others were tried."""
+    deadline = time.monotonic() + _PATIENCE
+    while not file.exists() and process.poll() is None:
+        assert time.monotonic() < deadline, f"no {file.name}"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.timeout(1200)
+def test_a_second_process_is_refused_and_the_first_goes_on(squares, uninterrupted, tmp_path):
+    output = tmp_path / "run"
+    anew, on = begin(squares, output), command(output, "--resume")
+    with subprocess.Popen(anew, stdout=subprocess.PIPE, text=True) as first:
+        in_use = f"error: {output} is in use by process {first.pid} on "
+        for file, commands in ((".running.json", [anew]), ("state.npz", [on, anew])):
+            with halted(first, output / file):
+                for arguments in commands:
+                    second = subprocess.run(arguments, capture_output=True, text=True)
+                    assert second.returncode == 2
+                    assert second.stderr.splitlines()[-1].startswith(in_use)
+        first.communicate(timeout=_PATIENCE)
+        assert first.returncode == 0
+    assert_same(output, uninterrupted)
+    assert not list(output.glob(".*"))

@@ -1,10 +1,12 @@
 import json
+import random
+from dataclasses import asdict
 
 import pytest
 
 from configs.errors import UserError
 from configs.load import load_config
-from training.run.run_folder import RunFolder, RunSettings, differences
+from training.run.run_folder import RunFolder, RunSettings
 from training.run.state import State
 
 pytestmark = pytest.mark.keras
@@ -47,6 +49,47 @@ def test_a_damaged_description_is_one_line(tmp_path, content):
         RunFolder(tmp_path).read()
 
 
+WHOLE = asdict(RunSettings("images/", None, "coco", None, 600.0, 12, "abc"))
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"data": 5}, "data: .*string, got 5"),
+        ({"data": None}, "data: .*string, got None"),
+        ({"data": {"a": ["b"] * 9999}}, "data: .*string, got {'a'"),
+        ({"images": ["a"]}, "images: .*string, got "),
+        ({"start": 1.5}, r"start: .*string, got 1\.5"),
+        ({"overfit": 0}, "overfit: .*greater than or equal to 1, got 0"),
+        ({"overfit": True}, "overfit: .*integer, got True"),
+        ({"seconds": -1}, "seconds: .*greater than 0, got -1"),
+        ({"seconds": "1"}, "seconds: .*number, got '1'"),
+        ({"epochs": 10**4000}, "epochs: .*got 1000"),
+        ({"epochs": "9" * 99999}, "epochs: .*integer, got '999"),
+        ({"finest": [[0.1, 0.2]]}, "finest: .*at least 3 items"),
+        ({"finest": [[0.1, 0.2], [0.1, 2.0], [0.1, 0.1]]}, r"finest\.1\.1: .*equal to 1, got 2"),
+        ({"voc_origin": 2}, "voc_origin: Input should be 0 or 1, got 2"),
+        ({"classes": "cat"}, "classes: .*, got 'cat'"),
+        ({"merge": {"cat": [1]}}, r"merge\.cat\.0: .*string, got 1"),
+        ({"k" * 9999: 1}, "kkk"),
+    ],
+)
+def test_a_value_of_another_type_is_one_short_line(tmp_path, wrong, says):
+    (tmp_path / "run.json").write_text(json.dumps(WHOLE | wrong))
+    with pytest.raises(UserError, match=rf"cannot read .*run\.json: damaged \(.*{says}") as caught:
+        RunFolder(tmp_path).read()
+    assert len(str(caught.value)) < len(str(tmp_path)) + 500
+
+
+@pytest.mark.parametrize("text", [DEEP, f'{{"data": {DEEP}}}', "[" * 90_000, "1e999", "\xff"])
+def test_what_is_no_description_is_one_short_line(tmp_path, text):
+    (tmp_path / "run.json").write_text(text, "latin-1")
+    with pytest.raises(UserError, match=r"cannot read .*run\.json: damaged") as caught:
+        RunFolder(tmp_path).read()
+    assert len(str(caught.value)) < len(str(tmp_path)) + 500
+
+
 def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
     folder = RunFolder(tmp_path)
     folder.create(CONFIG, SETTINGS, {})
@@ -86,20 +129,32 @@ def test_the_log_has_a_row_per_epoch(tmp_path):
     assert (tmp_path / "log.csv").read_text() == "epoch,loss,AP\n1,2.5,\n2,1.5,0.25\n"
 
 
-def test_the_end_removes_the_state_and_keeps_the_result(tmp_path):
+def test_the_end_keeps_the_result_and_the_state_to_go_on_from(tmp_path):
     folder = RunFolder(tmp_path)
     folder.state.write_bytes(b"large")
     folder.finish(State(epoch=3, best=0.5, seconds=61.24))
     assert folder.is_complete
-    assert not folder.state.exists()
+    assert folder.state.exists()
     result = json.loads((tmp_path / "result.json").read_text())
     assert result == {"AP": 0.5, "epochs": 3, "seconds": 61.2}
 
 
-def test_differences_name_the_settings():
-    other = load_config("finetune", ["train.epochs=60", "model.input_size=320"])
-    assert differences(CONFIG, CONFIG) == []
-    assert differences(CONFIG, other) == [
-        f"model.input_size: {CONFIG.model.input_size} -> 320",
-        f"train.epochs: {CONFIG.train.epochs} -> 60",
-    ]
+ODD = [None, True, -1, 0, 1e300, 10**30, "", "x" * 999, [], [[[]]], {}, {"a": {"b": [1]}}, [1, "a"]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_a_description_holds_it_is_read_or_refused_in_one_short_line(tmp_path, seed):
+    """Values of other types, and bytes of other values; `make proofs` tries many more."""
+    rng = random.Random(seed)
+    RunFolder(tmp_path).create(CONFIG, SETTINGS, {})
+    for _ in range(10):
+        wrong = {name: rng.choice(ODD) for name in rng.sample(sorted(WHOLE), 2)}
+        text = bytearray(json.dumps(WHOLE | wrong).encode())
+        for _ in range(rng.randrange(3)):
+            text[rng.randrange(len(text))] = rng.randrange(256)
+        (tmp_path / "run.json").write_bytes(text)
+        try:
+            RunFolder(tmp_path).read()
+        except UserError as error:
+            assert len(str(error)) < len(str(tmp_path)) + 500
+            assert "\n" not in str(error)

@@ -1,12 +1,17 @@
+import contextlib
 import json
+import random
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
 from configs.errors import UserError
-from training.run.state import State, are_finite, read_state, write_state
+from training.run.state import State, are_finite, read_state, restore, write_state
 
 pytestmark = pytest.mark.keras
 
@@ -77,6 +82,79 @@ def test_a_bad_state_is_one_line(tmp_path, content, says):
         read_state(path)
 
 
+def altered(path, **changes):
+    """A state whose arrays or progress are others."""
+    write_state(path, SAVED, STATE)
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    progress = json.loads(arrays.pop("progress").tobytes())
+    for name, value in changes.items():
+        if isinstance(value, np.ndarray):
+            arrays[name.replace("_", "/")] = value
+        else:
+            progress[name] = value
+    said = np.frombuffer(json.dumps(progress).encode(), np.uint8)
+    np.savez(path, **arrays, progress=said)
+
+
+def deep(depth: int) -> list:
+    value: list = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        pytest.param({"epoch": "3"}, r"damaged \(epoch: .*, got '3'\)", id="a text"),
+        pytest.param({"step": -1}, r"damaged \(step: .*, got -1\)", id="below zero"),
+        pytest.param({"epoch": 10**30}, r"damaged \(epoch: ", id="huge"),
+        pytest.param({"rows": [5]}, r"damaged \(rows\.0: .*, got 5\)", id="a row that is none"),
+        pytest.param({"rows": [{"AP": [1]}]}, r"damaged \(rows\.0\.AP", id="a list in a row"),
+        pytest.param({"losses": deep(500)}, "damaged", id="deep"),
+        pytest.param({"more": 1}, r"damaged \(more: ", id="an unknown name"),
+        pytest.param({"weights_0": np.array(["a"])}, "damaged, or no state", id="texts"),
+        pytest.param({"weights_0": np.array([{}], object)}, "damaged, or no state", id="objects"),
+    ],
+)
+def test_a_state_of_other_types_is_one_line(tmp_path, changes, says):
+    altered(tmp_path / "state.npz", **changes)
+    with pytest.raises(UserError, match=says) as caught:
+        read_state(tmp_path / "state.npz")
+    assert len(str(caught.value)) < len(str(tmp_path)) + 400
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+def test_a_state_that_is_cut_off_is_one_line(tmp_path, share):
+    path = tmp_path / "state.npz"
+    write_state(path, SAVED, STATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError, match="damaged, or no state of a run"):
+        read_state(path)
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        pytest.param({"weights": SAVED["weights"]}, id="no optimizer"),
+        pytest.param(SAVED | {"weights": SAVED["weights"][:1]}, id="an array fewer"),
+        pytest.param(SAVED | {"optimizer": [np.zeros(3)]}, id="another shape"),
+        pytest.param(SAVED | {"weights": [np.zeros((3, 2)), np.zeros(1)]}, id="turned"),
+    ],
+)
+def test_arrays_of_another_model_are_refused(saved):
+    def like(arrays):
+        return [keras.Variable(np.zeros_like(one)) for one in arrays]
+
+    optimizer = SimpleNamespace(variables=like(SAVED["optimizer"]))
+    trainer: Any = SimpleNamespace(weights=like(SAVED["weights"]), optimizer=optimizer)
+    restore(trainer, SAVED)
+    with pytest.raises(ValueError, match="other arrays"):
+        restore(trainer, saved)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_noticed(bad):
     assert are_finite(SAVED)
@@ -106,3 +184,18 @@ def test_a_state_of_version_0_1_can_be_resumed(tmp_path):
     np.testing.assert_array_equal(saved["weights"][0], SAVED["weights"][0])
     state.end_step({"loss": 4.0})
     assert (state.epoch, state.step, state.mean_loss("loss")) == (1, 3, 4.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_bytes_a_state_has_it_is_read_or_refused(tmp_path, seed):
+    rng = random.Random(seed)
+    path = tmp_path / "state.npz"
+    write_state(path, SAVED, STATE)
+    content = path.read_bytes()
+    for _ in range(5):
+        damaged = bytearray(content)
+        for _ in range(rng.randrange(1, 6)):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(UserError):
+            read_state(path)

@@ -98,6 +98,7 @@ def test_images_whose_folder_was_renamed_are_known_by_their_names(kept):
     ("content", "says"),
     [
         ("{", "damaged, it is no JSON; delete it to split anew"),
+        ("[" * 90_000, "damaged, it is no JSON; delete it"),
         ("[]", "must list images as train and as val; delete it"),
         ('{"train": ["a.jpg"]}', "must list images as train and as val; delete it"),
         ('{"train": "a.jpg", "val": []}', "must list images as train and as val; delete it"),

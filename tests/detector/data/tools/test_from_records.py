@@ -1,6 +1,7 @@
 """What holds for every form that is read through `make_dataset`, shown on LabelMe and FiftyOne."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -154,12 +155,14 @@ def test_an_image_that_is_gone_is_not_taken_for_another_of_its_name(make, pixels
     assert kinds(dataset) == ["missing-picture"]
 
 
-def test_ids_are_never_the_same(make, pixels):
+def test_ids_are_never_the_same_and_stay_where_the_data_are_moved(make, pixels, tmp_path_factory):
     for folder in ("x", "y"):
         make.image(f"{folder}/a.jpg")
         pixels(f"json_{folder}", image=f"/home/me/{folder}/a.jpg")
     ids = {sample.image_id for sample in open_dataset(make.root)}
     assert len(ids) == 2
+    moved = shutil.copytree(make.root, tmp_path_factory.mktemp("moved") / "data")
+    assert {sample.image_id for sample in open_dataset(moved)} == ids
 
 
 @pytest.mark.parametrize(
