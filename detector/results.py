@@ -31,7 +31,7 @@ TAIL = "\n]}\n"
 class ResultsWriter:
     """Writes the readable form image by image, so that an hour of video needs no memory.
 
-    Use `open_results` to make one.
+    `open_results` makes one whose file is whole at its end.
     """
 
     def __init__(self, stream: Any, model: str, classes: ClassMap) -> None:
@@ -107,15 +107,16 @@ def readable(detections: Detections, classes: ClassMap) -> list[dict[str, Any]]:
 def coco_image_ids(paths: Sequence[Path]) -> dict[Path, int | str]:
     """The image id of each image in COCO's results format: no two images have the same.
 
-    A name of up to 18 digits is the number, as COCO's own files have it, and any other name is
-    the id itself, both without suffix. Images that would share one have their paths instead.
+    Each has that of its name without suffix (`id_by_name`); images that would share one have
+    their paths instead.
     """
-    ids = {path: _id_by_name(path.stem) for path in paths}
+    ids = {path: id_by_name(path.stem) for path in paths}
     shared = Counter(ids.values())
     return {path: path.as_posix() if shared[one] > 1 else one for path, one in ids.items()}
 
 
-def _id_by_name(stem: str) -> int | str:
+def id_by_name(stem: str) -> int | str:
+    """A name of up to 18 digits as the number, as COCO's own files have it; any other as it is."""
     return int(stem) if re.fullmatch("[0-9]{1,18}", stem) else stem
 
 

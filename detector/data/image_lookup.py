@@ -127,7 +127,7 @@ class ImageLookup:
         paths = (path for folder in self._folders for path in images_below(Path(folder)))
         unique = {os.path.normpath(path): str(path) for path in paths}
         for path in unique.values():
-            found[folded(_parts(path)[-1])].append(path)
+            found[folded(base_name(path))].append(path)
         return dict(found)
 
 
@@ -179,6 +179,11 @@ def _shared(path: str, other: str) -> tuple[int, int]:
     pairs = list(zip(reversed(_parts(path)), reversed(_parts(other)), strict=False))
     alike = next((i for i, (a, b) in enumerate(pairs) if folded(a) != folded(b)), len(pairs))
     return alike, sum(a == b for a, b in pairs[:alike])
+
+
+def base_name(path: str) -> str:
+    """The last name in a path of any system."""
+    return _parts(path)[-1]
 
 
 def _parts(path: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,11 @@ from detector.data.dataset import Dataset
 from detector.data.findings import counted
 from detector.data.json_file import read_json
 from detector.data.values import as_id, as_number
+from detector.results import id_by_name
 from detector.types import Detections, Sample
 from eval.scoring.coco_form import result_ids
 from eval.scoring.named_images import NamedImages
 
-_DIGITS = re.compile("[0-9]{1,18}")
 _NAMED = 3  # of the ids in a warning
 
 Row = tuple[tuple[float, float, float, float], float, int]  # x, y, width, height; score; label
@@ -146,10 +145,9 @@ def _listed(ids: Counter[Any]) -> str:
 def _indices(samples: Sequence[Sample]) -> dict[int | str, int]:
     """Which sample an id names; a text of digits also as a number, if no other one is that."""
     index_of = {image_id: index for index, image_id in enumerate(result_ids(samples))}
-    texts = [one for one in index_of if isinstance(one, str) and _DIGITS.fullmatch(one)]
-    counts = Counter(map(int, texts))
-    numbers = {int(text): index_of[text] for text in texts if counts[int(text)] == 1}
-    return numbers | index_of
+    named = [(id_by_name(one), index) for one, index in index_of.items() if isinstance(one, str)]
+    counts = Counter(number for number, _ in named)
+    return {number: index for number, index in named if counts[number] == 1} | index_of
 
 
 def _decode(file: Path) -> list[_Detection]:

@@ -7,8 +7,8 @@ import pytest
 from configs.errors import UserError
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
-from eval.scoring.coco_form import read_detections
 from eval.scoring.named_images import NamedImages
+from eval.scoring.results_file import read_detections
 
 
 @pytest.fixture
@@ -29,6 +29,8 @@ def samples_at(sample_of):
         pytest.param(("/d/a/1.jpg", "/e/a/1.jpg"), "../e/a/1.jpg", 1, id="further up"),
         pytest.param(("/d/1.jpg",), "2.jpg", None, id="none"),
         pytest.param(("/d/1.jpg",), "", None, id="no name"),
+        pytest.param(("/d/A.jpg", "/d/a.jpg"), "a.jpg", 1, id="by its capitals"),
+        pytest.param(("/d/1.jpg", "/d/1.jpg"), "1.jpg", None, id="listed twice"),
     ],
 )
 def test_an_image_is_found_by_the_end_of_its_path(samples_at, paths, file, index):
@@ -54,7 +56,7 @@ def test_the_name_in_an_entry_counts_before_its_id(samples_at, tmp_path, entries
     dataset = Dataset("d", tmp_path, ClassMap(("x",)), samples)
     (tmp_path / "found.json").write_text(json.dumps(entries))
     found = read_detections(tmp_path / "found.json", dataset)
-    assert [one.scores.tolist() for one in found] == scores
+    assert [one.scores.tolist() for one in found.detections] == scores
 
 
 def test_neither_name_nor_id_is_an_error(samples_at, tmp_path):
