@@ -17,7 +17,7 @@ from detector.images import is_animated, read_image
 from detector.types import Detections
 
 LIVE_FPS = 30.0
-"""Frames per second of a camera that does not say."""
+"""Frames per second of a camera or a stream that does not say."""
 
 IMAGE_FPS = 1.0
 """Images of a folder per second, on the clock of events and in a recording."""
