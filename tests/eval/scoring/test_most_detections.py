@@ -38,7 +38,7 @@ def test_images_that_reach_the_most_and_those_with_more_objects_are_counted(set_
     assert settings["images_with_more_objects"] == 1
     reached, more = cap_lines(settings)
     assert reached == (
-        "2 of 3 images reached max_detections (100, COCO's own); --max-dets N raises it"
+        "2 of 3 images reached max_detections (100, COCO's own); eval --max-dets N raises it"
     )
     assert more == ("1 image with more objects than that, up to 144: not all of them can be found")
 
