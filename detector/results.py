@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.classes import ClassMap
+from detector.data.values import as_text
 from detector.files import atomic_path
 from detector.types import Detections
 
@@ -108,11 +109,11 @@ def coco_image_ids(paths: Sequence[Path]) -> dict[Path, int | str]:
     """The image id of each image in COCO's results format: no two images have the same.
 
     Each has that of its name without suffix (`id_by_name`); images that would share one have
-    their paths instead.
+    their paths instead. Each is as JSON can hold it (`as_text`).
     """
-    ids = {path: id_by_name(path.stem) for path in paths}
+    ids = {path: id_by_name(as_text(path.stem)) for path in paths}
     shared = Counter(ids.values())
-    return {path: path.as_posix() if shared[one] > 1 else one for path, one in ids.items()}
+    return {path: as_text(path.as_posix()) if shared[one] > 1 else one for path, one in ids.items()}
 
 
 def id_by_name(stem: str) -> int | str:
@@ -130,7 +131,7 @@ def coco_results(
 
     Source: cocodataset.org, "Results Format", object detection.
     """
-    named = {} if file is None else {"file_name": file}
+    named = {} if file is None else {"file_name": as_text(file)}
     return [
         {
             "image_id": image_id,

@@ -174,10 +174,16 @@ def best_of(path: str, candidates: Iterable[str]) -> list[str]:
     return [candidate for candidate, score in scores.items() if score == best]
 
 
+def is_end(path: str, other: str) -> bool:
+    """Whether one of two paths is the whole end of the other, or they are the same."""
+    return _shared(path, other)[1] == min(len(_parts(path)), len(_parts(other)))
+
+
 def _shared(path: str, other: str) -> tuple[int, int]:
     """How many parts at their ends are alike, and how many of these are the same."""
     pairs = list(zip(reversed(_parts(path)), reversed(_parts(other)), strict=False))
-    alike = next((i for i, (a, b) in enumerate(pairs) if folded(a) != folded(b)), len(pairs))
+    apart = (i for i, (a, b) in enumerate(pairs) if a != b and folded(a) != folded(b))
+    alike = next(apart, len(pairs))
     return alike, sum(a == b for a, b in pairs[:alike])
 
 
@@ -188,7 +194,7 @@ def base_name(path: str) -> str:
 
 def _parts(path: str) -> list[str]:
     """The names in a path of any system: unpacked on Linux, a backslash becomes part of a name."""
-    return re.split(r"[/\\]", path)
+    return path.replace("\\", "/").split("/")
 
 
 def _folder(path: str) -> str:
