@@ -134,18 +134,26 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
 
 
 def open_images(name: str, paths: Sequence[Path]) -> Source:
-    """The images, in this order; one that cannot be read is skipped with a line on stderr."""
-    return Source(name, _frames(name, paths), count=len(paths), paths=paths)
+    """The images, in this order; one that cannot be read is skipped with a line on stderr.
+
+    Of an animated one it is the first frame; at its end, a line says how many there were.
+    """
+    animated: list[Path] = []
+
+    def tell() -> None:
+        if animated:
+            said = f"the first frame of {len(animated)} animated images was taken"
+            print(f"{name}: {said}; name one alone to see all of it", file=sys.stderr)
+
+    return Source(name, _frames(paths, animated), count=len(paths), close=tell, paths=paths)
 
 
-def _frames(name: str, paths: Sequence[Path]) -> Iterator[Frame | None]:
-    animated = 0
+def _frames(paths: Sequence[Path], animated: list[Path]) -> Iterator[Frame | None]:
     for path in paths:
-        yield from timed(map(_read, [path]), str(path))
-        animated += is_animated(path)
-    if animated:
-        said = f"the first frame of {animated} animated images was taken"
-        print(f"{name}: {said}; name one alone to see all of it", file=sys.stderr)
+        for frame in timed(map(_read, [path]), str(path)):
+            if frame and is_animated(path):
+                animated.append(path)
+            yield frame
 
 
 def timed(images: Iterable[np.ndarray | None], file: str) -> Iterator[Frame | None]:
