@@ -1,11 +1,12 @@
 """Video files: each frame that can be decoded, with its own time, and the truth about the rest."""
 
+import itertools
 import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ from demo.sources.timestamps import HASTY_GAP_S, PATIENT_GAP_S, VideoClock
 
 _FPS = 30.0  # of a video that does not say
 _UNLIKELY_FPS = 120.0
+_LOOKED_AT = 3  # frames, for the rate
+_VARIABLE = 1.25  # times the mean rate; timestamps in milliseconds vary by less
 # A read fails at the end, and at each packet that cannot be decoded; OpenCV does not say which.
 # At the end it takes microseconds, so a few more cost nothing.
 _LEAST_SPARE_READS, _MOST_SPARE_READS = 300, 100_000  # in a row
@@ -35,6 +38,14 @@ def open_video(name: str, capture: Any, paths: Sequence[Path] = ()) -> Source:
     return _Video(name, capture, paths)
 
 
+class _Read(NamedTuple):
+    """A frame as it was read."""
+
+    image: np.ndarray  # BGR
+    milliseconds: float  # as the container has its time
+    failed: int  # reads before it that did
+
+
 class _Video(Source):
     """A video while it is read; see `open_video`."""
 
@@ -49,7 +60,7 @@ class _Video(Source):
         first = self._read()
         if first is None:
             raise UserError(f"no frame can be read from {name}: it is empty, damaged or cut short")
-        self._ahead = [first]
+        self._ahead: list[_Read | None] = [first]  # None: the end
         super().__init__(
             name,
             self._frames(),
@@ -61,34 +72,44 @@ class _Video(Source):
         )
 
     def _likely_rate(self) -> float:
-        """Frames per second; where that is the tick of a clock, as of a variable rate, measured."""
-        if self._rate <= _UNLIKELY_FPS or (second := self._read()) is None:
+        """Frames per second at which none is left out, as far as the first ones tell.
+
+        Of a variable rate the container has the mean, or the tick of its clock.
+        """
+        while len(self._ahead) < _LOOKED_AT and self._ahead[-1]:
+            self._ahead.append(self._read())
+        times = [read.milliseconds / 1000 for read in self._ahead if read]
+        steps = [after - before for before, after in itertools.pairwise(times) if after > before]
+        if not steps:
             return self._rate
-        self._ahead.append(second)
-        return min(self._rate, 1 / max(second[1] - self._ahead[0][1], 1 / self._rate))
+        fastest = 1 / min(steps)
+        if self._rate > _UNLIKELY_FPS:
+            return min(self._rate, fastest)
+        return min(fastest, _UNLIKELY_FPS) if fastest > _VARIABLE * self._rate else self._rate
 
     def _frames(self) -> Iterator[Frame]:
         begun = time.monotonic()
         while read := self._ahead.pop(0) if self._ahead else self._read():
-            image = cv2.cvtColor(read[0], cv2.COLOR_BGR2RGB)
+            self._given += 1
+            self._failed += read.failed
+            time_s = self._clock.at(read.milliseconds)
+            image = cv2.cvtColor(read.image, cv2.COLOR_BGR2RGB)
             now = time.monotonic()
             self.unreadable, stages = self._failed, {"grab": 1000 * (now - begun)}
-            yield Frame(image, self.name, now, stages, time_s=read[1])
+            yield Frame(image, self.name, now, stages, time_s=time_s)
             begun = time.monotonic()
         self._at_end = True
         self.unreadable = self._lost()
         self._tell()
 
-    def _read(self) -> tuple[np.ndarray, float] | None:
-        """The next frame that can be decoded, BGR, and its time in seconds; None at the end."""
+    def _read(self) -> _Read | None:
+        """The next frame that can be decoded; None at the end."""
         left = min(self._expected - self._given, _MOST_SPARE_READS)
         begun = time.monotonic()
         for failed in range(max(_LEAST_SPARE_READS, left)):
             good, image = self._capture.read()
             if good:
-                self._given += 1
-                self._failed += failed
-                return image, self._clock.at(self._capture.get(cv2.CAP_PROP_POS_MSEC))
+                return _Read(image, self._capture.get(cv2.CAP_PROP_POS_MSEC), failed)
             if time.monotonic() - begun > _SPARE_S:
                 break
         return None

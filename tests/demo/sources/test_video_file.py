@@ -151,6 +151,17 @@ def test_a_count_that_was_estimated_from_the_tick_of_a_clock_is_no_loss(capsys):
     assert source.fps == pytest.approx(30)
 
 
+@pytest.mark.parametrize("fast", [24.0, 30.0, 60.0])
+def test_the_rate_of_a_variable_one_is_that_of_its_fast_frames_where_they_come_first(fast):
+    times = [i / fast for i in range(300)] + [300 / fast + i / 5 for i in range(50)]
+    assert opened(*times, fps=350 / (300 / fast + 10)).fps == pytest.approx(fast)
+
+
+@pytest.mark.parametrize("rate", [23.976, 29.97, 59.94, 119.88])
+def test_timestamps_in_milliseconds_do_not_change_a_constant_rate(rate):
+    assert opened(*(round(i / rate, 3) for i in range(300)), fps=rate).fps == rate
+
+
 def test_frames_that_vanish_without_a_failed_read_are_missing(capsys):
     times = [i / 10 for i in range(100) if not 30 <= i < 60]
     source = opened(*times, count=100)
