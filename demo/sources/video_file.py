@@ -25,6 +25,7 @@ _VARIABLE = 1.25  # times the mean rate; timestamps in milliseconds vary by less
 _LEAST_SPARE_READS, _MOST_SPARE_READS = 300, 100_000  # in a row
 _SPARE_S = 10.0  # for all of them: behind a URL there may be nobody any more
 _JUMPING = frozenset(".m2ts .mpeg .mpg .mts .ts .vob".split())  # whose clock may
+_FROM_ZERO = frozenset(".mk3d .mkv .webm".split())  # whose duration is the time of their end
 
 
 def open_video(name: str, capture: Any, paths: Sequence[Path] = ()) -> Source:
@@ -52,15 +53,21 @@ class _Video(Source):
     def __init__(self, name: str, capture: Any, paths: Sequence[Path]) -> None:
         self._capture = capture
         self._expected = int(max(0, capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        jumps = Path(name.partition("?")[0]).suffix.lower() in _JUMPING
+        suffix = Path(name.partition("?")[0]).suffix.lower()
         self._rate = frame_rate(capture) or _FPS
-        self._clock = VideoClock(self._rate, HASTY_GAP_S if jumps else PATIENT_GAP_S)
+        gap_s = HASTY_GAP_S if suffix in _JUMPING else PATIENT_GAP_S
+        self._clock = VideoClock(self._rate, gap_s)
         self._given = self._failed = 0  # reads that did; not those at the end
         self._at_end = self._is_told = False
         first = self._read()
         if first is None:
             raise UserError(f"no frame can be read from {name}: it is empty, damaged or cut short")
         self._ahead: list[_Read | None] = [first]  # None: the end
+        if suffix in _FROM_ZERO:
+            self._expected = max(0, self._expected - self._frames_before(first))
+        # The time of its start is 0, also where its first frames are lost; unless it has none.
+        has_start = 0 <= first.milliseconds < 1000 * gap_s
+        self._start = 0.0 if has_start else first.milliseconds / 1000
         super().__init__(
             name,
             self._frames(),
@@ -70,6 +77,11 @@ class _Video(Source):
             paths=paths,
             has_times=True,
         )
+
+    def _frames_before(self, first: _Read) -> int:
+        """How many would have been before the container's first time, which may be any."""
+        frames = self._capture.get(cv2.CAP_PROP_PTS) - first.milliseconds / 1000 * self._rate
+        return max(0, round(frames))
 
     def _likely_rate(self) -> float:
         """Frames per second at which none is left out, as far as the first ones tell.
@@ -92,7 +104,7 @@ class _Video(Source):
         while read := self._ahead.pop(0) if self._ahead else self._read():
             self._given += 1
             self._failed += read.failed
-            time_s = self._clock.at(read.milliseconds)
+            time_s = self._clock.at(read.milliseconds) - self._start
             image = cv2.cvtColor(read.image, cv2.COLOR_BGR2RGB)
             now = time.monotonic()
             self.unreadable, stages = self._failed, {"grab": 1000 * (now - begun)}

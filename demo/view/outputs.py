@@ -168,7 +168,9 @@ class Files(contextlib.AbstractContextManager["Files"]):
             print(error, file=sys.stderr)
             return
         self._recorder = recorder_for(path, self._source)
-        if first.time_s and not self._source.of_images:  # events are found at their time less this
+        if first.index == 0:  # what was lost before it is time too
+            self._recorder.add(first.drawn, 0.0)
+        elif not self._source.of_images:  # events are found at their time less this
             print(f"{path} begins at {first.time_s:.3f} s", file=sys.stderr)
 
     def _stop(self) -> None:

@@ -69,7 +69,8 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
             self._writer = self._open()
             self._start = self._last = at
         self._write_until(at)
-        self._unwritten += self._held is not None and not self._is_written
+        if self._held is not None and self._held is not image and not self._is_written:
+            self._unwritten += 1
         left_out = at - self._last - _LONGEST_GAP_S
         if left_out > 0:
             where = f"{self.path}: at {self.frames / self._fps:.1f} s"
