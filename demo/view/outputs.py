@@ -100,11 +100,14 @@ class Files(contextlib.AbstractContextManager["Files"]):
                 self._json.add(frame.file, height, width, frame.shown, *moment)
 
     def rest(self) -> None:
-        """What goes on while no frame comes: the recording of a live source keeps real time.
+        """What goes on while no frame comes: a live recording keeps real time, the JSON is written.
 
         Raises:
-            UserError: it cannot be written.
+            UserError: one of them cannot be written.
         """
+        if self._json:
+            with self._until_full(self._json):
+                self._json.rest()
         if self._recorder and self._source.live and self._controls.recording:
             if self._is_full(self._recorder.path):
                 self._stop()

@@ -149,6 +149,19 @@ def no_space(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def test_where_no_frame_comes_the_json_is_written_all_the_same(
+    controls, predictor, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("demo.view.live_json._INTERVAL_S", 3600.0)
+    with Files(source(live=True), controls, None) as files:
+        files.write_json(tmp_path / "a.json", predictor)
+        keep(files, 5)
+        assert not (tmp_path / "a.json").exists()
+        monkeypatch.setattr("demo.view.live_json._INTERVAL_S", 0.0)  # it has passed
+        files.rest()
+        assert len(json.loads((tmp_path / "a.json").read_text())["images"]) == 5
+
+
 def test_where_no_frame_comes_a_live_recording_keeps_real_time(controls, monkeypatch, tmp_path):
     clock = types.SimpleNamespace(now=1000.0)
     monkeypatch.setattr("demo.view.outputs.time.monotonic", lambda: clock.now)
