@@ -65,7 +65,7 @@ def read_detections(file: Path, dataset: Dataset) -> ResultsFile:
         UserError: the file is no such list, an image is not the data set's, or no category is.
     """
     label_of = {number: label for label, number in enumerate(dataset.classes.category_ids)}
-    index_of, named = _indices(dataset), NamedImages(dataset)
+    index_of, named = _indices(dataset), NamedImages(dataset, file)
     of_image: dict[int, list[Row]] = defaultdict(list)
     counts: Counter[str] = Counter()
     unknown: Counter[Any] = Counter()
@@ -74,6 +74,8 @@ def read_detections(file: Path, dataset: Dataset) -> ResultsFile:
         index = named.index(one.file_name) if one.file_name else None
         if index is None:
             index = _look_up(index_of, one.image_id, "image_id", counts)
+        elif _look_up(index_of, one.image_id, "image_id", Counter()) not in (index, None):
+            counts["image_id of another image than file_name"] += 1
         if index is None:
             place = f"{file}: detection {position}"
             raise UserError(f"{place}: {dataset.name} has no image with the id {one.image_id!r}")
@@ -117,6 +119,8 @@ def _check_box(bbox: tuple[float, float, float, float], place: str, counts: Coun
 _MEANINGS = {
     "image_id written as 1.0": "taken by their value",
     "image_id written as text": "taken by their value, where pycocotools refuses the file",
+    "image_id of another image than file_name": "file_name counts, where pycocotools goes by "
+    "image_id",
     "category_id written as 1.0": "taken by their value",
     "category_id written as text": "taken by their value, where pycocotools passes them over",
     "bbox with a negative width or height": "kept: they fit no object, and count as pycocotools "
