@@ -100,11 +100,14 @@ class Files(contextlib.AbstractContextManager["Files"]):
                 self._json.add(frame.file, height, width, frame.shown, *moment)
 
     def rest(self) -> None:
-        """What goes on while no frame comes: the recording of a live source keeps real time.
+        """What goes on while no frame comes: a live recording keeps real time, the JSON is written.
 
         Raises:
-            UserError: it cannot be written.
+            UserError: one of them cannot be written.
         """
+        if self._json:
+            with self._until_full(self._json):
+                self._json.rest()
         if self._recorder and self._source.live and self._controls.recording:
             if self._is_full(self._recorder.path):
                 self._stop()
@@ -168,7 +171,9 @@ class Files(contextlib.AbstractContextManager["Files"]):
             print(error, file=sys.stderr)
             return
         self._recorder = recorder_for(path, self._source)
-        if first.time_s and not self._source.of_images:  # events are found at their time less this
+        if first.index == 0:  # what was lost before it is time too
+            self._recorder.add(first.drawn, 0.0)
+        elif not self._source.of_images:  # events are found at their time less this
             print(f"{path} begins at {first.time_s:.3f} s", file=sys.stderr)
 
     def _stop(self) -> None:

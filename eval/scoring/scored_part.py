@@ -160,7 +160,7 @@ def _left_out(dataset: Dataset) -> Counter[str]:
     """What a reader left out of this data set, or of this split, by the titles of findings."""
     lost = [
         one
-        for one in dataset.findings
+        for one in dict.fromkeys(dataset.findings)  # of an image in two splits both tell
         if one.kind.name in _LOST and not one.element.startswith("categor")
     ]
     if lost and dataset.part:

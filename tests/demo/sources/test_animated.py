@@ -121,3 +121,11 @@ def test_among_other_images_an_animation_is_its_first_frame_and_that_is_said(tmp
         np.testing.assert_array_equal(frame.image, square_at(0)[..., :3])
     said = "the first frame of 2 animated images was taken; name one alone to see all of it"
     assert capsys.readouterr().err == f"{tmp_path}: {said}\n"
+
+
+def test_that_is_said_too_where_not_all_of_them_are_looked_at(tmp_path, capsys):
+    write(tmp_path / "a.gif")
+    write(tmp_path / "b.gif")
+    with open_source(str(tmp_path / "*.gif")) as source:
+        next(source)
+    assert "the first frame of 1 animated images was taken" in capsys.readouterr().err

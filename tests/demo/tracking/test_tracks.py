@@ -90,6 +90,21 @@ def test_a_line_in_pixels_stays_in_the_middle_of_a_source_that_changes_its_size(
     assert one.counts() == {"ball in": 1, "ball out": 1}
 
 
+@pytest.mark.parametrize("zoom", [(2, 2), (3, 1), (1, 2)])
+def test_an_object_keeps_its_id_its_line_and_its_trail_where_a_source_changes_its_size(zoom):
+    one = tracks(Controls(NAMES, tracks=True), line=((160.0, 0.0), (160.0, 240.0)))
+    roll(one, 60, 140)
+    for index, x in enumerate(range(180, 260, 10), 12):  # it crossed while the source was away
+        frame = in_size(zoom, index, x)
+        one.update(frame)
+        one.draw(frame)
+        assert frame.ids.tolist() == [1]
+    assert one.counts() == {"ball in": 1}
+    x, y = 100 * zoom[0], 120 * zoom[1]  # where it came from, in pixels of this size
+    assert (frame.drawn[y - 2 : y + 3, x - 4 : x + 5] != 90).any()
+    assert (frame.drawn[: y - 30, : 2 * x // 3] == 90).all()
+
+
 def test_a_zone_keeps_its_counts_in_a_source_that_changes_its_size():
     one = tracks(zone=((160.0, 0.0), (320.0, 0.0), (320.0, 240.0), (160.0, 240.0)))
     roll(one)
