@@ -32,7 +32,7 @@ class _Detection(msgspec.Struct, gc=False):
     category_id: int | float | str
     bbox: tuple[float, float, float, float]
     score: float
-    file_name: str | None = None  # of `detect --coco`
+    file_name: Any = None  # a text of `detect --coco`, or what another program has there
 
 
 class ResultsFile(NamedTuple):
@@ -70,7 +70,7 @@ def read_detections(file: Path, dataset: Dataset) -> ResultsFile:
     unknown: Counter[Any] = Counter()
     found = _decode(file)
     for position, one in enumerate(found):
-        index = named.index(one.file_name) if one.file_name else None
+        index = named.index(one.file_name) if isinstance(one.file_name, str) else None
         if index is None:
             index = _look_up(index_of, one.image_id, "image_id", counts)
         elif _look_up(index_of, one.image_id, "image_id", Counter()) not in (index, None):

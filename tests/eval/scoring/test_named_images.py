@@ -50,6 +50,7 @@ def entry(image_id, file, score=0.5):
         pytest.param([entry(3, "b/1.jpg")], [[], [0.5], []], id="an id of another image"),
         pytest.param([entry(3, None)], [[], [], [0.5]], id="an id alone"),
         pytest.param([entry(3, "1.jpg")], [[], [], [0.5]], id="a name of two, with an id"),
+        pytest.param([entry(3, 7)], [[], [], [0.5]], id="no name of ours"),
     ],
 )
 def test_the_name_in_an_entry_counts_before_its_id(samples_at, tmp_path, entries, scores):
