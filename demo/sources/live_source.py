@@ -52,7 +52,8 @@ class LiveSource(Source):
         super().__init__(name, self._take(), rate, live=True, close=self._close, has_times=True)
         self._open_capture = open_capture
         self._capture: Any = capture  # None while it cannot be opened again
-        self._patience_s, self._clock, self.is_paced = patience_s, clock, is_paced
+        self._patience_s, self._clock, self._is_paced = patience_s, clock, is_paced
+        self.may_stall = clock is not None
         self._tries = self._failed = 0
         self._closing = threading.Event()
         if is_paced:
@@ -141,7 +142,7 @@ class LiveSource(Source):
 
     def _has_ended(self) -> bool:
         """Whether a stream that goes on in segments is a recording of its last ones by now."""
-        if not self.is_paced or self._capture.get(cv2.CAP_PROP_FRAME_COUNT) <= 0:
+        if not self._is_paced or self._capture.get(cv2.CAP_PROP_FRAME_COUNT) <= 0:
             return False
         self._say("has ended")
         self._capture.release()

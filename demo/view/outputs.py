@@ -109,8 +109,8 @@ class Files(contextlib.AbstractContextManager["Files"]):
             with self._until_full(self._json):
                 self._json.rest()
         source = self._source
-        # What a paced source gives after a stall has the time at which that began.
-        stalls = source.is_paced and not (source.trouble or self._controls.paused)
+        # What such a source gives after a stall may have the time at which that began.
+        stalls = source.may_stall and not (source.trouble or self._controls.paused)
         if self._recorder and source.live and not stalls and self._controls.recording:
             if self._is_full(self._recorder.path):
                 self._stop()

@@ -175,12 +175,12 @@ def test_where_no_frame_comes_a_live_recording_keeps_real_time(controls, monkeyp
     assert frames_of(tmp_path / "a.mp4") == round(25 * 2.16) + 1
 
 
-def test_a_paced_source_that_stalls_loses_none_of_its_frames_to_the_wait(
+def test_a_stream_that_stalls_loses_none_of_its_frames_to_the_wait(
     controls, monkeypatch, tmp_path, capsys
 ):
     clock = types.SimpleNamespace(now=1000.0)
     monkeypatch.setattr("demo.view.outputs.time.monotonic", lambda: clock.now)
-    live = source(live=True, is_paced=True)
+    live = source(live=True, may_stall=True)
     with Files(live, controls, tmp_path / "a.mp4") as files:
         keep(files, 5)
         clock.now = 1006.0
