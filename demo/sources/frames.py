@@ -81,6 +81,8 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
         fps: frames per second, or None: images, or a camera that does not say.
         count: how many frames there are, or None where that is unknown.
         live: it goes on by itself, and only its newest frame is given.
+        may_stall: one that is live with times of its own, which stand still while it gives
+            nothing, unless it is in trouble.
         close: lets go of the camera or the file.
         paths: the files it reads.
         trouble: what keeps a live source from giving frames, in words; "" if nothing does.
@@ -95,6 +97,7 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
     fps: float | None = None
     count: int | None = None
     live: bool = False
+    may_stall: bool = False
     close: Callable[[], Any] = lambda: None
     paths: Sequence[Path] = ()
     trouble: str = ""

@@ -108,7 +108,10 @@ class Files(contextlib.AbstractContextManager["Files"]):
         if self._json:
             with self._until_full(self._json):
                 self._json.rest()
-        if self._recorder and self._source.live and self._controls.recording:
+        source = self._source
+        # What such a source gives after a stall may have the time at which that began.
+        stalls = source.may_stall and not (source.trouble or self._controls.paused)
+        if self._recorder and source.live and not stalls and self._controls.recording:
             if self._is_full(self._recorder.path):
                 self._stop()
             else:

@@ -175,6 +175,24 @@ def test_where_no_frame_comes_a_live_recording_keeps_real_time(controls, monkeyp
     assert frames_of(tmp_path / "a.mp4") == round(25 * 2.16) + 1
 
 
+def test_a_stream_that_stalls_loses_none_of_its_frames_to_the_wait(
+    controls, monkeypatch, tmp_path, capsys
+):
+    clock = types.SimpleNamespace(now=1000.0)
+    monkeypatch.setattr("demo.view.outputs.time.monotonic", lambda: clock.now)
+    live = source(live=True, may_stall=True)
+    with Files(live, controls, tmp_path / "a.mp4") as files:
+        keep(files, 5)
+        clock.now = 1006.0
+        files.rest()
+        keep(files, 100, start=5)
+        live.trouble = "opening it again"  # so time goes on
+        clock.now += 2.0
+        files.rest()
+    assert frames_of(tmp_path / "a.mp4") == 105 + 25
+    assert capsys.readouterr().err == ""
+
+
 def test_a_recording_that_was_stopped_while_no_frame_comes_does_not_go_on(
     controls, monkeypatch, tmp_path
 ):
