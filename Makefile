@@ -54,6 +54,7 @@ proofs: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench.bench_evaluator
 	$(BIN)/python -m tests.bench.bench_page
 	$(BIN)/python -m tests.bench.bench_live
+	$(BIN)/python -m tests.bench.bench_stream
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -32,23 +33,31 @@ class _Animation(Source):
     """An animated image while it is read; see `open_animation`."""
 
     def __init__(self, path: Path) -> None:
-        with decoding(path):
-            image = Image.open(path)
-            # An APNG may begin with a still image for those who know no animations.
-            first = int(getattr(image, "default_image", False))
-            self._numbers = range(first, getattr(image, "n_frames", 1))
-        self._path, self._image = path, image
+        self._path = path
         self._unsaid = 0  # frames whose duration is none
-        stays = self._looked_at()
+        with decoding(path):
+            self._image = Image.open(path)
+        with ExitStack() as on_failure:
+            on_failure.callback(self._image.close)
+            self._numbers = self._shown_ones()
+            stays = self._looked_at()
+            on_failure.pop_all()
         super().__init__(
             str(path),
             self._frames(),
             1 / min(map(_shown_s, stays)),
             len(self._numbers),
-            close=image.close,
+            close=self._image.close,
             paths=[path],
             has_times=True,
         )
+
+    def _shown_ones(self) -> range:
+        """The numbers of the frames to show."""
+        with decoding(self._path):
+            # An APNG may begin with a still image for those who know no animations.
+            first = int(getattr(self._image, "default_image", False))
+            return range(first, getattr(self._image, "n_frames", 1))
 
     def _looked_at(self) -> list[float]:
         """How long the first frames stay by the file, as far as they can be decoded; seconds."""
@@ -58,7 +67,6 @@ class _Animation(Source):
                 stays.append(self._decode(number)[1])
         except UserError:
             if not stays:
-                self._image.close()
                 raise
         return stays
 

@@ -43,7 +43,10 @@ def otherwise(
     from detector.data.class_choice import class_choice
 
     choice = class_choice(args.classes, args.merge)
+    # Where images without objects are now may be told; that there are any may not.
+    added = str(args.negatives) if args.negatives and not settings.negatives else None
     pairs = (
+        ("--negatives", added, settings.negatives),
         ("--voc-origin", args.voc_origin, settings.voc_origin),
         ("--start", _normal(args.start), _normal(settings.start)),
         ("--time", args.time, settings.seconds),

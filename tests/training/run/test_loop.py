@@ -53,7 +53,7 @@ def test_a_run_leaves_what_it_promises(finished):
     folder, _ = finished
     assert {path.name for path in folder.iterdir()} == {
         *("best", "last", "config.yaml", "environment.json", "run.json", "log.csv"),
-        *("tensorboard", "report.html", "result.json", "splits.json"),
+        *("tensorboard", "report.html", "result.json", "splits.json", "state.npz"),
     }
     result = json.loads((folder / "result.json").read_text())
     assert result["epochs"] == 2

@@ -4,12 +4,14 @@ import json
 import os
 import random
 
+import numpy as np
 import pytest
 
 from configs.errors import UserError
 from configs.schema import Config
 from tests.tools.mutate import mutate
 from training.run.run_folder import RunFolder, RunSettings
+from training.run.state import State, read_state, write_state
 
 pytestmark = [pytest.mark.slow]
 
@@ -55,3 +57,22 @@ def test_a_run_json_with_values_of_another_type_is_refused_or_read(folder):
         file.write_text(json.dumps(original | {key: rng.choice(VALUES) for key in keys}))
         good += read(folder)
     assert 0 < good < CASES // 2
+
+
+@pytest.mark.keras
+def test_a_mutated_state_is_refused_or_read(folder):
+    rng, good = random.Random(0), 0
+    saved = {"weights": [np.ones((3, 4), np.float32)], "optimizer": [np.array(7, np.int64)]}
+    write_state(folder.state, saved, State(1, 2, 3.5, 0.25, rows=[{"epoch": 1}], losses={"a": 1.0}))
+    original = folder.state.read_bytes()
+    for _ in range(CASES):
+        folder.state.write_bytes(mutate(original, rng))
+        try:
+            arrays, state = read_state(folder.state)
+        except UserError as error:
+            assert "\n" not in str(error) and len(str(error)) < 600
+            continue
+        good += 1
+        assert state.epoch >= 0
+        assert {type(one) for many in arrays.values() for one in many} == {np.ndarray}
+    assert 0 < good < CASES
