@@ -89,7 +89,7 @@ class RunResult:
         seconds: trained.
     """
 
-    AP: float
+    AP: Annotated[float, Field(ge=-1, le=1)]
     epochs: Annotated[int, Field(ge=0, le=10**7)]
     seconds: float
 
