@@ -29,7 +29,7 @@ def shortened(value: Any) -> str:
         return f"a {type(value).__name__} too large to show"
 
 
-def cut(text: str) -> str:
-    """The beginning of a text that may hold values of a file: at most 200 characters, one line."""
-    text = " ".join(text[: 2 * _LONGEST].split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+def cut(text: str, most: int = _LONGEST) -> str:
+    """The beginning of a text that may hold values of a file: one line of `most` characters."""
+    text = " ".join(text[: 2 * most].split())
+    return text if len(text) <= most else f"{text[: most - 3]}..."

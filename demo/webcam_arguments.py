@@ -34,7 +34,7 @@ def webcam_parser() -> CommandParser:
         "demo.webcam",
         "Detect objects in a camera, a video, images or a stream, live.",
         _EXAMPLES.format(keys=keys),
-        "0; 1 if an image had to be skipped or a recording ended early",
+        "0; 1 if an image or frames had to be skipped, or a recording or the JSON ended early",
     )
     add = parser.add_argument
     add(

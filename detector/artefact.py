@@ -177,11 +177,11 @@ def load(folder: Path) -> LoadedModel:
     except Exception as error:  # whatever a damaged archive makes Keras raise
         raise UserError(f"cannot read {path}: damaged or not a Keras model") from error
     _require_match(network, spec, folder)
-    require_finite(network, path)
+    require_finite_weights(network, path)
     return LoadedModel(network, spec.model_copy(update={"digests": {}}))
 
 
-def require_finite(network: keras.Model, path: Path) -> None:
+def require_finite_weights(network: keras.Model, path: Path) -> None:
     """Show that no weight of a network is NaN or infinite.
 
     Args:

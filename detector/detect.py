@@ -94,10 +94,12 @@ class _Outputs:
 
     def _make_ids(self, inputs: list[Path]) -> dict[Path, int | str]:
         """The id of each image for COCO's form; says so where it is not its name."""
+        from detector.data.values import as_text
         from detector.results import coco_image_ids
 
         ids = coco_image_ids(inputs)
-        by_path = sum(isinstance(one, str) and one != path.stem for path, one in ids.items())
+        named = ((one, as_text(path.stem)) for path, one in ids.items())
+        by_path = sum(isinstance(one, str) and one != name for one, name in named)
         if by_path:
             print(f"{counted(by_path, 'image')}: names repeat, so image_id is the path")
         return ids

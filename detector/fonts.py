@@ -25,7 +25,8 @@ _JOINED = re.compile("[\u0590-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u17ff]")
 
 _CJK = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "FULLWIDTH")
 
-_by_script: dict[str, Path | None] = {}  # the font found for each, or None
+_by_script: dict[str, list[Path]] = {}  # the fonts found for each
+_exhausted: set[str] = set()  # scripts of which some letter is in no font
 
 
 def font_runs(text: str, size: int) -> list[tuple[str, ImageFont.FreeTypeFont]]:
@@ -92,17 +93,25 @@ def _joins(letter: str) -> bool:
 def _file_of(letter: str) -> Path | None:
     """The font file for a letter; None where no font here has it.
 
-    One font is looked for per script: to open all of them for each letter would take seconds.
+    All fonts are opened only for a letter that those of its script do not have, and for no further
+    one of a script once that was in vain: it may take seconds.
     """
     if _has(_dejavu(), letter):
         return _dejavu()
     script = _script(letter)
-    if script not in _by_script:
-        # First those named after it: others may have some of its letters only.
-        fonts = sorted(_system_fonts(), key=lambda font: script.lower() not in font.stem.lower())
-        _by_script[script] = next((font for font in fonts if _has(font, letter)), None)
-    file = _by_script[script]
-    return file if file and _has(file, letter) else None
+    found = _by_script.setdefault(script, [])
+    if file := next((font for font in found if _has(font, letter)), None):
+        return file
+    if script in _exhausted:
+        return None
+    # First those named after it: others may have some of its letters only.
+    fonts = sorted(_system_fonts(), key=lambda font: script.lower() not in font.stem.lower())
+    file = next((font for font in fonts if _has(font, letter)), None)
+    if file:
+        found.append(file)
+    else:
+        _exhausted.add(script)
+    return file
 
 
 def _has(file: Path, letter: str) -> bool:

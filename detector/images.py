@@ -25,7 +25,8 @@ from detector.files import atomic_path, walk
 _HEIF = frozenset(".heic .heif .hif".split())  # what iPhones and some cameras store
 WRITABLE = frozenset(".avif .bmp .gif .jfif .jpe .jpeg .jpg .png .ppm .tif .tiff .webp".split())
 SUFFIXES = WRITABLE | _HEIF
-_MOVING = frozenset(".apng .avif .gif .png .webp".split())  # the images of a TIFF are pages
+# How files begin that may be animations, whatever they are called; the images of a TIFF are pages.
+_MOVING = re.compile(rb"GIF8|\x89PNG|RIFF....WEBP|....ftypavi[fs]", re.DOTALL)
 
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _WIDE_COLOUR = re.compile(r"\W*(RGB|L)[AX]?;16")  # Pillow's raw modes, at the start of arguments
@@ -88,12 +89,13 @@ def read_header(path: Path) -> Header:
 
 def is_animated(path: Path) -> bool:
     """Whether an image file is an animation of several frames, by its header."""
-    if path.suffix.lower() not in _MOVING:
-        return False
     try:
+        with path.open("rb") as file:
+            if not _MOVING.match(file.read(12)):
+                return False
         with _opened(path) as image:
             return bool(getattr(image, "is_animated", False))
-    except UserError:
+    except (OSError, UserError):
         return False  # who decodes it says why
 
 

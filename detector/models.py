@@ -15,7 +15,7 @@ from detector.artefact import DetectorSpec, LoadedModel
 from detector.backend import start_keras
 from detector.files import check_folder
 from detector.runtimes import SUFFIXES, Runtime, open_runtime
-from detector.runtimes.graph import EngineOptions, require_finite
+from detector.runtimes.graph import EngineOptions, require_finite_outputs
 from detector.weights.download import cache_folder
 from detector.weights.presets import (
     PRESETS,
@@ -235,7 +235,7 @@ def _open_keras(found: FoundModel, options: EngineOptions) -> OpenModel:
     runtime = KerasRuntime(network)
     file = found.path / artefact.NETWORK if found.kind == "folder" else found.path
     for values in runtime.run(np.zeros((1, *network.input_shape[1:]), np.uint8)):
-        require_finite(file, values)
+        require_finite_outputs(file, values)
     return OpenModel(runtime, spec, file)
 
 

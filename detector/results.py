@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.classes import ClassMap
+from detector.data.values import as_text
 from detector.files import atomic_path
 from detector.types import Detections
 
@@ -31,7 +32,7 @@ TAIL = "\n]}\n"
 class ResultsWriter:
     """Writes the readable form image by image, so that an hour of video needs no memory.
 
-    Use `open_results` to make one.
+    `open_results` makes one whose file is whole at its end.
     """
 
     def __init__(self, stream: Any, model: str, classes: ClassMap) -> None:
@@ -107,15 +108,16 @@ def readable(detections: Detections, classes: ClassMap) -> list[dict[str, Any]]:
 def coco_image_ids(paths: Sequence[Path]) -> dict[Path, int | str]:
     """The image id of each image in COCO's results format: no two images have the same.
 
-    A name of up to 18 digits is the number, as COCO's own files have it, and any other name is
-    the id itself, both without suffix. Images that would share one have their paths instead.
+    Each has that of its name without suffix (`id_by_name`); images that would share one have
+    their paths instead. Each is as JSON can hold it (`as_text`).
     """
-    ids = {path: _id_by_name(path.stem) for path in paths}
+    ids = {path: id_by_name(as_text(path.stem)) for path in paths}
     shared = Counter(ids.values())
-    return {path: path.as_posix() if shared[one] > 1 else one for path, one in ids.items()}
+    return {path: as_text(path.as_posix()) if shared[one] > 1 else one for path, one in ids.items()}
 
 
-def _id_by_name(stem: str) -> int | str:
+def id_by_name(stem: str) -> int | str:
+    """A name of up to 18 digits as the number, as COCO's own files have it; any other as it is."""
     return int(stem) if re.fullmatch("[0-9]{1,18}", stem) else stem
 
 
@@ -129,7 +131,7 @@ def coco_results(
 
     Source: cocodataset.org, "Results Format", object detection.
     """
-    named = {} if file is None else {"file_name": file}
+    named = {} if file is None else {"file_name": as_text(file)}
     return [
         {
             "image_id": image_id,

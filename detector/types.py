@@ -30,9 +30,10 @@ class Sample:
     Attributes:
         image_id: the data set's own id of the image.
         path: the image file.
-        height: of the image, pixels, after EXIF rotation.
-        width: of the image, pixels, after EXIF rotation.
-        boxes: float32 `(N, 4)`, xyxy in pixels of the image.
+        height: of the image, pixels, after EXIF rotation; of its annotation where the data set was
+            opened as annotated.
+        width: likewise.
+        boxes: float32 `(N, 4)`, xyxy in pixels of that frame.
         labels: int64 `(N,)`, 0 ... C-1.
         is_crowd: bool `(N,)`, COCO's iscrowd.
         is_difficult: bool `(N,)`, VOC's difficult; what COCO's ignore marks is difficult too.

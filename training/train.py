@@ -158,13 +158,16 @@ def _intent(run: Run, args: argparse.Namespace) -> str:
 
 def _remarks(run: Run, resumes: bool) -> list[str]:
     """What is to be known before the run is begun: what is missing, what will disappoint."""
+    from training.model.object_limits import over_limits
     from training.model.start_files import about_missing
     from training.run.negatives import lacks_negatives, without_objects
 
     settings, classes = run.settings, len(run.training.classes)
     missing = "" if resumes else about_missing(run.config.model, settings.start)
     lack = "" if settings.overfit else lacks_negatives(classes, without_objects(run.training))
-    return [*([f"note: {missing}"] if missing else []), *([f"warning: {lack}"] if lack else [])]
+    notes = [f"note: {missing}"] if missing else []
+    warnings = [*([lack] if lack else []), *over_limits((run.training, run.validation), run.config)]
+    return notes + [f"warning: {one}" for one in warnings]
 
 
 def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:

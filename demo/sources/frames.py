@@ -17,7 +17,7 @@ from detector.images import is_animated, read_image
 from detector.types import Detections
 
 LIVE_FPS = 30.0
-"""Frames per second of a camera that does not say."""
+"""Frames per second of a camera or a stream that does not say."""
 
 IMAGE_FPS = 1.0
 """Images of a folder per second, on the clock of events and in a recording."""
@@ -34,8 +34,9 @@ class Frame:
         file: the image's own path, or the name of the source.
         captured_at: `time.monotonic()` when it came out of the camera or the file, seconds: for
             latency alone.
-        time_s: when it was, on the clock of its source, seconds since the first frame: events,
-            tracks, JSON and recordings count by it. Never less than that of the frame before.
+        time_s: when it was, on the clock of its source, seconds since the first frame, also where
+            that was lost: events, tracks, JSON and recordings count by it. Never less than that of
+            the frame before.
         stage_ms: milliseconds in each stage so far, from "grab", its decoding, on.
         index: 0 for the first frame that the source gives.
         detections: N, all that the model gives, best first.
@@ -80,13 +81,15 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
         fps: frames per second, or None: images, or a camera that does not say.
         count: how many frames there are, or None where that is unknown.
         live: it goes on by itself, and only its newest frame is given.
+        may_stall: one that is live with times of its own, which stand still while it gives
+            nothing, unless it is in trouble.
         close: lets go of the camera or the file.
         paths: the files it reads.
         trouble: what keeps a live source from giving frames, in words; "" if nothing does.
         stopped: `stop` was called.
         unreadable: how many images, or frames of a video, could not be read so far.
-        has_times: its frames come with their `time_s`, on a clock that may begin anywhere;
-            otherwise those that are live have the time they came, and the others the rate's.
+        has_times: its frames come with their `time_s`, of one that is live on a clock that may
+            begin anywhere; otherwise those have the time they came, and others the rate's.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
     fps: float | None = None
     count: int | None = None
     live: bool = False
+    may_stall: bool = False
     close: Callable[[], Any] = lambda: None
     paths: Sequence[Path] = ()
     trouble: str = ""
@@ -129,23 +133,31 @@ class Source(Iterator[Frame], AbstractContextManager["Source"]):
         if not (self.live or self.has_times):
             return frame.index / (self.fps or IMAGE_FPS)
         time_s = frame.time_s if self.has_times else frame.captured_at
-        self._begun = time_s if frame.index == 0 else self._begun
+        self._begun = time_s if self.live and frame.index == 0 else self._begun
         return time_s - self._begun
 
 
 def open_images(name: str, paths: Sequence[Path]) -> Source:
-    """The images, in this order; one that cannot be read is skipped with a line on stderr."""
-    return Source(name, _frames(name, paths), count=len(paths), paths=paths)
+    """The images, in this order; one that cannot be read is skipped with a line on stderr.
+
+    Of an animated one it is the first frame; at its end, a line says how many there were.
+    """
+    animated: list[Path] = []
+
+    def tell() -> None:
+        if animated:
+            said = f"the first frame of {len(animated)} animated images was taken"
+            print(f"{name}: {said}; name one alone to see all of it", file=sys.stderr)
+
+    return Source(name, _frames(paths, animated), count=len(paths), close=tell, paths=paths)
 
 
-def _frames(name: str, paths: Sequence[Path]) -> Iterator[Frame | None]:
-    animated = 0
+def _frames(paths: Sequence[Path], animated: list[Path]) -> Iterator[Frame | None]:
     for path in paths:
-        yield from timed(map(_read, [path]), str(path))
-        animated += is_animated(path)
-    if animated:
-        said = f"the first frame of {animated} animated images was taken"
-        print(f"{name}: {said}; name one alone to see all of it", file=sys.stderr)
+        for frame in timed(map(_read, [path]), str(path)):
+            if frame and is_animated(path):
+                animated.append(path)
+            yield frame
 
 
 def timed(images: Iterable[np.ndarray | None], file: str) -> Iterator[Frame | None]:

@@ -53,6 +53,7 @@ class LiveSource(Source):
         self._open_capture = open_capture
         self._capture: Any = capture  # None while it cannot be opened again
         self._patience_s, self._clock, self._is_paced = patience_s, clock, is_paced
+        self.may_stall = clock is not None
         self._tries = self._failed = 0
         self._closing = threading.Event()
         if is_paced:

@@ -4,7 +4,8 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-_STREAM_FPS = 30.0
+from demo.sources.frames import LIVE_FPS
+
 _LATE_S = 1.0  # what lies further back than the frame before begins anew
 _HOUR_S = 3600.0
 
@@ -84,7 +85,7 @@ class StreamClock:
     """
 
     def __init__(self, runs_ahead: bool) -> None:
-        self._clock = VideoClock(_STREAM_FPS, HASTY_GAP_S)
+        self._clock = VideoClock(LIVE_FPS, HASTY_GAP_S)
         self._runs_ahead = runs_ahead
         self._ahead: float | None = None  # of our clock to that of the stream
         # When frames came, and how much later than they were.

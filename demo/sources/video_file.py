@@ -1,11 +1,12 @@
 """Video files: each frame that can be decoded, with its own time, and the truth about the rest."""
 
+import itertools
 import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,11 +18,14 @@ from demo.sources.timestamps import HASTY_GAP_S, PATIENT_GAP_S, VideoClock
 
 _FPS = 30.0  # of a video that does not say
 _UNLIKELY_FPS = 120.0
+_LOOKED_AT = 3  # frames, for the rate
+_VARIABLE = 1.25  # times the mean rate; timestamps in milliseconds vary by less
 # A read fails at the end, and at each packet that cannot be decoded; OpenCV does not say which.
 # At the end it takes microseconds, so a few more cost nothing.
 _LEAST_SPARE_READS, _MOST_SPARE_READS = 300, 100_000  # in a row
 _SPARE_S = 10.0  # for all of them: behind a URL there may be nobody any more
 _JUMPING = frozenset(".m2ts .mpeg .mpg .mts .ts .vob".split())  # whose clock may
+_FROM_ZERO = frozenset(".mk3d .mkv .webm".split())  # whose duration is the time of their end
 
 
 def open_video(name: str, capture: Any, paths: Sequence[Path] = ()) -> Source:
@@ -35,21 +39,35 @@ def open_video(name: str, capture: Any, paths: Sequence[Path] = ()) -> Source:
     return _Video(name, capture, paths)
 
 
+class _Read(NamedTuple):
+    """A frame as it was read."""
+
+    image: np.ndarray  # BGR
+    milliseconds: float  # as the container has its time
+    failed: int  # reads before it that did
+
+
 class _Video(Source):
     """A video while it is read; see `open_video`."""
 
     def __init__(self, name: str, capture: Any, paths: Sequence[Path]) -> None:
         self._capture = capture
         self._expected = int(max(0, capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        jumps = Path(name.partition("?")[0]).suffix.lower() in _JUMPING
+        suffix = Path(name.partition("?")[0]).suffix.lower()
         self._rate = frame_rate(capture) or _FPS
-        self._clock = VideoClock(self._rate, HASTY_GAP_S if jumps else PATIENT_GAP_S)
+        gap_s = HASTY_GAP_S if suffix in _JUMPING else PATIENT_GAP_S
+        self._clock = VideoClock(self._rate, gap_s)
         self._given = self._failed = 0  # reads that did; not those at the end
         self._at_end = self._is_told = False
         first = self._read()
         if first is None:
             raise UserError(f"no frame can be read from {name}: it is empty, damaged or cut short")
-        self._ahead = [first]
+        self._ahead: list[_Read | None] = [first]  # None: the end
+        if suffix in _FROM_ZERO:
+            self._expected = max(0, self._expected - self._frames_before(first))
+        # The time of its start is 0, also where its first frames are lost; unless it has none.
+        has_start = 0 <= first.milliseconds < 1000 * gap_s
+        self._start = 0.0 if has_start else first.milliseconds / 1000
         super().__init__(
             name,
             self._frames(),
@@ -60,35 +78,50 @@ class _Video(Source):
             has_times=True,
         )
 
+    def _frames_before(self, first: _Read) -> int:
+        """How many would have been before the container's first time, which may be any."""
+        frames = self._capture.get(cv2.CAP_PROP_PTS) - first.milliseconds / 1000 * self._rate
+        return max(0, round(frames))
+
     def _likely_rate(self) -> float:
-        """Frames per second; where that is the tick of a clock, as of a variable rate, measured."""
-        if self._rate <= _UNLIKELY_FPS or (second := self._read()) is None:
+        """Frames per second at which none is left out, as far as the first ones tell.
+
+        Of a variable rate the container has the mean, or the tick of its clock.
+        """
+        while len(self._ahead) < _LOOKED_AT and self._ahead[-1]:
+            self._ahead.append(self._read())
+        times = [read.milliseconds / 1000 for read in self._ahead if read]
+        steps = [after - before for before, after in itertools.pairwise(times) if after > before]
+        if not steps:
             return self._rate
-        self._ahead.append(second)
-        return min(self._rate, 1 / max(second[1] - self._ahead[0][1], 1 / self._rate))
+        fastest = 1 / min(steps)
+        if self._rate > _UNLIKELY_FPS:
+            return min(self._rate, fastest)
+        return min(fastest, _UNLIKELY_FPS) if fastest > _VARIABLE * self._rate else self._rate
 
     def _frames(self) -> Iterator[Frame]:
         begun = time.monotonic()
         while read := self._ahead.pop(0) if self._ahead else self._read():
-            image = cv2.cvtColor(read[0], cv2.COLOR_BGR2RGB)
+            self._given += 1
+            self._failed += read.failed
+            time_s = self._clock.at(read.milliseconds) - self._start
+            image = cv2.cvtColor(read.image, cv2.COLOR_BGR2RGB)
             now = time.monotonic()
             self.unreadable, stages = self._failed, {"grab": 1000 * (now - begun)}
-            yield Frame(image, self.name, now, stages, time_s=read[1])
+            yield Frame(image, self.name, now, stages, time_s=time_s)
             begun = time.monotonic()
         self._at_end = True
         self.unreadable = self._lost()
         self._tell()
 
-    def _read(self) -> tuple[np.ndarray, float] | None:
-        """The next frame that can be decoded, BGR, and its time in seconds; None at the end."""
+    def _read(self) -> _Read | None:
+        """The next frame that can be decoded; None at the end."""
         left = min(self._expected - self._given, _MOST_SPARE_READS)
         begun = time.monotonic()
         for failed in range(max(_LEAST_SPARE_READS, left)):
             good, image = self._capture.read()
             if good:
-                self._given += 1
-                self._failed += failed
-                return image, self._clock.at(self._capture.get(cv2.CAP_PROP_POS_MSEC))
+                return _Read(image, self._capture.get(cv2.CAP_PROP_POS_MSEC), failed)
             if time.monotonic() - begun > _SPARE_S:
                 break
         return None

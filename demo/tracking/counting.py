@@ -100,27 +100,23 @@ class LineCounter:
     """
 
     def __init__(self, ends: Points) -> None:
-        self._earlier: dict[str, Counter[int]] = {"in": Counter(), "out": Counter()}
-        self._place(ends)
-
-    def _place(self, ends: Points) -> None:
         from supervision import LineZone, Point
 
         self._ends = (x1, y1), (x2, y2) = ends
+        self._scale = (1.0, 1.0)  # of x and y to those in which the zone counts
         self._zone = LineZone(Point(x1, y1), Point(x2, y2), minimum_crossing_threshold=_FIRM_FRAMES)
         self._beyond = (2 * x1 - x2, 2 * y1 - y2)
 
     def resize(self, x_ratio: float, y_ratio: float) -> None:
         """Go on in frames of another size: so many times as wide and as high."""
-        self._earlier = self.counts()
-        self._place(_scaled(self._ends, x_ratio, y_ratio))
+        self._ends = _scaled(self._ends, x_ratio, y_ratio)
+        self._scale = self._scale[0] * x_ratio, self._scale[1] * y_ratio
 
     def counts(self) -> dict[str, Counter[int]]:
         """How many went "in" and "out", by label."""
         by_class = {"in": self._zone.in_count_per_class, "out": self._zone.out_count_per_class}
         return {
-            where: self._earlier[where]
-            + Counter({int(label or 0): number for label, number in counted.items()})
+            where: Counter({int(label or 0): number for label, number in counted.items()})
             for where, counted in by_class.items()
         }
 
@@ -128,6 +124,7 @@ class LineCounter:
         """Take in the next frame; gives what crossed: "cross_in" and "cross_out"."""
         everyone = tracked.seen + tracked.hidden
         middles = _middles(everyone)
+        middles.xyxy /= self._scale * 2
         # `LineZone` forgets on which side a track was that is missing for three frames, but not
         # if it is beyond an end of the line. So that is where those wait which are hidden.
         middles.xyxy[len(tracked.seen) :] = self._beyond * 2

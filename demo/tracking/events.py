@@ -58,7 +58,7 @@ class EventLog:
         """Write down what happened in a frame; to be called for every frame, also of no events.
 
         Args:
-            at: when it was, in seconds since the first frame (`Frame.time_s`).
+            at: when it was, in seconds (`Frame.time_s`).
             frame: its index.
             events: of it.
 

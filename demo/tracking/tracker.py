@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -96,6 +96,7 @@ class Tracker:
         self._ids: dict[int, int] = {}  # of living tracks, by the library's number
         self._next_id = 1
         self._last_at = self._now = float("-inf")
+        self._scale = np.ones(2, np.float32)  # of x and y to those of the first frames
         self._last_seen: dict[int, Sighting] = {}  # of living tracks, by id
         self._trails: dict[int, deque[tuple[float, np.ndarray]]] = {}  # when, where
 
@@ -128,6 +129,15 @@ class Tracker:
         hidden = tuple(one for one in self._last_seen.values() if one not in seen)
         return Tracked(ids, seen, begun, hidden, ended)
 
+    def resize(self, x_ratio: float, y_ratio: float) -> None:
+        """Go on in frames of another size: so many times as wide and as high."""
+        ratio = np.array([x_ratio, y_ratio], np.float32)
+        self._scale = self._scale * ratio
+        for number, one in self._last_seen.items():
+            self._last_seen[number] = replace(one, box=one.box * np.tile(ratio, 2))
+        for number, trail in self._trails.items():
+            self._trails[number] = deque((at, spot * ratio) for at, spot in trail)
+
     def trails(self) -> Mapping[int, np.ndarray]:
         """Where the centre of each living track's box was in the last 2 s.
 
@@ -144,7 +154,8 @@ class Tracker:
         import supervision
 
         rows = np.arange(len(found))  # they come back in another order
-        given = supervision.Detections(found.boxes, confidence=found.scores, data={"row": rows})
+        boxes = found.boxes / np.tile(self._scale, 2)  # the library knows one size alone
+        given = supervision.Detections(boxes, confidence=found.scores, data={"row": rows})
         self._labels = found.labels
         result: Any = self._tracker.update(given, timestamp=self._now)
         tracks = self._tracker.tracks

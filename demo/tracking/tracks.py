@@ -98,9 +98,9 @@ class Tracks(AbstractContextManager["Tracks"]):
         self._is_started, self._size_hw = True, (height, width)
 
     def _follow_size(self, frame: Frame) -> None:
-        """Let line and zone stay where they are in the view of a source that changes its size."""
+        """Let all stay where it is in the view of a source that changes its size."""
         height, width = frame.image.shape[:2]
         if (height, width) != self._size_hw:
-            for counter in self._counters:
-                counter.resize(width / self._size_hw[1], height / self._size_hw[0])
+            for one in [*self._counters, *([self._tracker] if self._tracker else [])]:
+                one.resize(width / self._size_hw[1], height / self._size_hw[0])
             self._size_hw = height, width

@@ -5,11 +5,12 @@ from the threads that serve it: each attribute is assigned as a whole, and the o
 counted has a lock.
 """
 
-import reprlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from configs.errors import shortened
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("q, Esc", "quit"),
@@ -99,7 +100,7 @@ class Controls:
             ValueError: something else; in one line.
         """
         if not isinstance(changes, dict):
-            raise ValueError(f"a change must be an object, got {reprlib.repr(changes)}")
+            raise ValueError(f"a change must be an object, got {shortened(changes)}")
         for name, value in changes.items():
             self._require_valid(name, value)
         for name, value in changes.items():
@@ -137,10 +138,10 @@ class Controls:
             "snapshot": ("true", value is True),
         }
         if name not in forms:
-            raise ValueError(f"{reprlib.repr(name)} cannot be changed, only {', '.join(forms)}")
+            raise ValueError(f"{shortened(name)} cannot be changed, only {', '.join(forms)}")
         form, is_valid = forms[name]
         if not is_valid:
-            raise ValueError(f"{name}: must be {form}, got {reprlib.repr(value)}")
+            raise ValueError(f"{name}: must be {form}, got {shortened(value)}")
 
     def _next_class(self) -> None:
         """From all to the first alone, the next ..., and back to all; from several to all."""

@@ -59,7 +59,15 @@ class LiveJson(AbstractContextManager["LiveJson"]):
         """
         self._writer.add(file, height, width, detections, frame, time_s)
         self._waiting += 1
-        if time.monotonic() - self._written_at >= _INTERVAL_S:
+        self.rest()
+
+    def rest(self) -> None:
+        """Write what is waiting if it is time, whether or not another frame comes.
+
+        Raises:
+            UserError: it cannot be written; what is in it already stays.
+        """
+        if self._waiting and time.monotonic() - self._written_at >= _INTERVAL_S:
             self._write(_END)
 
     def finish(self, **extra: Any) -> None:

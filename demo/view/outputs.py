@@ -100,12 +100,18 @@ class Files(contextlib.AbstractContextManager["Files"]):
                 self._json.add(frame.file, height, width, frame.shown, *moment)
 
     def rest(self) -> None:
-        """What goes on while no frame comes: the recording of a live source keeps real time.
+        """What goes on while no frame comes: a live recording keeps real time, the JSON is written.
 
         Raises:
-            UserError: it cannot be written.
+            UserError: one of them cannot be written.
         """
-        if self._recorder and self._source.live and self._controls.recording:
+        if self._json:
+            with self._until_full(self._json):
+                self._json.rest()
+        source = self._source
+        # What such a source gives after a stall may have the time at which that began.
+        stalls = source.may_stall and not (source.trouble or self._controls.paused)
+        if self._recorder and source.live and not stalls and self._controls.recording:
             if self._is_full(self._recorder.path):
                 self._stop()
             else:
@@ -168,7 +174,9 @@ class Files(contextlib.AbstractContextManager["Files"]):
             print(error, file=sys.stderr)
             return
         self._recorder = recorder_for(path, self._source)
-        if first.time_s and not self._source.of_images:  # events are found at their time less this
+        if first.index == 0:  # what was lost before it is time too
+            self._recorder.add(first.drawn, 0.0)
+        elif not self._source.of_images:  # events are found at their time less this
             print(f"{path} begins at {first.time_s:.3f} s", file=sys.stderr)
 
     def _stop(self) -> None:

@@ -48,6 +48,8 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         self._writer: cv2.VideoWriter | None = None
         self._size_hw = (0, 0)
         self._held: np.ndarray | None = None  # the latest frame, not written to its end yet
+        self._is_written = False  # at least once
+        self._unwritten = 0  # frames that were replaced before
         self._start = self._last = 0.0
         self._file = contextlib.ExitStack()
 
@@ -67,12 +69,14 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
             self._writer = self._open()
             self._start = self._last = at
         self._write_until(at)
+        if self._held is not None and self._held is not image and not self._is_written:
+            self._unwritten += 1
         left_out = at - self._last - _LONGEST_GAP_S
         if left_out > 0:
             where = f"{self.path}: at {self.frames / self._fps:.1f} s"
             print(f"{where} {left_out:.0f} s without a frame are left out", file=sys.stderr)
             self._start += left_out
-        self._last, self._held = at, image
+        self._last, self._held, self._is_written = at, image, False
 
     def rest(self, at: float) -> None:
         """Let the latest frame stand until `at`, a time as for `add`, as none has come since.
@@ -92,6 +96,9 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         with self._file:
             if self._held is not None:
                 self._write(self._held)
+            if self._unwritten:
+                said = f"{self._unwritten} frames came faster than its {self._fps:g} per second"
+                print(f"{self.path}: {said} and are left out", file=sys.stderr)
             if self._writer is not None:
                 # Who presses Ctrl-C twice loses the check alone.
                 with contextlib.suppress(KeyboardInterrupt, SystemExit):
@@ -113,6 +120,7 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         if self._writer is not None:
             self._writer.write(cv2.cvtColor(letterbox(image, self._size_hw), cv2.COLOR_RGB2BGR))
             self.frames += 1
+            self._is_written = True
 
     def _open(self) -> cv2.VideoWriter:
         self._temporary = self._file.enter_context(atomic_path(self.path))

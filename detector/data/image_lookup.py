@@ -127,7 +127,7 @@ class ImageLookup:
         paths = (path for folder in self._folders for path in images_below(Path(folder)))
         unique = {os.path.normpath(path): str(path) for path in paths}
         for path in unique.values():
-            found[folded(_parts(path)[-1])].append(path)
+            found[folded(base_name(path))].append(path)
         return dict(found)
 
 
@@ -174,16 +174,27 @@ def best_of(path: str, candidates: Iterable[str]) -> list[str]:
     return [candidate for candidate, score in scores.items() if score == best]
 
 
+def is_end(path: str, other: str) -> bool:
+    """Whether one of two paths is the whole end of the other, or they are the same."""
+    return _shared(path, other)[1] == min(len(_parts(path)), len(_parts(other)))
+
+
 def _shared(path: str, other: str) -> tuple[int, int]:
     """How many parts at their ends are alike, and how many of these are the same."""
     pairs = list(zip(reversed(_parts(path)), reversed(_parts(other)), strict=False))
-    alike = next((i for i, (a, b) in enumerate(pairs) if folded(a) != folded(b)), len(pairs))
+    apart = (i for i, (a, b) in enumerate(pairs) if a != b and folded(a) != folded(b))
+    alike = next(apart, len(pairs))
     return alike, sum(a == b for a, b in pairs[:alike])
+
+
+def base_name(path: str) -> str:
+    """The last name in a path of any system."""
+    return _parts(path)[-1]
 
 
 def _parts(path: str) -> list[str]:
     """The names in a path of any system: unpacked on Linux, a backslash becomes part of a name."""
-    return re.split(r"[/\\]", path)
+    return path.replace("\\", "/").split("/")
 
 
 def _folder(path: str) -> str:

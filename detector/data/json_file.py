@@ -12,11 +12,16 @@ from configs.errors import UserError
 from detector.data.values import as_utf8
 from detector.files import explained
 
+# An escape of a string, to the pair that is one letter; the second group: half of one alone.
+_ESCAPE = re.compile(rb"\\(u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _NO_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 
 
 def read_json(path: Path) -> bytes:
-    """The text of a JSON file in UTF-8, without a byte order mark.
+    r"""The text of a JSON file in UTF-8, without a byte order mark.
+
+    Half a letter, which Python writes for a byte of a file name that is no UTF-8, becomes the text
+    `\udcff` (`as_text`).
 
     Raises:
         UserError: it cannot be read.
@@ -24,9 +29,14 @@ def read_json(path: Path) -> bytes:
     with explained(path, "read"):
         data = path.read_bytes()
     try:
-        return as_utf8(data)
+        text = as_utf8(data)
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: damaged JSON ({error}); export it again") from error
+    return _ESCAPE.sub(_whole, text) if b"\\ud" in text or b"\\uD" in text else text
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return b"\\" + escape[0] if escape[2] else escape[0]
 
 
 def parse_json(data: Any, form: Any = Any) -> Any:

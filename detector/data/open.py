@@ -95,7 +95,7 @@ def _split_off(data: str) -> tuple[Path, str]:
         if not is_whole and not after:
             raise UserError(f"{data} names no split after the colon")
     except (OSError, ValueError) as error:  # a name too long, or with a zero byte
-        raise UserError(f"no such data set: {data[:100]!r}") from error
+        raise UserError(f"no such data set: {shortened(data)}") from error
     return path, "" if is_whole else after
 
 

@@ -89,6 +89,11 @@ def as_utf8(data: bytes) -> bytes:
     return data
 
 
+def as_text(name: str) -> str:
+    r"""A name that any file can hold: bytes that are no UTF-8 as `\udcff`, as on the terminal."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def shown(text: str) -> str:
     """The beginning of a text of a file, in quotes, as part of a message."""
     return repr(text if len(text) <= 60 else f"{text[:57]}...")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ Format = Literal["coco", "voc", "yolo"]
 
 _WRITERS = {"coco": write_coco, "voc": write_voc, "yolo": write_yolo}
 _IMAGES = {"coco": "images", "voc": "JPEGImages", "yolo": "images"}
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # in Python's form of a name that is not UTF-8
 _ROUNDING = 1e-3  # share of an area: files round, and boxes are float32
 
 
@@ -81,15 +83,20 @@ def _copy_images(dataset: Dataset, folder: Path) -> list[Sample]:
 
 
 def _free_name(path: Path, taken: set[str]) -> str:
-    """A name whose stem is not taken: VOC and YOLO tell images apart by it."""
-    stem, number = path.stem, 1
+    """A name whose stem is not taken: VOC and YOLO tell images apart by it.
+
+    What is no UTF-8 in it becomes "_", as annotations cannot hold it.
+    """
+    parts = (path.parent.name, path.stem, path.suffix)
+    folder, own, suffix = (_NO_TEXT.sub("_", part) for part in parts)
+    stem, number = own, 1
     if stem.casefold() in taken:
-        stem = f"{path.parent.name}_{path.stem}"
+        stem = f"{folder}_{own}"
     while stem.casefold() in taken:
         number += 1
-        stem = f"{path.parent.name}_{path.stem}_{number}"
+        stem = f"{folder}_{own}_{number}"
     taken.add(stem.casefold())
-    return f"{stem}{path.suffix}"
+    return f"{stem}{suffix}"
 
 
 def _splits_for(dataset: Dataset, target: Format) -> tuple[dict[str, list[int]], list[str]]:

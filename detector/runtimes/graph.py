@@ -117,7 +117,7 @@ def require_readable(path: Path) -> None:
         raise UserError(f"cannot read {path}: {reason(error)}") from error
 
 
-def require_finite(path: Path, values: np.ndarray) -> None:
+def require_finite_outputs(path: Path, values: np.ndarray) -> None:
     """Show that a network computes numbers.
 
     Args:
@@ -177,7 +177,7 @@ class GraphRuntime:
         for values in (outputs[place].values for place in self._places):
             if values.dtype.kind != "f":
                 raise UserError(f"{path}: its outputs are integers without a scale; export it anew")
-            require_finite(path, values)
+            require_finite_outputs(path, values)
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `detector.runtimes.Runtime`."""

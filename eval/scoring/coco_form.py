@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from detector.data.values import as_text
 from detector.results import coco_results
 from detector.types import Sample
 from eval.scoring.eval_set import EvalSet
@@ -16,9 +17,11 @@ from eval.scoring.eval_set import EvalSet
 def result_ids(samples: Sequence[Sample]) -> list[int | str]:
     """By which a results file names the images: their own ids, or 1, 2, ... where those repeat.
 
-    They do where each split of a data set counts from 1, or a name stands in two folders.
+    They do where each split of a data set counts from 1, or a name stands in two folders. Each is
+    as JSON can hold it (`as_text`).
     """
-    own = [sample.image_id for sample in samples]
+    ids = (sample.image_id for sample in samples)
+    own = [as_text(one) if isinstance(one, str) else one for one in ids]
     return own if len(set(own)) == len(own) else list(range(1, len(own) + 1))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.matching import match, overlaps
+from eval.scoring.most_detections import MAX_DETECTIONS, most_scored
 
 IOU = 0.5
 """From which on a box fits an object."""
@@ -38,13 +39,13 @@ class Judgement:
         return len(self.missed) + len(self.false_positives)
 
 
-def judge(image: EvalImage, threshold: float) -> Judgement:
-    """Match the detections of a score at or above `threshold`, at IoU 0.5.
+def judge(image: EvalImage, threshold: float, most: int = MAX_DETECTIONS) -> Judgement:
+    """Match the detections of a score at or above `threshold`, at IoU 0.5; `most` as in `overlaps`.
 
     Within a class the matching is COCO's. What it leaves is then paired across classes, the
     greatest IoU first. Ignored objects, and detections on them, do not appear.
     """
-    compared = overlaps(image)
+    compared = overlaps(image, most)
     kept = image.detections.scores[compared.rows] >= threshold
     matched = match(compared, np.array([IOU]))[0, 0]
     counts = np.append(~compared.ignored, False)  # -1 takes the last
@@ -62,8 +63,9 @@ def judge_all(eval_set: EvalSet, threshold: float) -> list[Judgement]:
     """`judge` every image of a set."""
     from tqdm import tqdm
 
+    most = most_scored(eval_set.settings)
     images = tqdm(eval_set.images, desc="judging", unit="image", delay=2)
-    return [judge(image, threshold) for image in images]
+    return [judge(image, threshold, most) for image in images]
 
 
 def confusion_matrix(eval_set: EvalSet, judgements: Sequence[Judgement]) -> np.ndarray:

@@ -23,8 +23,9 @@ class EvalImage:
     """One image.
 
     Attributes:
-        sample: its objects of the evaluated classes; labels are indices into `EvalSet.classes`.
-        detections: likewise; boxes in pixels of the image, best first.
+        sample: its objects of the evaluated classes, in the frame of their annotation; labels are
+            indices into `EvalSet.classes`.
+        detections: likewise, best first.
     """
 
     sample: Sample

@@ -18,12 +18,10 @@ import numpy as np
 
 from eval.scoring.coco_form import image_ids
 from eval.scoring.eval_set import EvalImage, EvalSet
+from eval.scoring.most_detections import MAX_DETECTIONS, most_scored
 
 COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """The IoU thresholds that AP is the mean over."""
-
-MAX_PER_CLASS = 100
-"""Detections of a class in an image that count; COCO's own limit."""
 
 _NEARLY_ONE = 1 - 1e-10  # pycocotools: an IoU threshold of 1 can be reached
 
@@ -33,7 +31,8 @@ class Overlaps:
     """One image's detections against its objects.
 
     Attributes:
-        rows: int64 `(D,)`, of the detections that count: the first 100 of each class.
+        rows: int64 `(D,)`, of the detections that count: the first of each class, as many
+            as are scored.
         iou: float64 `(D, G)`; of an ignored object it is the share of the detection that it covers.
         same_class: bool `(D, G)`.
         ignored: bool `(G,)`, crowds and difficult objects.
@@ -45,10 +44,10 @@ class Overlaps:
     ignored: np.ndarray
 
 
-def overlaps(image: EvalImage) -> Overlaps:
-    """Compare every detection of an image with every object."""
+def overlaps(image: EvalImage, most: int = MAX_DETECTIONS) -> Overlaps:
+    """Compare the best `most` detections of each class in an image with every object."""
     sample, found = image.sample, image.detections
-    rows = np.flatnonzero(_rank_in_class(found.labels) < MAX_PER_CLASS)
+    rows = np.flatnonzero(_rank_in_class(found.labels) < most)
     ignored = ~image.is_counted
     iou = np.zeros((len(rows), len(sample)))
     if iou.size:
@@ -167,9 +166,10 @@ def find_outcomes(eval_set: EvalSet, slices: Sequence[Slice] = (EVERYTHING,)) ->
     """Match a whole set at COCO's ten IoU thresholds, once for all slices; one per class."""
     from tqdm import tqdm
 
+    most = most_scored(eval_set.settings)
     order = np.argsort(image_ids(eval_set), kind="stable")  # by which pycocotools decides ties
     progress = tqdm(order.tolist(), desc="matching", unit="image", delay=2)
-    parts = [of_image(eval_set.images[i], i, slices) for i in progress]
+    parts = [of_image(eval_set.images[i], i, slices, most) for i in progress]
     return join_outcomes(parts, count_objects(eval_set, slices))
 
 
@@ -208,9 +208,11 @@ def _outside(slices: Sequence[Slice], areas: np.ndarray, boxes_xywh: np.ndarray)
     return np.array([(values < low) | (values > high) for values, low, high in rows])
 
 
-def of_image(image: EvalImage, index: int, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
-    """One image's share of the outcomes of all classes."""
-    compared = overlaps(image)
+def of_image(
+    image: EvalImage, index: int, slices: Sequence[Slice], most: int
+) -> dict[str, np.ndarray]:
+    """One image's share of the outcomes of all classes; `most` as in `overlaps`."""
+    compared = overlaps(image, most)
     ignored = left_out(image, slices)
     matched = match(compared, COCO_THRESHOLDS, ignored)  # (S, T, D)
     found = image.detections[compared.rows]

@@ -54,7 +54,7 @@ def cap_lines(settings: Mapping[str, Any]) -> Iterator[str]:
     if reached := settings.get("images_at_max_detections"):
         images = counted(settings["images"], "image")
         line = f"{reached:,} of {images} reached max_detections ({most}{own})"
-        yield f"{line}; --max-dets N raises it"
+        yield f"{line}; eval --max-dets N raises it"
     if more := settings.get("images_with_more_objects"):
         yield (
             f"{counted(more, 'image')} with more objects than that, up to "
@@ -63,5 +63,5 @@ def cap_lines(settings: Mapping[str, Any]) -> Iterator[str]:
     if unscored := settings.get("detections_not_scored"):
         yield (
             f"{counted(unscored, 'detection')} not scored, being behind the best {most} of a class "
-            "in an image; --max-dets N scores more"
+            "in an image; eval --max-dets N scores more"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,11 @@ from detector.data.dataset import Dataset
 from detector.data.findings import counted
 from detector.data.json_file import read_json
 from detector.data.values import as_id, as_number
+from detector.results import id_by_name
 from detector.types import Detections, Sample
 from eval.scoring.coco_form import result_ids
 from eval.scoring.named_images import NamedImages
 
-_DIGITS = re.compile("[0-9]{1,18}")
 _NAMED = 3  # of the ids in a warning
 
 Row = tuple[tuple[float, float, float, float], float, int]  # x, y, width, height; score; label
@@ -33,7 +32,7 @@ class _Detection(msgspec.Struct, gc=False):
     category_id: int | float | str
     bbox: tuple[float, float, float, float]
     score: float
-    file_name: str | None = None  # of `detect --coco`
+    file_name: Any = None  # a text of `detect --coco`, or what another program has there
 
 
 class ResultsFile(NamedTuple):
@@ -65,15 +64,17 @@ def read_detections(file: Path, dataset: Dataset) -> ResultsFile:
         UserError: the file is no such list, an image is not the data set's, or no category is.
     """
     label_of = {number: label for label, number in enumerate(dataset.classes.category_ids)}
-    index_of, named = _indices(dataset), NamedImages(dataset)
+    index_of, named = _indices(dataset), NamedImages(dataset, file)
     of_image: dict[int, list[Row]] = defaultdict(list)
     counts: Counter[str] = Counter()
     unknown: Counter[Any] = Counter()
     found = _decode(file)
     for position, one in enumerate(found):
-        index = named.index(one.file_name) if one.file_name else None
+        index = named.index(one.file_name) if isinstance(one.file_name, str) else None
         if index is None:
             index = _look_up(index_of, one.image_id, "image_id", counts)
+        elif _look_up(index_of, one.image_id, "image_id", Counter()) not in (index, None):
+            counts["image_id of another image than file_name"] += 1
         if index is None:
             place = f"{file}: detection {position}"
             raise UserError(f"{place}: {dataset.name} has no image with the id {one.image_id!r}")
@@ -117,6 +118,8 @@ def _check_box(bbox: tuple[float, float, float, float], place: str, counts: Coun
 _MEANINGS = {
     "image_id written as 1.0": "taken by their value",
     "image_id written as text": "taken by their value, where pycocotools refuses the file",
+    "image_id of another image than file_name": "file_name counts, where pycocotools goes by "
+    "image_id",
     "category_id written as 1.0": "taken by their value",
     "category_id written as text": "taken by their value, where pycocotools passes them over",
     "bbox with a negative width or height": "kept: they fit no object, and count as pycocotools "
@@ -146,10 +149,9 @@ def _listed(ids: Counter[Any]) -> str:
 def _indices(samples: Sequence[Sample]) -> dict[int | str, int]:
     """Which sample an id names; a text of digits also as a number, if no other one is that."""
     index_of = {image_id: index for index, image_id in enumerate(result_ids(samples))}
-    texts = [one for one in index_of if isinstance(one, str) and _DIGITS.fullmatch(one)]
-    counts = Counter(map(int, texts))
-    numbers = {int(text): index_of[text] for text in texts if counts[int(text)] == 1}
-    return numbers | index_of
+    named = [(id_by_name(one), index) for one, index in index_of.items() if isinstance(one, str)]
+    counts = Counter(number for number, _ in named)
+    return {number: index for number, index in named if counts[number] == 1} | index_of
 
 
 def _decode(file: Path) -> list[_Detection]:

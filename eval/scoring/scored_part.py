@@ -20,6 +20,7 @@ from detector.data.dataset import Dataset
 from detector.data.findings import Finding, counted
 from detector.data.lazy_samples import Selection
 from detector.data.open import open_dataset
+from detector.data.orientation import lies
 from detector.images import read_header
 from detector.threads import in_threads
 from detector.types import Detections, Sample
@@ -159,7 +160,7 @@ def _left_out(dataset: Dataset) -> Counter[str]:
     """What a reader left out of this data set, or of this split, by the titles of findings."""
     lost = [
         one
-        for one in dataset.findings
+        for one in dict.fromkeys(dataset.findings)  # of an image in two splits both tell
         if one.kind.name in _LOST and not one.element.startswith("categor")
     ]
     if lost and dataset.part:
@@ -198,10 +199,9 @@ def _fits_upright(sample: Sample, detections: Detections) -> bool:
     if not size.all() or not is_out.any() or np.any(far > size[::-1] + _SLACK):
         return False
     try:
-        header = read_header(sample.path)
+        return lies(sample)
     except UserError:
         return False
-    return header.is_transposed and (header.height, header.width) == (sample.width, sample.height)
 
 
 def part_lines(settings: Mapping[str, Any]) -> Iterator[str]:

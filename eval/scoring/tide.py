@@ -22,6 +22,7 @@ from eval.scoring.coco_form import image_ids
 from eval.scoring.curves import Curve
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.matching import match, overlaps
+from eval.scoring.most_detections import most_scored
 
 KINDS = {
     "classification": "a box that fits an object of another class; the oracle corrects the class",
@@ -73,9 +74,10 @@ def split_errors(eval_set: EvalSet, threshold: float = 0.5) -> ErrorSplit:
     """Classify every error of a set; `threshold` is the score of `ErrorSplit.confident`."""
     from tqdm import tqdm
 
+    most = most_scored(eval_set.settings)
     order = np.argsort(image_ids(eval_set), kind="stable").tolist()
     progress = tqdm(order, desc="classifying errors", unit="image", delay=2)
-    parts = zip(*(_of_image(eval_set.images[index]) for index in progress), strict=True)
+    parts = zip(*(_of_image(eval_set.images[index], most) for index in progress), strict=True)
     labels, scores, ignored, kinds, repaired, truth, missed = map(np.concatenate, parts)
     classes = len(eval_set.classes)
     objects, lost = (np.bincount(of_objects, minlength=classes) for of_objects in (truth, missed))
@@ -106,12 +108,12 @@ def split_errors(eval_set: EvalSet, threshold: float = 0.5) -> ErrorSplit:
     )
 
 
-def _of_image(image: EvalImage) -> tuple[np.ndarray, ...]:
+def _of_image(image: EvalImage, most: int) -> tuple[np.ndarray, ...]:
     """Labels, scores, whether ignored, kinds, repaired; labels of objects, and of those missed.
 
     `repaired` is the label in which the oracle makes a detection true, else -1.
     """
-    compared = overlaps(image)
+    compared = overlaps(image, most)
     regular = ~compared.ignored
     matched = match(compared, np.array([_FOREGROUND]))[0, 0]
     is_true = (matched >= 0) & np.append(regular, False)[matched]

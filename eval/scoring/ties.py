@@ -22,6 +22,7 @@ from eval.scoring.matching import (
     of_image,
     overlaps,
 )
+from eval.scoring.most_detections import most_scored
 
 SHUFFLES = 20
 """Random orders of the images, and of the equal scores in each."""
@@ -59,7 +60,8 @@ def tie_range(
     """
     from tqdm import trange
 
-    open_images = [i for i, image in enumerate(eval_set.images) if _is_open(image)]
+    most, slices = most_scored(eval_set.settings), (EVERYTHING,)
+    open_images = [i for i, image in enumerate(eval_set.images) if _is_open(image, most)]
     torn = sum(map(_count_torn, classes))
     aps = [_ap(classes)]
     if open_images:
@@ -67,11 +69,11 @@ def tie_range(
     elif not torn:
         shuffles = 0
     rng = np.random.default_rng(seed)
-    parts = [of_image(one, i, (EVERYTHING,)) for i, one in enumerate(eval_set.images) if shuffles]
-    objects = count_objects(eval_set, (EVERYTHING,))
+    parts = [of_image(one, i, slices, most) for i, one in enumerate(eval_set.images) if shuffles]
+    objects = count_objects(eval_set, slices)
     for _ in trange(shuffles, desc="shuffling equal scores", unit="order", delay=2):
         for i in open_images:
-            parts[i] = of_image(_shuffled(eval_set.images[i], rng), i, (EVERYTHING,))
+            parts[i] = of_image(_shuffled(eval_set.images[i], rng), i, slices, most)
         order = rng.permutation(len(parts)).tolist()
         aps.append(_ap(join_outcomes([parts[i] for i in order], objects)))
     (low, low50), (high, high50) = np.min(aps, axis=0).tolist(), np.max(aps, axis=0).tolist()
@@ -96,14 +98,14 @@ def _count_torn(one: Outcomes) -> int:
     return int(is_torn.sum())
 
 
-def _is_open(image: EvalImage) -> bool:
+def _is_open(image: EvalImage, most: int) -> bool:
     """Whether equal scores of one class compete for the objects of an image."""
     found = image.detections
     order = np.lexsort((found.scores, found.labels))
     labels, scores = found.labels[order], found.scores[order]
     if not ((labels[1:] == labels[:-1]) & (scores[1:] == scores[:-1])).any():
         return False
-    compared = overlaps(image)
+    compared = overlaps(image, most)
     fits = (compared.same_class & (compared.iou >= COCO_THRESHOLDS[0])).any(axis=1)
     rows = compared.rows
     alike = (found.labels[rows, None] == found.labels[rows]) & (

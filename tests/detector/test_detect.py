@@ -1,7 +1,9 @@
 import json
+import os
 import subprocess
 import sys
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -98,6 +100,16 @@ def test_pycocotools_reads_ids_that_are_paths(model, tmp_path, monkeypatch):
     truth.createIndex()
     loaded = truth.loadRes("found.json")
     assert [len(loaded.getAnnIds(imgIds=[one])) for one in ("1.jpg", "1.png")] == [100, 100]
+
+
+def test_names_that_are_no_utf8_make_a_json_that_strict_readers_take(model, tmp_path):
+    for byte in (b"\xfe", b"\xff"):
+        Image.new("RGB", (80, 60)).save(tmp_path / os.fsdecode(b"a" + byte + b".png"))
+    target = tmp_path / "found.json"
+    detect.main([str(tmp_path), "--model", model, "--score", "0", "--coco", str(target)])
+    rows = msgspec.json.decode(target.read_bytes())
+    named = {row["image_id"]: row["file_name"] for row in rows}
+    assert named == {one: f"{tmp_path}/{one}.png" for one in (r"a\udcfe", r"a\udcff")}
 
 
 def test_an_image_that_reaches_the_most_detections_is_told(model, images, tmp_path, capsys):

@@ -37,6 +37,7 @@ def forget(monkeypatch):
         fonts._tell_unjoined.cache_clear()
 
     monkeypatch.setattr(fonts, "_by_script", {})
+    monkeypatch.setattr(fonts, "_exhausted", set())
     monkeypatch.setattr(fonts, "_told", set())
     clear()
     yield
@@ -107,6 +108,29 @@ def test_a_font_of_this_machine_is_found(name, capsys):
         pytest.skip(capsys.readouterr().err.strip())
     assert "".join(part for part, _ in font_runs(f"{name} 90%", 20)) == f"{name} 90%"
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("forget")
+@pytest.mark.parametrize("name", ["猫车車", "車车猫", "ねコ"])
+def test_letters_of_one_script_may_be_in_several_fonts(name, tmp_path, monkeypatch, capsys):
+    has = {"a.ttf": "猫車ね", "b.ttf": "猫车", "c.ttf": "コ"}
+    for file in has:
+        (tmp_path / file).touch()
+    monkeypatch.setattr(fonts, "_font_folders", lambda: iter((tmp_path,)))
+    monkeypatch.setattr(fonts, "_has", lambda file, letter: letter in has.get(file.name, ""))
+    assert writable(name) == name
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_script_that_no_font_has_is_looked_for_once(tmp_path, monkeypatch):
+    opened = []
+    (tmp_path / "some.ttf").touch()
+    monkeypatch.setattr(fonts, "_font_folders", lambda: iter((tmp_path,)))
+    monkeypatch.setattr(fonts, "_has", lambda file, _: opened.append(file.name) is not None)
+    for name in ("猫", "狗", "车"):
+        assert writable(name) == ""
+    assert opened.count("some.ttf") == 1
 
 
 @pytest.mark.usefixtures("forget")

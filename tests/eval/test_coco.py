@@ -108,7 +108,7 @@ def test_what_is_odd_in_a_results_file_is_said_in_every_output(tmp_path, capsys)
     files = [str(tmp_path / name) for name in ("found.json", "data.json", "new.json", "page")]
     assert main(["--detections", *files[:2], "--json", files[2], "--report", files[3]]) == 0
     said = "category_id written as text in 1 of 1 detection: taken by their value"
-    assert f"warnings {said}" in capsys.readouterr().out
+    assert f"warnings: {said}" in capsys.readouterr().out
     for file in (tmp_path / "new.json", tmp_path / "page/report.json"):
         assert said in json.loads(file.read_text())["settings"]["warnings"]
     assert said in (tmp_path / "page/report.html").read_text(encoding="utf-8")

@@ -90,7 +90,7 @@ def test_what_is_odd_in_a_results_file_is_said_of_its_side(data, tmp_path, capsy
     out = tmp_path / "out.json"
     assert main([str(a), str(b), str(data), "--json", str(out)]) == 0
     said = "category_id written as 1.0 in 12 of 12 detections: taken by their value"
-    assert f"  B: warnings {said}" in capsys.readouterr().out.splitlines()
+    assert f"  B: warnings: {said}" in capsys.readouterr().out.splitlines()
     found = json.loads(out.read_text())
     assert found["b"]["settings"]["warnings"] == said
     assert "warnings" not in found["a"]["settings"]

@@ -200,7 +200,7 @@ def test_what_is_odd_in_a_results_file_is_said_and_recorded(inputs, monkeypatch,
     assert main("--detections found.json data.json --json new.json".split()) == 0
     said = "1 of 2 detections passed over, of categories that the data set lacks (9)"
     printed = capsys.readouterr().out
-    assert f"  warnings {said}" in printed
+    assert f"  warnings: {said}" in printed
     assert "  equal_scores in the order of the images, then as in the file" in printed
     settings = json.loads((inputs / "new.json").read_text())["settings"]
     assert settings["warnings"] == said

@@ -111,6 +111,13 @@ def test_a_dry_run_says_what_it_would_learn(
     assert not (tmp_path / "new").exists()
 
 
+def test_a_dry_run_warns_of_more_objects_than_a_limit_lets_through(voc, tmp_path, capsys):
+    for stem, objects in (("a", 1), ("b", 3)):
+        voc.add(stem, *[("cat", 5, 5, 60, 60)] * objects)
+    assert dry(voc.root, tmp_path, "--start", "none", "--set", "loader.max_objects=2") == 0
+    assert "warning: 1 image with more than 2 objects, up to 3: " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import struct
 import zlib
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 
 from configs.errors import UserError
 from detector.data.orientation import read_sample, settle_on_disk
+from detector.digests import digest_of
 from detector.files import atomic_path, make_folder
 from detector.preprocess import resize
 from detector.types import Sample
@@ -111,7 +111,7 @@ class Cache:
             stamp = (status.st_mtime_ns, status.st_size)
             known = self._keys.get(path)
             if known is None or known[0] != stamp:
-                known = stamp, hashlib.sha256(path.read_bytes()).hexdigest()
+                known = stamp, digest_of(path)
                 self._keys[path] = known
         except (OSError, ValueError):
             return ""

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from configs.errors import UserError
+from detector.digests import digest_of
 from detector.files import reason
 from detector.images import SUFFIXES, images_below, read_image
 from training.classifier.cifar10 import is_cifar10, open_cifar10
@@ -138,8 +139,7 @@ def _held_out(paths: list[Path]) -> set[Path]:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(path)
     except OSError:  # reading its pixels will say so
         return hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()
 

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs.errors import UserError
-from detector.artefact import require_finite
+from detector.artefact import require_finite_weights
 from detector.digests import digest_of, require_undamaged
 from detector.files import atomic_folder, reason
 from training.classifier.class_metrics import Figures
@@ -112,7 +112,7 @@ def load_run(folder: Path) -> Classifier:
             f"{folder}: {NETWORK} and {DESCRIPTION} do not belong together: "
             f"shapes are {shapes}, described are {wanted}"
         )
-    require_finite(network, path)
+    require_finite_weights(network, path)
     return Classifier(network, spec)
 
 

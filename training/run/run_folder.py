@@ -95,7 +95,7 @@ class RunResult:
 
 
 _SETTINGS_FORM, _RESULT_FORM = TypeAdapter(RunSettings), TypeAdapter(RunResult)
-Form = TypeVar("Form")
+T = TypeVar("T")
 
 
 class RunFolder:
@@ -237,7 +237,7 @@ class RunFolder:
         write_text(self.log, text.getvalue())
 
 
-def _read(path: Path, form: TypeAdapter[Form]) -> Form:
+def _read(path: Path, form: TypeAdapter[T]) -> T:
     try:
         with explained(path, "read"):
             return form.validate_json(path.read_bytes())

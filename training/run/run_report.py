@@ -16,7 +16,8 @@ from eval.report.analysis import analyse
 from eval.report.model_report import report_sections, verdict
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
-from eval.scoring.inference import MAX_DETECTIONS, SCORE_THRESHOLD, predict_all
+from eval.scoring.inference import SCORE_THRESHOLD, predict_all
+from eval.scoring.most_detections import MAX_DETECTIONS
 from eval.scoring.scored_part import ToScore, part_settings
 from training.run.plan import duration
 from training.run.run import Run

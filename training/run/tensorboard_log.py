@@ -78,8 +78,7 @@ def _drawn(scored: EvalImage, names: tuple[str, ...], threshold: float) -> np.nd
     image, sample = read_sample(scored.sample)
     boxes = to_upright(scored.detections.boxes, scored.sample)
     found = replace(scored.detections, boxes=boxes)
-    ignored = sample.is_crowd | sample.is_difficult
-    truth = draw_annotations(image, sample.boxes, sample.labels, names, ignored)
+    truth = draw_annotations(image, sample.boxes, sample.labels, names, ~scored.is_counted)
     seen = draw_detections(image, found[found.scores >= threshold], names)
     return np.concatenate([truth, seen], axis=1)
 

@@ -12,7 +12,8 @@ from detector.predictor import Predictor
 from detector.runtimes.keras_model import KerasRuntime
 from eval.scoring.eval_set import EvalImage, EvalSet
 from eval.scoring.evaluator import evaluate
-from eval.scoring.inference import MAX_DETECTIONS, SCORE_THRESHOLD, predict_all
+from eval.scoring.inference import SCORE_THRESHOLD, predict_all
+from eval.scoring.most_detections import MAX_DETECTIONS
 from training.model.networks import Networks
 from training.model.trainer import Trainer
 from training.run.run import Run

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from configs.errors import cut
 from detector.data.values import number
 
 _FARTHEST = 1e9  # px; what lies further out is no coordinate
@@ -43,7 +44,7 @@ def coordinate(value: Any, what: str) -> float:
 
 def one_line(value: Any) -> str:
     """A text of a file as part of a message."""
-    return " ".join(str(value).split())[:60]
+    return cut(str(value), 60)
 
 
 def no_box(kind: Any) -> ValueError:

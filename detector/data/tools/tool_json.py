@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from configs.errors import UserError
+from configs.errors import UserError, cut
 from detector.data.json_file import parse_json, read_json
 
 
@@ -29,7 +29,7 @@ def load_text(path: Path, data: bytes | str) -> Any:
     try:
         return parse_json(data.encode() if isinstance(data, str) else data)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        why = " ".join(str(error).split())[:100]
+        why = cut(str(error))
         raise UserError(f"{path}: damaged JSON ({why}); export it again") from error
 
 

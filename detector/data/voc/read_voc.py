@@ -16,9 +16,10 @@ from detector.classes import ClassMap
 from detector.data.dataset import SPLIT_FOLDERS, Dataset
 from detector.data.findings import FileFindings, counted
 from detector.data.form import Form, Listing, NoClassError, ReadOptions
+from detector.data.image_lookup import base_name
 from detector.data.orientation import settle_on_disk
 from detector.data.voc.voc_file import VocAnnotation, read_voc_annotation
-from detector.data.voc.voc_folders import VocFolders, VocImages, base_name, voc_folders
+from detector.data.voc.voc_folders import VocFolders, VocImages, voc_folders
 from detector.data.voc.voc_lists import ImageSets, read_image_sets, split_by_lists
 from detector.data.voc.voc_origin import find_origins
 from detector.types import Sample

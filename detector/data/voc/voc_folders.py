@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 from unicodedata import normalize
 
 from detector.data.form import Listing
-from detector.data.image_lookup import ImageLookup, folded
+from detector.data.image_lookup import ImageLookup, base_name, folded
 from detector.data.voc.voc_file import VocAnnotation, xml_form
 from detector.files import walk
 from detector.images import SUFFIXES
@@ -134,8 +134,3 @@ class VocImages:
             for path in paths:
                 found[folded(path.stem)].append(path)
         return found
-
-
-def base_name(said: str) -> str:
-    """The last part of a path that a file of any system says."""
-    return said.replace("\\", "/").rpartition("/")[2]

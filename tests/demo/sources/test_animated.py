@@ -45,6 +45,14 @@ def test_an_animated_image_is_a_video_with_the_times_of_its_frames(tmp_path, cap
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("name", MOVING)
+@pytest.mark.parametrize("other", ["a.jpg", "a.tif", "a"])
+def test_an_animated_image_of_another_name_is_one_too(tmp_path, name, other):
+    write(tmp_path / name).rename(tmp_path / other)
+    _, frames = frames_of(tmp_path / other)
+    np.testing.assert_allclose([frame.time_s for frame in frames], BEGINS_S, atol=1e-6)
+
+
 @pytest.mark.parametrize("disposal", [0, 1, 2], ids=["unsaid", "kept", "cleared"])
 def test_what_a_frame_leaves_behind_is_as_its_file_says(tmp_path, disposal):
     clear = (0, 0, 0, 0)
@@ -121,3 +129,11 @@ def test_among_other_images_an_animation_is_its_first_frame_and_that_is_said(tmp
         np.testing.assert_array_equal(frame.image, square_at(0)[..., :3])
     said = "the first frame of 2 animated images was taken; name one alone to see all of it"
     assert capsys.readouterr().err == f"{tmp_path}: {said}\n"
+
+
+def test_that_is_said_too_where_not_all_of_them_are_looked_at(tmp_path, capsys):
+    write(tmp_path / "a.gif")
+    write(tmp_path / "b.gif")
+    with open_source(str(tmp_path / "*.gif")) as source:
+        next(source)
+    assert "the first frame of 1 animated images was taken" in capsys.readouterr().err

@@ -265,12 +265,14 @@ def test_a_stream_has_the_times_of_its_timestamps(read):
     source = read(Stream(1, 2, 3, repeat=True), clock=StreamClock(runs_ahead=True), is_paced=True)
     times = [next(source).time_s for _ in range(2)]
     assert times[1] - times[0] == pytest.approx(1.0)
+    assert source.may_stall
 
 
 def test_a_camera_has_the_times_of_arrival(read):
     source = read(FakeCamera(1, repeat=True))
     first, second = next(source), next(source)
     assert second.time_s == pytest.approx(second.captured_at - first.captured_at)
+    assert not source.may_stall
 
 
 def test_a_stream_whose_end_is_a_recording_has_ended(read, capsys):

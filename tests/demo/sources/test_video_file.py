@@ -92,14 +92,15 @@ def test_a_gap_in_the_frames_is_one_in_their_times(damaged):
 class FakeVideo:
     """Its reads are what a test lists: None fails, a number is a timestamp in seconds.
 
-    Behind the last, all reads fail; `tries` counts them.
+    Behind the last, all reads fail; `tries` counts them. `pts` is the first frame's own time in
+    the container, counted in frames.
     """
 
-    def __init__(self, *reads, count=0, fps=10.0):
+    def __init__(self, *reads, count=0, fps=10.0, pts=0):
         self._reads = iter(reads)
         self._now = 0.0
         self.tries = 0
-        self._has = {cv2.CAP_PROP_FRAME_COUNT: count, cv2.CAP_PROP_FPS: fps}
+        self._has = {cv2.CAP_PROP_FRAME_COUNT: count, cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_PTS: pts}
 
     def read(self):
         self.tries += 1
@@ -151,6 +152,17 @@ def test_a_count_that_was_estimated_from_the_tick_of_a_clock_is_no_loss(capsys):
     assert source.fps == pytest.approx(30)
 
 
+@pytest.mark.parametrize("fast", [24.0, 30.0, 60.0])
+def test_the_rate_of_a_variable_one_is_that_of_its_fast_frames_where_they_come_first(fast):
+    times = [i / fast for i in range(300)] + [300 / fast + i / 5 for i in range(50)]
+    assert opened(*times, fps=350 / (300 / fast + 10)).fps == pytest.approx(fast)
+
+
+@pytest.mark.parametrize("rate", [23.976, 29.97, 59.94, 119.88])
+def test_timestamps_in_milliseconds_do_not_change_a_constant_rate(rate):
+    assert opened(*(round(i / rate, 3) for i in range(300)), fps=rate).fps == rate
+
+
 def test_frames_that_vanish_without_a_failed_read_are_missing(capsys):
     times = [i / 10 for i in range(100) if not 30 <= i < 60]
     source = opened(*times, count=100)
@@ -194,8 +206,30 @@ def test_the_times_of_a_variable_rate_are_those_of_the_container(tmp_path, capsy
     assert capsys.readouterr().err == ""
 
 
-def test_times_count_from_the_first_frame_that_is_given():
-    assert [frame.time_s for frame in opened(None, 0.5, 0.75)] == [0, 0.25]
+@pytest.mark.parametrize("lost", [[], [None], [None] * 5], ids=["unsaid", "one", "several"])
+def test_times_count_from_the_start_also_where_the_first_frames_are_lost(lost):
+    # As players do: what they show at 0.5 s is at 0.5 s.
+    assert [frame.time_s for frame in opened(*lost, 0.5, 0.75)] == [0.5, 0.75]
+
+
+@pytest.mark.parametrize(("name", "start"), [("v.mp4", 1e14), ("v.mp4", -3600), ("v.ts", 60.0)])
+def test_times_count_from_the_first_frame_where_there_is_no_start(name, start):
+    times = [frame.time_s for frame in opened(start, start + 0.25, name=name)]
+    np.testing.assert_allclose(times, [0, 0.25])
+
+
+@pytest.mark.parametrize("name", ["v.mkv", "v.webm"])
+@pytest.mark.parametrize("before", [0, 10, 3000], ids=["at 0 s", "at 1 s", "at 300 s"])
+def test_a_matroska_whose_times_begin_later_is_not_cut_short(capsys, name, before):
+    source = opened(*(i / 10 for i in range(60)), name=name, count=before + 60, pts=before)
+    assert len(list(source)) == source.count == 60
+    assert (source.unreadable, capsys.readouterr().err) == (0, "")
+
+
+def test_a_matroska_whose_times_begin_later_may_be_cut_short_too(capsys):
+    source = opened(*(i / 10 for i in range(60)), name="v.mkv", count=1120, pts=1000)
+    assert len(list(source)) == 60
+    assert capsys.readouterr().err == "v.mkv ends after 60 of 120 frames: it is cut short\n"
 
 
 def test_a_video_without_timestamps_is_counted_by_its_rate_and_that_is_said(capsys):
@@ -206,6 +240,6 @@ def test_a_video_without_timestamps_is_counted_by_its_rate_and_that_is_said(caps
 
 def test_times_that_begin_anew_are_said(capsys):
     found = opened(*[0.1, 0.2, 5, 0.1, 0.2], name="joined.ts")
-    np.testing.assert_allclose([frame.time_s for frame in found], [0, 0.1, 4.9, 5.0, 5.1])
+    np.testing.assert_allclose([frame.time_s for frame in found], [0.1, 0.2, 5.0, 5.1, 5.2])
     said = "joined.ts: its times begin anew 1 times; they are counted on from there\n"
     assert capsys.readouterr().err == said

@@ -170,6 +170,18 @@ def test_an_object_that_stops_behind_something_keeps_its_id():
     assert {one.ids.tolist()[0] for one in follow(Tracker(FPS), frames)[30:]} == {1}
 
 
+@pytest.mark.parametrize("ratio", [(2, 2), (0.5, 0.25), (3, 1)])
+def test_an_object_hidden_while_the_frames_change_their_size_is_where_it_was_in_theirs(ratio):
+    tracker = Tracker(FPS)
+    follow(tracker, [found(square(100, 100))] * 5)
+    tracker.resize(*ratio)
+    (hidden,) = tracker.update(found(), 0.2).hidden
+    box = np.array(square(100, 100)) * [*ratio, *ratio]
+    np.testing.assert_allclose(hidden.box, box)
+    np.testing.assert_allclose(tracker.trails()[1], [[100 * ratio[0], 100 * ratio[1]]] * 4)
+    assert tracker.update(found(box), 0.3).ids.tolist() == [1]
+
+
 def test_a_track_ends_once_after_two_seconds_and_its_id_never_comes_again():
     tracker = Tracker(FPS)
     follow(tracker, [found(square(200, 200))] * 10)

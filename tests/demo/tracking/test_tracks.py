@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
+from configs.schema import ModelConfig, PostprocessConfig
 from demo.sources.frames import Frame, Source
 from demo.tracking.events import EventLog
 from demo.tracking.tracks import Tracks
 from demo.view.controls import Controls
+from detector.postprocess import FractionDetections, Postprocessor
 from detector.types import Detections
 
 NAMES = ["ball"]
@@ -88,6 +90,21 @@ def test_a_line_in_pixels_stays_in_the_middle_of_a_source_that_changes_its_size(
         one.update(in_size(zoom, index, x))
         one.draw(in_size(zoom, index, x))
     assert one.counts() == {"ball in": 1, "ball out": 1}
+
+
+@pytest.mark.parametrize("zoom", [(2, 2), (3, 1), (1, 2)])
+def test_an_object_keeps_its_id_its_line_and_its_trail_where_a_source_changes_its_size(zoom):
+    one = tracks(Controls(NAMES, tracks=True), line=((160.0, 0.0), (160.0, 240.0)))
+    roll(one, 60, 140)
+    for index, x in enumerate(range(180, 260, 10), 12):  # it crossed while the source was away
+        frame = in_size(zoom, index, x)
+        one.update(frame)
+        one.draw(frame)
+        assert frame.ids.tolist() == [1]
+    assert one.counts() == {"ball in": 1}
+    x, y = 100 * zoom[0], 120 * zoom[1]  # where it came from, in pixels of this size
+    assert (frame.drawn[y - 2 : y + 3, x - 4 : x + 5] != 90).any()
+    assert (frame.drawn[: y - 30, : 2 * x // 3] == 90).all()
 
 
 def test_a_zone_keeps_its_counts_in_a_source_that_changes_its_size():
@@ -185,6 +202,23 @@ def test_two_classes_on_one_box_have_an_id_each():
         frame = frame_of(both, index)
         one.update(frame)
     assert sorted(frame.ids) == [1, 2]
+
+
+@pytest.mark.parametrize("class_agnostic", [True, False])
+def test_two_classes_on_one_box_count_once_where_nms_is_class_agnostic(class_agnostic):
+    config = PostprocessConfig(class_agnostic=class_agnostic)
+    suppress = Postprocessor(ModelConfig(), config).suppress
+    one = Tracks(
+        Source("video.mp4", iter(()), 25.0),
+        Controls(["ball", "moon"]),
+        line=((0.5, 0.0), (0.5, 1.0)),
+    )
+    for index, x in enumerate(range(60, 260, 10)):  # the moon comes first in every third frame
+        scores = np.array([0.8, 0.7 if index % 3 else 0.9], np.float32)
+        boxes = (ball(x).boxes / 320).repeat(2, axis=0)
+        kept = suppress(FractionDetections(boxes, scores, np.array([0, 1])))
+        one.update(frame_of(Detections(kept.boxes_fraction * 320, kept.scores, kept.labels), index))
+    assert one.counts() == {"ball in": 1} | ({} if class_agnostic else {"moon in": 1})
 
 
 def test_a_line_beyond_the_frame_is_the_users_to_fix():

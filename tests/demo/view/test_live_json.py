@@ -53,6 +53,17 @@ def test_at_every_moment_the_file_is_whole_and_at_most_a_second_old(path, clock)
         assert index - len(written) < FPS
 
 
+def test_what_came_before_a_source_fell_silent_is_written_within_a_second(path, clock):
+    with LiveJson(path, "fake", coco_classes()) as file:
+        for index in range(40):
+            clock.now += 1 / FPS
+            file.add("film.mp4", 48, 64, ONE, index, index / FPS)
+        assert len(frames_in(path)) < 40
+        clock.now += 0.99
+        file.rest()
+        assert frames_in(path) == list(range(40))
+
+
 def test_complete_it_is_what_detect_writes(path, clock, tmp_path):
     from detector.results import open_results
 

@@ -38,11 +38,10 @@ def source(**options):
     return Source("video.mp4", iter(()), **{"fps": 25.0, **options})
 
 
-def keep(files, frames, start=0):
+def keep(files, frames, start=0, late_s=0.0):
     for index in range(start, start + frames):
-        files.keep(
-            Frame(IMAGE, "video.mp4", index / 25, index=index, time_s=index / 25, drawn=IMAGE)
-        )
+        at = late_s + index / 25
+        files.keep(Frame(IMAGE, "video.mp4", at, index=index, time_s=at, drawn=IMAGE))
 
 
 def frames_of(path):
@@ -150,6 +149,19 @@ def no_space(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def test_where_no_frame_comes_the_json_is_written_all_the_same(
+    controls, predictor, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("demo.view.live_json._INTERVAL_S", 3600.0)
+    with Files(source(live=True), controls, None) as files:
+        files.write_json(tmp_path / "a.json", predictor)
+        keep(files, 5)
+        assert not (tmp_path / "a.json").exists()
+        monkeypatch.setattr("demo.view.live_json._INTERVAL_S", 0.0)  # it has passed
+        files.rest()
+        assert len(json.loads((tmp_path / "a.json").read_text())["images"]) == 5
+
+
 def test_where_no_frame_comes_a_live_recording_keeps_real_time(controls, monkeypatch, tmp_path):
     clock = types.SimpleNamespace(now=1000.0)
     monkeypatch.setattr("demo.view.outputs.time.monotonic", lambda: clock.now)
@@ -161,6 +173,24 @@ def test_where_no_frame_comes_a_live_recording_keeps_real_time(controls, monkeyp
         recorder = files._recorder
         assert recorder.frames == round(25 * 2.16)  # a frame may come a second late
     assert frames_of(tmp_path / "a.mp4") == round(25 * 2.16) + 1
+
+
+def test_a_stream_that_stalls_loses_none_of_its_frames_to_the_wait(
+    controls, monkeypatch, tmp_path, capsys
+):
+    clock = types.SimpleNamespace(now=1000.0)
+    monkeypatch.setattr("demo.view.outputs.time.monotonic", lambda: clock.now)
+    live = source(live=True, may_stall=True)
+    with Files(live, controls, tmp_path / "a.mp4") as files:
+        keep(files, 5)
+        clock.now = 1006.0
+        files.rest()
+        keep(files, 100, start=5)
+        live.trouble = "opening it again"  # so time goes on
+        clock.now += 2.0
+        files.rest()
+    assert frames_of(tmp_path / "a.mp4") == 105 + 25
+    assert capsys.readouterr().err == ""
 
 
 def test_a_recording_that_was_stopped_while_no_frame_comes_does_not_go_on(
@@ -193,6 +223,16 @@ def test_a_recording_that_begins_later_says_when(controls, capsys):
         controls.recording = True
         keep(files, 5, start=5)
     assert capsys.readouterr().err == f"{files.saved[0]} begins at 0.200 s\n"
+
+
+@pytest.mark.parametrize("lost_s", [0.01, 0.52, 3.0])
+def test_the_first_frame_stands_for_those_that_are_lost_before_it(
+    controls, tmp_path, capsys, lost_s
+):
+    with Files(source(), controls, tmp_path / "video.avi") as files:
+        keep(files, 3, late_s=lost_s)
+    assert frames_of(tmp_path / "video.avi") == round(25 * (lost_s + 2 / 25)) + 1
+    assert capsys.readouterr().err == ""
 
 
 def test_json_has_every_frame_and_the_figures_of_the_run(controls, predictor, tmp_path):

@@ -69,16 +69,20 @@ def test_each_frame_of_a_camera_appears_at_its_own_time(tmp_path):
     assert greys == [20] * 5 + [120] + [220] * 4 + [20]
 
 
-def test_a_camera_faster_than_the_video_loses_frames_not_time(tmp_path):
-    with Recorder(tmp_path / "live.avi", 30) as recorder:
+def test_a_camera_faster_than_the_video_loses_frames_not_time_and_that_is_told(tmp_path, capsys):
+    path = tmp_path / "live.avi"
+    with Recorder(path, 30) as recorder:
         for i in range(240):
             recorder.add(flat(i), at=i / 120)
     assert recorder.frames == pytest.approx(60, abs=1)
+    lost = 240 - recorder.frames
+    said = f"{path}: {lost} frames came faster than its 30 per second and are left out\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("fps", [24000 / 1001, 25, 30000 / 1001, 29.97, 60000 / 1001, 59.94])
 @pytest.mark.parametrize("decimals", [3, 9], ids=["whole milliseconds", "exact"])
-def test_a_constant_rate_is_written_frame_for_frame(tmp_path, monkeypatch, fps, decimals):
+def test_a_constant_rate_is_written_frame_for_frame(tmp_path, monkeypatch, capsys, fps, decimals):
     written = []
     writer = types.SimpleNamespace(write=lambda image: written.append(image[0, 0]), release=bool)
     monkeypatch.setattr(Recorder, "_open", lambda _: writer)
@@ -88,6 +92,7 @@ def test_a_constant_rate_is_written_frame_for_frame(tmp_path, monkeypatch, fps, 
         for index, colour in enumerate(bgr.astype(np.uint8)):
             recorder.add(colour[None, None, ::-1], round(index / fps, decimals))
     np.testing.assert_array_equal(written, bgr)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

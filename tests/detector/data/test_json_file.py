@@ -24,6 +24,21 @@ def test_half_a_letter_is_damage(tmp_path):
         read_json(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param(rb'["a\udcff"]', "a\\udcff", id="a byte of a name"),
+        pytest.param(rb'["\uD83D\ude00 \uD83D"]', "\N{GRINNING FACE} \\uD83D", id="beside a pair"),
+        pytest.param(rb'["\ude00\ud83d"]', "\\ude00\\ud83d", id="the wrong way round"),
+        pytest.param(rb'["\\udcff \"\udcff"]', '\\udcff "\\udcff', id="beside other escapes"),
+    ],
+)
+def test_half_a_letter_becomes_its_number(tmp_path, text, read):
+    """Python writes file names that are not UTF-8 so, and strict readers refuse the whole file."""
+    (tmp_path / "a.json").write_bytes(text)
+    assert parse_json(read_json(tmp_path / "a.json")) == [read]
+
+
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_becomes_none(word):
     assert parse_json(f'{{"a": [1, {word}], "b":{word}}}'.encode()) == {"a": [1, None], "b": None}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
@@ -109,6 +110,19 @@ def test_images_of_one_name_are_kept_apart(make, obj, tmp_path):
         make.xml(f"{split}/a.xml", obj("cat", 1, 1, 9, 9))
     write_dataset(open_dataset(make.root), tmp_path / "new", "voc")
     assert [s.image_id for s in open_dataset(tmp_path / "new")] == ["a", "val_a"]
+
+
+@pytest.mark.parametrize("form", ["coco", "voc", "yolo"])
+def test_names_that_are_no_utf8_get_one_that_is(make, tmp_path, form):
+    """No JSON, XML or list that other tools read can hold the old one."""
+    root = make.voc("a", "b")
+    for stem, byte in (("a", b"\xfe"), ("b", b"\xff")):
+        for path in (root / f"JPEGImages/{stem}.jpg", root / f"Annotations/{stem}.xml"):
+            path.rename(path.with_stem(os.fsdecode(b"x" + byte)))
+    write_dataset(open_dataset(root), tmp_path / "new", form)
+    after = open_dataset(tmp_path / "new")
+    assert {one.path.name for one in after} == {"x_.jpg", "JPEGImages_x_.jpg"}
+    assert not after.findings
 
 
 def test_what_no_split_lists_is_not_lost(make, tmp_path):

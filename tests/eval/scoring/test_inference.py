@@ -125,7 +125,8 @@ def test_more_detections_are_given_and_scored_where_more_are_asked_for(
     assert "AR150" in figures
     assert figures["AP"] >= 0  # pycocotools has none at other numbers than 100
     said = capsys.readouterr().out
-    assert "2 of 2 images reached max_detections (100, COCO's own); --max-dets N raises it" in said
+    reached = "2 of 2 images reached max_detections (100, COCO's own)"
+    assert f"{reached}; eval --max-dets N raises it" in said
     assert "AR100   " in said
     assert "average recall with 150 detections per image, of each class" in said
 

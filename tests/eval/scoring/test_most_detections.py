@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
+from eval.scoring.confusion import judge_all
+from eval.scoring.evaluator import evaluate
+from eval.scoring.matching import find_outcomes
 from eval.scoring.most_detections import cap_lines, count_unscored, with_cap_counted
+from eval.scoring.tide import split_errors
+from eval.scoring.ties import tie_range
 
 
 def boxes_of(count):
@@ -33,9 +38,17 @@ def test_images_that_reach_the_most_and_those_with_more_objects_are_counted(set_
     assert settings["images_with_more_objects"] == 1
     reached, more = cap_lines(settings)
     assert reached == (
-        "2 of 3 images reached max_detections (100, COCO's own); --max-dets N raises it"
+        "2 of 3 images reached max_detections (100, COCO's own); eval --max-dets N raises it"
     )
     assert more == ("1 image with more objects than that, up to 144: not all of them can be found")
+
+
+def test_a_report_takes_as_many_as_are_scored(set_of, image_of):
+    eval_set = with_settings(set_of(image_of(1, 144, 144)), max_detections=200)
+    assert evaluate(eval_set).figures["AP50"] == pytest.approx(1)
+    assert split_errors(eval_set).ap50 == pytest.approx(1)
+    assert list(tie_range(eval_set, find_outcomes(eval_set)).AP50) == pytest.approx([1, 1])
+    assert len(judge_all(eval_set, 0.1)[0].found) == 144
 
 
 def test_nothing_is_said_where_no_image_comes_near(set_of, image_of):

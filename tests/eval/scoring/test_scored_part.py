@@ -274,6 +274,18 @@ def test_of_a_split_its_own_annotations_are_counted(voc, tmp_path):
     assert settings["left_out"].startswith("object that cannot be read (1), split that lists")
 
 
+def test_what_is_left_out_of_an_image_in_two_splits_counts_once(yolo):
+    folder, found = yolo
+    (folder / "images/d.png").unlink()
+    (folder / "labels/a.txt").write_text("0 0.5 0.5 0.5 0.5\n7 0.5 0.5 0.5 0.5\n")
+    for part in ("train", "val"):
+        (folder / f"{part}.txt").write_text("images/a.png\nimages/b.png\n")
+    (folder / "data.yaml").write_text("train: train.txt\nval: val.txt\nnames: [b]\n")
+    found.write_text("[]")
+    for data in (folder, f"{folder}:val"):
+        assert score_file(found, str(data)).settings["annotations_left_out"] == 1
+
+
 def test_where_everything_is_scored_nothing_is_said(tmp_path):
     truth = write(tmp_path / "truth.json", truth_of())
     found = write(tmp_path / "found.json", found_in(0, 1))

@@ -249,6 +249,7 @@ def test_of_too_many_objects_the_largest_are_kept_in_their_order(photos):
         "labels": np.arange(5),
         "is_crowd": none,
         "is_difficult": none,
+        "is_ignore": none,
         "areas": sides.astype(float),
     }
     many = replace(sample, boxes=boxes, **given)
