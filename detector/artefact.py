@@ -137,6 +137,12 @@ def formats(folder: Path) -> list[str]:
     return [name for name, file in FILES.items() if (folder / file).is_file()]
 
 
+def other_files(folder: Path) -> list[str]:
+    """Names of what a model's folder holds beside the model itself, such as its exports, sorted."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted({one.name for one in found} - {NETWORK, DESCRIPTION})
+
+
 def save(folder: Path, network: keras.Model, spec: DetectorSpec) -> None:
     """Write an artefact; one that stands at `folder` is replaced, all or nothing.
 

@@ -227,9 +227,10 @@ def _to_go_on(args: argparse.Namespace, folder: RunFolder) -> Run:
         print(f"note: {note}")
     run = _run(folder, config, at(settings, folder), read_record(folder.splits), {})
     if fingerprint(run.training, run.validation) != settings.fingerprint:
+        joined = f", with the images of {settings.negatives}," if settings.negatives else ""
         raise UserError(
-            f"{settings.data} is not what it was when {folder.path} was begun; begin another run"
-            f"{folder.as_start}"
+            f"{settings.data}{joined} is not what it was when {folder.path} was begun; begin "
+            f"another run{folder.as_start}"
         )
     return run
 
@@ -245,6 +246,7 @@ def _run(
     from detector.data.class_choice import choose
     from detector.data.findings import count_by_kind, counted, is_error
     from detector.data.open import open_dataset
+    from detector.data.splitting.split_record import placed
     from training.doctor.whole_checks import check_whole
     from training.run.negatives import with_negatives
     from training.run.run import Run
@@ -265,7 +267,9 @@ def _run(
         print(f"{counted(gone, 'image')} missing, and left out of training and validation")
     training, validation = train_val(training, validation)
     if settings.negatives:
-        training, validation, notes = with_negatives(training, validation, Path(settings.negatives))
+        sides = placed(exact) if exact else learnt
+        more = Path(settings.negatives)
+        training, validation, notes = with_negatives(training, validation, more, sides)
         for note in notes:
             print(f"note: {note}")
     if settings.overfit:

@@ -57,8 +57,9 @@ def install(
         spec: of the model.
 
     Raises:
-        UserError: the folder cannot be written to.
+        UserError: the folder cannot be written to, or holds another model by now.
     """
+    check_target(folder, spec)  # again: a run that goes on may have replaced its `best/`
     known = read_spec(folder) if is_artefact(folder) else spec.model_copy(update=_BARE)
     stale = {NMS_FILES.get(name) for name in exports} - {None, *files}  # of an earlier network
     kept = {name: one for name, one in known.digests.items() if name not in {*files, *stale}}

@@ -69,7 +69,7 @@ def begin(run: Run, tell: Tell) -> Result:
     digest = fingerprint(run.training, run.validation)
     run = replace(run, settings=replace(settings, epochs=epochs, fingerprint=digest))
     run.folder.create(run.asked, run.settings, _environment())
-    write_record(run.folder.splits, split_lists(run.training, run.validation))
+    write_record(run.folder.splits, split_lists(run.training, run.validation, settings.negatives))
     return Loop(run, loader, networks, trainer, State(), begun, tell).train()
 
 

@@ -36,8 +36,9 @@ def found_again(
     for option, new in told.items():
         before = getattr(settings, option)
         now = new or (before and _found(before, settings, folder, option))
-        if now and before and _whole(now) != _whole(before, settings.begun_in):
-            notes.append(f"the {option} of this run, once {cut(before)}, are now {now}")
+        was = before and _whole(before, settings.begun_in)
+        if now and was and _whole(now) != was:
+            notes.append(f"the {option} of this run, once {cut(was)}, are now {now}")
         settings = replace(settings, **{option: now})
     return settings, notes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from detector.digests import digest_of
 from detector.images import images_below, read_header
 from detector.threads import in_threads
 from detector.types import Sample
+from training.run.splits import NEGATIVES
 
 
 def with_negatives(
-    training: Dataset, validation: Dataset, folder: Path
+    training: Dataset, validation: Dataset, folder: Path, before: Mapping[str, bool]
 ) -> tuple[Dataset, Dataset, list[str]]:
     """The two splits of a run with the images of a folder, none of which shows an object.
 
@@ -32,6 +33,8 @@ def with_negatives(
         training: images to learn from.
         validation: images to choose the best model by, in the same labels.
         folder: of the images, in it and in the folders below.
+        before: whether an image validated, by its name in the record of the run that goes on, or
+            that this one starts from; it stays on its side.
 
     Returns:
         both, and what the user is to be told.
@@ -50,7 +53,8 @@ def with_negatives(
     if not samples:
         raise UserError(f"none of the images of {folder} can be read: {failures[0]}")
     names = [str(sample.image_id) for sample in samples]
-    is_val = automatic_splits(samples, names, {}).is_val
+    placed = {name: before[key] for name in names if (key := f"{NEGATIVES}{name}") in before}
+    is_val = automatic_splits(samples, names, placed).is_val
     learnt, measured = ([samples[i] for i in np.flatnonzero(side)] for side in (~is_val, is_val))
     notes = [
         f"{len(samples):,} images without objects from {folder}: {len(learnt):,} to learn from, "

@@ -30,6 +30,7 @@ _CONFIG, _SETTINGS, _RESULT = "config.yaml", "run.json", "result.json"
 
 
 _Side = Annotated[float, Field(gt=0, le=1)]
+_Shape = tuple[_Side, _Side]
 
 
 @with_config(ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
@@ -62,7 +63,7 @@ class RunSettings:
     seconds: Annotated[float, Field(gt=0)] | None
     epochs: Annotated[int, Field(ge=1, le=10**7)]
     fingerprint: str = ""
-    finest: Annotated[Sequence[Sequence[_Side]], Field(min_length=3, max_length=3)] | None = None
+    finest: tuple[_Shape, _Shape, _Shape] | None = None
     voc_origin: Literal[0, 1] | None = None
     classes: Sequence[str] | None = None
     merge: Mapping[str, Sequence[str]] | None = None
@@ -88,7 +89,7 @@ class RunResult:
         seconds: trained.
     """
 
-    AP: float
+    AP: Annotated[float, Field(ge=-1, le=1)]
     epochs: Annotated[int, Field(ge=0, le=10**7)]
     seconds: float
 

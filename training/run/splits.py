@@ -18,6 +18,9 @@ from detector.data.dataset import Dataset
 
 _OVERFIT_STEPS = 400
 
+NEGATIVES = "--negatives/"
+"""What the names of images without objects that were added begin with, in the record of a run."""
+
 
 def train_val(training: Dataset, validation: Dataset) -> tuple[Dataset, Dataset]:
     """The two splits of a run in one set of labels, that of training.
@@ -56,7 +59,7 @@ def open_splits(
         UserError: there is nothing to learn or to validate by.
     """
     if not dataset.splits:
-        return dataset.as_listed(exact) if exact else dataset.with_splits(learnt)
+        return dataset.as_listed(_own(exact)) if exact else dataset.with_splits(learnt)
     if learnt and not exact:
         val = dataset.split("val")
         again = [name for name in val.image_names() if learnt.get(name) is False]
@@ -69,9 +72,40 @@ def open_splits(
     return dataset
 
 
-def split_lists(training: Dataset, validation: Dataset) -> dict[str, list[str]]:
-    """Names of the images of a run by part, for its record."""
-    return {"train": training.image_names(), "val": validation.image_names()}
+def split_lists(
+    training: Dataset, validation: Dataset, negatives: str | None = None
+) -> dict[str, list[str]]:
+    """Names of the images of a run by part, for its record.
+
+    Args:
+        training: images to learn from.
+        validation: images to choose the best model by.
+        negatives: the folder of those without objects that were added, whose names say so: they
+            are not relative to the data set, which may be moved without them.
+    """
+    parts = {"train": training, "val": validation}
+    return {part: _listed(dataset, negatives) for part, dataset in parts.items()}
+
+
+def _listed(dataset: Dataset, negatives: str | None) -> list[str]:
+    names = dataset.image_names()
+    if negatives is None:
+        return names
+    paths = [sample.path for sample in dataset]
+    return [
+        f"{NEGATIVES}{path.relative_to(negatives).as_posix()}"
+        if path.is_relative_to(negatives)
+        else name
+        for path, name in zip(paths, names, strict=True)
+    ]
+
+
+def _own(parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Of a run's record, the names of the data set's own images."""
+    return {
+        part: [name for name in names if not name.startswith(NEGATIVES)]
+        for part, names in parts.items()
+    }
 
 
 def to_overfit(training: Dataset, images: int) -> tuple[Dataset, Dataset]:

@@ -49,7 +49,7 @@ class State:
     epoch: _Count = 0
     step: _Count = 0
     seconds: float = 0.0
-    best: float = -1.0
+    best: Annotated[float, Field(ge=-1, le=1)] = -1.0
     since_best: _Count = 0
     ending: str = ""
     rows: list[dict[str, int | float | str]] = field(default_factory=list)
@@ -150,10 +150,13 @@ def read_state(path: Path) -> tuple[Snapshot, State]:
 
 
 def _require_numbers(arrays: Mapping[str, np.ndarray]) -> None:
-    """Show that arrays can be weights: text and dates are none.
+    """Show that arrays can be weights, which are saved only where they are finite.
 
     Raises:
-        ValueError: one is neither of whole numbers nor of fractions.
+        ValueError: one is neither of whole numbers nor of fractions, or a weight is NaN.
     """
     if strange := [name for name, one in arrays.items() if one.dtype.kind not in "biuf"]:
         raise ValueError(f"{strange[0]} holds no numbers")
+    for name, one in arrays.items():
+        if name.startswith("weights/") and not np.isfinite(one).all():
+            raise ValueError(f"{name} holds NaN or infinity")

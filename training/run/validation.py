@@ -93,15 +93,18 @@ class Validation:
         return Validated(raw, average if average and average.ap > raw.ap else raw)
 
     def keep(self, name: str, measured: Measured) -> None:
-        """Save a model in the run's folder, with its figures.
+        """Save a model in the run's folder, with its figures; exports of the one before go.
 
         Raises:
             UserError: it cannot be written.
         """
+        folder = self._run.folder.path / name
+        if gone := artefact.other_files(folder):
+            self._tell(f"{folder} is another model now: {', '.join(gone)} went with the one before")
         self._networks.give_stock(measured.weights)
         metrics = {key: value for key, value in measured.figures.items() if value >= 0}
         spec = self._spec.model_copy(update={"metrics": metrics})
-        artefact.save(self._run.folder.path / name, self._networks.stock, spec)
+        artefact.save(folder, self._networks.stock, spec)
 
     def _measure(self, weights: Sequence[Any]) -> Measured:
         self._networks.give_stock(weights)

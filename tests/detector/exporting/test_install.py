@@ -65,6 +65,18 @@ def test_a_folder_of_another_model_is_left_alone(exported, spec):
         check_target(exported, other)
 
 
+def test_a_model_that_was_replaced_meanwhile_gets_no_export_of_the_one_before(made, spec, tmp_path):
+    """As `best/` of a run that goes on."""
+    target = tmp_path / "best"
+    install(made, ["model.onnx"], {"onnx": RECORD}, target, spec)
+    newer = spec.model_copy(update={"metrics": {"AP": 0.9}, "digests": {}})
+    (target / artefact.DESCRIPTION).write_text(newer.model_dump_json())
+    with pytest.raises(UserError, match="holds another model"):
+        install(made, ["saved_model"], {"saved_model": RECORD}, target, spec)
+    assert artefact.read_spec(target) == newer
+    assert not (target / "saved_model").exists()
+
+
 def test_a_folder_of_other_files_is_left_alone(spec, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match="holds other files; name a new folder"):

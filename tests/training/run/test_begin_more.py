@@ -152,3 +152,15 @@ def test_killed_between_its_two_files_it_has_nothing_left_to_do(done):
     assert result(done)["epochs"] == 2
     assert train(done, "--more", "1") == 0
     assert result(done)["epochs"] == 3
+
+
+def test_exports_of_a_model_that_is_replaced_are_named(complete, tmp_path, eagerly, capsys):
+    output = shutil.copytree(complete, tmp_path / "run")
+    (output / "last/model.onnx").write_bytes(b"of the model before")
+    (output / "best/model.tflite").write_bytes(b"of the best model")
+    assert train(output, "--more", "1") == 0
+    said = capsys.readouterr().out
+    assert f"{output}/last is another model now: model.onnx went with the one before\n" in said
+    assert not (output / "last/model.onnx").exists()
+    is_kept = (output / "best/model.tflite").exists()
+    assert is_kept == ("model.tflite went with" not in said)

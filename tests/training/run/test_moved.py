@@ -7,26 +7,33 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from configs.errors import UserError
 from configs.load import load_config
 from detector.data.open import open_dataset
 from detector.data.splitting.split_record import write_record
 from training.run.moved import at, found_again
+from training.run.negatives import with_negatives
 from training.run.run_folder import RunFolder, RunSettings
 from training.run.splits import fingerprint, split_lists, train_val
 from training.train import main
 
 
-def stop_run(data: str, run: Path, images: str | None = None) -> RunFolder:
+def stop_run(
+    data: str, run: Path, images: str | None = None, negatives: str | None = None
+) -> RunFolder:
     """A run that was begun here and stopped: what `train` writes before its first step."""
     whole = open_dataset(data, Path(images) if images else None).with_splits()
     training, validation = train_val(whole.split("train"), whole.split("val"))
+    if negatives:
+        training, validation, _ = with_negatives(training, validation, Path(negatives), {})
     folder = RunFolder(run)
     digest = fingerprint(training, validation)
-    settings = at(RunSettings(data, images, "none", None, None, 40, digest), folder)
+    settings = RunSettings(data, images, "none", None, None, 40, digest, negatives=negatives)
+    settings = at(settings, folder)
     folder.create(load_config("finetune"), settings, {})
-    write_record(folder.splits, split_lists(training, validation))
+    write_record(folder.splits, split_lists(training, validation, negatives))
     return folder
 
 
@@ -64,7 +71,7 @@ def test_moved_together(project, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     resumes("archive/run")
     said = capsys.readouterr().out
-    assert "note: the data of this run, once data, are now archive/data\n" in said
+    assert f"note: the data of this run, once {project}/data, are now archive/data\n" in said
 
 
 def test_only_the_run_was_moved(project, tmp_path, monkeypatch):
@@ -80,7 +87,7 @@ def test_only_the_data_were_moved(project, tmp_path, name, capsys):
     with pytest.raises(UserError, match=f"are gone from {project}/data; add --data NEW"):
         resumes("run")
     resumes("run", "--data", str(tmp_path / name))
-    assert f"once data, are now {tmp_path / name}" in capsys.readouterr().out
+    assert f"once {project}/data, are now {tmp_path / name}" in capsys.readouterr().out
 
 
 def test_other_data_do_not_pass(project, voc_maker, tmp_path):
@@ -131,6 +138,23 @@ def test_images_that_lie_apart(project, tmp_path, monkeypatch):
     (project / "coco").rename(tmp_path / "labels")
     monkeypatch.chdir(tmp_path)
     resumes(project / "apart", "--data", "labels/labels.json", "--images", "photos")
+
+
+def test_images_named_as_those_without_objects(project, tmp_path):
+    """The record lists both, and knows which are the data set's, wherever they are now."""
+    coco(project / "coco", project / "data/JPEGImages")
+    streets = project / "streets"
+    streets.mkdir()
+    for number, path in enumerate(sorted((project / "data/JPEGImages").iterdir())):
+        Image.new("RGB", (40, 30 + number)).save(streets / path.name)
+    stop_run("coco/labels.json", Path("with"), "data/JPEGImages", "streets")
+    (project / "data/JPEGImages").rename(tmp_path / "photos")
+    resumes("with", "--images", str(tmp_path / "photos"))
+    streets.rename(tmp_path / "streets")
+    with pytest.raises(UserError, match=r"the negatives of with are gone from .*--negatives NEW"):
+        resumes("with", "--images", str(tmp_path / "photos"))
+    moved = {"--images": tmp_path / "photos", "--negatives": tmp_path / "streets"}
+    resumes("with", *(str(word) for pair in moved.items() for word in pair))
 
 
 def test_a_yaml_of_yolo(project, tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ def streets(tmp_path):
 
 
 def test_they_join_both_splits_and_show_no_object(splits, streets):
-    training, validation, notes = with_negatives(*splits, streets)
+    training, validation, notes = with_negatives(*splits, streets, {})
     learnt, measured = len(training) - len(splits[0]), len(validation) - len(splits[1])
     assert learnt + measured == 12 and 2 <= measured <= 5
     assert without_objects(training) == learnt
@@ -44,32 +44,43 @@ def test_they_join_both_splits_and_show_no_object(splits, streets):
 
 
 def test_they_are_the_same_wherever_they_lie_and_count_as_data(splits, streets, tmp_path):
-    runs = [with_negatives(*splits, streets)[:2]]
+    runs = [with_negatives(*splits, streets, {})[:2]]
     moved = streets.rename(tmp_path / "elsewhere")
-    runs.append(with_negatives(*splits, moved)[:2])
+    runs.append(with_negatives(*splits, moved, {})[:2])
     (moved / "b.png").unlink()
-    runs.append(with_negatives(*splits, moved)[:2])
+    runs.append(with_negatives(*splits, moved, {})[:2])
     first, second, fewer = (fingerprint(*run) for run in runs)
     assert first == second != fewer
     assert first != fingerprint(*splits)
 
 
-def test_the_record_of_the_run_lists_them(splits, streets):
-    lists = split_lists(*with_negatives(*splits, streets)[:2])
-    assert len([name for name in lists["train"] + lists["val"] if "streets/" in name]) == 12
+def test_the_record_of_the_run_lists_them_apart_from_the_data_set(splits, streets):
+    lists = split_lists(*with_negatives(*splits, streets, {})[:2], str(streets))
+    listed = [name for name in lists["train"] + lists["val"] if name.startswith("--negatives/")]
+    assert len(listed) == 12
+    assert {"--negatives/night/a.png", "--negatives/b.png"} <= set(listed)
+    assert len(lists["train"] + lists["val"]) == 12 + 10
+
+
+@pytest.mark.parametrize("side", [True, False])
+def test_they_stay_on_the_side_that_a_record_names(splits, streets, side):
+    before = {f"--negatives/{name}": side for name in ("night/a.png", "b.png", "night/c.png")}
+    both = with_negatives(*splits, streets, before)[:2]
+    part = split_lists(*both, str(streets))["val" if side else "train"]
+    assert before.keys() <= set(part)
 
 
 def test_one_that_cannot_be_read_is_left_out_and_told(splits, streets):
     (streets / "b.png").write_bytes(b"no image")
     (streets / "d.png").write_bytes(b"")
-    training, validation, notes = with_negatives(*splits, streets)
+    training, validation, notes = with_negatives(*splits, streets, {})
     assert len(training) + len(validation) == 10 + 10
     assert notes[1].startswith(f"2 images of {streets} cannot be read, and are left out: ")
 
 
 def refused(splits, folder, says):
     with pytest.raises(UserError, match=says) as caught:
-        with_negatives(*splits, folder)
+        with_negatives(*splits, folder, {})
     assert "\n" not in str(caught.value)
 
 

@@ -199,3 +199,14 @@ def test_whatever_bytes_a_state_has_it_is_read_or_refused(tmp_path, seed):
         path.write_bytes(damaged)
         with contextlib.suppress(UserError):
             read_state(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_weight_that_is_not_finite_is_refused_before_it_is_trained(tmp_path, value):
+    """None is ever saved, so that such a file is damaged."""
+    saved = {**SAVED, "weights": [np.array([0.1, value], np.float32)]}
+    write_state(tmp_path / "state.npz", saved, STATE)
+    with pytest.raises(UserError, match=r"cannot read .*state\.npz: damaged"):
+        read_state(tmp_path / "state.npz")
+    write_state(tmp_path / "state.npz", {**SAVED, "optimizer": [np.array(value)]}, STATE)
+    read_state(tmp_path / "state.npz")
