@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# opencv-python-headless 5.0.0.93, av 18.1.0 (Python 3.11): of a video of a variable rate, as phones and screen recorders
-# write, `get(CAP_PROP_POS_MSEC)` is the frame's own time, and `set` of the same property with the same number goes
+# opencv-python-headless 5.0.0.93, av 18.1.0 (Python 3.11): of a video of a variable rate, as phones and screen
+# recorders write, `get(CAP_PROP_POS_MSEC)` is the frame's own time, and `set` of the same property with the same number goes
 # elsewhere, or to no frame at all: it seeks to the frame number that is the time by CAP_PROP_FPS, a mean (MP4) or the
 # rate the file was begun with (Matroska). It returns True in either case. By CAP_PROP_POS_FRAMES the frame is found.
 # Seen, of ten frames at 0, 40, 80, 120, 160, 1000, 1040, 1080, 5000 and 5040 ms:
