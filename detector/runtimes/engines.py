@@ -203,8 +203,16 @@ def _openvino_model(path: Path, options: EngineOptions) -> Any:
             model = core.read_model(path)
     except RuntimeError as error:
         raise UserError(f"cannot read {path}: damaged, or not for OpenVINO") from error
+    _require_numbers(path, model)
     try:
         with stderr_held_back():
             return core.compile_model(model, device, settings)
     except RuntimeError as error:
         raise UserError(f"OpenVINO cannot run {path} on {device}; name another device") from error
+
+
+def _require_numbers(path: Path, model: Any) -> None:
+    """Show that no constant is NaN; outputs would not tell, as OpenVINO's ReLU makes 0 of it."""
+    constants = [node for node in model.get_ops() if node.get_type_name() == "Constant"]
+    if any(np.isnan(node.data).any() for node in constants if node.get_element_type().is_real()):
+        raise UserError(f"{path}: its weights hold NaN: they are damaged")

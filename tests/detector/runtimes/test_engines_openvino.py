@@ -1,3 +1,7 @@
+import shutil
+from xml.etree import ElementTree
+
+import numpy as np
 import pytest
 
 from configs.errors import UserError
@@ -20,3 +24,18 @@ def test_graph_tells_its_names_and_types(exported):
     graph = open_graph(exported / "model.xml", EngineOptions(1))
     assert graph.input_shape == (1, 96, 96, 3)
     assert graph.input_dtype == "uint8"
+
+
+def test_weights_of_nan_are_refused_though_the_outputs_are_finite(exported, tmp_path):
+    for suffix in ("xml", "bin"):
+        shutil.copy(exported / f"model.{suffix}", tmp_path)
+    first = next(
+        data
+        for data in ElementTree.parse(tmp_path / "model.xml").iterfind("layers/layer/data")
+        if data.get("element_type") == "f32" and int(data.get("size", 0)) > 1000
+    )
+    with (tmp_path / "model.bin").open("r+b") as file:
+        file.seek(int(first.get("offset", 0)))
+        file.write(np.float32("nan").tobytes())
+    with pytest.raises(UserError, match=r"model\.xml: its weights hold NaN: they are damaged"):
+        open_graph(tmp_path / "model.xml", EngineOptions(1))

@@ -206,6 +206,15 @@ def test_what_is_odd_in_results_counts_as_for_pycocotools(case, name):
         assert figures == pytest.approx(wanted, rel=0, abs=1e-15)
 
 
+@pytest.mark.parametrize("first", [0, -1, -7, 1])
+@pytest.mark.parametrize("backend", ["pycocotools", "fast"])
+def test_an_object_counts_whatever_the_id_of_its_annotation(case, first, backend):
+    """Of id 0 a found object is missed to pycocotools, of negative ones to the fast back end."""
+    objects = [thing([10 + 60 * i, 10, 40, 40], id=first + i) for i in range(2)]
+    eval_set = case.of(objects, [thing(one["bbox"], score=0.5) for one in objects])
+    assert evaluate(eval_set, backend).figures["AP"] == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     "marks", [{"ignore": 1}, {"ignore": 1, "iscrowd": 1}, {"ignore": 0}, {"ignore": 1.0}]
 )
