@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +39,7 @@ SIZES = ((320, 240), (480, 270), (256, 320), (400, 300))
 CLEAR_S = 3.5  # after a fault, and before one, in which a crossing is not judged
 APART_S = 3.0  # from a crossing, what is not it
 LATE_S = 1.0  # how far an event may lie from the truth
+ENDING_S = 60.0  # in which the demo has to end
 GROWTH = 1.05  # of memory, from the second quarter of the time to the last
 
 
@@ -137,7 +140,9 @@ def run(minutes: float, folder: Path, seed: int = 0) -> dict[str, Any]:
     command += ["--count-line", "0.5,0,0.5,1", "--events", f"{folder}/events.csv"]
     command += ["--json", f"{folder}/found.json", "--save", f"{folder}/seen.mp4"]
     with (folder / "log.txt").open("w") as log:
-        child = subprocess.Popen(command, stdout=log, stderr=log)
+        # One that does not end is aborted, and says where it was.
+        environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+        child = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             ready = _wait_for(folder / "events.csv", child, scene)
             process, next_fault = psutil.Process(child.pid), ready + 20.0
@@ -149,12 +154,22 @@ def run(minutes: float, folder: Path, seed: int = 0) -> dict[str, Any]:
                     next_fault = scene.now + float(random.uniform(20, 60))
             ended = scene.now
             child.send_signal(signal.SIGINT)
-            code = child.wait(60)
+            code = _end(child)
         finally:
             child.kill()
             server.shutdown()
             server.server_close()
-    return _judge(scene, ready, ended, folder, memory) | {"exit": code}
+    figures = _judge(scene, ready, ended, folder, memory)
+    return figures | {"exit": code, "good": figures["good"] and code == 0}
+
+
+def _end(child: subprocess.Popen[bytes]) -> int:
+    """The exit code, once it has ended or been aborted."""
+    try:
+        return child.wait(ENDING_S)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGABRT)
+        return child.wait()
 
 
 def _wait_for(file: Path, child: subprocess.Popen[bytes], scene: Scene) -> float:
@@ -219,10 +234,13 @@ def _is_clear(scene: Scene, at: float, ready: float, ended: float) -> bool:
 
 def main() -> None:
     minutes = float(sys.argv[1]) if sys.argv[1:] else 60.0
-    with tempfile.TemporaryDirectory() as folder:
-        figures = run(minutes, Path(folder))
-        lines = (Path(folder) / "log.txt").read_text(encoding="utf-8").splitlines()
-        print("\n".join(lines[-6:]))
+    folder = Path(tempfile.mkdtemp())
+    figures = run(minutes, folder)
+    print("\n".join((folder / "log.txt").read_text(encoding="utf-8").splitlines()[-6:]))
+    if figures["good"]:
+        shutil.rmtree(folder)
+    else:
+        print(f"log, events, JSON and recording stay in {folder}")
     for name, value in figures.items():
         print(f"{name:10} {value}")
     sys.exit(0 if figures["good"] else 1)
