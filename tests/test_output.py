@@ -58,7 +58,7 @@ PRINTING = {
     "--json {out}",
     "detect": f"detector.detect voc/JPEGImages --model {MODEL} --score 0.05",
     "detect files": f"detector.detect voc/JPEGImages --model {MODEL} --score 0.05 "
-    "--draw แมว --json {out}",
+    "--draw {out}_แมว --json {out}",
     "check": "training.check voc --json {out}",
     "preview": "training.preview voc --output {out}.html",
     "convert": "training.convert voc {out}_แมว --to coco",

@@ -84,7 +84,11 @@ def test_a_set_up_that_failed_is_no_set_up(make, tmp_path):
 
 def test_the_demo_ends_with_what_puts_ssdlite_on_the_path(make):
     recipe = subprocess.run(
-        ["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["make", "-n", "--no-print-directory", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     last = recipe.stdout.strip().splitlines()[-1]
     said = subprocess.run(["sh", "-c", last], capture_output=True, text=True, check=True).stdout

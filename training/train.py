@@ -172,6 +172,7 @@ def _remarks(run: Run, resumes: bool) -> list[str]:
 
 def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
     from detector.data.class_choice import class_choice
+    from detector.data.open import path_and_split
     from training.model.init_weights import find_initial_weights
     from training.model.start_files import fetch_start
     from training.run.moved import at
@@ -195,6 +196,7 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
         negatives=args.negatives and str(args.negatives),
     )
     find_initial_weights(config.model, settings.start)  # raises where there is none that fits
+    path_and_split(args.data)  # raises where there is none
     if not args.dry_run:
         fetch_start(config.model, settings.start)  # before any work is done for nothing
     return _run(folder, config, at(settings, folder), None, learnt_by(settings.start))

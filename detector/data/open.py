@@ -62,7 +62,7 @@ def open_dataset(
         UserError: there is no such path, nothing there is recognised, it cannot be read, or it
             has no such split.
     """
-    path, split = _split_off(str(data))
+    path, split = path_and_split(str(data))
     options = ReadOptions(images, classes, details, voc_origin, as_annotated=as_annotated)
     try:
         dataset = _open(path, split, options)
@@ -81,8 +81,12 @@ def _without_effect(dataset: Dataset, options: ReadOptions) -> Iterator[str]:
         yield f"--images has no effect on {dataset.form}: its files say where the images are"
 
 
-def _split_off(data: str) -> tuple[Path, str]:
-    """Path and split of `PATH:SPLIT`; a path that exists has no split."""
+def path_and_split(data: str) -> tuple[Path, str]:
+    """Path and split of `PATH:SPLIT`; a path that exists has no split.
+
+    Raises:
+        UserError: there is nothing.
+    """
     if not data:
         raise UserError("names no data set; point at a file or a folder")
     path = Path(data)
@@ -193,7 +197,7 @@ def _yaml_parts(path: Path) -> dict[str, Reader]:
     parts: dict[str, Reader] = {}
     for name in SPLIT_FOLDERS:
         if isinstance(values.get(name), str):
-            where, split = _split_off(str(path.parent / values[name]))
+            where, split = path_and_split(str(path.parent / values[name]))
             if where.resolve() == path.resolve():
                 raise UserError(f"{path}: names itself as a part")
             parts[name] = partial(_open_part, where, split, origin)

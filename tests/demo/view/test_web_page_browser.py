@@ -206,6 +206,7 @@ def test_names_of_classes_are_text_not_markup(controls, show, tab):
     controls.names = ["<img src=x onerror=alert(1)>", "a&amp;b"]
     with show(controls) as page:
         tab = tab(page)
+        tab.locator(".chip").nth(1).wait_for()
         assert tab.locator(".chip").all_text_contents() == controls.names
         assert tab.complaints == []
 

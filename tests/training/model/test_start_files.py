@@ -65,8 +65,13 @@ def test_what_is_on_disk_is_not_fetched(home, source):
 
 def test_train_stops_before_the_data_set_is_read(home, tmp_path):
     with pytest.raises(UserError, match="or begin with what is on disk: --start RUN"):
-        main(["--data", str(tmp_path / "none"), "--output", str(tmp_path / "run")])
+        main(["--data", str(tmp_path), "--output", str(tmp_path / "run")])
     assert not (tmp_path / "run").exists()
+
+
+def test_data_that_are_not_there_are_told_before_anything_is_fetched(home, tmp_path):
+    with pytest.raises(UserError, match="no such data set"):
+        main(["--data", str(tmp_path / "none"), "--output", str(tmp_path / "run")])
 
 
 @pytest.mark.parametrize("start", ["coco", "imagenet"])

@@ -14,6 +14,7 @@ import pytest
 
 from configs.errors import UserError
 from configs.load import load_config
+from detector import artefact
 from detector.artefact import DetectorSpec, read_spec, save
 from detector.data.open import open_dataset
 from detector.images import read_image
@@ -176,12 +177,14 @@ def test_time_plans_fewer_epochs(squares, tmp_path, tiny, eagerly):
 
 
 def test_a_loss_of_no_number_stops_at_once_and_says_what_was_learnt(
-    squares, tmp_path, tiny, eagerly
+    squares, tmp_path, tiny, eagerly, monkeypatch
 ):
+    # NaN of a file stands for what training made; no file with it would be read.
+    monkeypatch.setattr(artefact, "require_finite_weights", lambda *_: None)
     config = load_config("finetune", tiny("train.epochs=2"))
     network = build_ssdlite(config.model, 1)
     kernel = network.get_layer("Conv1").kernel
-    kernel.assign(np.full(kernel.shape, np.nan))  # stands for whatever made them so
+    kernel.assign(np.full(kernel.shape, np.nan))
     spec = DetectorSpec(
         name="broken", model=config.model, class_names=("square",), category_ids=(1,)
     )
