@@ -153,7 +153,7 @@ def run(minutes: float, folder: Path, seed: int = 0) -> dict[str, Any]:
                     scene.upset(random)
                     next_fault = scene.now + float(random.uniform(20, 60))
             ended = scene.now
-            child.send_signal(signal.SIGINT)
+            child.terminate()  # SIGINT may be ignored: in the background of a shell it is
             code = _end(child)
         finally:
             child.kill()
