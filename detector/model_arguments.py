@@ -36,7 +36,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delegate", type=path, metavar="FILE", help="LiteRT: a library")
     parser.add_argument("--score", type=fraction, metavar="S", help="lowest score, 0 ... 1 (0.4)")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
-    most = "the model's max_detections, 100 unless trained otherwise"
+    most = "the model's postprocess.max_detections, 100 unless trained otherwise"
     add_nms_arguments(parser, most, positive(int))
 
 
