@@ -40,6 +40,14 @@ class AnchorConfig(_Section):
 class ModelConfig(_Section):
     """The network: everything that is needed to build it before its weights are read."""
 
+    # ssdlite: the official one, from stride 16. ssdlite_plus: our own, a pyramid from stride 8 and
+    # one head for all of its maps (detector/ssdlite_plus.py), whose anchors are fixed: of
+    # `anchors` the variances count alone. Left out of files where it is the official one, for
+    # programs that know no such key.
+    head: Literal["ssdlite", "ssdlite_plus"] = Field(
+        default="ssdlite", exclude_if=lambda head: head == "ssdlite"
+    )
+
     backbone: Literal["mobilenet_v1", "mobilenet_v2"] = "mobilenet_v2"
     width_multiplier: float = Field(default=1.0, gt=0, le=4)  # alpha of the MobileNet papers
     input_size: int = Field(default=300, ge=96, le=2048)  # px, height and width

@@ -10,7 +10,9 @@ from configs.schema import AnchorConfig, ModelConfig
 from detector.boxes import cxcywh_to_xyxy
 
 NUM_FEATURE_MAPS = 6
-_FIRST_STRIDE = 16
+"""Of `ssdlite`."""
+_NUM_PLUS_MAPS = 4
+_PLUS_CELLS = 4  # side of the one square anchor in a cell of `ssdlite_plus`
 
 
 def model_anchors(config: ModelConfig) -> np.ndarray:
@@ -21,31 +23,42 @@ def model_anchors(config: ModelConfig) -> np.ndarray:
 
     Source:
         TF OD API `anchor_generators/multiple_grid_anchor_generator.py` (with
-        `reduce_boxes_in_lowest_layer`) and `grid_anchor_generator.py`.
+        `reduce_boxes_in_lowest_layer`) and `grid_anchor_generator.py`; one square anchor in a
+        cell, as `ssdlite_plus` has it: Zhang et al. 2020 (ATSS), section 3.
     """
-    sizes, shapes = feature_sizes(config.input_size), cell_shapes(config.anchors)
+    sizes = feature_sizes(config)
+    if config.head == "ssdlite":
+        shapes = cell_shapes(config.anchors)
+    else:
+        shapes = [np.full((1, 2), _PLUS_CELLS / size) for size in sizes]
     maps = [_grid(size, each) for size, each in zip(sizes, shapes, strict=True)]
     return cxcywh_to_xyxy(np.concatenate(maps)).astype(np.float32)
 
 
-def feature_sizes(input_size: int) -> tuple[int, ...]:
-    """Cells per side of the six feature maps: every stride-2 convolution halves, rounding up.
+def feature_sizes(config: ModelConfig) -> tuple[int, ...]:
+    """Cells per side of each feature map: every stride-2 convolution halves, rounding up.
 
-    300 px give 19, 10, 5, 3, 2, 1.
+    300 px give 19, 10, 5, 3, 2, 1, or 38, 19, 10, 5 with `ssdlite_plus`.
     """
-    sizes = [math.ceil(input_size / _FIRST_STRIDE)]
-    while len(sizes) < NUM_FEATURE_MAPS:
+    stride, count = (16, NUM_FEATURE_MAPS) if config.head == "ssdlite" else (8, _NUM_PLUS_MAPS)
+    sizes = [math.ceil(config.input_size / stride)]
+    while len(sizes) < count:
         sizes.append(math.ceil(sizes[-1] / 2))
     return tuple(sizes)
 
 
-def anchors_per_cell(config: AnchorConfig) -> tuple[int, ...]:
-    """Anchors in each cell of the six feature maps: 3, then one per aspect ratio and one more."""
-    return tuple(len(shapes) for shapes in cell_shapes(config))
+def anchors_per_cell(config: ModelConfig) -> tuple[int, ...]:
+    """Anchors in each cell of the feature maps.
+
+    3, then one per aspect ratio and one more; always 1 with `ssdlite_plus`.
+    """
+    if config.head == "ssdlite":
+        return tuple(len(shapes) for shapes in cell_shapes(config.anchors))
+    return (1,) * _NUM_PLUS_MAPS
 
 
 def cell_shapes(config: AnchorConfig) -> list[np.ndarray]:
-    """Width and height of the anchors in one cell, in fractions: `(K, 2)` for each feature map."""
+    """Width and height of the anchors in one cell, in fractions: `(K, 2)` for each map of `ssdlite`."""
     scales = [*np.linspace(config.min_scale, config.max_scale, NUM_FEATURE_MAPS).tolist(), 1.0]
     # The finest map has only three: half the smallest scale, and the smallest in 2:1 and 1:2.
     smallest = _shapes([(config.min_scale / 2, 1.0), (scales[0], 2.0), (scales[0], 0.5)])

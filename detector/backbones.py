@@ -43,14 +43,16 @@ V2_ROWS = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-_V1_STRIDE_16_BLOCK = 11  # the last before the stride-32 blocks
-_V2_STRIDE_16_BLOCK = 13  # its expansion still has stride 16: 576 channels
+_V1_STRIDE_8_BLOCK, _V1_STRIDE_16_BLOCK = 5, 11  # the last before the stride grows
+_V2_STRIDE_8_BLOCK = 6  # its expansion still has stride 8: 192 channels
+_V2_STRIDE_16_BLOCK = 13  # likewise stride 16: 576 channels
 _V1_DROPOUT = 1e-3  # keras.applications.MobileNet
 
 
 class Taps(NamedTuple):
-    """The backbone outputs that a head is fed from."""
+    """The backbone outputs that a head can be fed from, the finest first."""
 
+    stride_8: Tensor
     stride_16: Tensor
     stride_32: Tensor
 
@@ -72,7 +74,7 @@ def mobilenet_v1(x: Tensor, width_multiplier: float, norm: Norm = STOCK_NORM) ->
         norm: the class of its batch norms; None for biases instead.
 
     Returns:
-        `conv_pw_11_relu` (stride 16) and `conv_pw_13_relu` (stride 32).
+        `conv_pw_5_relu` (stride 8), `conv_pw_11_relu` (16) and `conv_pw_13_relu` (32).
     """
 
     def width(filters: int) -> int:
@@ -83,7 +85,7 @@ def mobilenet_v1(x: Tensor, width_multiplier: float, norm: Norm = STOCK_NORM) ->
     for block, (filters, stride) in enumerate(V1_ROWS, start=1):
         units = (Unit.of(f"conv_dw_{block}", "_bn"), Unit.of(f"conv_pw_{block}", "_bn"))
         outputs.append(separable(outputs[-1], units, width(filters), stride, norm))
-    return Taps(outputs[_V1_STRIDE_16_BLOCK], outputs[-1])
+    return Taps(outputs[_V1_STRIDE_8_BLOCK], outputs[_V1_STRIDE_16_BLOCK], outputs[-1])
 
 
 def mobilenet_v2(x: Tensor, width_multiplier: float, norm: Norm = STOCK_NORM) -> Taps:
@@ -95,7 +97,7 @@ def mobilenet_v2(x: Tensor, width_multiplier: float, norm: Norm = STOCK_NORM) ->
         norm: the class of its batch norms; None for biases instead.
 
     Returns:
-        `block_13_expand_relu` (stride 16) and `out_relu` (stride 32).
+        `block_6_expand_relu` (stride 8), `block_13_expand_relu` (16) and `out_relu` (32).
     """
     first = Unit("Conv1", "bn_Conv1", "Conv1_relu")
     x = conv(x, first, make_divisible(32 * width_multiplier), kernel_size=3, stride=2, norm=norm)
@@ -109,13 +111,14 @@ def mobilenet_v2(x: Tensor, width_multiplier: float, norm: Norm = STOCK_NORM) ->
             expansions.append(expanded)
     last = 1280 if width_multiplier <= 1 else make_divisible(1280 * width_multiplier)
     x = conv(x, Unit("Conv_1", "Conv_1_bn", "out_relu"), last, norm=norm)
-    return Taps(expansions[_V2_STRIDE_16_BLOCK], x)
+    return Taps(expansions[_V2_STRIDE_8_BLOCK], expansions[_V2_STRIDE_16_BLOCK], x)
 
 
 TAP_NAMES = {
-    "mobilenet_v1": ("conv_pw_11_relu", "conv_pw_13_relu"),
-    "mobilenet_v2": ("block_13_expand_relu", "out_relu"),
+    "mobilenet_v1": ("conv_pw_5_relu", "conv_pw_11_relu", "conv_pw_13_relu"),
+    "mobilenet_v2": ("block_6_expand_relu", "block_13_expand_relu", "out_relu"),
 }
+"""The layers of `Taps`."""
 BACKBONES = {"mobilenet_v1": mobilenet_v1, "mobilenet_v2": mobilenet_v2}
 
 

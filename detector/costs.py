@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ class LayerCost:
 
     Attributes:
         name: of the layer.
-        part: backbone, classifier, extras or heads.
+        part: backbone, classifier, extras, neck or heads.
         kind: class of the layer.
         output_shape: without the batch axis.
         parameters: trainable.
@@ -78,13 +79,15 @@ def separable_costs(model: keras.Model) -> list[SeparableCost]:
     by_name = {layer.name: layer for layer in convolutions}
     costs = []
     for layer in convolutions:
-        if _is_depthwise(layer) and (pointwise := by_name.get(_pointwise_name(layer.name))):
+        if _is_depthwise(layer) and (pointwise := _pointwise(layer.name, by_name)):
             height, width, channels, _ = layer.kernel.shape
             kernel_area, filters = height * width, pointwise.kernel.shape[-1]
+            # At the places of this depthwise layer: the heads of ssdlite_plus share theirs.
+            mixing = _size(pointwise.kernel) * _positions(layer)
             costs.append(
                 SeparableCost(
                     name=layer.name,
-                    multiply_adds=_multiply_adds(layer) + _multiply_adds(pointwise),
+                    multiply_adds=_multiply_adds(layer) + mixing,
                     standard=_positions(layer) * kernel_area * channels * filters,
                     formula=1 / filters + 1 / kernel_area,
                 )
@@ -92,16 +95,22 @@ def separable_costs(model: keras.Model) -> list[SeparableCost]:
     return costs
 
 
-def _pointwise_name(depthwise: str) -> str:
-    """The 1x1 convolution that follows a depthwise layer, by this project's names."""
+def _pointwise(depthwise: str, by_name: Mapping[str, Any]) -> Any:
+    """The 1x1 convolution that follows a depthwise layer, by this project's names, or None."""
     if depthwise.startswith("conv_dw_"):
-        return depthwise.replace("dw", "pw")
-    return depthwise.replace("_depthwise", "_conv" if depthwise.startswith("head") else "_project")
+        return by_name.get(depthwise.replace("dw", "pw"))
+    if not depthwise.startswith("head_"):
+        return by_name.get(depthwise.replace("_depthwise", "_project"))
+    _, _, kind, _ = depthwise.split("_")
+    shared = by_name.get(f"head_{kind}_project")
+    return shared or by_name.get(depthwise.replace("_depthwise", "_conv"))
 
 
 def _part(layer_name: str) -> str:
     if layer_name.startswith("extra_"):
         return "extras"
+    if layer_name.startswith("neck_"):
+        return "neck"
     if layer_name.startswith("head_"):
         return "heads"
     return "classifier" if layer_name in ("conv_preds", "predictions") else "backbone"

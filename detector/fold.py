@@ -23,13 +23,18 @@ class Folding:
 
     Args:
         stock: of `build_ssdlite` or another builder of `detector.blocks`.
-        folded: of the same builder, with `norm=None`.
+        folded: of the same builder, with `norm=None`; a batch norm that it has keeps its weights.
     """
 
     def __init__(self, stock: keras.Model, folded: keras.Model) -> None:
         self._folded_names = [(layer.name, len(layer.weights)) for layer in folded.layers]
         convs = {id(layer.output): layer for layer in stock.layers}
-        norms = [one for one in stock.layers if isinstance(one, keras.layers.BatchNormalization)]
+        kept = {layer.name for layer in folded.layers}
+        norms = [
+            one
+            for one in stock.layers
+            if isinstance(one, keras.layers.BatchNormalization) and one.name not in kept
+        ]
         self._stock = stock
         self._norm_of = {convs[id(norm.input)].name: norm for norm in norms}
 

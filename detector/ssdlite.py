@@ -4,11 +4,12 @@ Source: Sandler et al. 2018, section 6.2, laid out as TF OD API's `ssdlite_mobil
 (`models/ssd_mobilenet_v2_feature_extractor.py`, `predictors/convolutional_box_predictor.py`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from configs.schema import AnchorConfig, ModelConfig
+from configs.schema import ModelConfig
 from detector.anchors import anchors_per_cell
 from detector.backbones import BACKBONES, image_input, rescale
 from detector.blocks import STOCK_NORM, Norm, Tensor, Unit, conv, depthwise
@@ -17,7 +18,7 @@ from detector.blocks import STOCK_NORM, Norm, Tensor, Unit, conv, depthwise
 EXTRA_FILTERS = (512, 256, 256, 128)
 _MIN_FILTERS = 16  # `min_depth` of the official config
 # `truncated_normal_initializer` of the official config. Any: Keras annotates its default only.
-_HEAD_INITIALIZER: Any = {"class_name": "TruncatedNormal", "config": {"stddev": 0.03}}
+HEAD_INITIALIZER: Any = {"class_name": "TruncatedNormal", "config": {"stddev": 0.03}}
 
 
 def build_ssdlite(config: ModelConfig, num_classes: int, norm: Norm = STOCK_NORM) -> keras.Model:
@@ -35,12 +36,12 @@ def build_ssdlite(config: ModelConfig, num_classes: int, norm: Norm = STOCK_NORM
     """
     image = image_input(config.input_size)
     taps = BACKBONES[config.backbone](rescale(image), config.width_multiplier, norm)
-    maps = list(taps)
+    maps = [taps.stride_16, taps.stride_32]
     for number, filters in enumerate(EXTRA_FILTERS, start=1):
         maps.append(_extra(maps[-1], f"extra_{number}", filters, config.width_multiplier, norm))
     outputs = {
-        "box_deltas": _heads(maps, "box", 4, config.anchors, norm),
-        "class_logits": _heads(maps, "class", num_classes + 1, config.anchors, norm),
+        "box_deltas": _heads(maps, "box", 4, anchors_per_cell(config), norm),
+        "class_logits": _heads(maps, "class", num_classes + 1, anchors_per_cell(config), norm),
     }
     name = f"ssdlite_{config.backbone}_{config.input_size}"
     return keras.Model(image, outputs, name=name)
@@ -57,12 +58,15 @@ def _extra(x: Tensor, name: str, filters: int, width_multiplier: float, norm: No
 
 
 def _heads(
-    maps: list[Tensor], kind: str, channels: int, anchors: AnchorConfig, norm: Norm
+    maps: list[Tensor], kind: str, channels: int, anchors: Sequence[int], norm: Norm
 ) -> Tensor:
-    """One head per feature map, joined along the anchors: `(B, A, channels)`."""
+    """One head per feature map, joined along the anchors: `(B, A, channels)`.
+
+    `anchors` is their number in a cell of each map.
+    """
     parts = [
         _head(x, f"head_{level}_{kind}", per_cell, channels, norm)
-        for level, (x, per_cell) in enumerate(zip(maps, anchors_per_cell(anchors), strict=True))
+        for level, (x, per_cell) in enumerate(zip(maps, anchors, strict=True))
     ]
     name = {"box": "box_deltas", "class": "class_logits"}[kind]
     # Losses and box arithmetic stay in float32 whatever the layers compute in.
@@ -76,7 +80,7 @@ def _head(x: Tensor, name: str, per_cell: int, channels: int, norm: Norm) -> Ten
     x = keras.layers.Conv2D(
         per_cell * channels,
         1,
-        kernel_initializer=_HEAD_INITIALIZER,
+        kernel_initializer=HEAD_INITIALIZER,
         name=f"{name}_conv",
     )(x)
     return keras.layers.Reshape((height * width * per_cell, channels), name=f"{name}_reshape")(x)

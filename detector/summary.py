@@ -47,9 +47,9 @@ def _build(args: argparse.Namespace) -> tuple[keras.Model, list[str]]:
         return _classifier(config.classifier, args, 10)
     model = load_config(args.name, _overrides(args)).model
     start_keras()
-    from detector.ssdlite import build_ssdlite
+    from detector.network import build_detector
 
-    return build_ssdlite(model, args.classes or 80), _detector_lines(model)
+    return build_detector(model, args.classes or 80), _detector_lines(model)
 
 
 def _classifier(
@@ -70,13 +70,13 @@ def _overrides(args: argparse.Namespace) -> list[str]:
 
 def _detector_lines(config: ModelConfig) -> list[str]:
     from detector.anchors import anchors_per_cell, feature_sizes
-    from detector.backbones import TAP_NAMES
+    from detector.network import tap_names
 
-    sizes, per_cell = feature_sizes(config.input_size), anchors_per_cell(config.anchors)
+    sizes, per_cell = feature_sizes(config), anchors_per_cell(config)
     total = sum(size * size * count for size, count in zip(sizes, per_cell, strict=True))
     grids = ", ".join(f"{size}x{size}" for size in sizes)
     return [
-        f"taps: {', '.join(TAP_NAMES[config.backbone])}",
+        f"taps: {', '.join(tap_names(config))}",
         f"feature maps: {grids}",
         f"anchors: {total:,} ({', '.join(map(str, per_cell))} per cell)",
     ]

@@ -14,7 +14,7 @@ import numpy as np
 from configs.errors import UserError
 from detector.artefact import SAVED_MODEL
 from detector.fold import Folding
-from detector.ssdlite import build_ssdlite
+from detector.network import build_detector
 
 if TYPE_CHECKING:
     import keras
@@ -28,10 +28,10 @@ def folded_network(network: keras.Model, spec: DetectorSpec) -> keras.Model:
     """The same function without batch norm.
 
     Args:
-        network: of `detector.ssdlite.build_ssdlite`, with stock layers.
+        network: of `detector.network.build_detector`, with stock layers.
         spec: describes it.
     """
-    folded = build_ssdlite(spec.model, len(spec.class_names), norm=None)
+    folded = build_detector(spec.model, len(spec.class_names), norm=None, plus_norm=None)
     folded.set_weights(Folding(network, folded).fold())
     return folded
 

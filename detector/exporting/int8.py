@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from detector.anchors import anchors_per_cell, feature_sizes
 from detector.exporting.converters import make_converter, quiet
 from detector.exporting.frozen_graph import OUTPUTS, write_saved_model
+from detector.network import KINDS, predictions
 
 if TYPE_CHECKING:
     import keras
@@ -117,12 +117,11 @@ def correct_biases(
         Nagel et al. 2019 (Data-Free Quantization), section 4.2, on the last layers alone: there
         no non-linearity follows.
     """
-    sizes, per_cell = feature_sizes(spec.model.input_size), anchors_per_cell(spec.model.anchors)
-    counts = [size * size * each for size, each in zip(sizes, per_cell, strict=True)]
-    for output, kind in zip(OUTPUTS, ("box", "class"), strict=True):
-        levels = np.split(mean_errors[output], np.cumsum(counts)[:-1])
-        for level, (errors, each) in enumerate(zip(levels, per_cell, strict=True)):
-            conv: Any = network.get_layer(f"head_{level}_{kind}_conv")
+    for output, kind in zip(OUTPUTS, KINDS, strict=True):
+        convs = predictions(spec.model, kind)
+        ends = np.cumsum([one.cells * one.per_cell for one in convs])
+        for one, errors in zip(convs, np.split(mean_errors[output], ends[:-1]), strict=True):
+            conv: Any = network.get_layer(one.layer)
             kernel, bias = conv.get_weights()
-            mean = errors.reshape(-1, each, errors.shape[-1]).mean(axis=0).ravel()
+            mean = errors.reshape(one.cells, one.per_cell, -1).mean(axis=0).ravel()
             conv.set_weights([kernel, bias - mean])

@@ -15,8 +15,8 @@ from detector.backbones import TAP_NAMES
 from detector.blocks import Norm
 from detector.data.orientation import read_sample
 from detector.fold import Folding
+from detector.network import build_detector
 from detector.preprocess import resize
-from detector.ssdlite import build_ssdlite
 from detector.types import Sample
 from training.model.devices import has_gpu
 from training.model.fused_norm import FusedBatchNormalization
@@ -66,7 +66,7 @@ def make_networks(
     Raises:
         UserError: the weights cannot be had, or do not fit.
     """
-    stock = build_ssdlite(config.model, len(class_names))
+    stock = build_detector(config.model, len(class_names))
     if start is not None:
         for line in load_initial_weights(stock, config.model, class_names, start).to_lines():
             tell(line)
@@ -75,7 +75,8 @@ def make_networks(
         trained = _build_trained(config, len(class_names), None)
         folding = Folding(stock, trained)
         trained.set_weights(folding.fold())
-        tell("batch norm keeps its statistics: it is folded into the convolutions")
+        part = "" if config.model.head == "ssdlite" else " of the backbone"
+        tell(f"batch norm{part} keeps its statistics: it is folded into the convolutions")
     else:
         if any(map(is_folded, stock.layers)):
             names = unfold(stock, _images(samples, config.model.input_size))
@@ -121,7 +122,8 @@ def _layers_up_to(network: keras.Model, upto: Upto) -> list[keras.Layer]:
     taps = next((taps for taps in TAP_NAMES.values() if names.issuperset(taps)), None)
     if taps is None:
         raise ValueError(f"{network.name} has none of the backbones {', '.join(TAP_NAMES)}")
-    last = taps[0] if upto == "tap" else taps[-1]
+    first = taps[0] if "neck_lateral_0" in names else taps[1]
+    last = first if upto == "tap" else taps[-1]
     return keras.Model(network.input, network.get_layer(last).output).layers
 
 
@@ -159,7 +161,7 @@ def _build_trained(config: Config, num_classes: int, norm: Norm) -> keras.Model:
     is_half = precision(config.train) == "bfloat16"
     keras.config.set_dtype_policy("mixed_bfloat16" if is_half else "float32")
     try:
-        return build_ssdlite(config.model, num_classes, norm)
+        return build_detector(config.model, num_classes, norm, FusedBatchNormalization)
     finally:
         keras.config.set_dtype_policy(before)
 

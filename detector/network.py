@@ -1,0 +1,67 @@
+"""The detection network that a configuration names: one of two heads on one of two backbones."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+
+from configs.schema import ModelConfig
+from detector.anchors import anchors_per_cell, feature_sizes
+from detector.backbones import TAP_NAMES
+from detector.blocks import STOCK_NORM, Norm
+from detector.ssdlite import build_ssdlite
+from detector.ssdlite_plus import build_ssdlite_plus
+
+KINDS = ("box", "class")
+"""What is predicted of each anchor, in the order of the outputs."""
+
+
+class Prediction(NamedTuple):
+    """A convolution whose outputs are outputs of the network.
+
+    Attributes:
+        layer: its name.
+        cells: where it is applied.
+        per_cell: anchors in each of them.
+    """
+
+    layer: str
+    cells: int
+    per_cell: int
+
+
+def build_detector(
+    config: ModelConfig, num_classes: int, norm: Norm = STOCK_NORM, plus_norm: Norm = STOCK_NORM
+) -> keras.Model:
+    """The network, with random weights, as `detector.ssdlite.build_ssdlite`.
+
+    Args:
+        config: of the model.
+        num_classes: C, without background.
+        norm: the class of its batch norms; None for biases instead.
+        plus_norm: likewise of what is `ssdlite_plus`'s own, behind the backbone.
+    """
+    if config.head == "ssdlite":
+        return build_ssdlite(config, num_classes, norm)
+    return build_ssdlite_plus(config, num_classes, norm, plus_norm)
+
+
+def tap_names(config: ModelConfig) -> tuple[str, ...]:
+    """The layers of the backbone that the head is fed from, the finest first."""
+    taps = TAP_NAMES[config.backbone]
+    return taps[1:] if config.head == "ssdlite" else taps
+
+
+def predictions(config: ModelConfig, kind: str) -> list[Prediction]:
+    """The convolutions that predict boxes or classes, in the order of the anchors.
+
+    Args:
+        config: of the model.
+        kind: of `KINDS`.
+    """
+    cells = [size * size for size in feature_sizes(config)]
+    if config.head == "ssdlite_plus":
+        return [Prediction(f"head_{kind}_conv", sum(cells), 1)]
+    each = enumerate(zip(cells, anchors_per_cell(config), strict=True))
+    return [Prediction(f"head_{level}_{kind}_conv", *counts) for level, counts in each]
