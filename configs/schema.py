@@ -123,12 +123,22 @@ class LoaderConfig(_Section):
 
 
 class LossConfig(_Section):
-    """What training minimises: SSD's loss (Liu et al. 2016, equation 1) unless told otherwise."""
+    """What training minimises: SSD's loss (Liu et al. 2016, equation 1) unless told otherwise.
 
+    `auto` is what a head was measured with: iou, hard_negatives and smooth_l1 for `ssdlite`,
+    task_aligned, varifocal and ciou for `ssdlite_plus`.
+    """
+
+    # Which anchors are an object's. iou: those that overlap it; atss, simota, task_aligned: those
+    # in it that fit it best (training/model/assigners.py), each with a quality to be learnt
+    matcher: Literal["auto", "iou", "atss", "simota", "task_aligned"] = "auto"
     # hard_negatives: cross entropy of objects and of the 3 costliest background anchors for each;
-    # focal: of all anchors, the easy ones played down (Lin et al. 2017)
-    classification: Literal["hard_negatives", "focal"] = "hard_negatives"
-    box: Literal["smooth_l1", "ciou"] = "smooth_l1"
+    # focal: of all anchors, the easy ones played down (Lin et al. 2017). With a matcher other than
+    # iou, scores learn a quality: quality_focal (Li et al. 2020), varifocal (Zhang et al. 2021)
+    classification: Literal["auto", "hard_negatives", "focal", "quality_focal", "varifocal"] = (
+        "auto"
+    )
+    box: Literal["auto", "smooth_l1", "ciou"] = "auto"
     box_weight: float = Field(default=1.0, gt=0, le=100)  # official config
     iou_threshold: float = Field(default=0.5, gt=0, lt=1)  # from which an anchor is an object's
 
@@ -188,3 +198,30 @@ class Config(_Section):
     loss: LossConfig = LossConfig()
     train: TrainConfig = TrainConfig()
     classifier: ClassifierConfig = ClassifierConfig()  # of `training.classify` alone
+
+    @property
+    def losses(self) -> LossConfig:
+        """`loss` with what each `auto` stands for."""
+        loss = self.loss
+        by_head = "iou" if self.model.head == "ssdlite" else "task_aligned"
+        matcher = by_head if loss.matcher == "auto" else loss.matcher
+        kinds = ("hard_negatives", "smooth_l1") if matcher == "iou" else ("varifocal", "ciou")
+        given = {"matcher": matcher, "classification": loss.classification, "box": loss.box}
+        for name, kind in zip(("classification", "box"), kinds, strict=True):
+            if given[name] == "auto":
+                given[name] = kind
+        return loss.model_copy(update=given)
+
+    @model_validator(mode="after")
+    def _losses_fit(self) -> "Config":
+        matcher, classification = self.losses.matcher, self.losses.classification
+        learns_quality = classification in ("quality_focal", "varifocal")
+        if learns_quality == (matcher == "iou"):
+            known = "hard_negatives or focal" if matcher == "iou" else "quality_focal or varifocal"
+            raise ValueError(
+                f"loss.classification {classification} does not go with the matcher {matcher}; "
+                f"it takes {known}"
+            )
+        if learns_quality and self.model.score_activation == "softmax":
+            raise ValueError(f"{classification} needs model.score_activation sigmoid")
+        return self

@@ -26,6 +26,7 @@ class Targets(NamedTuple):
 
     class_targets: Array  # int (B, A): 0 for background, label + 1 for an object, `IGNORED`
     box_targets: Array  # float32 (B, A, 4), deltas; of no meaning where there is no object
+    quality: Array | None = None  # float32 (B, A), 0 ... 1: how well an anchor fits its object
 
 
 def assign_targets(
@@ -57,13 +58,36 @@ def assign_targets(
     shared = _shared_areas(boxes, anchors, xp)
     iou = _overlaps(shared, boxes, anchors, xp)
     matched = _match(iou, valid, threshold_match or _above(iou_threshold, xp), xp)
+    in_ignored = xp.where(xp.expand_dims(is_ignored, -1), shared, 0.0)
+    is_covered = xp.max(in_ignored, axis=1) >= 0.5 * area(anchors)
+    return targets_of(matched, boxes, labels, is_covered, anchors, variances, xp)
+
+
+def targets_of(
+    matched: Array,
+    boxes: Array,
+    labels: Array,
+    is_covered: Array,
+    anchors: Array,
+    variances: Sequence[float],
+    xp: Any = np,
+) -> Targets:
+    """Targets of anchors that are given to objects already.
+
+    Args:
+        matched: int `(B, A)`, the row of each anchor's object, or `BACKGROUND`.
+        boxes: as for `assign_targets`.
+        labels: likewise.
+        is_covered: bool `(B, A)`; an anchor without an object is then ignored.
+        anchors: as for `assign_targets`.
+        variances: likewise.
+        xp: array namespace.
+    """
     has_object = matched != BACKGROUND
     count, rows = xp.shape(labels)
     first = xp.expand_dims(xp.arange(count, dtype="int32") * rows, -1)
-    row = first + xp.where(has_object, matched, 0)  # among those of all images
-    label = xp.take(xp.reshape(labels, (-1,)), row, axis=0)
-    in_ignored = xp.where(xp.expand_dims(is_ignored, -1), shared, 0.0)
-    is_covered = xp.max(in_ignored, axis=1) >= 0.5 * area(anchors)
+    row = first + xp.where(has_object, matched, 0)
+    label = xp.take(xp.reshape(labels, (-1,)), row, axis=0)  # row: among those of all images
     without = xp.where(is_covered, xp.full_like(label, IGNORED), xp.zeros_like(label))
     box = xp.take(xp.reshape(boxes, (-1, 4)), row, axis=0)  # (B, A, 4)
     return Targets(xp.where(has_object, label + 1, without), encode(box, anchors, variances, xp))

@@ -159,7 +159,7 @@ def _from_imagenet(
 
     load_imagenet(network, path, config.backbone, config.width_multiplier)
     layers = _weights_by_layer(network)
-    fresh = tuple(name for name in layers if name.startswith(("extra_", "head_")))
+    fresh = tuple(name for name in layers if name.startswith(("extra_", "neck_", "head_")))
     return replace(report, loaded=tuple(name for name in layers if name not in fresh), fresh=fresh)
 
 

@@ -58,7 +58,7 @@ class DetectionLoss:
         targets: Targets,
         in_whole_batch: Callable[[Tensor], Tensor] = lambda count: count,
     ) -> Losses:
-        """The losses of a batch, divided by its matched anchors (at least 1).
+        """The losses of a batch, divided by its matched anchors or their qualities (at least 1).
 
         Args:
             box_deltas: `(B, A, 4)`.
@@ -69,18 +69,28 @@ class DetectionLoss:
         """
         deltas, logits = (ops.cast(one, "float32") for one in (box_deltas, class_logits))
         is_positive = targets.class_targets > 0
-        matched = in_whole_batch(ops.sum(ops.cast(is_positive, "float32")))
-        matched = ops.maximum(matched, 1.0)
-        if self._config.classification == "focal":
-            per_anchor = focal_loss(logits, targets.class_targets)
-            chosen = targets.class_targets != IGNORED
-        else:
-            per_anchor = _cross_entropy(logits, targets.class_targets, self._score_activation)
+        weight = ops.cast(is_positive, "float32") if targets.quality is None else targets.quality
+        matched = ops.maximum(in_whole_batch(ops.sum(weight)), 1.0)
+        per_anchor = self._classification_loss(logits, targets)
+        if self._config.classification == "hard_negatives":
             chosen = is_positive | hard_negatives(per_anchor, targets.class_targets)
+        else:
+            chosen = targets.class_targets != IGNORED
         classification = _sum_where(chosen, per_anchor) / matched
-        box = _sum_where(is_positive, self._box_loss(deltas, targets.box_targets)) / matched
+        box_loss = weight * self._box_loss(deltas, targets.box_targets)
+        box = _sum_where(is_positive, box_loss) / matched
         total = classification + self._config.box_weight * box
         return Losses(total, classification, box)
+
+    def _classification_loss(self, logits: Tensor, targets: Targets) -> Tensor:
+        """Of each anchor, `(B, A)`."""
+        kind = self._config.classification
+        if kind == "hard_negatives":
+            return _cross_entropy(logits, targets.class_targets, self._score_activation)
+        if kind == "focal":
+            return focal_loss(logits, targets.class_targets)
+        loss = varifocal_loss if kind == "varifocal" else quality_focal_loss
+        return loss(logits, targets.class_targets, targets.quality)
 
     def _box_loss(self, deltas: Tensor, box_targets: Tensor) -> Tensor:
         """Of each anchor, `(B, A)`."""
@@ -132,6 +142,35 @@ def focal_loss(logits: Tensor, class_targets: Tensor) -> Tensor:
     miss = ops.where(truth > 0, 1.0 - probability, probability)
     weight = ops.where(truth > 0, alpha, 1.0 - alpha) * ops.power(miss, gamma)
     return ops.sum(weight * _binary_entropy(classes, truth), axis=-1)
+
+
+def quality_focal_loss(logits: Tensor, class_targets: Tensor, quality: Tensor) -> Tensor:
+    """Cross entropy with the quality, weighted by the squared distance from it, `(B, A)`.
+
+    Source: Li et al. 2020 (Generalized Focal Loss), equation 2, beta 2.
+    """
+    classes, truth = _class_qualities(logits, class_targets, quality)
+    distance = ops.stop_gradient(ops.abs(truth - ops.sigmoid(classes)))
+    return ops.sum(distance**2 * _binary_entropy(classes, truth), axis=-1)
+
+
+def varifocal_loss(logits: Tensor, class_targets: Tensor, quality: Tensor) -> Tensor:
+    """Cross entropy with the quality: weighted by it where there is one, else played down.
+
+    Source: Zhang et al. 2021 (VarifocalNet), equation 2, alpha 0.75, gamma 2.
+    """
+    classes, truth = _class_qualities(logits, class_targets, quality)
+    probability = ops.stop_gradient(ops.sigmoid(classes))
+    weight = ops.where(truth > 0, truth, 0.75 * probability**2)
+    return ops.sum(weight * _binary_entropy(classes, truth), axis=-1)
+
+
+def _class_qualities(
+    logits: Tensor, class_targets: Tensor, quality: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Logits without background, and what their sigmoids should be, `(B, A, C)` each."""
+    own = ops.one_hot(class_targets - 1, logits.shape[-1] - 1, dtype="float32")
+    return logits[..., 1:], own * ops.expand_dims(quality, -1)
 
 
 def complete_iou(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:

@@ -13,8 +13,16 @@ import numpy as np
 
 from configs.schema import Config, TrainConfig
 from detector.anchors import model_anchors
+from detector.box_coder import decode
 from training.batches.loader import Batch
-from training.batches.targets import BACKGROUND, ThresholdMatch, assign_targets
+from training.batches.targets import (
+    BACKGROUND,
+    Targets,
+    ThresholdMatch,
+    assign_targets,
+    targets_of,
+)
+from training.model.assigners import Assigner, Found, Objects
 from training.model.devices import replica_count, replica_sum, split_by_replica
 from training.model.losses import DetectionLoss
 
@@ -42,11 +50,15 @@ class Trainer(keras.Model):
         anchors = model_anchors(config.model)
         self._anchors = ops.convert_to_tensor(anchors, "float32")
         self._variances = config.model.anchors.variances
-        self._iou_threshold = config.loss.iou_threshold
+        losses = config.losses
+        self._iou_threshold = losses.iou_threshold
+        self._assigner = None
+        if losses.matcher != "iou":
+            self._assigner = Assigner(losses.matcher, config.model)
         by_keras_cv = has_keras_cv()
         self._threshold_match = make_threshold_match(self._iou_threshold) if by_keras_cv else None
         self._loss = DetectionLoss(
-            config.loss,
+            losses,
             anchors,
             self._variances,
             config.model.score_activation,
@@ -107,9 +119,19 @@ class Trainer(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """SSD's loss; `y` is the second part of `as_tensors`."""
+        """The loss; `y` is the second part of `as_tensors`."""
         del x, sample_weight
-        targets = assign_targets(
+        targets = self._assigned(y, y_pred) if self._assigner else self._matched(y)
+        losses = self._loss(y_pred["box_deltas"], y_pred["class_logits"], targets, replica_sum)
+        for metric, value in zip(self._parts, losses[1:], strict=True):
+            metric.update_state(value * replica_count())  # the mean of parts of a sum
+        if training:
+            self._move_average()
+        return losses.total
+
+    def _matched(self, y: Any) -> Targets:
+        """By SSD's matcher."""
+        return assign_targets(
             y["boxes_fraction"],
             y["labels"],
             ops.cast(y["is_ignored"], "bool"),
@@ -119,12 +141,25 @@ class Trainer(keras.Model):
             ops,
             self._threshold_match,
         )
-        losses = self._loss(y_pred["box_deltas"], y_pred["class_logits"], targets, replica_sum)
-        for metric, value in zip(self._parts, losses[1:], strict=True):
-            metric.update_state(value * replica_count())  # the mean of parts of a sum
-        if training:
-            self._move_average()
-        return losses.total
+
+    def _assigned(self, y: Any, y_pred: Any) -> Targets:
+        """By an assigner, which looks at what the network says."""
+        assert self._assigner
+        boxes, labels = y["boxes_fraction"], y["labels"]
+        is_ignored = ops.cast(y["is_ignored"], "bool")
+        deltas, logits = (
+            ops.stop_gradient(ops.cast(y_pred[name], "float32"))
+            for name in ("box_deltas", "class_logits")
+        )
+        found = Found(
+            decode(deltas, self._anchors, self._variances, ops), ops.sigmoid(logits[..., 1:])
+        )
+        valid = (labels >= 0) & ops.logical_not(is_ignored)
+        assignment = self._assigner(Objects(boxes, labels, valid), found)
+        covered = self._assigner.covered(boxes, is_ignored)
+        rows = assignment.rows
+        targets = targets_of(rows, boxes, labels, covered, self._anchors, self._variances, ops)
+        return targets._replace(quality=assignment.quality)
 
     def _move_average(self) -> None:
         if not self._average:

@@ -115,6 +115,8 @@ def _with_fitted_anchors(run: Run, tell: Tell) -> Run:
     anchors = run.config.model.anchors
     if not run.config.train.fit_anchors or anchors.finest is not None:
         return run
+    if run.config.model.head != "ssdlite":  # which has the only anchors of several shapes
+        return run
     fitted = fit_finest_anchors(run.training, anchors, run.config.seed)
     if fitted is None:
         return run
