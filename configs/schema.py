@@ -142,6 +142,15 @@ class LossConfig(_Section):
     box_weight: float = Field(default=1.0, gt=0, le=100)  # official config
     iou_threshold: float = Field(default=0.5, gt=0, lt=1)  # from which an anchor is an object's
 
+    def of_head(self, head: str) -> "LossConfig":
+        """With what each `auto` stands for with a head of `ModelConfig`."""
+        by_head = "iou" if head == "ssdlite" else "task_aligned"
+        matcher = by_head if self.matcher == "auto" else self.matcher
+        kinds = ("hard_negatives", "smooth_l1") if matcher == "iou" else ("varifocal", "ciou")
+        known = {"matcher": matcher, "classification": kinds[0], "box": kinds[1]}
+        chosen = {name: one for name, one in known.items() if getattr(self, name) == "auto"}
+        return self.model_copy(update=chosen)
+
 
 class TrainConfig(_Section):
     """How long, how fast, and what of the network is trained."""
@@ -201,16 +210,8 @@ class Config(_Section):
 
     @property
     def losses(self) -> LossConfig:
-        """`loss` with what each `auto` stands for."""
-        loss = self.loss
-        by_head = "iou" if self.model.head == "ssdlite" else "task_aligned"
-        matcher = by_head if loss.matcher == "auto" else loss.matcher
-        kinds = ("hard_negatives", "smooth_l1") if matcher == "iou" else ("varifocal", "ciou")
-        given = {"matcher": matcher, "classification": loss.classification, "box": loss.box}
-        for name, kind in zip(("classification", "box"), kinds, strict=True):
-            if given[name] == "auto":
-                given[name] = kind
-        return loss.model_copy(update=given)
+        """`loss`, with what each `auto` stands for."""
+        return self.loss.of_head(self.model.head)
 
     @model_validator(mode="after")
     def _losses_fit(self) -> "Config":

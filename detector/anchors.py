@@ -58,7 +58,7 @@ def anchors_per_cell(config: ModelConfig) -> tuple[int, ...]:
 
 
 def cell_shapes(config: AnchorConfig) -> list[np.ndarray]:
-    """Width and height of the anchors in a cell of `ssdlite`, in fractions: `(K, 2)` for each map."""
+    """Width and height of the anchors in a cell of `ssdlite`, in fractions: `(K, 2)` for each."""
     scales = [*np.linspace(config.min_scale, config.max_scale, NUM_FEATURE_MAPS).tolist(), 1.0]
     # The finest map has only three: half the smallest scale, and the smallest in 2:1 and 1:2.
     smallest = _shapes([(config.min_scale / 2, 1.0), (scales[0], 2.0), (scales[0], 0.5)])

@@ -105,7 +105,9 @@ def test_the_loss_is_that_of_training(torch):
     logits = rng.normal(0, 3, (*shape, CLASSES + 1)).astype(np.float32)
     classes = rng.integers(1, CLASSES + 1, shape) * (rng.random(shape) < 0.05)
     classes[-1] = 0  # no object in this image
-    loss = DetectionLoss(LossConfig(), anchors, config.anchors.variances, "sigmoid")
+    loss = DetectionLoss(
+        LossConfig().of_head("ssdlite"), anchors, config.anchors.variances, "sigmoid"
+    )
     wanted = loss(
         deltas, logits, Targets(ops.convert_to_tensor(classes, "int32"), box_targets)
     ).total

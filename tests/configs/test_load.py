@@ -137,6 +137,22 @@ def test_a_frozen_configuration_cannot_be_changed():
         pytest.param("augment: {flip_propability: 1}", "'flip_probability'?", id="augmentation"),
         pytest.param("loader: {cache: ram}", "'memory' or 'disk', got 'ram'", id="cache"),
         pytest.param("loader: {workers: 0}", "greater than or equal to 1, got 0", id="no workers"),
+        pytest.param("model: {head: fpn}", "'ssdlite_plus', got 'fpn'", id="head"),
+        pytest.param(
+            "loss: {matcher: atss, classification: focal}",
+            "loss.classification focal does not go with the matcher atss; it takes quality_focal",
+            id="a loss without qualities",
+        ),
+        pytest.param(
+            "loss: {classification: varifocal}",
+            "does not go with the matcher iou; it takes hard_negatives or focal",
+            id="a loss of qualities without any",
+        ),
+        pytest.param(
+            "model: {head: ssdlite_plus, score_activation: softmax}",
+            "varifocal needs model.score_activation sigmoid",
+            id="qualities of softmax",
+        ),
         pytest.param("seed: -1", "greater than or equal to 0, got -1", id="negative seed"),
         pytest.param("seed: 4294967296", "less than 4294967296", id="seed above 32 bits"),
     ],
@@ -251,3 +267,27 @@ def test_a_recipe_begins_with_its_command_and_what_was_measured(name):
     assert "  python -m training." in header
     measured = all(word in header for word in ("Measured on", " minutes", " AP "))
     assert measured or "not measured" in header
+
+
+@pytest.mark.parametrize(
+    ("head", "text", "expected"),
+    [
+        ("ssdlite", "", ("iou", "hard_negatives", "smooth_l1")),
+        ("ssdlite_plus", "", ("task_aligned", "varifocal", "ciou")),
+        ("ssdlite", "matcher: atss", ("atss", "varifocal", "ciou")),
+        ("ssdlite_plus", "matcher: iou", ("iou", "hard_negatives", "smooth_l1")),
+        (
+            "ssdlite_plus",
+            "classification: quality_focal",
+            ("task_aligned", "quality_focal", "ciou"),
+        ),
+    ],
+)
+def test_auto_is_what_goes_with_head_and_matcher(load_text, head, text, expected):
+    losses = load_text(f"model: {{head: {head}}}\nloss: {{{text}}}").losses
+    assert (losses.matcher, losses.classification, losses.box) == expected
+
+
+def test_the_official_head_is_left_out_of_files_for_programs_that_know_no_such_key():
+    assert "head" not in Config().model.model_dump()
+    assert "head: ssdlite_plus" in dump_config(Config(model=ModelConfig(head="ssdlite_plus")))

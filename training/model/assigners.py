@@ -23,7 +23,7 @@ LEAST_QUALITY = 0.1
 """Of the anchor that an object forces, so that it is learnt however bad it still is."""
 
 _REACH = 2.0  # cells of the finest map: sides of what counts as an object's inside, at least
-_TINY = 1e-9
+_TIE, _TINY = 1e-4, 1e-9  # of closeness: relative to the merit, and where there is none
 
 
 class Objects(NamedTuple):
@@ -84,8 +84,9 @@ class Assigner:
         distance = self._distances(objects.boxes)
         candidate = self._inside(objects.boxes) & ops.expand_dims(objects.valid, -1)
         merit, chosen = self._rule(objects, found, overlap, distance, candidate)
-        # Closeness decides among those without any merit.
-        forced = _is_best(merit + _TINY / (1.0 + distance / self._cell), candidate)
+        # Closeness decides among equals: a tiny object lies in several anchors just alike.
+        closeness = 1.0 / (1.0 + distance / self._cell)
+        forced = _is_best(merit * (1.0 + _TIE * closeness) + _TINY * closeness, candidate)
         chosen = chosen | forced
         quality = self._quality(merit, overlap, chosen)
         quality = ops.where(forced, ops.maximum(quality, LEAST_QUALITY), quality)

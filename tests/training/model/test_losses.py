@@ -13,6 +13,8 @@ from training.model.losses import (
     complete_iou,
     focal_loss,
     hard_negatives,
+    quality_focal_loss,
+    varifocal_loss,
 )
 
 pytestmark = pytest.mark.keras
@@ -70,7 +72,9 @@ def plain_loss(deltas, logits, targets, activation):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_loss_is_that_of_a_plain_loop(activation, seed):
     deltas, logits, targets = batch(seed)
-    loss = DetectionLoss(LossConfig(), ANCHORS, VARIANCES, activation)(deltas, logits, targets)
+    loss = DetectionLoss(LossConfig().of_head("ssdlite"), ANCHORS, VARIANCES, activation)(
+        deltas, logits, targets
+    )
     classification, box = plain_loss(deltas, logits, targets, activation)
     assert float(loss.classification) == pytest.approx(classification, rel=1e-5)
     assert float(loss.box) == pytest.approx(box, rel=1e-5)
@@ -79,18 +83,20 @@ def test_the_loss_is_that_of_a_plain_loop(activation, seed):
 
 def test_the_box_loss_is_weighted():
     deltas, logits, targets = batch()
-    loss = DetectionLoss(LossConfig(box_weight=2.5), ANCHORS, VARIANCES, "sigmoid")(
-        deltas, logits, targets
-    )
+    loss = DetectionLoss(
+        LossConfig(box_weight=2.5).of_head("ssdlite"), ANCHORS, VARIANCES, "sigmoid"
+    )(deltas, logits, targets)
     assert float(loss.total) == pytest.approx(float(loss.classification + 2.5 * loss.box), rel=1e-6)
 
 
 def test_a_batch_without_objects_trains_as_background():
     deltas, logits, targets = (
-        one[-1:] if isinstance(one, np.ndarray) else Targets(*(part[-1:] for part in one))
+        one[-1:] if isinstance(one, np.ndarray) else Targets(*(part[-1:] for part in one[:2]))
         for one in batch()
     )
-    loss = DetectionLoss(LossConfig(), ANCHORS, VARIANCES, "sigmoid")(deltas, logits, targets)
+    loss = DetectionLoss(LossConfig().of_head("ssdlite"), ANCHORS, VARIANCES, "sigmoid")(
+        deltas, logits, targets
+    )
     hardest = np.sort(plain_entropy(logits[0], np.zeros(len(ANCHORS), int), "sigmoid"))[-3:]
     assert float(loss.classification) == pytest.approx(hardest.sum(), rel=1e-5)
     assert float(loss.box) == 0
@@ -100,8 +106,10 @@ def test_ignored_anchors_cost_nothing():
     deltas, logits, targets = batch()
     assert (targets.class_targets == IGNORED).any()
     other = np.where((targets.class_targets == IGNORED)[..., None], 100.0, logits)
-    loss = DetectionLoss(LossConfig(), ANCHORS, VARIANCES, "sigmoid")
-    focal = DetectionLoss(LossConfig(classification="focal"), ANCHORS, VARIANCES, "sigmoid")
+    loss = DetectionLoss(LossConfig().of_head("ssdlite"), ANCHORS, VARIANCES, "sigmoid")
+    focal = DetectionLoss(
+        LossConfig(classification="focal").of_head("ssdlite"), ANCHORS, VARIANCES, "sigmoid"
+    )
     for one in (loss, focal):
         assert float(one(deltas, logits, targets).total) == float(one(deltas, other, targets).total)
 
@@ -114,7 +122,7 @@ def test_half_precision_outputs_are_safe(dtype, activation):
     logits = np.full((*targets.class_targets.shape, CLASSES + 1), 6e4, np.float32)
     logits[..., 0] = -6e4
     for config in (LossConfig(), LossConfig(classification="focal", box="ciou")):
-        loss = DetectionLoss(config, ANCHORS, VARIANCES, activation)(
+        loss = DetectionLoss(config.of_head("ssdlite"), ANCHORS, VARIANCES, activation)(
             ops.cast(deltas, dtype), ops.cast(logits, dtype), targets
         )
         assert np.isfinite([float(part) for part in loss]).all()
@@ -166,7 +174,7 @@ def test_complete_iou_is_that_of_the_paper():
 
 def test_the_ciou_loss_vanishes_where_boxes_are_right():
     _, logits, targets = batch()
-    loss = DetectionLoss(LossConfig(box="ciou"), ANCHORS, VARIANCES, "sigmoid")
+    loss = DetectionLoss(LossConfig(box="ciou").of_head("ssdlite"), ANCHORS, VARIANCES, "sigmoid")
     exact = loss(targets.box_targets, logits, targets)
     assert float(exact.box) == pytest.approx(0, abs=1e-5)
     off = loss(targets.box_targets + 1, logits, targets)
@@ -193,3 +201,55 @@ def test_keras_cv_has_the_same_focal_loss_where_it_is_accurate():
         for c in range(CLASSES)
     ]
     np.testing.assert_allclose(focal_loss(logits, classes), np.sum(one_class, axis=0), rtol=1e-4)
+
+
+def with_qualities(seed=0):
+    """The batch, with a quality for each anchor that has an object."""
+    deltas, logits, targets = batch(seed)
+    random = np.random.default_rng(seed + 1).uniform(0.05, 1, targets.class_targets.shape)
+    quality = np.where(targets.class_targets > 0, random, 0).astype(np.float32)
+    return deltas, logits, targets._replace(quality=quality)
+
+
+def plain_quality_loss(kind, logit, truth):
+    """Of one class of one anchor."""
+    p = 1 / (1 + np.exp(-np.float64(logit)))
+    entropy = -(truth * np.log(p) + (1 - truth) * np.log(1 - p))
+    if kind == "quality_focal":
+        return (truth - p) ** 2 * entropy
+    return (truth if truth > 0 else 0.75 * p**2) * entropy
+
+
+@pytest.mark.parametrize("kind", ["quality_focal", "varifocal"])
+def test_scores_learn_the_quality_as_in_a_plain_loop(kind):
+    deltas, logits, targets = with_qualities()
+    classification = box = 0.0
+    for image, anchor in np.ndindex(targets.class_targets.shape):
+        label, quality = targets.class_targets[image, anchor], targets.quality[image, anchor]
+        if label == IGNORED:
+            continue
+        for one in range(1, CLASSES + 1):
+            truth = float(quality) if one == label else 0.0
+            classification += plain_quality_loss(kind, logits[image, anchor, one], truth)
+        if label > 0:
+            found, wanted = (
+                decode(side[image, anchor], ANCHORS[anchor], VARIANCES).astype(float)
+                for side in (deltas, targets.box_targets)
+            )
+            box += quality * (1 - plain_ciou(found, wanted))
+    config = LossConfig(matcher="atss", classification=kind).of_head("ssdlite_plus")
+    loss = DetectionLoss(config, ANCHORS, VARIANCES, "sigmoid")(deltas, logits, targets)
+    total = max(targets.quality.sum(), 1)
+    assert float(loss.classification) == pytest.approx(classification / total, rel=1e-4)
+    assert float(loss.box) == pytest.approx(box / total, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [quality_focal_loss, varifocal_loss])
+def test_a_score_that_is_the_quality_has_no_gradient_left(loss):
+    """Beside it the loss falls towards it, from both sides."""
+    quality = np.full((1, 3), 0.3, np.float32)
+    logit = np.log(0.3 / 0.7)
+    logits = np.zeros((1, 3, 2), np.float32)
+    logits[0, :, 1] = logit - 0.5, logit, logit + 0.5
+    below, at, above = np.asarray(loss(logits, np.ones((1, 3), int), quality))[0]
+    assert at < min(below, above)

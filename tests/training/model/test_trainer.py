@@ -54,7 +54,7 @@ def test_the_reported_loss_is_that_of_targets_and_outputs():
         batch.boxes_fraction, batch.labels, batch.is_ignored, anchors, variances
     )
     outputs = trainer.network(batch.images, training=False)
-    loss = DetectionLoss(CONFIG.loss, anchors, variances, "sigmoid")(
+    loss = DetectionLoss(CONFIG.losses, anchors, variances, "sigmoid")(
         outputs["box_deltas"], outputs["class_logits"], targets
     )
     measured = trainer.evaluate(*as_tensors(batch), batch_size=4, verbose=0, return_dict=True)
