@@ -30,7 +30,7 @@ the same bytes.
 
 def figures() -> Mapping[str, Callable[[], Figure]]:
     """What draws each figure, by the name of its file without the suffix."""
-    from docs.draw_figures import boxes, layers, network, scores
+    from docs.draw_figures import boxes, layers, network, pyramid, scores
 
     return {
         "network": network.draw_network,
@@ -40,6 +40,8 @@ def figures() -> Mapping[str, Callable[[], Figure]]:
         "anchors": boxes.draw_anchors,
         "box-coder": boxes.draw_box_coder,
         "matching": boxes.draw_matching,
+        "pyramid": pyramid.draw_pyramid,
+        "small-objects": pyramid.draw_small_objects,
         "nms": scores.draw_nms,
         "precision-recall": scores.draw_precision_recall,
     }
