@@ -116,7 +116,8 @@ def _steps(variant: str) -> Any:
     from detector.ssdlite import build_ssdlite
     from training.model.fused_norm import FusedBatchNormalization
     from training.model.networks import freeze
-    from training.model.trainer import Trainer, make_optimizer
+    from training.model.optimizer import make_optimizer
+    from training.model.trainer import Trainer
 
     config = load_config("finetune", [f"model.input_size={_SIZE}"])
     norm = {"stock": STOCK_NORM, "fused": FusedBatchNormalization}.get(variant)

@@ -1,17 +1,16 @@
-"""The training step on any Keras backend: network, matcher, loss, moving average; the optimizer."""
+"""The training step on any Keras backend: network, matcher, loss, moving average."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from configs.schema import Config, TrainConfig
+from configs.schema import Config
 from detector.anchors import model_anchors
 from detector.box_coder import decode
 from training.batches.loader import Batch
@@ -29,7 +28,6 @@ from training.model.losses import DetectionLoss
 Tensor = Any
 ops: Any = keras.ops  # Keras declares no return types
 _POSITIVE = 1
-_REFERENCE_BATCH = 16  # that `TrainConfig.learning_rate` is meant for
 
 
 class Trainer(keras.Model):
@@ -217,70 +215,3 @@ def make_smooth_l1() -> Callable[[Tensor, Tensor], Tensor]:
         return loss.call(wanted, found) * wanted.shape[-1]  # its mean over the last axis
 
     return summed_smooth_l1
-
-
-def warmup_cosine(
-    peak: float, warmup_steps: int, total_steps: int
-) -> keras.optimizers.schedules.CosineDecay:
-    """Up in a line from peak / `warmup_steps` at step 0, then down in half a cosine to 0.
-
-    The peak is reached at step `warmup_steps` - 1, and 0 at `total_steps`.
-
-    Args:
-        peak: the highest learning rate.
-        warmup_steps: 0 to `total_steps`; with 0 or 1 it begins with the peak.
-        total_steps: at least 1.
-
-    Source: Loshchilov and Hutter 2017 (SGDR), equation 5, without restarts; warm-up as in Goyal
-        et al. 2017, section 2.2.
-    """
-    rising = max(warmup_steps - 1, 0)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=peak / (rising + 1),
-        decay_steps=total_steps - rising,
-        warmup_target=peak if rising else None,
-        warmup_steps=rising,
-    )
-
-
-def scaled_rate(config: TrainConfig, batch_size: int) -> float:
-    """The peak learning rate for a batch size, accumulated batches counted in."""
-    ratio = batch_size * config.accumulate / _REFERENCE_BATCH
-    return config.learning_rate * (ratio if config.optimizer == "sgd" else math.sqrt(ratio))
-
-
-def make_optimizer(
-    config: TrainConfig, batch_size: int, batches: int
-) -> keras.optimizers.Optimizer:
-    """The optimizer of a run.
-
-    Args:
-        config: kind, rate, decay and clipping.
-        batch_size: images per batch.
-        batches: of the whole run.
-    """
-    # Over batches: Keras asks the schedule for them, also where gradients are accumulated.
-    schedule: Any = warmup_cosine(
-        scaled_rate(config, batch_size), round(config.warmup_share * batches), batches
-    )
-    shared: dict[str, Any] = {
-        "weight_decay": config.weight_decay or None,
-        "global_clipnorm": config.clip_norm,
-        "gradient_accumulation_steps": config.accumulate if config.accumulate > 1 else None,
-    }
-    if config.optimizer == "sgd":
-        return keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, **shared)
-    if config.optimizer == "rmsprop":  # as the official config: decay 0.9, momentum 0.9, epsilon 1
-        return keras.optimizers.RMSprop(schedule, 0.9, 0.9, epsilon=1.0, **shared)
-    return keras.optimizers.AdamW(schedule, **{**shared, "weight_decay": config.weight_decay})
-
-
-def without_decay(network: keras.Model) -> list[Any]:
-    """Variables that weight decay leaves alone: norms, biases and depthwise kernels."""
-    kept = []
-    for layer in network.layers:
-        is_small = isinstance(layer, keras.layers.BatchNormalization | keras.layers.DepthwiseConv2D)
-        for variable in layer.trainable_variables:
-            if is_small or variable.path.endswith("bias"):
-                kept.append(variable)
-    return kept

@@ -27,7 +27,8 @@ from training.model.networks import (
     set_norm_momentum,
 )
 from training.model.object_limits import over_limits
-from training.model.trainer import Trainer, make_optimizer, without_decay
+from training.model.optimizer import backbone_variables, make_optimizer, without_decay
+from training.model.trainer import Trainer
 from training.run.loop import RESERVE, Loop
 from training.run.negatives import without_objects
 from training.run.plan import Plan, sampled_fit, time_steps
@@ -146,7 +147,8 @@ def _compile(trainer: Trainer, config: Config, steps: int) -> None:
     """With a schedule over so many steps."""
     set_norm_momentum(trainer.network, config.train, steps)
     with replica_scope(trainer):
-        optimizer = make_optimizer(config.train, config.loader.batch_size, steps)
+        slow = backbone_variables(trainer.network)
+        optimizer = make_optimizer(config.train, config.loader.batch_size, steps, slow)
         spared = without_decay(trainer.network)
         if config.train.weight_decay and spared:
             optimizer.exclude_from_weight_decay(var_list=spared)

@@ -16,7 +16,8 @@ from detector.data.findings import counted
 from detector.types import Sample
 from training.batches.loader import Loader, cache_bytes
 from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
-from training.model.trainer import Trainer, scaled_rate
+from training.model.optimizer import scaled_rate
+from training.model.trainer import Trainer
 from training.run.negatives import lacks_negatives
 from training.run.prefetch import Prefetch
 from training.run.state import restore, snapshot

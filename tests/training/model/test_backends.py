@@ -30,7 +30,8 @@ from detector.data.open import open_dataset
 from detector.ssdlite import build_ssdlite
 from training.batches.loader import Loader
 from training.run.splits import train_val
-from training.model.trainer import Trainer, make_optimizer
+from training.model.optimizer import make_optimizer
+from training.model.trainer import Trainer
 
 data, folded = sys.argv[1], sys.argv[2] == "folded"
 config = load_config("finetune", ["model.input_size=96", "model.width_multiplier=0.35",

@@ -8,16 +8,18 @@ from detector.ssdlite import build_ssdlite
 from training.batches.loader import Batch
 from training.batches.targets import BACKGROUND, assign_targets
 from training.model.losses import DetectionLoss, summed_smooth_l1
+from training.model.optimizer import (
+    make_optimizer,
+    scaled_rate,
+    warmup_cosine,
+    without_decay,
+)
 from training.model.trainer import (
     Trainer,
     as_tensors,
     has_keras_cv,
-    make_optimizer,
     make_smooth_l1,
     make_threshold_match,
-    scaled_rate,
-    warmup_cosine,
-    without_decay,
 )
 
 pytestmark = pytest.mark.keras

@@ -12,7 +12,8 @@ from detector.data.open import open_dataset
 from training import classify
 from training.batches.loader import Loader
 from training.model.networks import keeps_statistics, make_networks
-from training.model.trainer import Trainer, make_optimizer
+from training.model.optimizer import make_optimizer
+from training.model.trainer import Trainer
 from training.run.splits import train_val
 
 pytestmark = pytest.mark.keras
