@@ -39,7 +39,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 quick: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 -m "not keras and not slow" tests/configs tests/detector
@@ -75,11 +75,12 @@ $(VENV)/installed: $(VENV)/created pyproject.toml constraints.txt
 	$(fix-opencv)
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	@echo "installing what the checks need"
+# All at once: behind `installed`, pip would resolve, build and install OpenCV a second time.
+$(VENV)/installed-dev: $(VENV)/created pyproject.toml constraints.txt
+	@echo "installing TensorFlow, OpenCV, and what the checks need into $(VENV): up to 4 GB, some minutes"
 	@{ $(PIP) install -c constraints.txt -e ".[dev]" || touch $@-failed; } | $(show-packages); $(end-show)
 	$(fix-opencv)
-	@touch $@
+	@touch $(VENV)/installed $@
 
 # albumentations pulls in opencv-python-headless, whose cv2 may overwrite the one with windows.
 define fix-opencv

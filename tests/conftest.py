@@ -28,6 +28,22 @@ settings.register_profile("proofs", deadline=None, max_examples=3000)
 settings.load_profile("proofs" if os.environ.get("SSDLITE_PROOFS") else "ci")
 
 
+# ---- who runs first
+
+LONGEST = (
+    *("tests/training/run/test_resume.py", "tests/training/run/test_loop.py"),
+    *("tests/detector/test_export.py", "tests/training/run/test_begin_more.py"),
+    *("tests/test_golden.py", "tests/test_docs.py", "tests/training/test_train.py"),
+    *("tests/bench/test_bench_stream.py", "tests/detector/test_artefact.py"),
+)
+"""The files that take longest: a worker that began one last would work while the other waits."""
+
+
+def _turn(item) -> int:
+    file = item.nodeid.partition("::")[0]
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
 # ---- TensorFlow only where it is asked for: `pytest -m "not keras"` runs without it
 
 _KERAS_MODULE = re.compile(rb"^pytestmark = \[?\s*pytest\.mark\.keras\b", re.MULTILINE)
@@ -57,6 +73,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "keras" in item.fixturenames:
             item.add_marker("keras")
+    items.sort(key=_turn)  # the others, and the tests of a file, keep their order
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures
@@ -109,8 +126,11 @@ def test_data() -> Path:
     return Path(folder)
 
 
-def make_detector(folder: Path, *class_names: str) -> Path:
-    """Writes a small random detector as a model folder, in Keras alone."""
+def make_detector(folder: Path, *class_names: str, backbone: str = "mobilenet_v2") -> Path:
+    """Writes a small random detector as a model folder, in Keras alone.
+
+    MobileNetV1 has half the layers, and is built, traced and converted in half the time.
+    """
     import keras
 
     from configs.schema import ModelConfig
@@ -119,7 +139,7 @@ def make_detector(folder: Path, *class_names: str) -> Path:
     from detector.ssdlite import build_ssdlite
 
     keras.utils.set_random_seed(0)
-    config = ModelConfig(input_size=96, width_multiplier=0.35)
+    config = ModelConfig(backbone=backbone, input_size=96, width_multiplier=0.35)
     network = build_ssdlite(config, len(class_names))
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (4, 96, 96, 3), dtype=np.uint8)
@@ -157,7 +177,7 @@ def exported(tmp_path_factory, keras) -> Path:
 
 @pytest.fixture(scope="session")
 def detector_maker(keras):
-    """Writes a small random detector: `detector_maker(folder, *class_names)`."""
+    """Writes a small random detector: `detector_maker(folder, *class_names, backbone=...)`."""
     return make_detector
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ("configs", "detector", "eval", "training", "demo")
 MODULES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
@@ -161,6 +163,10 @@ def test_tests_are_named_after_what_they_test():
             if not any(subject.startswith(stem) for stem in stems):
                 strangers.append(name(file))
     assert set(strangers) <= SUBJECTS
+
+
+def test_the_files_that_are_begun_first_are_there():
+    assert [file for file in LONGEST if not (ROOT / file).is_file()] == []
 
 
 SUBJECTS = {

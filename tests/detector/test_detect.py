@@ -1,7 +1,9 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -15,21 +17,33 @@ from detector.anchors import model_anchors
 from detector.artefact import DetectorSpec
 from detector.box_coder import encode
 from detector.command import run
+from detector.exporting import converters
+from detector.exporting.frozen_graph import folded_network, raw_function
 from detector.ssdlite import build_ssdlite
 
 pytestmark = pytest.mark.keras
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> str:
+def keras_model(tmp_path_factory) -> str:
     """A tiny detector with random weights, which sees a little of everything."""
-    config = ModelConfig(input_size=96, width_multiplier=0.35)
+    config = ModelConfig(backbone="mobilenet_v1", input_size=96, width_multiplier=0.25)
     spec = DetectorSpec(
         name="tiny", model=config, class_names=("cat", "dog"), category_ids=(17, 18)
     )
     folder = tmp_path_factory.mktemp("model") / "tiny"
     artefact.save(folder, build_ssdlite(config, 2), spec)
     return str(folder)
+
+
+@pytest.fixture(scope="module")
+def model(keras_model, tmp_path_factory) -> str:
+    """It as a TFLite file, which is open at once."""
+    network, spec = artefact.load(Path(keras_model))
+    file = tmp_path_factory.mktemp("model") / "model.tflite"
+    file.write_bytes(converters.to_tflite(raw_function(folded_network(network, spec))))
+    shutil.copy(Path(keras_model, "detector.json"), file.parent)
+    return str(file)
 
 
 @pytest.fixture
@@ -42,9 +56,10 @@ def images(tmp_path):
     return folder
 
 
-def test_readable_json_is_the_contract(model, images, tmp_path):
+def test_readable_json_is_the_contract(keras_model, images, tmp_path):
     target = tmp_path / "found.json"
-    assert detect.main([str(images), "--model", model, "--score", "0", "--json", str(target)]) == 0
+    command = [str(images), "--model", keras_model, "--score", "0", "--json", str(target)]
+    assert detect.main(command) == 0
     written = json.loads(target.read_text())
     assert written["model"] == "tiny"
     assert [entry["file"] for entry in written["images"]] == [
@@ -251,7 +266,7 @@ def test_empty_arguments_are_refused(arguments, capsys):
 )
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["real", "dry"])
 def test_bad_input_is_one_line_and_code_2(model, images, capsys, change, message, dry):
-    arguments = [str(images), "--model", model, "--runtime", "keras", *change, *dry]
+    arguments = [str(images), "--model", model, "--runtime", "tflite", *change, *dry]
     assert run(lambda: detect.main(arguments)) == 2
     error = capsys.readouterr().err
     assert message in error
@@ -293,12 +308,12 @@ def test_a_model_is_not_overwritten(exported, images, capsys):
     assert (exported / "detector.json").read_bytes() == before
 
 
-def test_a_dry_run_says_what_it_would_do_and_does_nothing(model, images, tmp_path, capsys):
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(keras_model, images, tmp_path, capsys):
     target = tmp_path / "drawn"
     arguments = [str(images), "--draw", str(target), "--dry-run"]
-    assert detect.main([*arguments, "--model", model]) == 0
+    assert detect.main([*arguments, "--model", keras_model]) == 0
     assert detect.main(arguments) == 0
     own, default = capsys.readouterr().out.splitlines()
-    assert own == f"would detect in 2 images with {model} (keras); output {target}"
+    assert own == f"would detect in 2 images with {keras_model} (keras); output {target}"
     assert "with coco (to be downloaded);" in default
     assert not target.exists()

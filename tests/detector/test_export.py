@@ -26,6 +26,13 @@ def source(tmp_path_factory, detector_maker):
 
 
 @pytest.fixture(scope="module")
+def small(tmp_path_factory, detector_maker):
+    """One of fewer layers, where it matters what is said and kept, not what is converted."""
+    folder = tmp_path_factory.mktemp("small") / "tiny"
+    return detector_maker(folder, "square", "circle", backbone="mobilenet_v1")
+
+
+@pytest.fixture(scope="module")
 def done(source, squares, tmp_path_factory):
     """The folder of a model in all formats, and the exit code."""
     folder = tmp_path_factory.mktemp("done") / "all"
@@ -55,24 +62,29 @@ def test_the_folder_holds_what_was_promised(done):
     assert sizes == sorted(sizes, reverse=True)
 
 
+IMAGE = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def by_keras(source):
+    """What Keras makes of `IMAGE`."""
+    return KerasRuntime(artefact.load(source).network).run(IMAGE)
+
+
 @pytest.mark.parametrize("name", [one for one in FORMATS if one != "saved_model"])
-def test_every_format_runs_and_agrees_with_keras(done, source, name):
+def test_every_format_runs_and_agrees_with_keras(done, by_keras, name):
     runtime = open_model(str(done[0]), name).runtime
-    image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
-    wanted = KerasRuntime(artefact.load(source).network).run(image)
     limit = 0.5 if name == "tflite-int8" else 0.02 if name == "tflite-f16" else 1e-3
-    for found, right in zip(runtime.run(image), wanted, strict=True):
+    for found, right in zip(runtime.run(IMAGE), by_keras, strict=True):
         assert np.abs(found - right).mean() < limit
 
 
-def test_opencv_reads_the_onnx(done, source):
+def test_opencv_reads_the_onnx(done, by_keras):
     net = cv2.dnn.readNetFromONNX(str(done[0] / "model.onnx"))
-    image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
-    net.setInput(image)
+    net.setInput(IMAGE)
     names = net.getUnconnectedOutLayersNames()
     found = dict(zip(names, net.forward(names), strict=True))
-    wanted = KerasRuntime(artefact.load(source).network).run(image)
-    for name, right in zip(("box_deltas", "class_logits"), wanted, strict=True):
+    for name, right in zip(("box_deltas", "class_logits"), by_keras, strict=True):
         np.testing.assert_allclose(found[name], right, atol=1e-3)
 
 
@@ -88,11 +100,11 @@ def test_batch_norm_and_shapes_are_gone(done):
     assert not kinds & {"BatchNormalization", "Shape", "Identity"}
 
 
-def test_any_batch_is_made_on_request(source, tmp_path):
+def test_any_batch_is_made_on_request(small, tmp_path):
     import onnxruntime
 
     folder = tmp_path / "out"
-    assert export.main(f"{source} --to onnx --output {folder} --any-batch".split()) == 0
+    assert export.main(f"{small} --to onnx --output {folder} --any-batch".split()) == 0
     session = onnxruntime.InferenceSession(folder / "model.onnx")
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
     deltas, _ = session.run(["box_deltas", "class_logits"], {"image": images})
@@ -107,18 +119,18 @@ def strict(monkeypatch):
     monkeypatch.setattr(exporter, "LIMITS", dict.fromkeys(artefact.EXPORTS, none))
 
 
-def test_what_is_over_the_limit_is_refused_and_leaves_nothing(strict, source, tmp_path, capsys):
+def test_what_is_over_the_limit_is_refused_and_leaves_nothing(strict, small, tmp_path, capsys):
     folder = tmp_path / "out"
-    assert export.main(f"{source} --to tflite --output {folder}".split()) == 1
+    assert export.main(f"{small} --to tflite --output {folder}".split()) == 1
     said = capsys.readouterr()
     assert "over the limit: " in said.out
     assert "refused: tflite; --accept-loss keeps them" in said.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_loss_can_be_accepted_and_is_recorded(strict, source, tmp_path):
+def test_a_loss_can_be_accepted_and_is_recorded(strict, small, tmp_path):
     folder = tmp_path / "out"
-    assert export.main(f"{source} --to tflite --output {folder} --accept-loss".split()) == 0
+    assert export.main(f"{small} --to tflite --output {folder} --accept-loss".split()) == 0
     assert artefact.read_spec(folder).exports["tflite"].accepted_loss
 
 
@@ -129,9 +141,9 @@ def unmeasured(monkeypatch):
 
 
 def test_remedies_are_tried_in_turn_and_each_is_measured(
-    strict, unmeasured, source, squares, tmp_path, capsys
+    strict, unmeasured, small, squares, tmp_path, capsys
 ):
-    command = f"{source} --to tflite-int8 --output {tmp_path / 'out'} --calibrate {squares}"
+    command = f"{small} --to tflite-int8 --output {tmp_path / 'out'} --calibrate {squares}"
     assert export.main(command.split()) == 1
     said = capsys.readouterr().out
     for line in ("as it is: ", "biases of the heads corrected: ", "these and all heads in float32"):
@@ -139,7 +151,7 @@ def test_remedies_are_tried_in_turn_and_each_is_measured(
 
 
 def test_a_remedy_that_helps_is_kept_and_changes_no_other_format(
-    unmeasured, source, squares, tmp_path, capsys, monkeypatch
+    unmeasured, small, squares, tmp_path, capsys, monkeypatch
 ):
     calls = []
 
@@ -149,7 +161,7 @@ def test_a_remedy_that_helps_is_kept_and_changes_no_other_format(
 
     monkeypatch.setattr(exporter, "objections", first_refused)
     folder = tmp_path / "out"
-    command = f"{source} --to tflite-int8,tflite --output {folder} --calibrate {squares}"
+    command = f"{small} --to tflite-int8,tflite --output {folder} --calibrate {squares}"
     assert export.main(command.split()) == 0
     said = capsys.readouterr().out
     assert "as it is: too far" in said
@@ -165,10 +177,10 @@ def poor_nms(monkeypatch):
 
 @pytest.mark.parametrize("name", ["tflite", "onnx"])
 def test_post_processing_inside_that_loses_too_much_is_refused_alone(
-    poor_nms, source, tmp_path, capsys, name
+    poor_nms, small, tmp_path, capsys, name
 ):
     folder = tmp_path / "out"
-    command = f"{source} --to {name} --output {folder} --with-nms"
+    command = f"{small} --to {name} --output {folder} --with-nms"
     assert export.main(command.split()) == 1
     said = capsys.readouterr()
     file = artefact.NMS_FILES[name]
@@ -181,10 +193,10 @@ def test_post_processing_inside_that_loses_too_much_is_refused_alone(
 
 
 def test_a_loss_of_post_processing_inside_can_be_accepted_and_is_recorded(
-    poor_nms, source, tmp_path
+    poor_nms, small, tmp_path
 ):
     folder = tmp_path / "out"
-    command = f"{source} --to onnx --output {folder} --with-nms --accept-loss"
+    command = f"{small} --to onnx --output {folder} --with-nms --accept-loss"
     assert export.main(command.split()) == 0
     assert (folder / "model_nms.onnx").is_file()
     record = artefact.read_spec(folder).exports["onnx"]
@@ -193,7 +205,7 @@ def test_a_loss_of_post_processing_inside_can_be_accepted_and_is_recorded(
 
 
 def test_what_stays_in_float_is_said_of_post_processing_inside(
-    unmeasured, source, squares, tmp_path, capsys, monkeypatch
+    unmeasured, small, squares, tmp_path, capsys, monkeypatch
 ):
     """It is written all in eight bits, and refused for that unless the loss is accepted."""
     calls = []
@@ -204,7 +216,7 @@ def test_what_stays_in_float_is_said_of_post_processing_inside(
 
     monkeypatch.setattr(exporter, "objections", two_refused)
     folder = tmp_path / "out"
-    command = f"{source} --to tflite-int8 --output {folder} --calibrate {squares} --with-nms"
+    command = f"{small} --to tflite-int8 --output {folder} --calibrate {squares} --with-nms"
     assert export.main(command.split()) == 1
     said = capsys.readouterr()
     assert "model_int8_nms.tflite: it cannot keep layers in float32" in said.out
@@ -215,11 +227,11 @@ def test_what_stays_in_float_is_said_of_post_processing_inside(
     assert (folder / "model_int8_nms.tflite").is_file()
 
 
-def test_post_processing_inside_takes_one_image_whatever_the_batch(source, tmp_path):
+def test_post_processing_inside_takes_one_image_whatever_the_batch(small, tmp_path):
     import onnx
 
     folder = tmp_path / "out"
-    command = f"{source} --to onnx --output {folder} --any-batch --with-nms"
+    command = f"{small} --to onnx --output {folder} --any-batch --with-nms"
     assert export.main(command.split()) == 0
     (image,) = onnx.load(str(folder / "model_nms.onnx")).graph.input
     assert image.type.tensor_type.shape.dim[0].dim_value == 1

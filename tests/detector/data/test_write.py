@@ -31,9 +31,10 @@ def test_real_data_there_and_back(test_data, tmp_path, data, form):
     write_dataset(before, tmp_path / "new", form)
     after = open_dataset(tmp_path / "new", details=True)
     assert not after.findings
-    assert set(by_name(before)) == set(by_name(after))
+    written = by_name(after)
+    assert set(by_name(before)) == set(written)
     for name, old in by_name(before).items():
-        new = by_name(after)[name]
+        new = written[name]
         if form == "yolo":
             old = old.objects(~old.is_crowd)
         np.testing.assert_array_equal(new.boxes, old.boxes)

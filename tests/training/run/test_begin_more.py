@@ -1,7 +1,6 @@
 """`--more`: a complete run is trained for more epochs, as one run."""
 
 import csv
-import functools
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 import training.run.begin as begin_module
 from configs.errors import UserError
-from training.model.trainer import Trainer
+from tests.training.conftest import run_eagerly
 from training.run import loop
 from training.train import main
 
@@ -46,10 +45,19 @@ def complete(squares, tmp_path_factory) -> Path:
     """A complete run of two epochs of two steps."""
     output = tmp_path_factory.mktemp("complete") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            Trainer, "compile", functools.partialmethod(Trainer.compile, run_eagerly=True)
-        )
+        run_eagerly(patch)
         assert begin(squares, output) == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def longer(complete, tmp_path_factory) -> Path:
+    """A copy of it, trained for two epochs more."""
+    output = tmp_path_factory.mktemp("longer") / "run"
+    shutil.copytree(complete, output)
+    with pytest.MonkeyPatch.context() as patch:
+        run_eagerly(patch)
+        assert train(output, "--more", "2") == 0
     return output
 
 
@@ -88,34 +96,27 @@ def test_a_complete_run_goes_on(done, capsys):
     assert after["AP"] == pytest.approx(max(float(row["AP"]) for row in whole), abs=1e-5)
 
 
-def test_it_goes_on_as_a_run_of_all_epochs_would(squares, done, tmp_path):
+def test_it_goes_on_as_a_run_of_all_epochs_would(squares, longer, tmp_path, eagerly):
     """The rate of each epoch is that of a run which was planned so long."""
-    assert train(done, "--more", "2") == 0
     assert begin(squares, tmp_path / "long", "train.epochs=4") == 0
     rates = [
-        [float(row["learning_rate"]) for row in rows(run)] for run in (done, tmp_path / "long")
+        [float(row["learning_rate"]) for row in rows(run)] for run in (longer, tmp_path / "long")
     ]
     assert rates[0][2:] == pytest.approx(rates[1][2:], rel=1e-5, abs=1e-9)
 
 
-def test_interrupted_it_is_resumed_to_the_same_end(squares, done, tmp_path, monkeypatch):
+def test_interrupted_it_is_resumed_to_the_same_end(longer, done):
     """A stop behind the first step of the added epochs, as by Ctrl-C."""
-    shutil.copytree(done, tmp_path / "copy")
-    assert train(done, "--more", "2") == 0
-
     heed = loop._Pause.heed
-    monkeypatch.setattr(loop._Pause, "heed", lambda pause: _stop(pause, heed))
-    assert train(tmp_path / "copy", "--more", "2") == 0
-    monkeypatch.undo()
-    assert not (tmp_path / "copy/result.json").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop._Pause, "heed", lambda pause: _stop(pause, heed))
+        assert train(done, "--more", "2") == 0
+    assert not (done / "result.json").exists()
     with pytest.raises(UserError, match="is not complete yet; go on with --resume before --more"):
-        train(tmp_path / "copy", "--more", "2")
-    assert train(tmp_path / "copy", "--resume") == 0
+        train(done, "--more", "2")
+    assert train(done, "--resume") == 0
     figures = ("epoch", "step", "learning_rate", "loss", "box_loss", "AP", "AP_raw")
-    ends = [
-        [[float(row[name]) for name in figures] for row in rows(run)]
-        for run in (done, tmp_path / "copy")
-    ]
+    ends = [[[float(row[name]) for name in figures] for row in rows(run)] for run in (longer, done)]
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-4)  # threads add up in any order
 
 
@@ -135,14 +136,14 @@ def test_a_run_that_ended_early_goes_on_from_there(squares, tmp_path, eagerly, c
     assert result(tmp_path / "run")["epochs"] == ended + 1
 
 
-def test_killed_before_its_first_state_it_begins_the_added_epochs_anew(done, monkeypatch):
+def test_killed_before_its_first_state_it_begins_the_added_epochs_anew(done):
     def killed(*_):
         raise SystemExit(9)
 
-    monkeypatch.setattr(begin_module, "Loop", killed)
-    with pytest.raises(SystemExit):
-        train(done, "--more", "1")
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(begin_module, "Loop", killed)
+        with pytest.raises(SystemExit):
+            train(done, "--more", "1")
     assert not (done / "result.json").exists()
     assert train(done, "--resume") == 0
     assert result(done)["epochs"] == 3

@@ -21,11 +21,13 @@ from detector.images import read_image
 from detector.models import load_model
 from detector.predictor import Predictor
 from detector.ssdlite import build_ssdlite
+from tests.training.conftest import TINY
 from training.run.begin import begin, resume
 from training.run.run import Run
 from training.run.run_folder import RunFolder, RunSettings
 from training.run.splits import train_val
 from training.run.state import read_state
+from training.train import main
 
 pytestmark = pytest.mark.keras
 
@@ -40,10 +42,9 @@ def run_for(config, data, output, start="none", seconds=None) -> Run:
 def finished(squares, tmp_path_factory):
     """A run of two epochs by the command; its folder and what it printed."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    settings = ["model.input_size=96", "model.width_multiplier=0.35", "loader.batch_size=4"]
-    settings += ["train.epochs=2", "train.evaluate_every=1", "train.freeze_norm=no"]
     command = [sys.executable, "-m", "training.train", "--data", str(squares)]
     command += ["--output", str(folder), "--start", "none"]
+    settings = (*TINY, "train.epochs=2", "train.freeze_norm=no")
     command += [part for setting in settings for part in ("--set", setting)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -117,15 +118,10 @@ def test_the_report_is_whole(finished):
         assert f"{heading}</h2>" in page
 
 
-def test_a_complete_run_has_nothing_to_resume(finished):
+def test_a_complete_run_has_nothing_to_resume(finished, capsys):
     folder, _ = finished
-    done = subprocess.run(
-        [sys.executable, "-m", "training.train", "--output", str(folder), "--resume"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0
-    assert "is complete; there is nothing to resume" in done.stdout
+    assert main(["--output", str(folder), "--resume"]) == 0
+    assert "is complete; there is nothing to resume" in capsys.readouterr().out
 
 
 def test_a_run_can_start_from_another_and_fold_its_norms(
@@ -183,7 +179,7 @@ def test_a_loss_of_no_number_stops_at_once_and_says_what_was_learnt(
     monkeypatch.setattr(artefact, "require_finite_weights", lambda *_: None)
     config = load_config("finetune", tiny("train.epochs=2"))
     network = build_ssdlite(config.model, 1)
-    kernel = network.get_layer("Conv1").kernel
+    kernel = network.get_layer("conv1").kernel
     kernel.assign(np.full(kernel.shape, np.nan))
     spec = DetectorSpec(
         name="broken", model=config.model, class_names=("square",), category_ids=(1,)
