@@ -48,8 +48,9 @@ class Seen:
 
 def first_images(dataset: Dataset, config: Config, count: int) -> list[Seen]:
     """The first images of the first epoch, at most as many as the data set has."""
-    anchors = model_anchors(config.model)
-    batches = Loader(dataset.samples, config, augment=True).batches(epoch=0)
+    loader = Loader(dataset.samples, config, augment=True)
+    anchors = model_anchors(config.model.at_size(loader.course.input_size(0)))
+    batches = loader.batches(epoch=0)
     images = itertools.chain.from_iterable(seen_in(batch, anchors) for batch in batches)
     return list(itertools.islice(images, min(count, len(dataset))))
 

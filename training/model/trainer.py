@@ -5,18 +5,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from configs.schema import Config, TrainConfig
-from detector.anchors import model_anchors
 from training.batches.loader import Batch
 from training.batches.targets import BACKGROUND, ThresholdMatch, assign_targets
 from training.model.devices import replica_count, replica_sum, split_by_replica
-from training.model.losses import DetectionLoss
+from training.model.input_sizes import AtSize
 
 Tensor = Any
 ops: Any = keras.ops  # Keras declares no return types
@@ -34,24 +33,25 @@ class Trainer(keras.Model):
     Args:
         network: of `detector.ssdlite.build_ssdlite`.
         config: its `model`, `loss` and `train.ema_momentum` count.
+        at_other_sizes: the network for images of other sizes, of `training.model.input_sizes`.
     """
 
-    def __init__(self, network: keras.Model, config: Config) -> None:
+    def __init__(
+        self, network: keras.Model, config: Config, at_other_sizes: Sequence[keras.Model] = ()
+    ) -> None:
         super().__init__(name="trainer")
         self.network = network
-        anchors = model_anchors(config.model)
-        self._anchors = ops.convert_to_tensor(anchors, "float32")
         self._variances = config.model.anchors.variances
         self._iou_threshold = config.loss.iou_threshold
         by_keras_cv = has_keras_cv()
         self._threshold_match = make_threshold_match(self._iou_threshold) if by_keras_cv else None
-        self._loss = DetectionLoss(
-            config.loss,
-            anchors,
-            self._variances,
-            config.model.score_activation,
-            make_smooth_l1() if by_keras_cv else None,
-        )
+        smooth_l1 = make_smooth_l1() if by_keras_cv else None
+        self._at_sizes = {
+            one.input_shape[1]: AtSize.of(one, config, smooth_l1)
+            for one in (network, *at_other_sizes)
+        }
+        self._now = self._at_sizes[config.model.input_size]
+        self._compiled: dict[int, Any] = {}  # training steps, by input size
         names = ("classification_loss", "box_loss")
         self._parts = [keras.metrics.Mean(name=name) for name in names]
         self._momentum = config.train.ema_momentum
@@ -76,13 +76,19 @@ class Trainer(keras.Model):
         return variable
 
     def step(self, batch: Batch) -> dict[str, float]:
-        """One step of gradient descent on a batch; compiled at the first.
+        """One step of gradient descent on a batch; compiled at the first of its input size.
 
         Returns:
             `loss` and its parts, `classification_loss` and `box_loss`, of this batch.
         """
+        size = batch.images.shape[1]
+        if self.train_function is None:  # `compile` was called
+            self._compiled = {}
+        # One function for all sizes would be traced for images of any size, which no layer is.
+        self._now, self.train_function = self._at_sizes[size], self._compiled.get(size)
         images, truth = split_by_replica(self, as_tensors(batch))
         losses: Any = self.train_on_batch(images, truth, return_dict=True)
+        self._compiled[size] = self.train_function
         return {name: float(value) for name, value in losses.items()}
 
     @property
@@ -91,8 +97,8 @@ class Trainer(keras.Model):
         return [np.asarray(average) for average in self._average]
 
     def call(self, images: Any, training: bool | None = None) -> dict[str, Any]:
-        """The network's raw outputs."""
-        return self.network(images, training=training)
+        """The network's raw outputs, of images of the last step's size."""
+        return self._now.network(images, training=training)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -113,13 +119,13 @@ class Trainer(keras.Model):
             y["boxes_fraction"],
             y["labels"],
             ops.cast(y["is_ignored"], "bool"),
-            self._anchors,
+            self._now.anchors,
             self._variances,
             self._iou_threshold,
             ops,
             self._threshold_match,
         )
-        losses = self._loss(y_pred["box_deltas"], y_pred["class_logits"], targets, replica_sum)
+        losses = self._now.loss(y_pred["box_deltas"], y_pred["class_logits"], targets, replica_sum)
         for metric, value in zip(self._parts, losses[1:], strict=True):
             metric.update_state(value * replica_count())  # the mean of parts of a sum
         if training:

@@ -64,6 +64,7 @@ def begin(run: Run, tell: Tell) -> Result:
         tell(f"{plan.epochs} epochs would take too long: {epochs} are planned")
         _compile(trainer, run.config, loader.steps * epochs)
         plan = replace(plan, epochs=epochs)
+        loader.course = replace(loader.course, epochs=epochs)
     for line in plan.to_lines():
         tell(line)
     digest = fingerprint(run.training, run.validation)
@@ -131,11 +132,12 @@ def _build(run: Run, start: str | None, tell: Tell) -> tuple[Loader, Networks, T
     """What trains; with `start` None, with weights that a state is to replace."""
     config, settings, names = run.config, run.settings, run.training.classes.names
     keras.utils.set_random_seed(config.seed)
-    loader = Loader(run.training, config, augment=settings.overfit is None)
+    augment = settings.overfit is None
+    loader = Loader(run.training, config, augment=augment, epochs=settings.epochs)
     keeps_norm = keeps_statistics(config.train, len(run.training), settings.start)
     with all_devices():
         networks = make_networks(config, names, run.training, start, keeps_norm, tell)
-        trainer = Trainer(networks.trained, config)
+        trainer = Trainer(networks.trained, config, networks.at_other_sizes)
         _compile(trainer, config, loader.steps * settings.epochs)
     return loader, networks, trainer
 
