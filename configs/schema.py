@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
 InputSize = Annotated[int, Field(ge=96, le=2048)]  # px, height and width
 
 

@@ -69,9 +69,9 @@ class Augmenter:
     def mosaic(self, parts: Sequence[Augmented], generator: np.random.Generator) -> Augmented:
         """Four images that meet in a random point, as if they were one.
 
-        Each is shrunk until it just covers its corner, so that little of it is cut: to 0.5 to 0.7 of
-        its sides. It is made for `augment`, whose crops stay sharp: `M` is the input size times
-        `most_zoom`.
+        Each is shrunk until it just covers its corner, so that little of it is cut: objects get 0.5
+        to 0.7 times as wide and high. `M` is the input size times `most_zoom`, so that the crops
+        that `augment` makes of it are sharp.
 
         Args:
             parts: `MOSAIC_IMAGES` images and their objects, as for `augment`.

@@ -74,9 +74,10 @@ class Batch:
 class Loader:
     """Loads the samples of a data set, in batches, in threads.
 
-    An epoch has every sample once, or those of rare classes more often (`training.batches.repeats`);
-    where the last batch is short, it is filled up with the first ones of the epoch, so that no
-    sample is left out, even of a set smaller than a batch, and all batches have one shape.
+    An epoch has every sample once, and those of rare classes more often if that is asked for
+    (`training.batches.repeats`); where the last batch is short, it is filled up with the first ones
+    of the epoch, so that no sample is left out, even of a set smaller than a batch, and all batches
+    have one shape.
 
     For the whole process, OpenCV's own threads are switched off in favour of ours, and Pillow is
     given larger buffers.

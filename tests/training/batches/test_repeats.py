@@ -30,7 +30,7 @@ def by_the_paper(samples, threshold) -> list[float]:
 
 @pytest.fixture
 def shop(sample_of):
-    """Ten images: bolts (0) in all but the last, two of them with a nut (1), one with a coin (2)."""
+    """Ten images: bolts (0) in all but one, two with a nut (1) as well, one with a coin (2)."""
     box = [10, 10, 50, 50]
     return [
         *(sample_of([box, box], [0, 0]) for _ in range(6)),
