@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from configs.schema import Config
+from detector.data.findings import counted
 
 ORDER, IMAGE, SIZE = 1, 2, 3
 """What random numbers are for; it keeps them apart."""
@@ -61,9 +62,24 @@ class Course:
             return np.full(self.epochs, self.config.model.input_size)
         return np.array([self.input_size(epoch) for epoch in range(self.epochs)])
 
-    def has_mosaics(self, epoch: int) -> bool:
-        """Whether mosaics may be among an epoch's images; not in the last, if they have an end."""
-        return epoch < math.floor(self.config.augment.mosaic_until * self.epochs + _ROUNDING)
+    @property
+    def epochs_with_mosaics(self) -> int:
+        """At the beginning of the run; not all where mosaics have an end, however short it is."""
+        return math.floor(self.config.augment.mosaic_until * self.epochs + _ROUNDING)
+
+    def to_lines(self) -> list[str]:
+        """In words, for the plan; nothing where all epochs are alike."""
+        model, train, augment = self.config.model, self.config.train, self.config.augment
+        lines = []
+        if train.input_sizes:
+            sizes = ", ".join(map(str, sorted({*train.input_sizes})))
+            last = counted(self.epochs_at_own_size, "epoch")
+            own = f"the last {last} and all measurements at {model.input_size} px"
+            lines.append(f"input sizes of {sizes} px by turns; {own}")
+        if augment.mosaic_probability and self.epochs_with_mosaics < self.epochs:
+            without = self.epochs - self.epochs_with_mosaics
+            lines.append(f"no mosaics in the last {counted(without, 'epoch')}")
+        return lines
 
 
 def random_numbers(kind: int, *which: int) -> np.random.Generator:

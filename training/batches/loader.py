@@ -185,7 +185,7 @@ class Loader:
             which = (epoch, index, before) if before else (epoch, index)
             generator = random_numbers(IMAGE, self._seed, *which)
             draws_mosaic = generator.random() < augmenter.config.mosaic_probability
-            if draws_mosaic and self.course.has_mosaics(epoch):
+            if draws_mosaic and epoch < self.course.epochs_with_mosaics:
                 others = self._draw_others(generator)
                 parts = [(image, objects), *(self._read_next(other)[1] for other in others)]
                 image, objects = augmenter.mosaic(parts, generator)

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from configs.errors import cut
 from configs.schema import Config
+from detector.data.findings import counted
 from detector.data.lazy_samples import object_columns
 from detector.types import Sample
 
 _ROUNDING = 1e-6  # of a sum of factors
+_NAMED = 5  # classes, in a line of the plan
 
 
 def repeat_factors(samples: Sequence[Sample], threshold: float) -> np.ndarray:
@@ -31,18 +34,43 @@ def repeat_factors(samples: Sequence[Sample], threshold: float) -> np.ndarray:
     Returns:
         float64 `(N,)`, at least 1.
     """
-    count = len(samples)
-    if not threshold:
-        return np.ones(count)
-    labels, is_ignored, lengths = object_columns(samples)
-    # One entry for each class that an image shows.
-    entries = labels * count + np.repeat(np.arange(count), lengths)
-    label, image = np.divmod(np.unique(entries[~is_ignored]), count)
-    images_of_class = np.bincount(label)
-    factors = np.ones(count)
-    of_class = np.sqrt(threshold * count / np.maximum(images_of_class, 1))
-    np.maximum.at(factors, image, of_class[label])
+    factors = np.ones(len(samples))
+    if threshold:
+        label, image = _shown_classes(samples)
+        of_class = np.sqrt(threshold * len(samples) / np.maximum(np.bincount(label), 1))
+        np.maximum.at(factors, image, of_class[label])
     return factors
+
+
+def repeats_in_words(samples: Sequence[Sample], names: Sequence[str], threshold: float) -> str:
+    """For the plan: how much more often the images of which classes are shown; "" if not asked for.
+
+    Args:
+        samples: of the training images.
+        names: of the classes.
+        threshold: as for `repeat_factors`.
+    """
+    if not threshold:
+        return ""
+    factors = repeat_factors(samples, threshold)
+    label, image = _shown_classes(samples)
+    images = np.bincount(label, minlength=len(names))
+    mean = np.bincount(label, factors[image], len(names)) / np.maximum(images, 1)
+    order = [one for one in np.argsort(-mean, kind="stable").tolist() if mean[one] > 1]
+    if not order:
+        return f"every image is shown once: no class is in less than {threshold:.2%} of them"
+    named = ", ".join(f"{cut(names[one])} {mean[one]:.2f}x" for one in order[:_NAMED])
+    more = f" and {counted(len(order) - _NAMED, 'class')} more" if len(order) > _NAMED else ""
+    shown = f"{images_shown(factors):,} images an epoch"
+    return f"{shown}, as rare classes are shown more often: {named}{more}"
+
+
+def _shown_classes(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
+    """A label and an image for each class that an image shows: int64 `(K,)`, twice."""
+    labels, is_ignored, lengths = object_columns(samples)
+    image = np.repeat(np.arange(len(samples)), lengths)
+    pairs = np.unique((labels * len(samples) + image)[~is_ignored])
+    return np.divmod(pairs, len(samples))
 
 
 def images_shown(factors: np.ndarray) -> int:

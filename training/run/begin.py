@@ -17,6 +17,7 @@ from detector.data.findings import counted
 from detector.data.splitting.split_record import write_record
 from detector.hardware import describe_machine
 from training.batches.loader import Loader
+from training.batches.repeats import repeats_in_words
 from training.model.anchor_coverage import fit_finest_anchors
 from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
 from training.model.networks import (
@@ -173,6 +174,9 @@ def _plan(run: Run, loader: Loader, networks: Networks, trainer: Trainer) -> Pla
         has_gpu=has_gpu(),
         empty=None if run.settings.overfit else without_objects(run.training),
         over_limits=tuple(over_limits((run.training, run.validation), config)),
+        repeats=repeats_in_words(
+            run.training, run.training.classes.names, config.loader.repeat_threshold
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from configs.schema import Config
 from configs.typed_form import command_name
 from detector.data.findings import counted
 from detector.types import Sample
+from training.batches.course import Course
 from training.batches.loader import Loader, cache_bytes
 from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
 from training.model.trainer import Trainer, scaled_rate
@@ -35,7 +36,7 @@ class Timing:
     """Of a few steps, which are undone afterwards.
 
     Attributes:
-        step: seconds, the median.
+        step: seconds, the median; of several input sizes, the mean over the epochs.
         memory: of this process behind them, bytes.
     """
 
@@ -46,7 +47,8 @@ class Timing:
 def time_steps(trainer: Trainer, loader: Loader) -> Timing:
     """Train a few steps, measure them, and undo them.
 
-    The first one, in which everything is compiled, does not count.
+    The first one, in which everything is compiled, does not count. Of several input sizes the
+    smallest and the largest are timed; between them time grows with the area.
 
     Args:
         trainer: compiled and built; as before when this returns.
@@ -55,13 +57,21 @@ def time_steps(trainer: Trainer, loader: Loader) -> Timing:
     import psutil
 
     before = snapshot(trainer)
+    sizes = loader.course.input_sizes()
+    timed = sorted({int(sizes.min()), int(sizes.max())})
+    seconds = [_step_seconds(trainer, loader.at_size(size)) for size in timed]
+    restore(trainer, before)
+    step = np.interp(sizes**2, np.square(timed), seconds).mean()
+    return Timing(float(step), psutil.Process().memory_info().rss)
+
+
+def _step_seconds(trainer: Trainer, loader: Loader) -> float:
     ends = []
     with contextlib.closing(Prefetch(loader, 0, 0)) as batches:
         for _ in range(TIMED_STEPS + 1):
             trainer.step(batches.next())
             ends.append(time.perf_counter())
-    restore(trainer, before)
-    return Timing(float(np.median(np.diff(ends))), psutil.Process().memory_info().rss)
+    return float(np.median(np.diff(ends)))
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ class Plan:
         has_gpu: whether that is where it trains.
         empty: images to learn from that show no object; None where nothing is made of it.
         over_limits: in words, which images have more objects than limits let through.
+        repeats: in words, which classes are shown more often; "" for none.
     """
 
     config: Config
@@ -97,6 +108,7 @@ class Plan:
     has_gpu: bool
     empty: int | None = None
     over_limits: Sequence[str] = ()
+    repeats: str = ""
 
     @property
     def seconds(self) -> float:
@@ -121,6 +133,8 @@ class Plan:
             f"{counted(len(self.counts), 'class')}; {self.validation:,} images to validate",
             f"{counted(self.epochs, 'epoch')} of {self.steps} steps, {batch} images each; learning "
             f"rate {rate:.2g} ({config.train.optimizer}, {self.precision})",
+            *([self.repeats] if self.repeats else []),
+            *Course(config, self.epochs).to_lines(),
             f"about {duration(self.seconds)}: {self.timing.step:.2f} s a step, "
             f"{batch / self.timing.step:.1f} images/s; memory {self._memory / 1e9:.1f} GB",
         ]

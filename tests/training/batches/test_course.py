@@ -57,8 +57,18 @@ def test_without_sizes_all_epochs_have_the_models():
 def test_mosaics_end_with_their_share_of_the_epochs(until, epochs, with_mosaics):
     """Rounded down, so that an end is an end in a short run, too."""
     of_run = course(epochs, f"augment.mosaic_until={until}")
-    found = [of_run.has_mosaics(epoch) for epoch in range(epochs)]
-    assert found == [True] * with_mosaics + [False] * (epochs - with_mosaics)
+    assert of_run.epochs_with_mosaics == with_mosaics
+
+
+def test_the_course_in_words():
+    assert course(40).to_lines() == []
+    assert course(40, "augment.mosaic_until=0.8").to_lines() == []  # there are none
+    both = (SIZES, "augment.mosaic_until=0.8", "augment.mosaic_probability=0.5")
+    assert course(40, *both).to_lines() == [
+        "input sizes of 224, 256, 320, 384 px by turns; the last 4 epochs and all measurements at "
+        "300 px",
+        "no mosaics in the last 8 epochs",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ import pytest
 
 from configs.schema import Config
 from detector.data.lazy_samples import Selection
-from training.batches.repeats import draw, images_shown, repeat_factors, steps_per_epoch
+from training.batches.repeats import (
+    draw,
+    images_shown,
+    repeat_factors,
+    repeats_in_words,
+    steps_per_epoch,
+)
 
 
 def by_the_paper(samples, threshold) -> list[float]:
@@ -97,15 +103,10 @@ def test_an_epoch_never_has_more_images_than_there_is_room_for(seed):
         )
 
 
-def test_an_epoch_of_whole_factors_is_always_as_long():
-    factors = repeat_factors_of_quarters()
+def test_an_epoch_of_factors_of_a_whole_sum_is_always_as_long():
+    factors = np.full(8, 1.5)
     lengths = {len(draw(factors, np.random.default_rng(i))[0]) for i in range(200)}
     assert lengths == {images_shown(factors)} == {12}
-
-
-def repeat_factors_of_quarters() -> np.ndarray:
-    """Eight images, of which each is half as often again."""
-    return np.full(8, 1.5)
 
 
 def test_repetitions_are_counted_and_spread():
@@ -117,6 +118,24 @@ def test_repetitions_are_counted_and_spread():
         tuple(np.flatnonzero(draw(factors, np.random.default_rng(i))[0] == 0)) for i in range(9)
     }
     assert len(places) > 1
+
+
+def test_the_effect_in_words(shop):
+    names = ("bolt", "nut", "coin", "washer")
+    assert repeats_in_words(shop, names, 0.0) == ""
+    assert repeats_in_words(shop, names, 0.4) == (
+        "12 images an epoch, as rare classes are shown more often: coin 2.00x, nut 1.41x, "
+        "bolt 1.20x"
+    )
+    assert repeats_in_words(shop, names, 0.1) == (
+        "every image is shown once: no class is in less than 10.00% of them"
+    )
+
+
+def test_of_many_rare_classes_the_rarest_are_named(sample_of):
+    samples = [sample_of([[1, 1, 9, 9]], [label]) for label in range(8) for _ in range(label + 1)]
+    said = repeats_in_words(samples, "abcdefgh", 1.0)
+    assert said.endswith(": a 6.00x, b 4.24x, c 3.46x, d 3.00x, e 2.68x and 3 classes more")
 
 
 def test_steps_hold_the_images_shown(shop):
