@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from configs.schema import Config
-from detector.data.findings import counted
 
 ORDER, IMAGE, SIZE = 1, 2, 3
 """What random numbers are for; it keeps them apart."""
@@ -73,13 +72,15 @@ class Course:
         lines = []
         if train.input_sizes:
             sizes = ", ".join(map(str, sorted({*train.input_sizes})))
-            last = counted(self.epochs_at_own_size, "epoch")
-            own = f"the last {last} and all measurements at {model.input_size} px"
+            own = f"{_last(self.epochs_at_own_size)} and all measurements at {model.input_size} px"
             lines.append(f"input sizes of {sizes} px by turns; {own}")
         if augment.mosaic_probability and self.epochs_with_mosaics < self.epochs:
-            without = self.epochs - self.epochs_with_mosaics
-            lines.append(f"no mosaics in the last {counted(without, 'epoch')}")
+            lines.append(f"no mosaics in {_last(self.epochs - self.epochs_with_mosaics)}")
         return lines
+
+
+def _last(epochs: int) -> str:
+    return "the last epoch" if epochs == 1 else f"the last {epochs} epochs"
 
 
 def random_numbers(kind: int, *which: int) -> np.random.Generator:
