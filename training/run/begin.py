@@ -184,7 +184,7 @@ def _epochs_in_time(plan: Plan, seconds: float | None, spent: float) -> int:
     """As many as there is time for, at least one, at most all."""
     if seconds is None:
         return plan.epochs
-    left = RESERVE * seconds - spent
+    left = RESERVE * seconds - spent - plan.timing.building
     return max(1, min(plan.epochs, math.floor(left / plan.epoch_seconds)))
 
 

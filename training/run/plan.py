@@ -38,10 +38,12 @@ class Timing:
     Attributes:
         step: seconds, the median; of several input sizes, the mean over the epochs.
         memory: of this process behind them, bytes.
+        building: seconds to build the graphs of further input sizes; 0 with one size.
     """
 
     step: float
     memory: int
+    building: float = 0.0
 
 
 def time_steps(trainer: Trainer, loader: Loader) -> Timing:
@@ -59,19 +61,24 @@ def time_steps(trainer: Trainer, loader: Loader) -> Timing:
     before = snapshot(trainer)
     sizes = loader.course.input_sizes()
     timed = sorted({int(sizes.min()), int(sizes.max())})
-    seconds = [_step_seconds(trainer, loader.at_size(size)) for size in timed]
+    seconds = np.array([_step_seconds(trainer, loader.at_size(size)) for size in timed])
     restore(trainer, before)
-    step = np.interp(sizes**2, np.square(timed), seconds).mean()
-    return Timing(float(step), psutil.Process().memory_info().rss)
+    first, others = seconds[:, 0], np.median(seconds[:, 1:], axis=1)
+    return Timing(
+        step=float(np.interp(sizes**2, np.square(timed), others).mean()),
+        memory=psutil.Process().memory_info().rss,
+        building=float((first - others).max()) * (len(np.unique(sizes)) - 1),
+    )
 
 
-def _step_seconds(trainer: Trainer, loader: Loader) -> float:
-    ends = []
+def _step_seconds(trainer: Trainer, loader: Loader) -> list[float]:
+    """Of each of a few steps."""
+    ends = [time.perf_counter()]
     with contextlib.closing(Prefetch(loader, 0, 0)) as batches:
         for _ in range(TIMED_STEPS + 1):
             trainer.step(batches.next())
             ends.append(time.perf_counter())
-    return float(np.median(np.diff(ends)))
+    return np.diff(ends).tolist()
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ class Plan:
     @property
     def seconds(self) -> float:
         """Expected, measurements included."""
-        return self.epochs * self.epoch_seconds
+        return self.timing.building + self.epochs * self.epoch_seconds
 
     @property
     def epoch_seconds(self) -> float:
