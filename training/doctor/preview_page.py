@@ -73,7 +73,7 @@ def seen_in(batch: Batch, anchors: np.ndarray) -> Iterator[Seen]:
 
 def to_html(dataset: Dataset, config: Config, config_name: str, seen: Sequence[Seen]) -> str:
     """The page of images that were loaded with `config`, in the order of training."""
-    size, seed, names = config.model.input_size, config.seed, dataset.classes.names
+    size, seed, names = len(seen[0].image), config.seed, dataset.classes.names
     about = [_facts(seen), _LEGEND, Gallery([_legend()], is_wide=True)]
     sections = [Section("What is shown", about)]
     step = config.loader.batch_size
