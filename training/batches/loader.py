@@ -207,8 +207,8 @@ class Loader:
         Raises:
             UserError: no image of the data set can be read.
         """
-        pairs = np.stack(self._order(epoch), axis=1).reshape(self.steps, self._batch_size, 2)
-        order, size = pairs[start_step:].tolist(), self.course.input_size(epoch)
+        order = np.stack(self._order(epoch), axis=1).reshape(self.steps, self._batch_size, 2)
+        steps, size = order[start_step:].tolist(), self.course.input_size(epoch)
         share = -(-self._batch_size // self._workers)
         pool = ThreadPoolExecutor(self._workers, "loader")
         pending: deque[tuple[Batch, list[Future[None]]]] = deque()
@@ -218,8 +218,8 @@ class Loader:
                 self.load(batch, row, index, epoch, before)
 
         try:
-            for step in range(len(order)):
-                for pairs in order[step + len(pending) : step + 1 + _BATCHES_AHEAD]:
+            for step in range(len(steps)):
+                for pairs in steps[step + len(pending) : step + 1 + _BATCHES_AHEAD]:
                     batch = Batch.empty(len(pairs), size, self.max_objects)
                     jobs = [
                         pool.submit(load_rows, batch, first, pairs[first : first + share])
