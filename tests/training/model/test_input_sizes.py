@@ -4,7 +4,7 @@ import pytest
 
 from configs.load import load_config
 from configs.schema import Config, ModelConfig
-from detector.anchors import model_anchors
+from detector.anchors import anchors_per_cell, feature_sizes, model_anchors
 from detector.ssdlite import build_ssdlite
 from training.batches.loader import Batch
 from training.batches.targets import assign_targets
@@ -118,23 +118,41 @@ def test_losses_are_over_the_anchors_of_the_size():
     assert trainer.step(batch)["loss"] == pytest.approx(float(expected.total), rel=1e-4)
 
 
+def pooling_network(size: int) -> keras.Model:
+    """Anchors and outputs of a detector, of two layers: its graph is built in a second."""
+    image = keras.Input((size, size, 3), dtype="uint8")
+    outputs = {}
+    for name, channels in (("box_deltas", 4), ("class_logits", 3)):
+        parts = []
+        for level, (side, per_cell) in enumerate(
+            zip(feature_sizes(size), anchors_per_cell(MODEL.anchors), strict=True)
+        ):
+            pooled = keras.layers.AveragePooling2D(-(-size // side), padding="same")(image)
+            head = keras.layers.Conv2D(per_cell * channels, 1, name=f"{name}_{level}")(pooled)
+            parts.append(keras.layers.Reshape((side * side * per_cell, channels))(head))
+        outputs[name] = keras.layers.Concatenate(axis=1)(parts)
+    return keras.Model(image, outputs)
+
+
 @pytest.mark.slow
 def test_a_graph_is_built_once_for_each_size():
-    """Counted by how often the forward pass is traced."""
-    trainer = make_trainer(jit_compile=False)
-    traced = []
-    call = trainer.call
-    trainer.call = lambda images, training=None: (
-        traced.append(images.shape) or call(images, training)
-    )
-    for size in (96, 128, 96, 128, 128, 96):
+    network = pooling_network(96)
+    trainer = Trainer(network, CONFIG, [with_layers_of(network, pooling_network(128))])
+    trainer.compile(optimizer=keras.optimizers.SGD(1e-3), jit_compile=False)
+    call, traced = trainer.call, []
+
+    def counted(images, training=None):
+        traced.append(images.shape)
+        return call(images, training)
+
+    trainer.call = counted
+    for size in (96, 128):
         trainer.step(batch_of(size))
-    sizes = [shape[1] for shape in traced]
-    before = len(sizes)
-    for size in (128, 96):
-        trainer.step(batch_of(size, seed=1))
-    assert len(traced) == before
-    assert set(sizes) == {96, 128}
+    before = list(traced)
+    assert {shape[1] for shape in before} == {96, 128}
+    for seed, size in enumerate((96, 128, 128, 96)):
+        trainer.step(batch_of(size, seed))
+    assert traced == before
 
 
 def test_compiled_anew_nothing_of_before_is_left():
