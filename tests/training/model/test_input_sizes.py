@@ -121,13 +121,13 @@ def test_losses_are_over_the_anchors_of_the_size():
 def pooling_network(size: int) -> keras.Model:
     """Anchors and outputs of a detector, of two layers: its graph is built in a second."""
     image = keras.Input((size, size, 3), dtype="uint8")
-    outputs = {}
+    pixels, outputs = keras.layers.Rescaling(1 / 255)(image), {}
     for name, channels in (("box_deltas", 4), ("class_logits", 3)):
         parts = []
         for level, (side, per_cell) in enumerate(
             zip(feature_sizes(size), anchors_per_cell(MODEL.anchors), strict=True)
         ):
-            pooled = keras.layers.AveragePooling2D(-(-size // side), padding="same")(image)
+            pooled = keras.layers.AveragePooling2D(-(-size // side), padding="same")(pixels)
             head = keras.layers.Conv2D(per_cell * channels, 1, name=f"{name}_{level}")(pooled)
             parts.append(keras.layers.Reshape((side * side * per_cell, channels))(head))
         outputs[name] = keras.layers.Concatenate(axis=1)(parts)
