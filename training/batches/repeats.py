@@ -56,7 +56,8 @@ def repeats_in_words(samples: Sequence[Sample], names: Sequence[str], threshold:
     label, image = _shown_classes(samples)
     images = np.bincount(label, minlength=len(names))
     mean = np.bincount(label, factors[image], len(names)) / np.maximum(images, 1)
-    order = [one for one in np.argsort(-mean, kind="stable").tolist() if mean[one] > 1]
+    by_rarity: list[int] = np.argsort(-mean, kind="stable").tolist()
+    order = [one for one in by_rarity if mean[one] > 1]
     if not order:
         return f"every image is shown once: no class is in less than {threshold:.2%} of them"
     named = ", ".join(f"{cut(names[one])} {mean[one]:.2f}x" for one in order[:_NAMED])

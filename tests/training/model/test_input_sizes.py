@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -138,7 +140,8 @@ def pooling_network(size: int) -> keras.Model:
 def test_a_graph_is_built_once_for_each_size():
     network = pooling_network(96)
     trainer = Trainer(network, CONFIG, [with_layers_of(network, pooling_network(128))])
-    trainer.compile(optimizer=keras.optimizers.SGD(1e-3), jit_compile=False)
+    xla: Any = False
+    trainer.compile(optimizer=keras.optimizers.SGD(1e-3), jit_compile=xla)
     call, traced = trainer.call, []
 
     def counted(images, training=None):
