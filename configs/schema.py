@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+InputSize = Annotated[int, Field(ge=96, le=2048)]  # px, height and width
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -50,10 +52,14 @@ class ModelConfig(_Section):
 
     backbone: Literal["mobilenet_v1", "mobilenet_v2"] = "mobilenet_v2"
     width_multiplier: float = Field(default=1.0, gt=0, le=4)  # alpha of the MobileNet papers
-    input_size: int = Field(default=300, ge=96, le=2048)  # px, height and width
+    input_size: InputSize = 300
     anchors: AnchorConfig = AnchorConfig()
     # sigmoid: TF OD API's weights; softmax: SSD's paper and most others
     score_activation: Literal["sigmoid", "softmax"] = "sigmoid"
+
+    def at_size(self, input_size: int) -> "ModelConfig":
+        """The same network for images of other sides, px; its weights are the same."""
+        return ModelConfig.model_validate({**self.model_dump(), "input_size": input_size})
 
 
 class PostprocessConfig(_Section):
@@ -99,6 +105,9 @@ class AugmentConfig(_Section):
     hue: float = Field(default=0.05, ge=0, le=0.5)  # turn of the colour circle, either way
     # Four images in one (YOLOv4, Bochkovskiy et al. 2020); not SSD's.
     mosaic_probability: float = Field(default=0.0, ge=0, le=1)
+    # The share of the run's epochs, from its first, that have mosaics. The last ones without show
+    # images as they will come (YOLOX, Ge et al. 2021, section 2.1: 15 of 300).
+    mosaic_until: float = Field(default=1.0, ge=0, le=1)
     # What stays of an object: square px at the input size, and share of its area. An object
     # whose centre lies in a patch, SSD's rule, shows at least a quarter.
     min_area: float = Field(default=1.0, ge=0)
@@ -120,6 +129,9 @@ class LoaderConfig(_Section):
     workers: int | None = Field(default=None, ge=1, le=256)
     # Images kept at up to 1.5 times the input size, 0.6 MB each at 300 px: for sets that fit.
     cache: Literal["none", "memory", "disk"] = "none"
+    # A class in less than this share of the images is shown more often: each image sqrt(this /
+    # share) times, by its rarest class (Gupta et al. 2019, LVIS, appendix B.2: 0.001); 0: all once.
+    repeat_threshold: float = Field(default=0.0, ge=0, le=1)
 
 
 class LossConfig(_Section):
@@ -156,6 +168,9 @@ class TrainConfig(_Section):
     """How long, how fast, and what of the network is trained."""
 
     epochs: int = Field(default=40, ge=1, le=100_000)
+    # px, one an epoch, each as often as the others; the last epochs, all measurements and the model
+    # have model.input_size. Empty: that one alone.
+    input_sizes: tuple[InputSize, ...] = ()
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     # Of a batch of 16; scaled with the batch size for SGD (Goyal et al. 2017), with its square
     # root for the others (Malladi et al. 2022).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -140,10 +139,11 @@ def _to_add(args: argparse.Namespace) -> str:
 def _intent(run: Run, args: argparse.Namespace) -> str:
     """What would be done, in words."""
     from detector.data.findings import counted
+    from training.batches.repeats import steps_per_epoch
     from training.model.init_weights import find_initial_weights
 
     config, settings = run.config, run.settings
-    steps = math.ceil(len(run.training) / config.loader.batch_size)
+    steps = steps_per_epoch(run.training, config)
     classes = len(run.training.classes)
     data = f"{settings.data}: {len(run.training):,} images, {counted(classes, 'class')}"
     work = f"{counted(args.more or settings.epochs, 'epoch')} of {steps} steps"

@@ -3,12 +3,14 @@ import re
 import numpy as np
 import pytest
 
+from configs.load import load_config
 from configs.schema import ModelConfig
 from detector.anchors import model_anchors
 from detector.command import run
+from detector.data.open import open_dataset
 from training import preview
 from training.batches.loader import Batch
-from training.doctor.preview_page import seen_in
+from training.doctor.preview_page import first_images, seen_in, to_html
 
 ANCHORS = model_anchors(ModelConfig())
 
@@ -41,6 +43,17 @@ def test_ignored_objects_have_no_anchor():
 def test_an_image_without_objects_is_shown_too():
     (seen,) = seen_in(one_image([], []), ANCHORS)
     assert seen.anchors_of == []
+
+
+def test_images_are_of_the_first_epochs_size_and_so_are_their_anchors(voc):
+    voc.add("a", ("cat", 10, 10, 90, 80))
+    config = load_config("finetune", ["model.input_size=96", "train.input_sizes=[160]"])
+    dataset = open_dataset(voc.root)
+    (seen,) = first_images(dataset, config, 1)
+    assert seen.image.shape == (160, 160, 3)
+    there = {tuple(one) for one in model_anchors(config.model.at_size(160)).tolist()}
+    assert {tuple(one) for one in np.concatenate(seen.anchors_of).tolist()} <= there
+    assert "finetune, 160 px" in to_html(dataset, config, "finetune", [seen])
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from training.batches.crop import Crop
 
 _CORNERS = ((False, False), (True, False), (False, True), (True, True))  # right, below
 MOSAIC_IMAGES = len(_CORNERS)
+_MOST_ZOOM = 1.5  # that is prepared for
 
 Augmented = tuple[np.ndarray, np.ndarray]  # image, objects
 
@@ -68,20 +69,22 @@ class Augmenter:
     def mosaic(self, parts: Sequence[Augmented], generator: np.random.Generator) -> Augmented:
         """Four images that meet in a random point, as if they were one.
 
-        Each is shrunk until it just covers its corner, so that little of it is cut.
+        Each is shrunk until it just covers its corner, so that little of it is cut: objects get 0.5
+        to 0.7 times as wide and high. `M` is the input size times `most_zoom`, so that the crops
+        that `augment` makes of it are sharp.
 
         Args:
             parts: `MOSAIC_IMAGES` images and their objects, as for `augment`.
             generator: of the point, in the middle 0.4 of the sides.
 
         Returns:
-            uint8 `(S, S, 3)`; the objects that can be seen.
+            uint8 `(M, M, 3)`; the objects that can be seen.
 
         Source:
             Bochkovskiy et al. 2020 (YOLOv4). albumentations' own forgets how much of an object
             its cut has left.
         """
-        size = self.input_size
+        size = round(most_zoom(self.config) * self.input_size)
         x, y = generator.integers(round(0.3 * size), round(0.7 * size), 2, endpoint=True).tolist()
         canvas, moved = np.empty((size, size, 3), np.uint8), []
         for (image, objects), (right, below) in zip(parts, _CORNERS, strict=True):
@@ -92,11 +95,7 @@ class Augmenter:
             ]
             corners = (objects[:, :4] * side + (left, top, left, top)) / size
             moved.append(np.concatenate([corners, objects[:, 4:]], axis=1))
-        seen = self._filter(np.concatenate(moved))
-        # By way of float32 pixels, as annotations are: each seed has given these numbers so far.
-        seen[:, :4] = seen[:, :4].astype(np.float32) * np.float32(size)
-        seen[:, :4] /= size
-        return canvas, seen
+        return canvas, self._filter(np.concatenate(moved))
 
     def _filter(self, objects: np.ndarray) -> np.ndarray:
         min_area = self.config.min_area / self.input_size**2
@@ -106,6 +105,14 @@ class Augmenter:
         if not hasattr(self._local, "pipeline"):
             self._local.pipeline = _make_pipeline(self.config, self.input_size)
         return self._local.pipeline
+
+
+def most_zoom(config: AugmentConfig) -> float:
+    """By how much images are to be larger than the input, so that crops of them are sharp.
+
+    1.5 at most, as larger ones take more memory and time than they are worth.
+    """
+    return min(config.crop_min_area**-0.5, _MOST_ZOOM) if config.crop_probability else 1.0
 
 
 def objects_of(sample: Sample) -> np.ndarray:

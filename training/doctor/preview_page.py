@@ -48,8 +48,9 @@ class Seen:
 
 def first_images(dataset: Dataset, config: Config, count: int) -> list[Seen]:
     """The first images of the first epoch, at most as many as the data set has."""
-    anchors = model_anchors(config.model)
-    batches = Loader(dataset.samples, config, augment=True).batches(epoch=0)
+    loader = Loader(dataset.samples, config, augment=True)
+    anchors = model_anchors(config.model.at_size(loader.course.input_size(0)))
+    batches = loader.batches(epoch=0)
     images = itertools.chain.from_iterable(seen_in(batch, anchors) for batch in batches)
     return list(itertools.islice(images, min(count, len(dataset))))
 
@@ -72,7 +73,7 @@ def seen_in(batch: Batch, anchors: np.ndarray) -> Iterator[Seen]:
 
 def to_html(dataset: Dataset, config: Config, config_name: str, seen: Sequence[Seen]) -> str:
     """The page of images that were loaded with `config`, in the order of training."""
-    size, seed, names = config.model.input_size, config.seed, dataset.classes.names
+    size, seed, names = len(seen[0].image), config.seed, dataset.classes.names
     about = [_facts(seen), _LEGEND, Gallery([_legend()], is_wide=True)]
     sections = [Section("What is shown", about)]
     step = config.loader.batch_size

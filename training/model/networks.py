@@ -21,6 +21,7 @@ from detector.types import Sample
 from training.model.devices import has_gpu
 from training.model.fused_norm import FusedBatchNormalization
 from training.model.init_weights import load_initial_weights
+from training.model.input_sizes import at_other_input_sizes, with_layers_of
 from training.model.unfold import is_folded, unfold
 
 _FEW_IMAGES = 1000  # under which batch norm keeps its statistics
@@ -36,6 +37,7 @@ class Networks(NamedTuple):
     trained: keras.Model  # its weights are of no use elsewhere
     stock: keras.Model  # of stock Keras layers: measured, and saved
     folding: Folding | None  # between them, where batch norm is folded away in `trained`
+    at_other_sizes: Sequence[keras.Model]  # `trained` for images of other sizes
 
     def give_stock(self, weights: Sequence[Any]) -> None:
         """Set the stock network's weights to those of `trained`, or averages of them."""
@@ -84,7 +86,12 @@ def make_networks(
         trained = _build_trained(config, len(class_names), FusedBatchNormalization)
         trained.set_weights(stock.get_weights())
     tell(freeze(trained, config.train.freeze))
-    return Networks(trained, stock, folding)
+    norm = None if keeps_norm else FusedBatchNormalization
+    at_other_sizes = [
+        with_layers_of(trained, _build_trained(at_size, len(class_names), norm))
+        for at_size in at_other_input_sizes(config)
+    ]
+    return Networks(trained, stock, folding, at_other_sizes)
 
 
 def freeze(network: keras.Model, upto: Upto) -> str:

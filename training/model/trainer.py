@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from configs.schema import Config
-from detector.anchors import model_anchors
-from detector.box_coder import decode
 from training.batches.loader import Batch
-from training.batches.targets import (
-    BACKGROUND,
-    Targets,
-    ThresholdMatch,
-    assign_targets,
-    targets_of,
-)
-from training.model.assigners import Assigner, Found, Objects
 from training.model.devices import replica_count, replica_sum, split_by_replica
-from training.model.losses import DetectionLoss
+from training.model.input_sizes import AtSize
 
-Tensor = Any
 ops: Any = keras.ops  # Keras declares no return types
-_POSITIVE = 1
 
 
 class Trainer(keras.Model):
@@ -40,28 +26,19 @@ class Trainer(keras.Model):
     Args:
         network: of `detector.ssdlite.build_ssdlite`.
         config: its `model`, `loss` and `train.ema_momentum` count.
+        at_other_sizes: the network for images of other sizes, of `training.model.input_sizes`.
     """
 
-    def __init__(self, network: keras.Model, config: Config) -> None:
+    def __init__(
+        self, network: keras.Model, config: Config, at_other_sizes: Sequence[keras.Model] = ()
+    ) -> None:
         super().__init__(name="trainer")
         self.network = network
-        anchors = model_anchors(config.model)
-        self._anchors = ops.convert_to_tensor(anchors, "float32")
-        self._variances = config.model.anchors.variances
-        losses = config.losses
-        self._iou_threshold = losses.iou_threshold
-        self._assigner = None
-        if losses.matcher != "iou":
-            self._assigner = Assigner(losses.matcher, config.model)
-        by_keras_cv = has_keras_cv()
-        self._threshold_match = make_threshold_match(self._iou_threshold) if by_keras_cv else None
-        self._loss = DetectionLoss(
-            losses,
-            anchors,
-            self._variances,
-            config.model.score_activation,
-            make_smooth_l1() if by_keras_cv else None,
-        )
+        self._at_sizes = {
+            one.input_shape[1]: AtSize.of(one, config) for one in (network, *at_other_sizes)
+        }
+        self._now = self._at_sizes[config.model.input_size]
+        self._compiled: dict[int, Any] = {}  # training steps, by input size
         names = ("classification_loss", "box_loss")
         self._parts = [keras.metrics.Mean(name=name) for name in names]
         self._momentum = config.train.ema_momentum
@@ -86,13 +63,19 @@ class Trainer(keras.Model):
         return variable
 
     def step(self, batch: Batch) -> dict[str, float]:
-        """One step of gradient descent on a batch; compiled at the first.
+        """One step of gradient descent on a batch; compiled at the first of its input size.
 
         Returns:
             `loss` and its parts, `classification_loss` and `box_loss`, of this batch.
         """
+        size = batch.images.shape[1]
+        if self.train_function is None:  # `compile` was called
+            self._compiled = {}
+        # One function for all sizes would be traced for images of any size, which no layer is.
+        self._now, self.train_function = self._at_sizes[size], self._compiled.get(size)
         images, truth = split_by_replica(self, as_tensors(batch))
         losses: Any = self.train_on_batch(images, truth, return_dict=True)
+        self._compiled[size] = self.train_function
         return {name: float(value) for name, value in losses.items()}
 
     @property
@@ -101,8 +84,8 @@ class Trainer(keras.Model):
         return [np.asarray(average) for average in self._average]
 
     def call(self, images: Any, training: bool | None = None) -> dict[str, Any]:
-        """The network's raw outputs."""
-        return self.network(images, training=training)
+        """The network's raw outputs, of images of the last step's size."""
+        return self._now.network(images, training=training)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -119,45 +102,13 @@ class Trainer(keras.Model):
     ) -> Any:
         """The loss; `y` is the second part of `as_tensors`."""
         del x, sample_weight
-        targets = self._assigned(y, y_pred) if self._assigner else self._matched(y)
-        losses = self._loss(y_pred["box_deltas"], y_pred["class_logits"], targets, replica_sum)
+        targets, loss = self._now.targets(y, y_pred), self._now.loss
+        losses = loss(y_pred["box_deltas"], y_pred["class_logits"], targets, replica_sum)
         for metric, value in zip(self._parts, losses[1:], strict=True):
             metric.update_state(value * replica_count())  # the mean of parts of a sum
         if training:
             self._move_average()
         return losses.total
-
-    def _matched(self, y: Any) -> Targets:
-        """By SSD's matcher."""
-        return assign_targets(
-            y["boxes_fraction"],
-            y["labels"],
-            ops.cast(y["is_ignored"], "bool"),
-            self._anchors,
-            self._variances,
-            self._iou_threshold,
-            ops,
-            self._threshold_match,
-        )
-
-    def _assigned(self, y: Any, y_pred: Any) -> Targets:
-        """By an assigner, which looks at what the network says."""
-        assert self._assigner
-        boxes, labels = y["boxes_fraction"], y["labels"]
-        is_ignored = ops.cast(y["is_ignored"], "bool")
-        deltas, logits = (
-            ops.stop_gradient(ops.cast(y_pred[name], "float32"))
-            for name in ("box_deltas", "class_logits")
-        )
-        found = Found(
-            decode(deltas, self._anchors, self._variances, ops), ops.sigmoid(logits[..., 1:])
-        )
-        valid = (labels >= 0) & ops.logical_not(is_ignored)
-        assignment = self._assigner(Objects(boxes, labels, valid), found)
-        covered = self._assigner.covered(boxes, is_ignored)
-        rows = assignment.rows
-        targets = targets_of(rows, boxes, labels, covered, self._anchors, self._variances, ops)
-        return targets._replace(quality=assignment.quality)
 
     def _move_average(self) -> None:
         if not self._average:
@@ -179,39 +130,3 @@ def as_tensors(batch: Batch) -> tuple[Any, dict[str, Any]]:
         "is_ignored": batch.is_ignored.astype("int32"),
     }
     return batch.images, truth
-
-
-def has_keras_cv() -> bool:
-    """Whether keras-cv does matching and smooth L1: it is installed, and Keras runs on TensorFlow.
-
-    Elsewhere our own stand in. Its forced matching is left switched off: a padded row would force
-    anchor 0, and of two objects that want one anchor the lower IoU may win.
-    """
-    found = importlib.util.find_spec("keras_cv") is not None
-    return found and keras.backend.backend() == "tensorflow"
-
-
-def make_threshold_match(iou_threshold: float) -> ThresholdMatch:
-    """Rule 2 of `training.batches.targets.match` by `keras_cv.layers.BoxMatcher`."""
-    # Imported late: it takes half a second, and is made for no type checker.
-    matcher = importlib.import_module("keras_cv").layers.BoxMatcher(
-        thresholds=[iou_threshold],
-        match_values=[BACKGROUND, _POSITIVE],
-        force_match_for_each_col=False,
-    )
-
-    def threshold_match(iou: Tensor) -> Tensor:
-        rows, values = matcher(ops.transpose(iou, (0, 2, 1)))
-        return ops.where(values == _POSITIVE, rows, BACKGROUND)
-
-    return threshold_match
-
-
-def make_smooth_l1() -> Callable[[Tensor, Tensor], Tensor]:
-    """`training.model.losses.summed_smooth_l1` by `keras_cv.losses.SmoothL1Loss`."""
-    loss = importlib.import_module("keras_cv").losses.SmoothL1Loss(l1_cutoff=1.0, reduction=None)
-
-    def summed_smooth_l1(wanted: Tensor, found: Tensor) -> Tensor:
-        return loss.call(wanted, found) * wanted.shape[-1]  # its mean over the last axis
-
-    return summed_smooth_l1

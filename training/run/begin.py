@@ -17,6 +17,7 @@ from detector.data.findings import counted
 from detector.data.splitting.split_record import write_record
 from detector.hardware import describe_machine
 from training.batches.loader import Loader
+from training.batches.repeats import repeats_in_words
 from training.model.anchor_coverage import fit_finest_anchors
 from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
 from training.model.networks import (
@@ -65,6 +66,7 @@ def begin(run: Run, tell: Tell) -> Result:
         tell(f"{plan.epochs} epochs would take too long: {epochs} are planned")
         _compile(trainer, run.config, loader.steps * epochs)
         plan = replace(plan, epochs=epochs)
+        loader.course = replace(loader.course, epochs=epochs)
     for line in plan.to_lines():
         tell(line)
     digest = fingerprint(run.training, run.validation)
@@ -134,11 +136,12 @@ def _build(run: Run, start: str | None, tell: Tell) -> tuple[Loader, Networks, T
     """What trains; with `start` None, with weights that a state is to replace."""
     config, settings, names = run.config, run.settings, run.training.classes.names
     keras.utils.set_random_seed(config.seed)
-    loader = Loader(run.training, config, augment=settings.overfit is None)
+    augment = settings.overfit is None
+    loader = Loader(run.training, config, augment=augment, epochs=settings.epochs)
     keeps_norm = keeps_statistics(config.train, len(run.training), settings.start)
     with all_devices():
         networks = make_networks(config, names, run.training, start, keeps_norm, tell)
-        trainer = Trainer(networks.trained, config)
+        trainer = Trainer(networks.trained, config, networks.at_other_sizes)
         _compile(trainer, config, loader.steps * settings.epochs)
     return loader, networks, trainer
 
@@ -175,6 +178,9 @@ def _plan(run: Run, loader: Loader, networks: Networks, trainer: Trainer) -> Pla
         has_gpu=has_gpu(),
         empty=None if run.settings.overfit else without_objects(run.training),
         over_limits=tuple(over_limits((run.training, run.validation), config)),
+        repeats=repeats_in_words(
+            run.training, run.training.classes.names, config.loader.repeat_threshold
+        ),
     )
 
 
@@ -182,7 +188,7 @@ def _epochs_in_time(plan: Plan, seconds: float | None, spent: float) -> int:
     """As many as there is time for, at least one, at most all."""
     if seconds is None:
         return plan.epochs
-    left = RESERVE * seconds - spent
+    left = RESERVE * seconds - spent - plan.timing.building
     return max(1, min(plan.epochs, math.floor(left / plan.epoch_seconds)))
 
 

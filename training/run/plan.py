@@ -14,6 +14,7 @@ from configs.schema import Config
 from configs.typed_form import command_name
 from detector.data.findings import counted
 from detector.types import Sample
+from training.batches.course import Course
 from training.batches.loader import Loader, cache_bytes
 from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
 from training.model.optimizer import scaled_rate
@@ -36,18 +37,21 @@ class Timing:
     """Of a few steps, which are undone afterwards.
 
     Attributes:
-        step: seconds, the median.
+        step: seconds, the median; of several input sizes, the mean over the epochs.
         memory: of this process behind them, bytes.
+        building: seconds to build the graphs of further input sizes; 0 with one size.
     """
 
     step: float
     memory: int
+    building: float = 0.0
 
 
 def time_steps(trainer: Trainer, loader: Loader) -> Timing:
     """Train a few steps, measure them, and undo them.
 
-    The first one, in which everything is compiled, does not count.
+    The first one, in which everything is compiled, does not count. Of several input sizes the
+    smallest and the largest are timed; between them time grows with the area.
 
     Args:
         trainer: compiled and built; as before when this returns.
@@ -56,13 +60,26 @@ def time_steps(trainer: Trainer, loader: Loader) -> Timing:
     import psutil
 
     before = snapshot(trainer)
-    ends = []
+    sizes = loader.course.input_sizes()
+    timed = sorted({int(sizes.min()), int(sizes.max())})
+    seconds = np.array([_step_seconds(trainer, loader.at_size(size)) for size in timed])
+    restore(trainer, before)
+    first, others = seconds[:, 0], np.median(seconds[:, 1:], axis=1)
+    return Timing(
+        step=float(np.interp(sizes**2, np.square(timed), others).mean()),
+        memory=psutil.Process().memory_info().rss,
+        building=float((first - others).max()) * (len(np.unique(sizes)) - 1),
+    )
+
+
+def _step_seconds(trainer: Trainer, loader: Loader) -> list[float]:
+    """Of each of a few steps."""
+    ends = [time.perf_counter()]
     with contextlib.closing(Prefetch(loader, 0, 0)) as batches:
         for _ in range(TIMED_STEPS + 1):
             trainer.step(batches.next())
             ends.append(time.perf_counter())
-    restore(trainer, before)
-    return Timing(float(np.median(np.diff(ends))), psutil.Process().memory_info().rss)
+    return np.diff(ends).tolist()
 
 
 @dataclass(frozen=True)
@@ -83,6 +100,7 @@ class Plan:
         has_gpu: whether that is where it trains.
         empty: images to learn from that show no object; None where nothing is made of it.
         over_limits: in words, which images have more objects than limits let through.
+        repeats: in words, which classes are shown more often; "" for none.
     """
 
     config: Config
@@ -98,11 +116,12 @@ class Plan:
     has_gpu: bool
     empty: int | None = None
     over_limits: Sequence[str] = ()
+    repeats: str = ""
 
     @property
     def seconds(self) -> float:
         """Expected, measurements included."""
-        return self.epochs * self.epoch_seconds
+        return self.timing.building + self.epochs * self.epoch_seconds
 
     @property
     def epoch_seconds(self) -> float:
@@ -122,6 +141,8 @@ class Plan:
             f"{counted(len(self.counts), 'class')}; {self.validation:,} images to validate",
             f"{counted(self.epochs, 'epoch')} of {self.steps} steps, {batch} images each; learning "
             f"rate {rate:.2g} ({config.train.optimizer}, {self.precision})",
+            *([self.repeats] if self.repeats else []),
+            *Course(config, self.epochs).to_lines(),
             f"about {duration(self.seconds)}: {self.timing.step:.2f} s a step, "
             f"{batch / self.timing.step:.1f} images/s; memory {self._memory / 1e9:.1f} GB",
         ]

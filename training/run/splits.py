@@ -124,6 +124,8 @@ def overfit_settings(config: Config, images: int) -> list[str]:
         f"train.epochs={math.ceil(_OVERFIT_STEPS / steps)}",
         f"train.evaluate_every={math.ceil(_OVERFIT_STEPS / 4 / steps)}",
         "train.weight_decay=0",
+        "train.input_sizes=[]",
+        "loader.repeat_threshold=0",
     ]
 
 

@@ -277,6 +277,17 @@ def test_a_mosaic_shows_four_images_and_their_boxes_follow(sample_of):
     assert sizes == {4}
 
 
+def test_a_mosaic_is_large_enough_for_sharp_crops(sample_of):
+    """Stripes of two pixels stay stripes in a crop of half of the sides."""
+    stripes = np.zeros((192, 192, 3), np.uint8)
+    stripes[:, ::4] = stripes[:, 1::4] = 255
+    parts = [(stripes, objects_of(sample_of([[0, 0, 192, 192]], height=192, width=192)))] * 4
+    for changes, side in (({}, 128), ({"crop_probability": 1.0}, 192)):
+        image, objects = augmenter(**changes).mosaic(parts, np.random.default_rng(0))
+        assert image.shape == (side, side, 3)
+        assert len(objects) == 4 and objects[:, :4].max() == 1.0
+
+
 def test_a_mosaic_keeps_what_is_known_of_each_object(sample_of):
     image = np.zeros((100, 200, 3), np.uint8)
     whole = [[0, 0, 200, 100]]

@@ -18,20 +18,26 @@ from training.batches.loader import Batch, Loader, cache_bytes
 SIZE = 96
 
 
-def config(mosaic=0.0, seed=0, **loader):
+def config(mosaic=0.0, seed=0, until=1.0, sizes=(), **loader):
     return Config.model_validate(
         {
             "seed": seed,
             "model": {"input_size": SIZE},
-            "augment": {"mosaic_probability": mosaic},
+            "train": {"input_sizes": sizes},
+            "augment": {"mosaic_probability": mosaic, "mosaic_until": until},
             "loader": {"batch_size": 4, "max_objects": 5, "workers": 2, **loader},
         }
     )
 
 
-def load(samples, augment=True, report=None, cache_folder=None, **settings):
+def load(samples, augment=True, report=None, cache_folder=None, epochs=None, **settings):
     return Loader(
-        samples, config(**settings), augment=augment, report=report, cache_folder=cache_folder
+        samples,
+        config(**settings),
+        augment=augment,
+        epochs=epochs,
+        report=report,
+        cache_folder=cache_folder,
     )
 
 
@@ -100,6 +106,11 @@ def test_cached_images_are_large_enough_for_crops():
     assert cache_bytes(10, config(cache="none")) == 0
 
 
+def test_cached_images_are_large_enough_for_the_largest_input():
+    assert cache_bytes(10, config(cache="memory", sizes=[128, 160])) == 10 * 3 * 240**2
+    assert cache_bytes(10, config(cache="memory", sizes=[96])) == 10 * 3 * 144**2
+
+
 def test_every_sample_is_seen_once_an_epoch_and_a_short_batch_is_filled_up(photos):
     loader = load(photos(10))
     order = loader.order(0)
@@ -107,6 +118,68 @@ def test_every_sample_is_seen_once_an_epoch_and_a_short_batch_is_filled_up(photo
     assert order[10:].tolist() == order[:2].tolist()
     seen = np.concatenate([batch.indices for batch in loader.batches(0)])
     np.testing.assert_array_equal(seen, order)
+
+
+def test_an_epoch_has_images_of_its_size(photos):
+    loader = load(photos(4), sizes=[128, 160], epochs=3)
+    (first,), (second,), (last,) = (loader.batches(epoch) for epoch in range(3))
+    assert {len(first.images[0]), len(second.images[0])} == {128, 160}
+    assert last.images.shape == (4, SIZE, SIZE, 3)
+    assert {batch.boxes_fraction.shape for batch in (first, second, last)} == {(4, 2, 4)}
+
+
+def test_of_another_size_only_the_pixels_differ_where_nothing_is_augmented(photos):
+    samples = photos(4)
+    for batch in load(samples, augment=False, sizes=[160], epochs=2).batches(0):
+        for row, index in enumerate(batch.indices.tolist()):
+            expected = resize(read_image(samples[index].path), 160)
+            np.testing.assert_array_equal(batch.images[row], expected)
+    alone = load(samples, augment=False).batches(0)
+    for one, other in zip(load(samples, augment=False, sizes=[160]).batches(0), alone, strict=True):
+        np.testing.assert_array_equal(one.boxes_fraction, other.boxes_fraction)
+
+
+def test_at_one_size_a_loader_is_as_one_for_that_size_alone(photos):
+    samples = photos(4)
+    (batch,) = load(samples, sizes=[128, 160], epochs=40).at_size(160).batches(7)
+    assert len(batch.images[0]) == 160
+    (own,) = load(samples, sizes=[128, 160], epochs=40).at_size(SIZE).batches(7)
+    assert_same([own], load(samples).batches(7))
+
+
+def test_rare_classes_are_shown_more_often_and_each_time_otherwise(photos):
+    """Ten images of classes of their own, in a tenth of the images each: twice as often."""
+    loader = load(photos(10), repeat_threshold=0.4)
+    assert loader.steps == 5
+    assert np.bincount(loader.order(0)).tolist() == [2] * 10
+    seen = [
+        (index, batch.images[row].tobytes())
+        for batch in loader.batches(0)
+        for row, index in enumerate(batch.indices.tolist())
+    ]
+    assert len(set(seen)) == 20
+
+
+def test_all_epochs_with_repetitions_have_as_many_steps(photos):
+    samples = photos(8)
+    samples[7:] = [replace(samples[7], labels=np.array([50, 50]))] * 8
+    loader = load(samples, repeat_threshold=0.3)
+    orders = [loader.order(epoch) for epoch in range(30)]
+    assert {len(order) for order in orders} == {4 * loader.steps}
+    assert all(set(order.tolist()) == set(range(15)) for order in orders)
+    counts = np.mean([np.bincount(order, minlength=15) for order in orders], axis=0)
+    assert counts[:7].min() > 1.5 and counts[7:].max() < 1.4  # but for what fills the last batch
+
+
+def test_mosaics_show_rare_classes_more_often_too(photos):
+    """Of one rare image in sixteen: a fifth of the others where it is repeated four times."""
+    common, rare = photos(2)
+    samples, shares = [*[replace(common, labels=np.array([1, 1]))] * 15, rare], []
+    for threshold in (0.0, 1.0):
+        loader = load(samples, mosaic=1.0, max_objects=50, repeat_threshold=threshold)
+        found = [labels_of(loader, *pair) for pair in itertools.product(range(15), range(12))]
+        shares.append(np.mean(np.concatenate(found) != 1))
+    assert 2 * shares[0] < shares[1]
 
 
 def test_a_set_smaller_than_a_batch_fills_one(photos):
@@ -150,6 +223,25 @@ def test_a_run_goes_on_in_the_middle_of_an_epoch_as_if_it_had_never_stopped(phot
     whole = itertools.chain.from_iterable(load(samples).batches(epoch) for epoch in (0, 1))
     later = load(samples)
     assert_same(later.batches(1, start), list(whole)[3 + start :])
+
+
+@pytest.mark.parametrize("epoch", range(3))
+def test_so_it_does_where_epochs_differ(photos, epoch):
+    samples = photos(6)
+    differ = {"mosaic": 0.5, "until": 0.7, "sizes": [128, 160], "repeat_threshold": 0.3}
+    whole = [list(load(samples, epochs=3, **differ).batches(one)) for one in range(3)]
+    for start in range(load(samples, **differ).steps):
+        later = load(samples, epochs=3, workers=1, **differ).batches(epoch, start)
+        assert_same(later, whole[epoch][start:])
+
+
+def test_behind_the_end_of_mosaics_images_are_those_of_a_run_without(photos):
+    samples = photos(8)
+    without = load(samples, max_objects=2)
+    with_end = load(samples, mosaic=1.0, until=0.5, epochs=4, max_objects=2)
+    for epoch in (2, 3):
+        assert_same(with_end.batches(epoch), without.batches(epoch))
+    assert any(len({label % 100 for label in labels_of(with_end, i, 1)}) > 1 for i in range(8))
 
 
 def test_mosaics_are_made_of_four_images(photos):

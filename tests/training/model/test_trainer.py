@@ -7,6 +7,7 @@ from detector.anchors import model_anchors
 from detector.ssdlite import build_ssdlite
 from training.batches.loader import Batch
 from training.batches.targets import BACKGROUND, assign_targets
+from training.model.keras_cv_parts import has_keras_cv, make_smooth_l1, make_threshold_match
 from training.model.losses import DetectionLoss, summed_smooth_l1
 from training.model.optimizer import (
     make_optimizer,
@@ -14,13 +15,7 @@ from training.model.optimizer import (
     warmup_cosine,
     without_decay,
 )
-from training.model.trainer import (
-    Trainer,
-    as_tensors,
-    has_keras_cv,
-    make_smooth_l1,
-    make_threshold_match,
-)
+from training.model.trainer import Trainer, as_tensors
 
 pytestmark = pytest.mark.keras
 

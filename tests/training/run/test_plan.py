@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from configs.load import load_config
-from training.run.plan import Plan, Timing, duration, sampled_fit
+from training.batches.loader import Loader
+from training.run import plan
+from training.run.plan import Plan, Timing, duration, sampled_fit, time_steps
 
 pytestmark = pytest.mark.keras
 
@@ -40,6 +42,61 @@ def test_the_plan_in_words(sample_of):
     assert lines[2] == "about 2 min: 0.50 s a step, 32.0 images/s; memory 1.1 GB"
     assert "anchors for each object" in lines[3]
     assert len(lines) == 4  # and no warning
+
+
+def test_the_plan_says_how_epochs_differ(sample_of):
+    several = make_plan(
+        sample_of,
+        settings=["model.input_size=300", "train.input_sizes=[256,352]"],
+        repeats="120 images an epoch",
+        timing=Timing(0.5, 1_000_000_000, building=600.0),
+    )
+    lines = several.to_lines()
+    assert lines[2] == "120 images an epoch"
+    sizes = "input sizes of 256, 352 px by turns"
+    assert lines[3] == f"{sizes}; the last 4 epochs and all measurements at 300 px"
+    # 40 x 3.7 s and 10 minutes; images cached at 1.41 x 352 px: 0.07 GB
+    assert lines[4] == "about 12 min: 0.50 s a step, 32.0 images/s; memory 1.1 GB"
+
+
+class Stopwatch:
+    """A trainer whose steps take as long as their images are large, and the first of a size longer.
+
+    Its clock stands still otherwise.
+    """
+
+    def __init__(self):
+        self.now, self.sizes = 0.0, []
+
+    def step(self, batch):
+        size = batch.images.shape[1]
+        self.now += (size / 100) ** 2 + (7.0 if size not in self.sizes else 0.0)
+        self.sizes.append(size)
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    watch = Stopwatch()
+    monkeypatch.setattr(plan, "snapshot", lambda _: None)
+    monkeypatch.setattr(plan, "restore", lambda *_: None)
+    monkeypatch.setattr(plan.time, "perf_counter", lambda: watch.now)
+    return watch
+
+
+def test_of_several_input_sizes_the_smallest_and_the_largest_are_timed(photos, watch):
+    settings = ["model.input_size=100", "train.input_sizes=[200,150,300]", "train.epochs=10"]
+    loader = Loader(photos(4), load_config("finetune", settings), augment=True)
+    timing = time_steps(watch, loader)
+    assert watch.sizes == [100] * 6 + [300] * 6
+    # Nine epochs by turns, and one of 100 px.
+    assert timing.step == pytest.approx((3 * (4 + 2.25 + 9) + 1) / 10)
+    assert timing.building == pytest.approx(3 * 7)
+
+
+def test_of_one_input_size_there_is_nothing_else_to_build(photos, watch):
+    loader = Loader(photos(4), load_config("finetune", ["model.input_size=100"]), augment=True)
+    timing = time_steps(watch, loader)
+    assert (timing.step, timing.building, len(watch.sizes)) == (1.0, 0.0, 6)
 
 
 @pytest.mark.parametrize(

@@ -83,3 +83,9 @@ def test_overfitting_takes_400_steps():
     assert (config.loader.batch_size, config.train.epochs) == (3, 400)
     in_batches = load_config("finetune", overfit_settings(finetune, 40))
     assert (in_batches.loader.batch_size, in_batches.train.epochs) == (16, 134)  # of 3 steps
+
+
+def test_overfitting_takes_all_images_at_one_size_once_an_epoch():
+    asked = load_config("finetune", ["train.input_sizes=[320]", "loader.repeat_threshold=0.5"])
+    config = load_config("finetune", overfit_settings(asked, 3))
+    assert (config.train.input_sizes, config.loader.repeat_threshold) == ((), 0)
