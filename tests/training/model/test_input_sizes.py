@@ -115,7 +115,7 @@ def test_losses_are_over_the_anchors_of_the_size():
     targets = assign_targets(
         batch.boxes_fraction, batch.labels, batch.is_ignored, anchors, MODEL.anchors.variances
     )
-    loss = DetectionLoss(CONFIG.loss, anchors, MODEL.anchors.variances, "sigmoid")
+    loss = DetectionLoss(CONFIG.losses, anchors, MODEL.anchors.variances, "sigmoid")
     expected = loss(outputs["box_deltas"], outputs["class_logits"], targets)
     assert trainer.step(batch)["loss"] == pytest.approx(float(expected.total), rel=1e-4)
 
@@ -127,7 +127,7 @@ def pooling_network(size: int) -> keras.Model:
     for name, channels in (("box_deltas", 4), ("class_logits", 3)):
         parts = []
         for level, (side, per_cell) in enumerate(
-            zip(feature_sizes(size), anchors_per_cell(MODEL.anchors), strict=True)
+            zip(feature_sizes(MODEL.at_size(size)), anchors_per_cell(MODEL), strict=True)
         ):
             pooled = keras.layers.AveragePooling2D(-(-size // side), padding="same")(pixels)
             head = keras.layers.Conv2D(per_cell * channels, 1, name=f"{name}_{level}")(pooled)
