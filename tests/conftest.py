@@ -109,25 +109,26 @@ def test_data() -> Path:
     return Path(folder)
 
 
-def make_detector(folder: Path, *class_names: str) -> Path:
+def make_detector(folder: Path, *class_names: str, head: str = "ssdlite") -> Path:
     """Writes a small random detector as a model folder, in Keras alone."""
     import keras
 
     from configs.schema import ModelConfig
     from detector import artefact
     from detector.artefact import DetectorSpec
-    from detector.ssdlite import build_ssdlite
+    from detector.network import build_detector
 
     keras.utils.set_random_seed(0)
-    config = ModelConfig(input_size=96, width_multiplier=0.35)
-    network = build_ssdlite(config, len(class_names))
+    config = ModelConfig(input_size=96, width_multiplier=0.35, head=head)
+    network = build_detector(config, len(class_names))
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (4, 96, 96, 3), dtype=np.uint8)
     for layer in network.layers:  # as Keras draws them, activations fade to nothing
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-            inputs = 9 if is_depthwise else np.prod(layer.kernel.shape[:3])
-            layer.kernel.assign(rng.normal(0, (2 / inputs) ** 0.5, layer.kernel.shape))
+            shape = layer.kernel.shape
+            inputs = np.prod(shape[:2] if is_depthwise else shape[:3])
+            layer.kernel.assign(rng.normal(0, (2 / inputs) ** 0.5, shape))
     outputs = network.predict_on_batch(noise)
     for layer in network.layers:  # scores would all be near 0.5
         for kind, output in (("box", "box_deltas"), ("class", "class_logits")):
@@ -157,7 +158,7 @@ def exported(tmp_path_factory, keras) -> Path:
 
 @pytest.fixture(scope="session")
 def detector_maker(keras):
-    """Writes a small random detector: `detector_maker(folder, *class_names)`."""
+    """Writes a small random detector: `detector_maker(folder, *class_names, head="ssdlite")`."""
     return make_detector
 
 

@@ -1,5 +1,6 @@
 """The command, on a small random detector: every format passes the gate, or is refused by it."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,20 @@ FORMATS = ("tflite", "tflite-f16", "tflite-int8", "onnx", "openvino", "saved_mod
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory, detector_maker):
-    return detector_maker(tmp_path_factory.mktemp("source") / "tiny", "square", "circle")
+def head(request):
+    """Of the model to export, unless a test is of both."""
+    return getattr(request, "param", "ssdlite")
+
+
+of_both_heads = pytest.mark.parametrize(
+    "head", ["ssdlite", "ssdlite_plus"], indirect=True, scope="module"
+)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, detector_maker, head):
+    folder = tmp_path_factory.mktemp("source") / "tiny"
+    return detector_maker(folder, "square", "circle", head=head)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +47,8 @@ def done(source, squares, tmp_path_factory):
     return folder, code
 
 
-def test_every_format_passes_the_gate(done):
+@of_both_heads
+def test_every_format_passes_the_gate(done, head):
     folder, code = done
     assert code == 0
     spec = artefact.read_spec(folder)
@@ -42,9 +56,12 @@ def test_every_format_passes_the_gate(done):
     assert not any(record.accepted_loss for record in spec.exports.values())
     assert spec.exports["tflite"].matched == 1.0
     assert spec.exports["tflite-int8"].ap is not None
-    assert 90 < spec.exports["tflite"].operations < 130  # 88 convolutions, 10 sums, 12 reshapes ...
+    assert spec.model.head == head
+    # ssdlite: 88 convolutions, 10 sums, 12 reshapes ...
+    assert 90 < spec.exports["tflite"].operations < 140
 
 
+@of_both_heads
 def test_the_folder_holds_what_was_promised(done):
     folder, _ = done
     raw = ("model.tflite", "model_f16.tflite", "model_int8.tflite", "model.onnx", "model.xml")
@@ -55,6 +72,7 @@ def test_the_folder_holds_what_was_promised(done):
     assert sizes == sorted(sizes, reverse=True)
 
 
+@of_both_heads
 @pytest.mark.parametrize("name", [one for one in FORMATS if one != "saved_model"])
 def test_every_format_runs_and_agrees_with_keras(done, source, name):
     runtime = open_model(str(done[0]), name).runtime
@@ -65,6 +83,7 @@ def test_every_format_runs_and_agrees_with_keras(done, source, name):
         assert np.abs(found - right).mean() < limit
 
 
+@of_both_heads
 def test_opencv_reads_the_onnx(done, source):
     net = cv2.dnn.readNetFromONNX(str(done[0] / "model.onnx"))
     image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
@@ -76,11 +95,14 @@ def test_opencv_reads_the_onnx(done, source):
         np.testing.assert_allclose(found[name], right, atol=1e-3)
 
 
-def test_a_tflite_carries_its_labels(done):
+@of_both_heads
+def test_a_tflite_carries_its_labels_and_description(done, head):
     with zipfile.ZipFile(done[0] / "model_int8.tflite") as attached:
+        assert json.loads(attached.read("detector.json"))["model"].get("head", "ssdlite") == head
         assert attached.read("labelmap.txt").decode().split() == ["background", "square", "circle"]
 
 
+@of_both_heads
 def test_batch_norm_and_shapes_are_gone(done):
     import onnx
 
@@ -128,6 +150,7 @@ def unmeasured(monkeypatch):
     monkeypatch.setattr(exporter.Exporter, "_ap", lambda *_: 0.0)
 
 
+@of_both_heads
 def test_remedies_are_tried_in_turn_and_each_is_measured(
     strict, unmeasured, source, squares, tmp_path, capsys
 ):
