@@ -97,6 +97,8 @@ def test_opencv_reads_the_onnx(done, source):
 
 @of_both_heads
 def test_a_tflite_carries_its_labels_and_description(done, head):
+    words = {"ssdlite": b"SSDLite on mobilenet_v2", "ssdlite_plus": b"SSDLite plus on mobilenet_v2"}
+    assert words[head] in (done[0] / "model_int8.tflite").read_bytes()
     with zipfile.ZipFile(done[0] / "model_int8.tflite") as attached:
         assert json.loads(attached.read("detector.json"))["model"].get("head", "ssdlite") == head
         assert attached.read("labelmap.txt").decode().split() == ["background", "square", "circle"]

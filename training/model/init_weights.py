@@ -14,7 +14,6 @@ from configs.errors import UserError
 from configs.schema import ModelConfig
 from detector import artefact
 from detector.models import find_keras_model, load_model
-from detector.network import BEHIND_BACKBONE
 from training.classifier import classifier_run
 from training.model.anchor_coverage import move_finest_anchors
 from training.model.start_files import fetch_start, imagenet_file
@@ -89,8 +88,8 @@ def load_initial_weights(
         report = _from_network(network, classifier_run.load_run(path).network, (), new)
     else:
         donor, spec = load_model(_detector(source))
-        left = BEHIND_BACKBONE if spec.model.head != config.head else ()
-        report = _from_network(network, donor, spec.class_names, new, left)
+        has_another_head = spec.model.head != config.head
+        report = _from_network(network, donor, spec.class_names, new, has_another_head)
         if "head_0_box_conv" in report.loaded:
             move_finest_anchors(network, spec.model.anchors, config.anchors)
     if config.score_activation == "sigmoid":
@@ -158,6 +157,7 @@ def _holds(folder: Path, name: str) -> bool:
 def _from_imagenet(
     network: keras.Model, config: ModelConfig, path: Path, report: InitReport
 ) -> InitReport:
+    from detector.network import BEHIND_BACKBONE
     from detector.weights.keras_imagenet import load_imagenet
 
     load_imagenet(network, path, config.backbone, config.width_multiplier)
@@ -182,9 +182,12 @@ def _from_network(
     donor: keras.Model,
     donor_names: Sequence[str],
     report: InitReport,
-    left: tuple[str, ...] = (),
+    backbone_alone: bool = False,
 ) -> InitReport:
-    """Copy what fits, but for layers whose names begin with one of `left`."""
+    """Copy what fits."""
+    from detector.network import BEHIND_BACKBONE
+
+    left = BEHIND_BACKBONE if backbone_alone else ()
     names = report.new_classes
     known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
     sources = [known.get(name.casefold()) for name in names]
