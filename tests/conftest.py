@@ -134,6 +134,9 @@ def make_detector(folder: Path, *class_names: str, head: str = "ssdlite") -> Pat
         for kind, output in (("box", "box_deltas"), ("class", "class_logits")):
             if layer.name.endswith(f"_{kind}_conv"):
                 layer.kernel.assign(0.3 * layer.kernel / outputs[output].std())
+    if head == "ssdlite_plus":  # its anchors reach far out of so small an image; one cell does not
+        smaller = np.log(0.25) / config.anchors.variances[2]
+        network.get_layer("head_box_conv").bias.assign([0, 0, smaller, smaller])
     ids = range(3, 3 + 4 * len(class_names), 4)
     spec = DetectorSpec(name="tiny", model=config, class_names=class_names, category_ids=tuple(ids))
     artefact.save(folder, network, spec)
