@@ -119,7 +119,9 @@ def first_error(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = cut(".".join(map(str, first["loc"]))) or "file"
     said = cut(first["msg"].removeprefix("Value error, "))
-    if first["type"] in ("missing", "json_invalid"):  # whose value is all that stands around it
+    # Of these, the value is all that stands around what is wrong.
+    of_whole = first["type"] == "value_error" and not first["loc"]
+    if of_whole or first["type"] in ("missing", "json_invalid"):
         return f"{place}: {said}"
     return f"{place}: {said}, got {shortened(first['input'])}"
 

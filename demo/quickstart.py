@@ -104,7 +104,10 @@ def _verdict(folder: Path, seconds: float) -> str:
         "So few images measure it to some hundredths, and such shapes it knew already; what\n"
         "is new to it, as in your images, is learnt by the same commands.\n"
         f"What it finds is drawn in {folder / 'drawn'}. Live, with this model:\n"
-        f"  {command_name('demo.webcam')} --model {shlex.quote(str(folder / 'exported'))}"
+        f"  {command_name('demo.webcam')} --model {shlex.quote(str(folder / 'exported'))}\n"
+        "Your own with the other head, which has a finer map (docs/models.md):\n"
+        f"  {command_name('training.train')} --data my_data --output my_run "
+        "--set model.head=ssdlite_plus"
     )
 
 

@@ -40,11 +40,16 @@ def feature_sizes(config: ModelConfig) -> tuple[int, ...]:
 
     300 px give 19, 10, 5, 3, 2, 1, or 38, 19, 10, 5 with `ssdlite_plus`.
     """
-    stride, count = (16, NUM_FEATURE_MAPS) if config.head == "ssdlite" else (8, _NUM_PLUS_MAPS)
-    sizes = [math.ceil(config.input_size / stride)]
+    count = NUM_FEATURE_MAPS if config.head == "ssdlite" else _NUM_PLUS_MAPS
+    sizes = [math.ceil(config.input_size / finest_stride(config))]
     while len(sizes) < count:
         sizes.append(math.ceil(sizes[-1] / 2))
     return tuple(sizes)
+
+
+def finest_stride(config: ModelConfig) -> int:
+    """Side of a cell of the finest feature map, in pixels at the input size."""
+    return 16 if config.head == "ssdlite" else 8
 
 
 def anchors_per_cell(config: ModelConfig) -> tuple[int, ...]:

@@ -255,6 +255,13 @@ def read_spec(folder: Path) -> DetectorSpec:
 
 
 def _require_match(network: keras.Model, spec: DetectorSpec, folder: Path) -> None:
+    from detector.network import head_of
+
+    if (head := head_of(network)) != spec.model.head:
+        raise UserError(
+            f"{folder}: {NETWORK} and {DESCRIPTION} do not belong together: "
+            f"the head is {head}, described is {spec.model.head}"
+        )
     wanted = spec.output_shapes
     outputs = getattr(network, "output", None)  # a network that was never called has none
     named = outputs if isinstance(outputs, dict) else {}

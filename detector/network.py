@@ -16,6 +16,9 @@ from detector.ssdlite_plus import build_ssdlite_plus
 KINDS = ("box", "class")
 """What is predicted of each anchor, in the order of the outputs."""
 
+BEHIND_BACKBONE = ("extra_", "neck_", "head_")
+"""What the names of all layers behind the backbone begin with."""
+
 
 class Prediction(NamedTuple):
     """A convolution whose outputs are outputs of the network.
@@ -45,6 +48,12 @@ def build_detector(
     if config.head == "ssdlite":
         return build_ssdlite(config, num_classes, norm)
     return build_ssdlite_plus(config, num_classes, norm, plus_norm)
+
+
+def head_of(network: keras.Model) -> str:
+    """Which head a network of `build_detector` has, as `ModelConfig.head` names it."""
+    has_neck = any(layer.name.startswith("neck_") for layer in network.layers)
+    return "ssdlite_plus" if has_neck else "ssdlite"
 
 
 def tap_names(config: ModelConfig) -> tuple[str, ...]:

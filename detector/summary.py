@@ -117,7 +117,7 @@ def _separable_lines(pairs: list[SeparableCost]) -> list[str]:
     used = sum(pair.multiply_adds for pair in pairs)
     standard = sum(pair.standard for pair in pairs)
     return [
-        f"{len(pairs)} depthwise-separable pairs cost {used / standard:.4f} of the standard 3x3",
+        f"{len(pairs)} depthwise-separable pairs cost {used / standard:.4f} of the standard",
         f"convolutions they stand for: {used:,} against {standard:,} multiply-adds",
     ]
 

@@ -126,7 +126,9 @@ def test_data() -> Path:
     return Path(folder)
 
 
-def make_detector(folder: Path, *class_names: str, backbone: str = "mobilenet_v2") -> Path:
+def make_detector(
+    folder: Path, *class_names: str, backbone: str = "mobilenet_v2", head: str = "ssdlite"
+) -> Path:
     """Writes a small random detector as a model folder, in Keras alone.
 
     MobileNetV1 has half the layers, and is built, traced and converted in half the time.
@@ -136,23 +138,27 @@ def make_detector(folder: Path, *class_names: str, backbone: str = "mobilenet_v2
     from configs.schema import ModelConfig
     from detector import artefact
     from detector.artefact import DetectorSpec
-    from detector.ssdlite import build_ssdlite
+    from detector.network import build_detector
 
     keras.utils.set_random_seed(0)
-    config = ModelConfig(backbone=backbone, input_size=96, width_multiplier=0.35)
-    network = build_ssdlite(config, len(class_names))
+    config = ModelConfig(backbone=backbone, input_size=96, width_multiplier=0.35, head=head)
+    network = build_detector(config, len(class_names))
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (4, 96, 96, 3), dtype=np.uint8)
     for layer in network.layers:  # as Keras draws them, activations fade to nothing
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-            inputs = 9 if is_depthwise else np.prod(layer.kernel.shape[:3])
-            layer.kernel.assign(rng.normal(0, (2 / inputs) ** 0.5, layer.kernel.shape))
+            shape = layer.kernel.shape
+            inputs = np.prod(shape[:2] if is_depthwise else shape[:3])
+            layer.kernel.assign(rng.normal(0, (2 / inputs) ** 0.5, shape))
     outputs = network.predict_on_batch(noise)
     for layer in network.layers:  # scores would all be near 0.5
         for kind, output in (("box", "box_deltas"), ("class", "class_logits")):
             if layer.name.endswith(f"_{kind}_conv"):
                 layer.kernel.assign(0.3 * layer.kernel / outputs[output].std())
+    if head == "ssdlite_plus":  # its anchors reach far out of so small an image; one cell does not
+        smaller = np.log(0.25) / config.anchors.variances[2]
+        network.get_layer("head_box_conv").bias.assign([0, 0, smaller, smaller])
     ids = range(3, 3 + 4 * len(class_names), 4)
     spec = DetectorSpec(name="tiny", model=config, class_names=class_names, category_ids=tuple(ids))
     artefact.save(folder, network, spec)
@@ -177,7 +183,7 @@ def exported(tmp_path_factory, keras) -> Path:
 
 @pytest.fixture(scope="session")
 def detector_maker(keras):
-    """Writes a small random detector: `detector_maker(folder, *class_names, backbone=...)`."""
+    """Writes a small random detector: `(folder, *class_names, backbone=..., head=...)`."""
     return make_detector
 
 

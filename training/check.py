@@ -27,7 +27,7 @@ JSON: {"data": str, "format": str, "verdict": str, "counts": COUNTS, "splits": {
   "findings": [{"kind": str, "severity": "error" | "warning", "file": str, "element": str,
                 "message": str, "action": str, "others": [str]}],
   "anchors": {"config": str, "input_size": px, "objects": int, "unreached": share,
-              "small": share under 16 px, "positives_per_object": float | null,
+              "small": share under a cell of the finest map, "positives_per_object": float | null,
               "sizes": [{"name": str, "objects": int, "unreached": int,
                          "mean_best_iou": float | null, "mean_positives": float | null}]}}
   COUNTS: {"images": int, "objects": int, "negatives": int, "crowd": int, "difficult": int,

@@ -152,7 +152,7 @@ dark-images            warning  images of 16 bits that are read nearly black
     white is 65535 in training and in use, whatever the images show
 crowded-images         warning  images with more objects than a limit lets through
     the limit of the configuration counts, unless train --set raises it
-small-after-resize     warning  many boxes under 16 px at the input size
+small-after-resize     warning  many boxes smaller than a cell of the finest map
     they are trained on, but hardly found: use a larger input size
 """  # name, severity and title; what the reader or the loader does about it
 

@@ -117,10 +117,11 @@ def _with_files(model: bytes, files: Mapping[str, str]) -> bytes:
 def _model_metadata(spec: DetectorSpec, outputs: list[str]) -> Table:
     size = spec.model.input_size
     source = f" Source: {spec.source}" if spec.source else ""
+    head = {"ssdlite": "SSDLite", "ssdlite_plus": "SSDLite plus"}[spec.model.head]
     return _table(
         "ModelMetadata",
         name=spec.name,
-        description=f"Finds objects of {len(spec.class_names)} classes in an image: SSDLite on "
+        description=f"Finds objects of {len(spec.class_names)} classes in an image: {head} on "
         f"{spec.model.backbone}, {size} x {size} px.{source}",
         version=spec.versions.get("ssdlite"),
         subgraph_metadata=[_graph_metadata(spec, outputs)],

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 
 from configs.errors import UserError
+from detector.network import BEHIND_BACKBONE
 from detector.weights.variables import Variables
 
-# What a detector has beside its backbone, and what a classifier has.
-_OUTSIDE_BACKBONE = ("extra_", "head_")
+# What a classifier has beside its backbone.
 _TOP_LAYERS = ("conv_preds", "predictions")
 LayerWeights = dict[str, list[np.ndarray]]  # layer name -> arrays in `get_weights` order
 _APPLICATIONS = {
@@ -41,7 +41,7 @@ def load_imagenet(model: keras.Model, path: Path, backbone: str, width_multiplie
     wanted = [
         layer
         for layer in model.layers
-        if layer.weights and not layer.name.startswith(_OUTSIDE_BACKBONE)
+        if layer.weights and not layer.name.startswith(BEHIND_BACKBONE)
     ]
     if not set(_TOP_LAYERS) & {layer.name for layer in wanted}:
         layers = {name: arrays for name, arrays in layers.items() if name not in _TOP_LAYERS}

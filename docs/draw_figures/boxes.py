@@ -34,7 +34,7 @@ def draw_anchors() -> Figure:
     anchors = model_anchors(_MODEL) * _SIDE
     first = 0
     for axes, size, per_cell in zip(
-        panels, feature_sizes(_MODEL.input_size), anchors_per_cell(_MODEL.anchors), strict=True
+        panels, feature_sizes(_MODEL), anchors_per_cell(_MODEL), strict=True
     ):
         cell = (size // 2) * (size + 1)  # the middle one, or beside the middle
         page.show_image(axes, image, pale=0.55)

@@ -9,10 +9,10 @@ import numpy as np
 
 from configs.load import load_config
 from detector.anchors import anchors_per_cell, feature_sizes
-from detector.backbones import TAP_NAMES
+from detector.network import build_detector, tap_names
 from detector.preprocess import resize
 from detector.shapes.outlines import SHAPES
-from detector.ssdlite import EXTRA_FILTERS, build_ssdlite
+from detector.ssdlite import EXTRA_FILTERS
 from docs.draw_figures import style as page
 from docs.draw_figures.style import BLUE, COLOURS, GREEN, GREY, INK, ORANGE, PALE, PURPLE
 
@@ -43,9 +43,9 @@ def draw_network() -> Figure:
     """From an image to detections, through the six feature maps of `coco_300`."""
     figure, axes = page.canvas(_WIDTH, _HEIGHT)
     config = load_config("coco_300").model
-    network = build_ssdlite(config, _CLASSES)
+    network = build_detector(config, _CLASSES)
     extras = [f"extra_{number}_project_relu" for number in range(1, len(EXTRA_FILTERS) + 1)]
-    names = [*_STAGES, *TAP_NAMES[config.backbone], *extras]
+    names = [*_STAGES, *tap_names(config), *extras]
     shapes = [tuple(network.get_layer(name).output.shape[1:]) for name in names]
     stages = _laid_out(shapes)
     _draw_input(axes, config.input_size)
@@ -55,9 +55,7 @@ def draw_network() -> Figure:
     maps = stages[len(_STAGES) :]
     counts = [
         (per_cell, size * size * per_cell)
-        for size, per_cell in zip(
-            feature_sizes(config.input_size), anchors_per_cell(config.anchors), strict=True
-        )
+        for size, per_cell in zip(feature_sizes(config), anchors_per_cell(config), strict=True)
     ]
     for stage, (per_cell, count) in zip(maps, counts, strict=True):
         _draw_head(axes, stage, per_cell, count)

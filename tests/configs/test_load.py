@@ -98,6 +98,11 @@ def test_an_exponent_without_a_dot_is_a_number(load_text, value):
     assert load_text("", f"model.anchors.min_scale={value}") == config
 
 
+def test_of_settings_that_do_not_go_together_no_others_are_shown(load_text):
+    with pytest.raises(UserError, match=r"varifocal needs model\.score_activation sigmoid$"):
+        load_text("model: {head: ssdlite_plus, score_activation: softmax}")
+
+
 def test_a_frozen_configuration_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Config().model.input_size = 320  # pyright: ignore[reportAttributeAccessIssue]

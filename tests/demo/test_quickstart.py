@@ -29,3 +29,13 @@ def test_a_step_that_fails_ends_it(tmp_path, monkeypatch, capfd):
     said = capfd.readouterr()
     assert "error: " in said.err
     assert f"unfinished: delete {tmp_path / 'try'}, or name another with --output" in said.out
+
+
+def test_at_the_end_it_says_how_to_choose_the_other_head(tmp_path):
+    for name in ("before", "after"):
+        (tmp_path / f"{name}.json").write_text('{"AP": 0.5}')
+    last = quickstart._verdict(tmp_path, 90.0).splitlines()[-1]
+    assert last.split() == [
+        *("python", "-m", "training.train", "--data", "my_data", "--output", "my_run"),
+        *("--set", "model.head=ssdlite_plus"),
+    ]

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from configs.schema import ModelConfig
-from detector.anchors import anchors_per_cell, feature_sizes, model_anchors
+from detector.anchors import anchors_per_cell, feature_sizes, finest_stride, model_anchors
 from detector.boxes import xyxy_to_cxcywh
 
-DEFAULT = ModelConfig().anchors
+DEFAULT = ModelConfig()
 
 
 def centre_form(input_size: int) -> np.ndarray:
@@ -21,7 +21,39 @@ def centre_form(input_size: int) -> np.ndarray:
     ],
 )
 def test_every_map_halves_rounding_up(input_size, expected):
-    assert feature_sizes(input_size) == expected
+    assert feature_sizes(ModelConfig(input_size=input_size)) == expected
+
+
+def plus(input_size: int) -> ModelConfig:
+    return ModelConfig(head="ssdlite_plus", input_size=input_size)
+
+
+@pytest.mark.parametrize(
+    ("input_size", "expected"),
+    [
+        pytest.param(96, (12, 6, 3, 2), id="smallest"),
+        pytest.param(300, (38, 19, 10, 5), id="official size"),
+        pytest.param(333, (42, 21, 11, 6), id="odd size"),
+    ],
+)
+def test_the_maps_of_ssdlite_plus_begin_at_stride_8(input_size, expected):
+    assert feature_sizes(plus(input_size)) == expected
+    assert finest_stride(plus(input_size)) == 8
+    assert finest_stride(ModelConfig(input_size=input_size)) == 16
+
+
+def test_ssdlite_plus_has_one_square_anchor_of_four_cells_in_a_cell():
+    assert anchors_per_cell(plus(96)) == (1, 1, 1, 1)
+    anchors = xyxy_to_cxcywh(model_anchors(plus(96)))
+    assert anchors.shape == (12 * 12 + 6 * 6 + 3 * 3 + 2 * 2, 4)
+    np.testing.assert_allclose(anchors[1], [1.5 / 12, 0.5 / 12, 4 / 12, 4 / 12], atol=1e-6)
+    np.testing.assert_allclose(anchors[-1], [0.75, 0.75, 2, 2], atol=1e-6)  # larger than the image
+
+
+def test_the_anchors_of_ssdlite_plus_are_fixed():
+    other = {"min_scale": 0.1, "aspect_ratios": (1.0,)}
+    changed = ModelConfig(head="ssdlite_plus", anchors=other)
+    np.testing.assert_array_equal(model_anchors(changed), model_anchors(plus(300)))
 
 
 @pytest.mark.parametrize(("input_size", "count"), [(300, 1917), (320, 2034)])

@@ -1,3 +1,4 @@
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from detector import artefact
 from detector.artefact import DetectorSpec
 from detector.classes import ClassChoice
 from detector.models import load_model, open_model
+from detector.network import build_detector
 from detector.ssdlite import build_ssdlite
 
 pytestmark = pytest.mark.keras
@@ -46,6 +48,34 @@ def test_what_was_saved_is_loaded_equal(model, tmp_path):
     before, after = network(image, training=False), loaded.network(image, training=False)
     assert loaded.spec == spec
     np.testing.assert_array_equal(before["class_logits"], after["class_logits"])
+
+
+@pytest.mark.parametrize(("head", "other"), itertools.permutations(["ssdlite", "ssdlite_plus"]))
+def test_a_head_that_the_network_does_not_have_is_refused(tmp_path, head, other):
+    """At 420 px both have as many anchors."""
+    config = ModelConfig(input_size=420, width_multiplier=0.1, head=head)
+    spec = DetectorSpec(name="m", model=config, class_names=("a",), category_ids=(1,))
+    artefact.save(tmp_path / "m", build_detector(config, 1), spec)
+    described = json.loads((tmp_path / "m/detector.json").read_text())
+    described["model"]["head"] = other
+    (tmp_path / "m/detector.json").write_text(json.dumps(described))
+    with pytest.raises(UserError, match=f"together: the head is {head}, described is {other}$"):
+        artefact.load(tmp_path / "m")
+
+
+def test_the_official_head_leaves_no_trace(model, tmp_path):
+    """So that programs that know no such key read all other models."""
+    artefact.save(tmp_path / "m", *model)
+    assert "head" not in json.loads((tmp_path / "m/detector.json").read_text())["model"]
+
+
+def test_a_head_that_is_none_is_one_line(model, tmp_path):
+    artefact.save(tmp_path / "m", *model)
+    described = json.loads((tmp_path / "m/detector.json").read_text())
+    described["model"]["head"] = "foo"
+    (tmp_path / "m/detector.json").write_text(json.dumps(described))
+    with pytest.raises(UserError, match=r"detector\.json: model\.head: Input should be 'ssdlite'"):
+        artefact.read_spec(tmp_path / "m")
 
 
 def test_a_choice_of_classes_is_kept_and_none_leaves_no_trace(model, tmp_path):

@@ -1,8 +1,10 @@
 import pytest
 
 from configs.load import load_config
+from configs.schema import ModelConfig
 from detector.backbones import build_classifier
 from detector.costs import layer_costs, separable_costs
+from detector.network import build_detector
 from detector.ssdlite import build_ssdlite
 
 pytestmark = pytest.mark.keras
@@ -51,3 +53,20 @@ def test_every_separable_pair_costs_what_the_formula_says():
 def test_parts_are_named():
     parts = {c.part for c in layer_costs(build_ssdlite(load_config("coco_300").model, 20))}
     assert parts == {"backbone", "extras", "heads"}
+
+
+def test_the_shared_head_of_ssdlite_plus_is_weighed_at_each_of_its_maps():
+    config = ModelConfig(head="ssdlite_plus", input_size=96, width_multiplier=0.35)
+    network = build_detector(config, 3)
+    pairs = separable_costs(network)
+    named = {pair.name for pair in pairs}
+    own = [layer.name for layer in network.layers if layer.name.startswith(("neck_", "head_"))]
+    assert named >= {name for name in own if name.endswith("_depthwise")}
+    for pair in pairs:
+        assert pair.ratio == pytest.approx(pair.formula, rel=1e-12)
+    # What the parts cost together is what the layers cost: no place is counted twice.
+    mixed = [pair for pair in pairs if pair.name.startswith("head_")]
+    layers = {cost.name: cost.multiply_adds for cost in layer_costs(network)}
+    assert sum(pair.multiply_adds for pair in mixed) == sum(
+        cost for name, cost in layers.items() if name in {pair.name for pair in mixed}
+    ) + sum(layers[f"head_{kind}_project"] for kind in ("box", "class"))

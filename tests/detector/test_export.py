@@ -1,5 +1,6 @@
 """The command, on a small random detector: every format passes the gate, or is refused by it."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -21,15 +22,27 @@ FORMATS = ("tflite", "tflite-f16", "tflite-int8", "onnx", "openvino", "saved_mod
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory, detector_maker):
-    return detector_maker(tmp_path_factory.mktemp("source") / "tiny", "square", "circle")
+def head(request):
+    """Of the model to export, unless a test is of both."""
+    return getattr(request, "param", "ssdlite")
+
+
+of_both_heads = pytest.mark.parametrize(
+    "head", ["ssdlite", "ssdlite_plus"], indirect=True, scope="module"
+)
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory, detector_maker):
+def source(tmp_path_factory, detector_maker, head):
+    folder = tmp_path_factory.mktemp("source") / "tiny"
+    return detector_maker(folder, "square", "circle", head=head)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory, detector_maker, head):
     """One of fewer layers, where it matters what is said and kept, not what is converted."""
     folder = tmp_path_factory.mktemp("small") / "tiny"
-    return detector_maker(folder, "square", "circle", backbone="mobilenet_v1")
+    return detector_maker(folder, "square", "circle", backbone="mobilenet_v1", head=head)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +54,8 @@ def done(source, squares, tmp_path_factory):
     return folder, code
 
 
-def test_every_format_passes_the_gate(done):
+@of_both_heads
+def test_every_format_passes_the_gate(done, head):
     folder, code = done
     assert code == 0
     spec = artefact.read_spec(folder)
@@ -49,9 +63,12 @@ def test_every_format_passes_the_gate(done):
     assert not any(record.accepted_loss for record in spec.exports.values())
     assert spec.exports["tflite"].matched == 1.0
     assert spec.exports["tflite-int8"].ap is not None
-    assert 90 < spec.exports["tflite"].operations < 130  # 88 convolutions, 10 sums, 12 reshapes ...
+    assert spec.model.head == head
+    # ssdlite: 88 convolutions, 10 sums, 12 reshapes ...
+    assert 90 < spec.exports["tflite"].operations < 140
 
 
+@of_both_heads
 def test_the_folder_holds_what_was_promised(done):
     folder, _ = done
     raw = ("model.tflite", "model_f16.tflite", "model_int8.tflite", "model.onnx", "model.xml")
@@ -71,6 +88,7 @@ def by_keras(source):
     return KerasRuntime(artefact.load(source).network).run(IMAGE)
 
 
+@of_both_heads
 @pytest.mark.parametrize("name", [one for one in FORMATS if one != "saved_model"])
 def test_every_format_runs_and_agrees_with_keras(done, by_keras, name):
     runtime = open_model(str(done[0]), name).runtime
@@ -79,6 +97,7 @@ def test_every_format_runs_and_agrees_with_keras(done, by_keras, name):
         assert np.abs(found - right).mean() < limit
 
 
+@of_both_heads
 def test_opencv_reads_the_onnx(done, by_keras):
     net = cv2.dnn.readNetFromONNX(str(done[0] / "model.onnx"))
     net.setInput(IMAGE)
@@ -88,11 +107,16 @@ def test_opencv_reads_the_onnx(done, by_keras):
         np.testing.assert_allclose(found[name], right, atol=1e-3)
 
 
-def test_a_tflite_carries_its_labels(done):
+@of_both_heads
+def test_a_tflite_carries_its_labels_and_description(done, head):
+    words = {"ssdlite": b"SSDLite on mobilenet_v2", "ssdlite_plus": b"SSDLite plus on mobilenet_v2"}
+    assert words[head] in (done[0] / "model_int8.tflite").read_bytes()
     with zipfile.ZipFile(done[0] / "model_int8.tflite") as attached:
+        assert json.loads(attached.read("detector.json"))["model"].get("head", "ssdlite") == head
         assert attached.read("labelmap.txt").decode().split() == ["background", "square", "circle"]
 
 
+@of_both_heads
 def test_batch_norm_and_shapes_are_gone(done):
     import onnx
 
@@ -140,6 +164,7 @@ def unmeasured(monkeypatch):
     monkeypatch.setattr(exporter.Exporter, "_ap", lambda *_: 0.0)
 
 
+@of_both_heads
 def test_remedies_are_tried_in_turn_and_each_is_measured(
     strict, unmeasured, small, squares, tmp_path, capsys
 ):

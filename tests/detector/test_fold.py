@@ -4,11 +4,14 @@ import pytest
 
 from configs.schema import ModelConfig
 from detector.backbones import build_classifier
+from detector.blocks import STOCK_NORM
 from detector.fold import Folding
-from detector.ssdlite import build_ssdlite
+from detector.network import build_detector
 from training.model.unfold import is_folded
 
 pytestmark = pytest.mark.keras
+
+PLUS = "ssdlite_plus"
 
 
 def with_statistics(network: keras.Model) -> keras.Model:
@@ -23,11 +26,19 @@ def with_statistics(network: keras.Model) -> keras.Model:
     return network
 
 
-@pytest.fixture(scope="module", params=["mobilenet_v1", "mobilenet_v2"])
+def config_of(backbone: str, head: str) -> ModelConfig:
+    return ModelConfig(backbone=backbone, head=head, input_size=96, width_multiplier=0.35)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("mobilenet_v1", "ssdlite"), ("mobilenet_v2", "ssdlite"), ("mobilenet_v2", PLUS)],
+    ids="-".join,
+)
 def pair(request):
     """A network with batch norm, and one of the same layers without; each test fills them anew."""
-    config = ModelConfig(backbone=request.param, input_size=96, width_multiplier=0.35)
-    return build_ssdlite(config, 2), build_ssdlite(config, 2, None)
+    config = config_of(*request.param)
+    return build_detector(config, 2), build_detector(config, 2, None, None)
 
 
 def outputs(network) -> np.ndarray:
@@ -70,3 +81,27 @@ def test_a_classifier_can_be_folded_too():
     folded.set_weights(Folding(stock, folded).fold())
     images = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     np.testing.assert_allclose(folded(images), stock(images), atol=1e-5)
+
+
+def norms_in(network) -> list:
+    return [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization)]
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v1", "mobilenet_v2"])
+def test_the_backbone_alone_can_be_folded_and_the_norms_behind_it_train_on(backbone):
+    config = config_of(backbone, PLUS)
+    stock = with_statistics(build_detector(config, 2))
+    partly = build_detector(config, 2, None, STOCK_NORM)
+    folding = Folding(stock, partly)
+    partly.set_weights(folding.fold())
+    expected = outputs(stock)
+    tolerance = 1e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(outputs(partly), expected, atol=tolerance)
+    assert norms_in(partly)
+    assert all(norm.name.startswith(("neck_", "head_")) for norm in norms_in(partly))
+    partly.set_weights([1.1 * weight + 0.01 for weight in partly.get_weights()])  # training
+    folding.unfold(partly.weights)
+    expected = outputs(partly)
+    np.testing.assert_allclose(outputs(stock), expected, atol=1e-4 * np.abs(expected).max())
+    folded = {norm.name for norm in norms_in(stock) if is_folded(norm)}
+    assert folded == {norm.name for norm in norms_in(stock)} - {n.name for n in norms_in(partly)}

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -14,6 +15,18 @@ def test_the_totals_of_a_detector_are_printed(capsys):
     assert "3,355,833" in text
     assert "645,249,776" in text
     assert "anchors: 1,917" in text
+
+
+@pytest.mark.keras
+def test_the_parts_of_ssdlite_plus_are_told(tmp_path, capsys):
+    (tmp_path / "plus.yaml").write_text("base: coco_300\nmodel: {head: ssdlite_plus}\n")
+    assert main([str(tmp_path / "plus.yaml"), "--classes", "20"]) == 0
+    text = capsys.readouterr().out
+    assert "taps: block_6_expand_relu, block_13_expand_relu, out_relu" in text
+    assert "feature maps: 38x38, 19x19, 10x10, 5x5" in text
+    assert "anchors: 1,930 (1, 1, 1, 1 per cell)" in text
+    parts = re.findall(r"^(\w+) +[\d,]+ +[\d,]+$", text, re.MULTILINE)
+    assert parts == ["backbone", "neck", "heads", "total"]
 
 
 @pytest.mark.keras

@@ -173,6 +173,22 @@ def test_json_is_the_contract(ailing, doctor, tmp_path):
     assert sum(written["kinds"].values()) == len(written["findings"])
 
 
+def test_of_ssdlite_plus_all_say_how_many_anchors_an_object_can_get(voc, doctor, tmp_path):
+    (tmp_path / "plus.yaml").write_text("base: finetune\nmodel: {head: ssdlite_plus}\n")
+    voc.add("a", ("cat", 10, 10, 90, 80), ("cat", 20, 30, 22, 33))
+    page, figures = tmp_path / "check.html", tmp_path / "check.json"
+    options = ("--config", tmp_path / "plus.yaml", "--html", page, "--json", figures)
+    _, text = doctor(voc.root, *options)
+    assert re.search(r"side, px +objects +no centre +positives, at most", text)
+    assert "no IoU 0.5" not in text
+    anchors = json.loads(figures.read_text())["anchors"]
+    assert (anchors["objects"], anchors["unreached"]) == (2, 0)
+    assert [row["name"] for row in anchors["sizes"]][:2] == ["under 8", "8 to 16"]
+    assert {row["mean_best_iou"] for row in anchors["sizes"]} == {None}
+    assert "anchors per object, at most" in page.read_text()
+    assert "IoU" not in page.read_text()
+
+
 def test_everything_that_ails_is_found(ailing, doctor, tmp_path):
     target = tmp_path / "check.json"
     doctor(ailing.root, "--json", target)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configs.load import load_config
-from configs.schema import ModelConfig
+from configs.schema import Config, ModelConfig
 from detector.anchors import model_anchors
 from detector.command import run
 from detector.data.open import open_dataset
@@ -27,7 +27,7 @@ def one_image(boxes, is_ignored) -> Batch:
 
 def test_each_object_has_the_anchors_matched_to_it():
     boxes = [ANCHORS[427], ANCHORS[1500]]
-    (seen,) = seen_in(one_image(boxes, [False, False]), ANCHORS)
+    (seen,) = seen_in(one_image(boxes, [False, False]), Config())
     assert seen.index == 4
     for own, box in zip(seen.anchors_of, boxes, strict=True):
         assert (np.abs(own - box).max(axis=1) < 1e-6).any()
@@ -35,13 +35,13 @@ def test_each_object_has_the_anchors_matched_to_it():
 
 def test_ignored_objects_have_no_anchor():
     boxes = [ANCHORS[427], ANCHORS[1500]]
-    (seen,) = seen_in(one_image(boxes, [True, False]), ANCHORS)
+    (seen,) = seen_in(one_image(boxes, [True, False]), Config())
     assert seen.is_ignored.tolist() == [True, False]
     assert len(seen.anchors_of[0]) == 0 and len(seen.anchors_of[1]) > 0
 
 
 def test_an_image_without_objects_is_shown_too():
-    (seen,) = seen_in(one_image([], []), ANCHORS)
+    (seen,) = seen_in(one_image([], []), Config())
     assert seen.anchors_of == []
 
 
@@ -54,6 +54,24 @@ def test_images_are_of_the_first_epochs_size_and_so_are_their_anchors(voc):
     there = {tuple(one) for one in model_anchors(config.model.at_size(160)).tolist()}
     assert {tuple(one) for one in np.concatenate(seen.anchors_of).tolist()} <= there
     assert "finetune, 160 px" in to_html(dataset, config, "finetune", [seen])
+
+
+PLUS = Config(model={"head": "ssdlite_plus"})
+
+
+def test_of_ssdlite_plus_the_centres_that_can_be_an_objects_are_marked_at_their_cells():
+    boxes = [[0.04, 0.04, 0.09, 0.09], [0.5, 0.5, 0.9, 0.9]]  # the first: 12 to 27 px
+    (seen,) = seen_in(one_image(boxes, [False, True]), PLUS)
+    marks, ignored = seen.anchors_of
+    assert len(ignored) == 0
+    expected = [(x, y) for y in (2.5 / 38, 1.5 / 38) for x in (1.5 / 38, 2.5 / 38)]
+    expected += [(1.5 / 19, 1.5 / 19), (0.5 / 10, 0.5 / 10)]  # cells of 8 px, 16 and 30
+    centres = (marks[:, :2] + marks[:, 2:]) / 2
+    assert sorted(map(tuple, centres.round(4).tolist())) == [
+        pytest.approx(one, abs=1e-4) for one in sorted(expected)
+    ]
+    sides = (marks[:, 2:] - marks[:, :2])[:, 0]
+    np.testing.assert_allclose(sides, [0.25 / 38] * 4 + [0.25 / 19, 0.25 / 10], rtol=1e-4)
 
 
 @pytest.fixture
@@ -90,6 +108,16 @@ def test_the_training_split_is_shown_and_no_image_twice(voc, page):
         "b.jpg",
     ]
     assert html.count("data:image/jpeg") == 2 + 1
+
+
+def test_the_page_of_ssdlite_plus_speaks_of_candidates(voc, page, tmp_path):
+    config = tmp_path / "plus.yaml"
+    config.write_text("base: finetune\nmodel: {head: ssdlite_plus}\n")
+    voc.add("a", ("cat", 10, 10, 90, 80))
+    html = page("--config", str(config))
+    assert "candidates per object" in html and "anchors whose centre lies in the object" in html
+    assert re.search(r"a\.jpg: 1 object, [\d,]+ candidates", html)
+    assert "anchors per object" not in html
 
 
 def test_two_runs_write_the_same_page(voc, page):

@@ -44,6 +44,7 @@ def test_the_same_data_may_be_named_otherwise(begun, tmp_path, spelling):
         (("--time", "5m"), "--time: None -> 300.0"),
         (("--overfit", "2"), "--overfit: None -> 2"),
         (("--set", "train.epochs=7"), "train.epochs: 40 -> 7"),
+        (("--set", "model.head=ssdlite_plus"), "model.head: ssdlite -> ssdlite_plus"),
         (("--classes", "b,a"), "--classes: None -> a,b"),
         (("--merge", "c=b,a"), "--merge: None -> c=a,b"),
         (("--negatives", "streets"), "--negatives: None -> streets"),
@@ -132,6 +133,11 @@ def test_a_dry_run_warns_of_more_objects_than_a_limit_lets_through(voc, tmp_path
         (("--start", "imagenet", "--set", "model.width_multiplier=0.6"), "at width 0.6; set"),
         (("--config", "none"), "none"),
         (("--set", "train.epochs=no"), r"train\.epochs"),
+        (("--set", "model.head=foo"), r"model\.head: Input should be 'ssdlite' or 'ssdlite_plus'"),
+        (
+            ("--set", "model.head=ssdlite_plus", "--set", "model.input_size=88"),
+            r"model\.input_size: Input should be greater than or equal to 96, got 88",
+        ),
     ],
 )
 def test_a_mistake_shows_in_a_dry_run(squares, tmp_path, more, says):

@@ -17,7 +17,6 @@ from detector.report.page import Gallery
 from detector.types import Sample
 from training.doctor.examine import Examination, by_kind
 from training.doctor.image_checks import element_of, same_boxes
-from training.model.anchor_coverage import SMALL
 
 _SIDE = 300  # px, the longer one of an image on the page
 _SAMPLES = 12
@@ -84,7 +83,7 @@ class _Finder:
                 yield functools.partial(self._twins, finding)
         elif name in ("unreached-box", "small-after-resize"):
             coverage = self._coverage
-            chosen = coverage.side < SMALL if name != "unreached-box" else coverage.unreached
+            chosen = coverage.small if name != "unreached-box" else coverage.unreached
             counts = np.bincount(coverage.owners[chosen], minlength=len(self._readable))
             for owner in np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)].tolist():
                 boxes = coverage.boxes[chosen & (coverage.owners == owner)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from detector.report.charts import ACCENT, INK, name_rows, plot
 from detector.report.page import Facts, Gallery, Plots, Section, Table, Verdict, render_page
 from training.doctor.check_gallery import problem_galleries, sample_gallery
 from training.doctor.examine import Examination, by_kind, verdict
-from training.model.anchor_coverage import SMALL, AnchorCoverage
+from training.model.anchor_coverage import AnchorCoverage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +107,7 @@ def _histograms(examination: Examination) -> Plots:
     return Plots(
         [
             (counts, "Objects per image"),
-            (sizes, f"Box sizes, the square root of the area; the line is at {SMALL:g} px"),
+            (sizes, f"Box sizes, the square root of the area; the line is at {coverage.cell} px"),
             (ratios, "Aspect ratios at the input size, where images are stretched to squares"),
             _class_plot(examination),
         ]
@@ -137,7 +137,7 @@ def _bars_of_counts(axes: Axes, counts: np.ndarray) -> None:
 def _sizes(axes: Axes, coverage: AnchorCoverage) -> None:
     edges = np.geomspace(1, coverage.input_size, 41)
     axes.hist(np.clip(coverage.side, edges[0], edges[-1]), bins=edges.tolist())
-    axes.axvline(SMALL, color="#c0504d", linewidth=1)
+    axes.axvline(coverage.cell, color="#c0504d", linewidth=1)
     _log_axis(axes, "x", coverage.input_size)
 
 
@@ -156,46 +156,73 @@ def _log_axis(axes: Axes, which: str, most: int) -> None:
     getattr(axes, f"set_{which}ticks")(ticks, [str(tick) for tick in ticks])
 
 
+class _Words(NamedTuple):
+    """Of the figures of anchors."""
+
+    columns: tuple[str, ...]  # behind the objects
+    unreached: str
+    positives: str
+    colour: str  # of a point
+
+
+_BY_IOU = _Words(
+    ("no anchor at IoU 0.5", "mean best IoU", "anchors per object"),
+    "objects that no anchor reaches at IoU 0.5",
+    "anchors matched to an object",
+    "by IoU with its best anchor",
+)
+_BY_CENTRE = _Words(
+    ("no anchor's centre", "anchors per object, at most"),
+    "objects that no anchor's centre lies in or beside",
+    "anchors of an object, at most",
+    "by the most anchors that it gets",
+)
+
+
 def _anchor_blocks(coverage: AnchorCoverage) -> list[Table | Plots | Facts]:
-    count = len(coverage.best_iou)
+    count = len(coverage)
     if not count:
         return [Facts([("0", "objects to train on")])]
+    words = _BY_CENTRE if coverage.best_iou is None else _BY_IOU
     rows = [
-        (one.name, one.objects, f"{one.unreached / one.objects:.1%}", *astuple(one)[3:])
+        (
+            one.name,
+            one.objects,
+            f"{one.unreached / one.objects:.1%}",
+            *(mean for mean in astuple(one)[3:] if mean is not None),
+        )
         for one in coverage.by_size()
         if one.objects
     ]
-    header = (
-        f"side, px at {coverage.input_size}",
-        "objects",
-        "no anchor at IoU 0.5",
-        "mean best IoU",
-        "anchors per object",
-    )
+    header = (f"side, px at {coverage.input_size}", "objects", *words.columns)
     facts = [
-        (f"{coverage.unreached.mean():.1%}", "objects that no anchor reaches at IoU 0.5"),
-        (f"{(coverage.side < SMALL).mean():.1%}", f"objects under {SMALL:g} px"),
-        (f"{coverage.positives.mean():.1f}", "anchors matched to an object"),
+        (f"{coverage.unreached.mean():.1%}", words.unreached),
+        (f"{coverage.small.mean():.1%}", f"objects under {coverage.cell} px"),
+        (f"{coverage.positives.mean():.1f}", words.positives),
     ]
     side = f"px at {coverage.input_size} px"
     svg = plot(
         lambda axes: _size_scatter(axes, coverage), f"width, {side}", f"height, {side}", (6.4, 4.6)
     )
     shown = f"{min(count, _POINTS):,} of {count:,} objects" if count > _POINTS else "every object"
-    caption = f"Size of {shown}, by IoU with its best anchor; squares are the anchors' own sizes"
+    caption = f"Size of {shown}, {words.colour}; squares are the anchors' own sizes"
     return [Facts(facts), Table(header, rows), Plots([(svg, caption)])]
 
 
 def _size_scatter(axes: Axes, coverage: AnchorCoverage) -> None:
-    count = len(coverage.best_iou)
+    count = len(coverage)
     chosen = np.linspace(0, count - 1, min(count, _POINTS)).astype(int)
     sides = np.maximum(coverage.sides[chosen], 1)
+    if coverage.best_iou is None:
+        colours, most, label = coverage.positives, max(1, coverage.positives.max()), "anchors"
+    else:
+        colours, most, label = coverage.best_iou, 1, "best IoU"
     dots = axes.scatter(
         *sides.T,
-        c=coverage.best_iou[chosen],
+        c=colours[chosen],
         cmap="coolwarm_r",
         vmin=0,
-        vmax=1,
+        vmax=most,
         s=7,
         linewidths=0,
         rasterized=True,
@@ -207,4 +234,4 @@ def _size_scatter(axes: Axes, coverage: AnchorCoverage) -> None:
     for which in "xy":
         _log_axis(axes, which, coverage.input_size)
     axes.set(xlim=(low, high), ylim=(low, high))
-    axes.figure.colorbar(dots, ax=axes, label="best IoU")
+    axes.figure.colorbar(dots, ax=axes, label=label)

@@ -24,7 +24,7 @@ from training.doctor.set_checks import (
     count_objects,
 )
 from training.doctor.whole_checks import check_listed_twice, check_whole, nothing_to_learn
-from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
+from training.model.anchor_coverage import AnchorCoverage, measure_anchor_coverage
 
 _NOTHING = "nothing-to-learn"
 _OF_CLASSES = ("unlearnable-class", "supercategory-class")  # which say more than "few objects"
@@ -91,10 +91,10 @@ def examine(dataset: Dataset, config: Config, config_name: str) -> Examination:
     settled = replace(dataset, samples=[image.sample for image in images])
     settled = replace(settled, notes=(*dataset.notes, *folder_notes(settled)))
     readable = [image.sample for image in images if image.header]
-    coverage = measure_anchor_coverage(readable, config.model, config_name)
+    coverage = measure_anchor_coverage(readable, config, config_name)
     seen = [finding for image in images for finding in image.findings]
     whole = check_whole(replace(settled, findings=(*dataset.findings, *seen)))
-    if not len(coverage.best_iou) and _NOTHING not in by_kind(whole):
+    if not len(coverage) and _NOTHING not in by_kind(whole):
         what = "boxes can be used" if readable else "images can be decoded"
         whole.append(nothing_to_learn(settled, f"none of its {what}"))
     told = {finding.element for finding in whole if finding.kind.name in _OF_CLASSES}
@@ -226,13 +226,13 @@ def to_json(examination: Examination) -> dict[str, Any]:
 
 def _anchor_json(examination: Examination) -> dict[str, Any]:
     coverage = examination.coverage
-    count = len(coverage.best_iou)
+    count = len(coverage)
     return {
         "config": coverage.config,
         "input_size": coverage.input_size,
         "objects": count,
         "unreached": round(float(coverage.unreached.mean()), 4) if count else 0.0,
-        "small": round(float((coverage.side < SMALL).mean()), 4) if count else 0.0,
+        "small": round(float(coverage.small.mean()), 4) if count else 0.0,
         "positives_per_object": round(float(coverage.positives.mean()), 2) if count else None,
         "sizes": [asdict(row) for row in coverage.by_size()],
     }
@@ -255,14 +255,15 @@ def _class_lines(examination: Examination) -> Iterator[str]:
 def _anchor_lines(examination: Examination) -> Iterator[str]:
     coverage = examination.coverage
     yield f"  anchors of {coverage.config} at {coverage.input_size} px"
-    yield f"  {'side, px':12}{'objects':>9}{'no IoU 0.5':>12}{'best IoU':>10}{'positives':>11}"
+    columns = f"{'no IoU 0.5':>12}{'best IoU':>10}{'positives':>11}"
+    if coverage.best_iou is None:
+        columns = f"{'no centre':>12}{'positives':>11}, at most: of the centres in or beside each"
+    yield f"  {'side, px':12}{'objects':>9}{columns}"
     for row in coverage.by_size():
         if row.objects:
             share = row.unreached / row.objects
-            yield (
-                f"  {row.name:12}{row.objects:>9,}{share:>12.1%}"
-                f"{row.mean_best_iou:>10.2f}{row.mean_positives:>11.1f}"
-            )
+            best = "" if row.mean_best_iou is None else f"{row.mean_best_iou:>10.2f}"
+            yield f"  {row.name:12}{row.objects:>9,}{share:>12.1%}{best}{row.mean_positives:>11.1f}"
 
 
 def _finding_lines(findings: list[Finding]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from configs.schema import Config
 from detector.data.dataset import Dataset, find_split, is_union
 from detector.data.findings import KINDS, Finding, counted
 from detector.types import Sample
-from training.model.anchor_coverage import SMALL, AnchorCoverage
+from training.model.anchor_coverage import AnchorCoverage
 from training.model.object_limits import over_limits
 
 _FEW = 10  # objects of a class
@@ -123,14 +123,14 @@ def check_balance(dataset: Dataset) -> list[Finding]:
 
 def check_anchors(dataset: Dataset, coverage: AnchorCoverage) -> list[Finding]:
     """One finding for objects out of the anchors' reach, one for many small objects."""
-    count, element = len(coverage.best_iou), f"{coverage.config}, {coverage.input_size} px"
+    count, element = len(coverage), f"{coverage.config}, {coverage.input_size} px"
     findings = []
-    unreached, small = int(coverage.unreached.sum()), int((coverage.side < SMALL).sum())
+    unreached, small = int(coverage.unreached.sum()), int(coverage.small.sum())
     if unreached:
         message = f"{unreached} of {count} objects ({unreached / count:.1%}): {_worst(coverage)}"
         findings.append(Finding(KINDS["unreached-box"], dataset.path, element, message))
     if small > _MANY_SMALL * count:
-        message = f"{small} of {count} objects ({small / count:.0%}) are under {SMALL:g} px"
+        message = f"{small} of {count} objects ({small / count:.0%}) are under {coverage.cell} px"
         findings.append(Finding(KINDS["small-after-resize"], dataset.path, element, message))
     return findings
 
@@ -148,6 +148,6 @@ def _worst(coverage: AnchorCoverage) -> str:
     """What the unreached objects are like: too small, or of an odd shape."""
     sides = coverage.sides[coverage.unreached]
     ratio = sides.max(axis=1) / sides.min(axis=1)
-    small = int((np.sqrt(sides.prod(axis=1)) < SMALL).sum())
+    small = int((coverage.unreached & coverage.small).sum())
     long = int((ratio > 3).sum())
-    return f"{small} are under {SMALL:g} px, {long} are over 3 times as long as wide"
+    return f"{small} are under {coverage.cell} px, {long} are over 3 times as long as wide"

@@ -2,7 +2,8 @@
 
 The official anchors of the finest map are a square of a tenth of the image, and 2:1 and 1:2 twice
 as large. Objects of another size are matched badly: their one anchor, forced, overlaps them by less
-than half.
+than half. Where an anchor's centre decides instead (`ssdlite_plus`), what counts is how many lie in
+an object.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from configs.schema import AnchorConfig, ModelConfig
-from detector.anchors import cell_shapes, model_anchors
+from configs.schema import AnchorConfig, Config
+from detector.anchors import anchors_per_cell, cell_shapes, finest_stride, model_anchors
 from detector.boxes import pairwise_iou
 from detector.data.usable import usable
 from detector.types import Sample
+from training.batches.candidates import candidates
 from training.batches.targets import match
 
 if TYPE_CHECKING:
     import keras
 
-SMALL = 16.0
-"""px at the input size: one cell of the finest feature map."""
-
 MATCH_IOU = 0.5
-_SIZES = (("under 16", 0, 16), ("16 to 32", 16, 32), ("32 to 96", 32, 96), ("over 96", 96, np.inf))
+_EDGES = (16, 32, 96)  # px, between the rows of the table
+_TAKEN = {"simota": 10, "task_aligned": 13}  # anchors of an object, at most
+_TAKEN_BY_ATSS = 9  # likewise, for each anchor of a cell, of each feature map
 _BATCH = 16  # images
 _SHAPES = 3
 _SERVED = 0.5  # IoU with an anchor of a coarser map, both about one centre
@@ -41,20 +42,42 @@ Shapes = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
 @dataclass(frozen=True, eq=False)
 class AnchorCoverage:
-    """Every object that is trained on (no crowd, not difficult, usable), against the anchors."""
+    """Every object that is trained on (no crowd, not difficult, usable), against the anchors.
 
-    config: str  # the name of the model's configuration
-    input_size: int  # px
-    anchors: np.ndarray  # float32 (A, 4), xyxy in fractions
-    owners: np.ndarray  # int64 (M,), index of each object's sample among those given
-    boxes: np.ndarray  # float32 (M, 4), xyxy in fractions
-    best_iou: np.ndarray  # float32 (M,), with the best anchor
-    positives: np.ndarray  # int64 (M,), the anchors that training matches to it
+    Attributes:
+        config: the name of the model's configuration.
+        input_size: px.
+        cell: px at the input size, of the finest feature map: what is smaller is hardly found.
+        anchors: float32 `(A, 4)`, xyxy in fractions.
+        owners: int64 `(M,)`, index of each object's sample among those given.
+        boxes: float32 `(M, 4)`, xyxy in fractions.
+        best_iou: float32 `(M,)`, with the best anchor; None where training does not go by it.
+        positives: int64 `(M,)`, the anchors that training matches to an object; where it chooses
+            among those whose centre lies in it, the most that it takes.
+    """
+
+    config: str
+    input_size: int
+    cell: int
+    anchors: np.ndarray
+    owners: np.ndarray
+    boxes: np.ndarray
+    best_iou: np.ndarray | None
+    positives: np.ndarray
+
+    def __len__(self) -> int:
+        """The number of objects, M."""
+        return len(self.boxes)
 
     @property
     def unreached(self) -> np.ndarray:
-        """Whether no anchor has the IoU of a match: bool `(M,)`."""
-        return self.best_iou < MATCH_IOU
+        """Whether no anchor has the IoU of a match, or its centre in the object: bool `(M,)`."""
+        return self.positives == 0 if self.best_iou is None else self.best_iou < MATCH_IOU
+
+    @property
+    def small(self) -> np.ndarray:
+        """Whether an object is smaller than a cell of the finest map: bool `(M,)`."""
+        return self.side < self.cell
 
     @property
     def sides(self) -> np.ndarray:
@@ -68,9 +91,11 @@ class AnchorCoverage:
 
     def by_size(self) -> list[SizeRow]:
         """Figures by size of the objects, the smallest first."""
-        return [
-            self._row(name, (self.side >= start) & (self.side < end)) for name, start, end in _SIZES
-        ]
+        edges = list(dict.fromkeys((self.cell, *_EDGES)))
+        between = [f"{low} to {high}" for low, high in itertools.pairwise(edges)]
+        names = [f"under {edges[0]}", *between, f"over {edges[-1]}"]
+        places = np.digitize(self.side, edges)
+        return [self._row(name, places == place) for place, name in enumerate(names)]
 
     def _row(self, name: str, inside: np.ndarray) -> SizeRow:
         if not inside.any():
@@ -79,53 +104,66 @@ class AnchorCoverage:
             name,
             int(inside.sum()),
             int(self.unreached[inside].sum()),
-            round(float(self.best_iou[inside].mean()), 3),
+            None if self.best_iou is None else round(float(self.best_iou[inside].mean()), 3),
             round(float(self.positives[inside].mean()), 2),
         )
 
 
 @dataclass(frozen=True)
 class SizeRow:
-    """The objects of one range of sizes; means are None without objects."""
+    """The objects of one range of sizes; means are None without objects, or meaning."""
 
     name: str  # "16 to 32", px at the input size
     objects: int
-    unreached: int  # by any anchor, at IoU 0.5
+    unreached: int  # see `AnchorCoverage`
     mean_best_iou: float | None
     mean_positives: float | None  # anchors matched to each object
 
 
-def measure_anchor_coverage(
-    samples: Sequence[Sample], config: ModelConfig, name: str
-) -> AnchorCoverage:
-    """Match every object with the anchors, as training will (IoU 0.5, or its best anchor).
+def measure_anchor_coverage(samples: Sequence[Sample], config: Config, name: str) -> AnchorCoverage:
+    """Match every object with the anchors, as training will.
+
+    That is by IoU 0.5 or as the best anchor; or, where the matcher is another, by its centre.
 
     Args:
         samples: in the frame of their images, which can be read.
-        config: of the model.
+        config: of model and loss.
         name: of that configuration.
     """
     from tqdm import tqdm
 
-    anchors = model_anchors(config)
+    anchors = model_anchors(config.model)
+    by_iou = config.losses.matcher == "iou"
     best, positives = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
     boxes = []
     for sample in samples:
         size = np.array([sample.width, sample.height] * 2, np.float32)
         boxes.append((_learnt(sample).boxes / size).astype(np.float32))
     for start in tqdm(range(0, len(samples), _BATCH), delay=2, desc="matching anchors"):
-        batch_best, batch_positives = _best_and_positives(boxes[start : start + _BATCH], anchors)
-        best.append(batch_best)
+        batch = boxes[start : start + _BATCH]
+        if by_iou:
+            batch_best, batch_positives = _best_and_positives(batch, anchors)
+            best.append(batch_best)
+        else:
+            batch_positives = _most_positives(np.concatenate(batch), config)
         positives.append(batch_positives)
     return AnchorCoverage(
         name,
-        config.input_size,
+        config.model.input_size,
+        finest_stride(config.model),
         anchors,
         np.repeat(np.arange(len(samples)), [len(one) for one in boxes]),
         np.concatenate([np.zeros((0, 4), np.float32), *boxes]),
-        np.concatenate(best),
+        np.concatenate(best) if by_iou else None,
         np.concatenate(positives),
     )
+
+
+def _most_positives(boxes: np.ndarray, config: Config) -> np.ndarray:
+    """How many anchors each object can get, int64 `(M,)`."""
+    by_atss = _TAKEN_BY_ATSS * sum(anchors_per_cell(config.model))
+    most = _TAKEN.get(config.losses.matcher, by_atss)
+    return np.minimum(candidates(boxes, config.model).sum(axis=1), most)
 
 
 def _learnt(sample: Sample) -> Sample:

@@ -21,7 +21,7 @@ from training.model.start_files import fetch_start, imagenet_file
 if TYPE_CHECKING:
     import keras
 
-_PRIOR = 0.01  # score of a new class
+_RARE = -math.log((1 - 0.01) / 0.01)  # logit of a new class
 _NAMES_SHOWN = 6  # layers on a line; all are in the report's attributes
 
 
@@ -34,8 +34,8 @@ class InitReport:
     partly: tuple[str, ...] = ()  # class convolutions that got the channels of the kept classes
     fresh: tuple[str, ...] = ()  # layers that start from random weights
     skipped: tuple[str, ...] = ()  # layers of the source that found no place
-    kept_classes: tuple[str, ...] = ()  # those that the source knows
-    new_classes: tuple[str, ...] = ()  # those that it does not, and that start fresh
+    kept_classes: tuple[str, ...] = ()  # those that got channels of the source
+    new_classes: tuple[str, ...] = ()  # those that did not, and that start fresh
     dropped_classes: tuple[str, ...] = ()  # those of the source that are not asked for
 
     def to_lines(self) -> list[str]:
@@ -62,15 +62,15 @@ def load_initial_weights(
     """Copy weights into a fresh detector.
 
     Args:
-        network: as `detector.ssdlite.build_ssdlite` makes it of `config` and the classes.
+        network: as `detector.network.build_detector` makes it of `config` and the classes.
         config: of the network.
         class_names: of the network, in the order of their labels.
         source: "none"; "imagenet" for the backbone alone, downloaded, or a `.h5` file of it (see
             `detector.weights.keras_imagenet`); a classifier's run folder, for the backbone; or a
             detector: a run's folder, of which its best model is taken, or what
-            `detector.models.load_model` takes. Layers of equal name and shape are copied, and of
-            class channels those of equal name, in upper or lower case. Others of a sigmoid model
-            begin as rare.
+            `detector.models.load_model` takes. Layers of equal name and shape are copied, of a
+            detector with another head those of the backbone alone; and of class channels those
+            of equal name, in upper or lower case. Others of a sigmoid model begin as rare.
 
     Raises:
         UserError: there is no such source, it is damaged, or its backbone or width is another.
@@ -88,11 +88,12 @@ def load_initial_weights(
         report = _from_network(network, classifier_run.load_run(path).network, (), new)
     else:
         donor, spec = load_model(_detector(source))
-        report = _from_network(network, donor, spec.class_names, new)
+        has_another_head = spec.model.head != config.head
+        report = _from_network(network, donor, spec.class_names, new, has_another_head)
         if "head_0_box_conv" in report.loaded:
             move_finest_anchors(network, spec.model.anchors, config.anchors)
     if config.score_activation == "sigmoid":
-        _expect_rarely(network, [class_names.index(name) for name in report.new_classes])
+        _expect_rarely(network, class_names, report)
     return report
 
 
@@ -122,8 +123,8 @@ def find_initial_weights(config: ModelConfig, source: str) -> str:
     return found.in_words()
 
 
-def _expect_rarely(network: keras.Model, labels: Sequence[int]) -> None:
-    """Let new classes begin with a score of 1 % everywhere, not of 50 %.
+def _expect_rarely(network: keras.Model, class_names: Sequence[str], report: InitReport) -> None:
+    """Let channels that start fresh begin with a score of 1 % everywhere, not of 50 %.
 
     Else, of 60 new classes, what is learnt first is that nearly all places show none of them; and
     what the network knew suffers.
@@ -133,9 +134,10 @@ def _expect_rarely(network: keras.Model, labels: Sequence[int]) -> None:
     outputs: Any = network.output
     channels = outputs["class_logits"].shape[-1]
     for layer in filter(lambda one: _is_class_conv(one.name), network.layers):
+        rare = class_names if layer.name in report.fresh else report.new_classes
         kernel, bias = layer.get_weights()
         by_anchor = _by_anchor(bias, channels)
-        by_anchor[:, [label + 1 for label in labels]] = -math.log((1 - _PRIOR) / _PRIOR)
+        by_anchor[:, [class_names.index(name) + 1 for name in rare]] = _RARE
         layer.set_weights([kernel, by_anchor.ravel()])
 
 
@@ -155,11 +157,12 @@ def _holds(folder: Path, name: str) -> bool:
 def _from_imagenet(
     network: keras.Model, config: ModelConfig, path: Path, report: InitReport
 ) -> InitReport:
+    from detector.network import BEHIND_BACKBONE
     from detector.weights.keras_imagenet import load_imagenet
 
     load_imagenet(network, path, config.backbone, config.width_multiplier)
     layers = _weights_by_layer(network)
-    fresh = tuple(name for name in layers if name.startswith(("extra_", "neck_", "head_")))
+    fresh = tuple(name for name in layers if name.startswith(BEHIND_BACKBONE))
     return replace(report, loaded=tuple(name for name in layers if name not in fresh), fresh=fresh)
 
 
@@ -175,21 +178,30 @@ def _require_equal_backbones(
 
 
 def _from_network(
-    network: keras.Model, donor: keras.Model, donor_names: Sequence[str], report: InitReport
+    network: keras.Model,
+    donor: keras.Model,
+    donor_names: Sequence[str],
+    report: InitReport,
+    backbone_alone: bool = False,
 ) -> InitReport:
+    """Copy what fits."""
+    from detector.network import BEHIND_BACKBONE
+
+    left = BEHIND_BACKBONE if backbone_alone else ()
     names = report.new_classes
     known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
     sources = [known.get(name.casefold()) for name in names]
     fresh, theirs = _weights_by_layer(network), _weights_by_layer(donor)
     given = {}
     for layer, arrays in fresh.items():
-        found = theirs.get(layer, [])
+        found = [] if layer.startswith(left) else theirs.get(layer, [])
         if _is_class_conv(layer) and found:
             found = _mix_classes(arrays, found, [0, *sources], len(donor_names) + 1)
         if [array.shape for array in arrays] == [array.shape for array in found]:
             given[layer] = found
     for layer, arrays in given.items():
         network.get_layer(layer).set_weights(arrays)
+    keeps_classes = any(map(_is_class_conv, given))
     partly = tuple(filter(_is_class_conv, given)) if None in sources else ()
     named = list(zip(names, sources, strict=True))
     return replace(
@@ -198,8 +210,8 @@ def _from_network(
         partly=partly,
         fresh=tuple(layer for layer in fresh if layer not in given),
         skipped=tuple(layer for layer in theirs if layer not in given),
-        kept_classes=tuple(name for name, source in named if source),
-        new_classes=tuple(name for name, source in named if not source),
+        kept_classes=tuple(name for name, source in named if source and keeps_classes),
+        new_classes=tuple(name for name, source in named if not (source and keeps_classes)),
         dropped_classes=tuple(
             name for channel, name in enumerate(donor_names, start=1) if channel not in sources
         ),

@@ -15,7 +15,7 @@ from detector.backbones import TAP_NAMES
 from detector.blocks import Norm
 from detector.data.orientation import read_sample
 from detector.fold import Folding
-from detector.network import build_detector
+from detector.network import build_detector, head_of
 from detector.preprocess import resize
 from detector.types import Sample
 from training.model.devices import has_gpu
@@ -129,7 +129,7 @@ def _layers_up_to(network: keras.Model, upto: Upto) -> list[keras.Layer]:
     taps = next((taps for taps in TAP_NAMES.values() if names.issuperset(taps)), None)
     if taps is None:
         raise ValueError(f"{network.name} has none of the backbones {', '.join(TAP_NAMES)}")
-    first = taps[0] if "neck_lateral_0" in names else taps[1]
+    first = taps[0] if head_of(network) == "ssdlite_plus" else taps[1]
     last = first if upto == "tap" else taps[-1]
     return keras.Model(network.input, network.get_layer(last).output).layers
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import cut
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from configs.schema import Config
     from detector.classes import ClassChoice
     from training.run.run_folder import RunFolder, RunSettings
@@ -62,7 +64,7 @@ def otherwise(
 
 def differences(before: Config, now: Config) -> list[str]:
     """The settings that differ, such as "train.epochs: 40 -> 60"."""
-    old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+    old, new = _flat(before), _flat(now)
     return [_arrow(key, old[key], new[key]) for key in old if old[key] != new[key]]
 
 
@@ -70,13 +72,15 @@ def _arrow(name: str, old: object, new: object) -> str:
     return f"{name}: {cut(str(old))} -> {cut(str(new))}"
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(section: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """All settings by name, those too that files leave out at their default."""
     flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
+    for key in type(section).model_fields:
+        value = getattr(section, key)
+        if hasattr(value, "model_fields_set"):
             flat |= _flat(value, f"{prefix}{key}.")
         else:
-            flat[prefix + key] = value
+            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
     return flat
 
 

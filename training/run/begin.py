@@ -173,7 +173,7 @@ def _plan(run: Run, loader: Loader, networks: Networks, trainer: Trainer) -> Pla
         epochs=run.settings.epochs,
         fit=sampled_fit(run.training, config, "this run"),
         timing=time_steps(trainer, loader),
-        trains_norm=networks.folding is None,
+        trains_norm=networks.folding is None or config.model.head == "ssdlite_plus",
         precision=precision(config.train),
         has_gpu=has_gpu(),
         empty=None if run.settings.overfit else without_objects(run.training),

@@ -16,7 +16,7 @@ from detector.data.findings import counted
 from detector.types import Sample
 from training.batches.course import Course
 from training.batches.loader import Loader, cache_bytes
-from training.model.anchor_coverage import SMALL, AnchorCoverage, measure_anchor_coverage
+from training.model.anchor_coverage import AnchorCoverage, measure_anchor_coverage
 from training.model.optimizer import scaled_rate
 from training.model.trainer import Trainer
 from training.run.negatives import lacks_negatives
@@ -146,11 +146,8 @@ class Plan:
             f"about {duration(self.seconds)}: {self.timing.step:.2f} s a step, "
             f"{batch / self.timing.step:.1f} images/s; memory {self._memory / 1e9:.1f} GB",
         ]
-        if len(fit.best_iou):
-            lines.append(
-                f"{fit.positives.mean():.1f} anchors for each object; {fit.unreached.mean():.0%} "
-                "of the objects have none at IoU 0.5 and get their best one"
-            )
+        if len(fit):
+            lines.append(_anchors_in_words(fit))
         return lines + [f"warning: {one}" for one in self.warnings()]
 
     def warnings(self) -> list[str]:
@@ -162,11 +159,11 @@ class Plan:
         if self.empty is not None and (lack := lacks_negatives(len(self.counts), self.empty)):
             found.append(lack)
         found += self.over_limits
-        if len(fit.best_iou):
-            small, unreached = (fit.side < SMALL).mean(), fit.unreached.mean()
+        if len(fit):
+            small, unreached = fit.small.mean(), fit.unreached.mean()
             if small > _MANY_SMALL:
                 found.append(
-                    f"{small:.0%} of the objects are under {SMALL:g} px at the input size, and "
+                    f"{small:.0%} of the objects are under {fit.cell} px at the input size, and "
                     f"will be missed; try model.input_size={_larger(config.model.input_size)}"
                 )
             elif unreached > _MANY_UNREACHED:
@@ -175,9 +172,9 @@ class Plan:
                     f"{command_name('training.check')} shows which"
                 )
         if self.trains_norm and config.loader.batch_size < _SMALL_BATCH:
+            rest = ", or train.freeze_norm=true" if config.model.head == "ssdlite" else ""
             found.append(
-                f"batch norm trains on batches of {config.loader.batch_size}: use 8 or more, or "
-                "train.freeze_norm=true"
+                f"batch norm trains on batches of {config.loader.batch_size}: use 8 or more{rest}"
             )
         if self.steps * self.epochs < _FEW_STEPS:
             found.append(f"{self.steps * self.epochs} steps are few; raise train.epochs or --time")
@@ -192,7 +189,16 @@ class Plan:
 
 def sampled_fit(samples: Sequence[Sample], config: Config, name: str) -> AnchorCoverage:
     """The fit of the objects to the anchors, of evenly spread images where they are many."""
-    return measure_anchor_coverage(samples[:: max(1, len(samples) // _SAMPLED)], config.model, name)
+    return measure_anchor_coverage(samples[:: max(1, len(samples) // _SAMPLED)], config, name)
+
+
+def _anchors_in_words(fit: AnchorCoverage) -> str:
+    if fit.best_iou is None:
+        return f"up to {fit.positives.mean():.1f} anchors for each object, of those in or beside it"
+    return (
+        f"{fit.positives.mean():.1f} anchors for each object; {fit.unreached.mean():.0%} "
+        "of the objects have none at IoU 0.5 and get their best one"
+    )
 
 
 def duration(seconds: float) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from configs.schema import Config, ModelConfig
+from configs.schema import Config
 from detector.classes import ClassMap
 from detector.data.dataset import Dataset
 from detector.data.open import open_dataset
@@ -100,10 +100,13 @@ def test_a_class_without_objects(voc):
     assert (finding.kind.name, finding.element) == ("class-without-objects", "class 'unicorn'")
 
 
-def reach(*samples) -> dict[str, str]:
+OFFICIAL, PLUS = Config(), Config(model={"head": "ssdlite_plus"})
+
+
+def reach(*samples, config=OFFICIAL) -> dict[str, str]:
     """Findings about the anchors of coco_300, by kind."""
     dataset = Dataset("d", samples[0].path, ClassMap(("cat",)), samples)
-    coverage = measure_anchor_coverage(samples, ModelConfig(), "coco_300")
+    coverage = measure_anchor_coverage(samples, config, "coco_300")
     return {f.kind.name: f.message for f in check_anchors(dataset, coverage)}
 
 
@@ -112,6 +115,14 @@ def test_a_small_object_is_out_of_the_anchors_reach(sample_of):
         "unreached-box": "1 of 1 objects (100.0%): 1 are under 16 px, "
         "0 are over 3 times as long as wide",
         "small-after-resize": "1 of 1 objects (100%) are under 16 px",
+    }
+
+
+def test_ssdlite_plus_reaches_every_object_and_calls_small_what_is_under_its_finer_cell(sample_of):
+    nine, six = [[100, 50, 106, 53]], [[100, 50, 104, 52]]  # 9x9 and 6x6 px at 300
+    assert reach(sample_of(nine), config=PLUS) == {}
+    assert reach(sample_of(six), config=PLUS) == {
+        "small-after-resize": "1 of 1 objects (100%) are under 8 px"
     }
 
 

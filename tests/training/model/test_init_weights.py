@@ -9,17 +9,19 @@ from configs.errors import UserError
 from configs.schema import AnchorConfig, ModelConfig
 from detector import artefact
 from detector.artefact import DetectorSpec
-from detector.backbones import build_classifier
+from detector.backbones import TAP_NAMES, build_classifier
 from detector.models import load_model
+from detector.network import BEHIND_BACKBONE, build_detector
 from detector.postprocess import sigmoid, softmax
-from detector.ssdlite import build_ssdlite
 from training.classifier.classifier_run import ClassifierSpec, save_run
 from training.model.init_weights import InitReport, load_initial_weights
 
 pytestmark = pytest.mark.keras
 
 CONFIG = ModelConfig(backbone="mobilenet_v1", input_size=96, width_multiplier=0.25)
+PLUS = CONFIG.model_copy(update={"head": "ssdlite_plus"})
 DONOR_CLASSES = ("cat", "dog", "owl", "fox")
+RARE = math.log(0.01 / 0.99)
 
 
 def randomise(network: keras.Model) -> keras.Model:
@@ -33,7 +35,7 @@ def write_detector(folder, config=CONFIG, names=DONOR_CLASSES) -> str:
     spec = DetectorSpec(
         name="donor", model=config, class_names=names, category_ids=tuple(range(1, len(names) + 1))
     )
-    artefact.save(folder, randomise(build_ssdlite(config, len(names))), spec)
+    artefact.save(folder, randomise(build_detector(config, len(names))), spec)
     return str(folder)
 
 
@@ -41,6 +43,12 @@ def write_detector(folder, config=CONFIG, names=DONOR_CLASSES) -> str:
 def donor(tmp_path_factory) -> str:
     keras.utils.set_random_seed(0)
     return write_detector(tmp_path_factory.mktemp("donor") / "detector")
+
+
+@pytest.fixture(scope="module")
+def plus_donor(tmp_path_factory) -> str:
+    keras.utils.set_random_seed(0)
+    return write_detector(tmp_path_factory.mktemp("plus") / "detector", PLUS)
 
 
 def layers_with_weights(network) -> list[str]:
@@ -66,7 +74,7 @@ def noise(size: int, count: int = 1) -> np.ndarray:
 
 def test_a_detector_of_the_same_classes_is_loaded_whole_at_another_input_size(donor):
     config = CONFIG.model_copy(update={"input_size": 128})
-    network = build_ssdlite(config, 4)
+    network = build_detector(config, 4)
     report = load_initial_weights(network, config, DONOR_CLASSES, donor)
     assert list(report.loaded) == layers_with_weights(network)
     assert (report.partly, report.fresh, report.skipped, report.new_classes) == ((),) * 4
@@ -75,7 +83,7 @@ def test_a_detector_of_the_same_classes_is_loaded_whole_at_another_input_size(do
 
 def test_known_classes_keep_their_channels_and_new_ones_start_fresh(donor):
     names = ("owl", "newt", "Cat")
-    network = build_ssdlite(CONFIG, 3)
+    network = build_detector(CONFIG, 3)
     fresh = {name: network.get_layer(name).get_weights() for name in layers_with_weights(network)}
     report = load_initial_weights(network, CONFIG, names, donor)
     source = load_model(donor).network
@@ -91,13 +99,13 @@ def test_known_classes_keep_their_channels_and_new_ones_start_fresh(donor):
     for name in report.partly:
         kernel, bias = (array.reshape(*array.shape[:-1], -1, 4) for array in weights(network, name))
         np.testing.assert_array_equal(kernel[..., 2], fresh[name][0].reshape(kernel.shape)[..., 2])
-        np.testing.assert_allclose(bias[:, 2], math.log(0.01 / 0.99), rtol=1e-6)
+        np.testing.assert_allclose(bias[:, 2], RARE, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("activation", "expected"), [("sigmoid", 0.01), ("softmax", 0.25)])
 def test_new_classes_of_a_sigmoid_model_begin_as_rare(activation, expected):
     config = CONFIG.model_copy(update={"score_activation": activation})
-    network = build_ssdlite(config, 3)
+    network = build_detector(config, 3)
     load_initial_weights(network, config, ("a", "b", "c"), "none")
     values = logits(network, noise(96))
     scores = sigmoid(values) if activation == "sigmoid" else softmax(values)
@@ -111,7 +119,7 @@ def weights(network, layer):
 def test_heads_of_other_anchors_start_fresh(tmp_path):
     fewer = CONFIG.model_copy(update={"anchors": AnchorConfig(aspect_ratios=(1.0, 2.0, 0.5))})
     source = write_detector(tmp_path / "detector", fewer)
-    network = build_ssdlite(CONFIG, 4)
+    network = build_detector(CONFIG, 4)
     report = load_initial_weights(network, CONFIG, DONOR_CLASSES, source)
     convs = {f"head_{level}_{kind}_conv" for level in range(1, 6) for kind in ("box", "class")}
     assert set(report.fresh) == set(report.skipped) == convs
@@ -119,9 +127,20 @@ def test_heads_of_other_anchors_start_fresh(tmp_path):
     assert any("fresh layers: head_1_box_conv" in line for line in report.to_lines())
 
 
+def test_what_starts_fresh_begins_as_rare_though_its_class_is_kept_elsewhere(tmp_path):
+    fewer = CONFIG.model_copy(update={"anchors": AnchorConfig(aspect_ratios=(1.0, 2.0, 0.5))})
+    source = write_detector(tmp_path / "detector", fewer)
+    network = build_detector(CONFIG, 4)
+    report = load_initial_weights(network, CONFIG, DONOR_CLASSES, source)
+    assert report.kept_classes == DONOR_CLASSES
+    fresh, loaded = (weights(network, f"head_{level}_class_conv")[1] for level in (1, 0))
+    np.testing.assert_allclose(fresh.reshape(6, 5)[:, 1:], RARE, rtol=1e-6)
+    assert loaded.min() > 0  # as the donor has them
+
+
 def test_a_run_gives_its_best_model(tmp_path):
     write_detector(tmp_path / "run" / "best")
-    network = build_ssdlite(CONFIG, 4)
+    network = build_detector(CONFIG, 4)
     report = load_initial_weights(network, CONFIG, DONOR_CLASSES, str(tmp_path / "run"))
     assert list(report.loaded) == layers_with_weights(network)
 
@@ -135,7 +154,7 @@ def test_a_run_gives_its_best_model(tmp_path):
 )
 def test_another_backbone_or_width_is_refused_in_one_line(donor, config):
     config = CONFIG.model_copy(update=config)
-    network = build_ssdlite(config, 4)
+    network = build_detector(config, 4)
     before = network.get_weights()
     message = r"detector is mobilenet_v1 at width 0\.25, .* set model\.backbone=mobilenet_v1 and"
     with pytest.raises(UserError, match=message):
@@ -144,13 +163,79 @@ def test_another_backbone_or_width_is_refused_in_one_line(donor, config):
         np.testing.assert_array_equal(now, then)
 
 
+def backbone_of(network) -> list[str]:
+    names = layers_with_weights(network)
+    return [name for name in names if not name.startswith(BEHIND_BACKBONE)]
+
+
+def assert_backbone_alone_is_of(network, report, donor) -> None:
+    """Its weights are the donor's bit for bit, and so is what the head is fed."""
+    assert list(report.loaded) == backbone_of(network)
+    assert_equal_weights(network, donor, report.loaded)
+    image = noise(network.input.shape[1])
+    taps = TAP_NAMES["mobilenet_v2" if "mobilenet_v2" in network.name else "mobilenet_v1"]
+    for tap in taps:
+        ours, theirs = (
+            keras.Model(one.input, one.get_layer(tap).output)(image, training=False)
+            for one in (network, donor)
+        )
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v1", "mobilenet_v2"])
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("ssdlite", "ssdlite_plus"), ("ssdlite_plus", "ssdlite")]
+)
+def test_another_head_gives_its_backbone_alone_and_no_class(tmp_path, backbone, theirs, ours):
+    base = CONFIG.model_copy(update={"backbone": backbone, "width_multiplier": 0.35})
+    source = write_detector(tmp_path / "run" / "best", base.model_copy(update={"head": theirs}))
+    config = base.model_copy(update={"head": ours, "input_size": 128})
+    network = build_detector(config, 2)
+    report = load_initial_weights(network, config, ("cat", "newt"), str(tmp_path / "run"))
+    small = build_detector(config.model_copy(update={"head": theirs}), 4)  # at the size of ours
+    small.set_weights(load_model(source).network.get_weights())
+    assert_backbone_alone_is_of(network, report, small)
+    assert (report.partly, report.kept_classes) == ((), ())
+    assert report.new_classes == ("cat", "newt")
+    assert report.dropped_classes == ("dog", "owl", "fox")
+    lines = report.to_lines()
+    assert "classes kept: none" in lines and "classes that start fresh: cat, newt" in lines
+    scores = sigmoid(logits(network, noise(128)))[..., 1:]
+    np.testing.assert_allclose(scores, 0.01, rtol=0.5)  # cat's, too
+
+
+def test_a_plus_model_starts_another_whole_and_keeps_the_rows_of_equal_names(plus_donor):
+    names = ("owl", "newt", "Cat")
+    config = PLUS.model_copy(update={"input_size": 128})
+    network = build_detector(config, 3)
+    report = load_initial_weights(network, config, names, plus_donor)
+    source = load_model(plus_donor).network
+    assert report.partly == ("head_class_conv",)
+    assert (report.fresh, report.skipped) == ((), ())
+    assert (report.kept_classes, report.new_classes) == (("owl", "Cat"), ("newt",))
+    assert_equal_weights(network, source, report.loaded)
+    kernel, bias = weights(network, "head_class_conv")
+    own, their = [0, 1, 3], [0, 3, 1]  # background, owl and cat of both
+    their_kernel, their_bias = weights(source, "head_class_conv")
+    np.testing.assert_array_equal(kernel[..., own], their_kernel[..., their])
+    np.testing.assert_array_equal(bias[own], their_bias[their])
+    assert bias[2] == pytest.approx(RARE)
+
+
+def test_of_no_weights_a_plus_model_begins_with_rare_classes():
+    network = build_detector(PLUS, 2)
+    load_initial_weights(network, PLUS, ("a", "b"), "none")
+    scores = sigmoid(logits(network, noise(96)))[..., 1:]
+    np.testing.assert_allclose(scores, 0.01, rtol=0.1)
+
+
 def test_what_is_no_model_is_refused(tmp_path):
     with pytest.raises(UserError, match="is no model"):
-        load_initial_weights(build_ssdlite(CONFIG, 1), CONFIG, ("a",), str(tmp_path / "missing"))
+        load_initial_weights(build_detector(CONFIG, 1), CONFIG, ("a",), str(tmp_path / "missing"))
 
 
 def test_from_nothing_all_is_fresh():
-    network = build_ssdlite(CONFIG, 1)
+    network = build_detector(CONFIG, 1)
     report = load_initial_weights(network, CONFIG, ("a",), "none")
     assert list(report.fresh) == layers_with_weights(network)
     assert report.to_lines() == ["start from random weights"]
@@ -169,12 +254,13 @@ def write_imagenet_file(path) -> keras.Model:
     return model
 
 
-def test_imagenet_fills_the_backbone_alone(tmp_path):
+@pytest.mark.parametrize("config", [CONFIG, PLUS], ids=["ssdlite", "plus"])
+def test_imagenet_fills_the_backbone_alone(tmp_path, config):
     source = write_imagenet_file(tmp_path / "notop.h5")
-    network = build_ssdlite(CONFIG, 1)
-    report = load_initial_weights(network, CONFIG, ("a",), str(tmp_path / "notop.h5"))
+    network = build_detector(config, 1)
+    report = load_initial_weights(network, config, ("a",), str(tmp_path / "notop.h5"))
     assert set(report.loaded) == set(layers_with_weights(source))
-    assert all(name.startswith(("extra_", "head_")) for name in report.fresh)
+    assert all(name.startswith(BEHIND_BACKBONE) for name in report.fresh)
     assert len(report.loaded) + len(report.fresh) == len(layers_with_weights(network))
     assert report.new_classes == ("a",)
     assert_equal_weights(network, source, report.loaded)
@@ -209,14 +295,15 @@ def test_imagenet_is_fetched_from_where_keras_applications_has_it(
     assert str(ours.value) == str(theirs.value)
 
 
-def test_a_classifier_gives_its_backbone(tmp_path):
+@pytest.mark.parametrize("config", [CONFIG, PLUS], ids=["ssdlite", "plus"])
+def test_a_classifier_gives_its_backbone(tmp_path, config):
     classifier = randomise(build_classifier("mobilenet_v1", 3, 0.25, 32))
     spec = ClassifierSpec(
         classes=("x", "y", "z"), network="mobilenet_v1", width=0.25, resolution=32
     )
     save_run(tmp_path / "run", classifier, spec)
-    network = build_ssdlite(CONFIG, 1)
-    report = load_initial_weights(network, CONFIG, ("a",), str(tmp_path / "run"))
+    network = build_detector(config, 1)
+    report = load_initial_weights(network, config, ("a",), str(tmp_path / "run"))
     assert set(report.loaded) == set(layers_with_weights(classifier)) - {"conv_preds"}
     assert report.skipped == ("conv_preds",)
     assert report.new_classes == ("a",)
@@ -226,7 +313,7 @@ def test_a_classifier_gives_its_backbone(tmp_path):
 def test_a_width_without_imagenet_weights_is_refused():
     config = CONFIG.model_copy(update={"width_multiplier": 0.6})
     with pytest.raises(UserError, match=r"at width 0\.6; set model\.width_multiplier to one of 0"):
-        load_initial_weights(build_ssdlite(config, 1), config, ("a",), "imagenet")
+        load_initial_weights(build_detector(config, 1), config, ("a",), "imagenet")
 
 
 def test_words_name_what_was_kept():
@@ -248,7 +335,7 @@ def test_words_name_what_was_kept():
 
 def test_the_real_detector_keeps_the_logits_of_known_classes(test_data):
     source = str(test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz")
-    network = build_ssdlite(ModelConfig(), 3)
+    network = build_detector(ModelConfig(), 3)
     report = load_initial_weights(network, ModelConfig(), ("dog", "raccoon", "person"), source)
     assert (report.kept_classes, report.new_classes) == (("dog", "person"), ("raccoon",))
     donor, spec = load_model(source)
@@ -264,9 +351,20 @@ def test_the_real_detector_keeps_the_logits_of_known_classes(test_data):
     )
 
 
-def test_the_real_imagenet_file_starts_a_detector(test_data):
+def test_the_real_detector_gives_a_plus_model_its_backbone(test_data):
+    source = str(test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz")
+    config = ModelConfig(head="ssdlite_plus")
+    network = build_detector(config, 2)
+    report = load_initial_weights(network, config, ("dog", "raccoon"), source)
+    assert_backbone_alone_is_of(network, report, load_model(source).network)
+    assert report.new_classes == ("dog", "raccoon")
+
+
+@pytest.mark.parametrize("head", ["ssdlite", "ssdlite_plus"])
+def test_the_real_imagenet_file_starts_a_detector(test_data, head):
     path = test_data / "weights/mobilenet_v2_imagenet_notop.weights.h5"
-    network = build_ssdlite(ModelConfig(), 3)
-    report = load_initial_weights(network, ModelConfig(), ("a", "b", "c"), str(path))
+    config = ModelConfig(head=head)
+    network = build_detector(config, 3)
+    report = load_initial_weights(network, config, ("a", "b", "c"), str(path))
     assert len(report.loaded) == 104
     assert report.new_classes == ("a", "b", "c")

@@ -4,18 +4,24 @@ import keras
 import numpy as np
 import pytest
 
+from configs.load import load_config
 from configs.schema import ModelConfig
-from detector.ssdlite import build_ssdlite
-from training.model.networks import freeze
+from detector.network import BEHIND_BACKBONE, build_detector
+from training.model.networks import freeze, make_networks
 
 pytestmark = pytest.mark.keras
 
 
-@pytest.fixture(scope="module", params=["mobilenet_v1", "mobilenet_v2"])
+@pytest.fixture(
+    scope="module",
+    params=["ssdlite_mobilenet_v1", "ssdlite_mobilenet_v2", "ssdlite_plus_mobilenet_v2"],
+)
 def network(request) -> keras.Model:
     """Used by several tests: each freezes it anew."""
-    config = ModelConfig(input_size=96, width_multiplier=0.35, backbone=request.param)
-    return build_ssdlite(config, 2)
+    head, backbone = request.param.split("_mobilenet_")
+    backbone = f"mobilenet_{backbone}"
+    config = ModelConfig(input_size=96, width_multiplier=0.35, backbone=backbone, head=head)
+    return build_detector(config, 2)
 
 
 def trained(network) -> set[str]:
@@ -27,12 +33,14 @@ def is_norm(layer) -> bool:
 
 
 LAST_FROZEN = {
-    "mobilenet_v1": {"tap": "conv_pw_11_bn", "backbone": "conv_pw_13_bn"},
-    "mobilenet_v2": {"tap": "block_13_expand_BN", "backbone": "Conv_1_bn"},
+    "ssdlite_mobilenet_v1": {"tap": "conv_pw_11_bn", "backbone": "conv_pw_13_bn"},
+    "ssdlite_mobilenet_v2": {"tap": "block_13_expand_BN", "backbone": "Conv_1_bn"},
+    "ssdlite_plus_mobilenet_v2": {"tap": "block_6_expand_BN", "backbone": "Conv_1_bn"},
 }
 FIRST_TRAINED = {
-    "mobilenet_v1": {"tap": "conv_dw_12", "backbone": "extra_1_reduce"},
-    "mobilenet_v2": {"tap": "block_13_depthwise", "backbone": "extra_1_reduce"},
+    "ssdlite_mobilenet_v1": {"tap": "conv_dw_12", "backbone": "extra_1_reduce"},
+    "ssdlite_mobilenet_v2": {"tap": "block_13_depthwise", "backbone": "extra_1_reduce"},
+    "ssdlite_plus_mobilenet_v2": {"tap": "block_6_depthwise", "backbone": "neck_lateral_2"},
 }
 
 
@@ -44,7 +52,7 @@ def test_all_before_the_boundary_is_frozen_and_nothing_behind(network, upto):
     names = [layer.name for layer in network.layers if layer.weights]
     assert last not in trained(network)
     assert first in trained(network)
-    heads = {name for name in names if name.startswith(("head_", "extra_"))}
+    heads = {name for name in names if name.startswith(BEHIND_BACKBONE)}
     assert heads <= trained(network)
     chain = [name for name in names if name not in heads]
     boundary = chain.index(last) + 1
@@ -73,7 +81,7 @@ def test_the_choice_before_is_forgotten(network):
 
 
 def test_words_count_what_trains():
-    network = build_ssdlite(ModelConfig(), 20)
+    network = build_detector(ModelConfig(), 20)
     statistics = sum(math.prod(w.shape) for w in network.non_trainable_weights)
     everything = network.count_params() - statistics
     assert freeze(network, "none") == (
@@ -84,6 +92,23 @@ def test_words_count_what_trains():
     assert text.startswith(f"{left:,} of {everything:,} parameters train; frozen: all up to the")
     frozen = [int(part.split(")")[0].replace(",", "")) for part in text.split("(")[1:]]
     assert left + sum(frozen) == everything
+
+
+def test_of_few_images_the_norms_of_ssdlite_plus_train_and_its_backbones_keep_their_statistics():
+    model = ModelConfig(input_size=96, width_multiplier=0.35, head="ssdlite_plus")
+    config = load_config("finetune").model_copy(update={"model": model})
+    said: list[str] = []
+    networks = make_networks(config, ("a", "b"), [], "none", True, said.append)
+    assert "batch norm of the backbone keeps its statistics: it is folded into" in "".join(said)
+    norms = [layer for layer in networks.trained.layers if is_norm(layer)]
+    assert norms and all(norm.trainable and norm.name.startswith(BEHIND_BACKBONE) for norm in norms)
+    image = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
+    networks.trained(image, training=True)  # moves their statistics
+    networks.give_stock(networks.trained.weights)
+    expected = networks.trained(image, training=False)["class_logits"]
+    found = networks.stock(image, training=False)["class_logits"]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.any(networks.stock.get_layer(norms[0].name).moving_mean != 0)
 
 
 def test_a_network_without_a_known_backbone_is_refused():
