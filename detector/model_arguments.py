@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.command import fraction, name_list, path, positive
-from detector.slicing.tiling import add_slice_argument, choose_tiling
+from detector.slicing.tiling import add_slice_argument
 
 if TYPE_CHECKING:
     from detector.predictor import Predictor
@@ -79,11 +79,11 @@ def load_predictor(args: argparse.Namespace) -> Predictor:
         print(f"{file}: {predictor.why}", file=sys.stderr)
     if args.slice is None:
         return predictor
-    from detector.slicing.sliced_predictor import SlicedPredictor
+    from detector.sliced_predictor import SlicedPredictor
 
-    tiling = choose_tiling(args.slice, predictor.spec)
-    print(tiling.in_words(), file=sys.stderr)
-    return SlicedPredictor.of(predictor, tiling)
+    sliced = SlicedPredictor.of(predictor, args.slice)
+    print(sliced.tiling.in_words(), file=sys.stderr)
+    return sliced
 
 
 def model_files(model: str) -> list[Path]:

@@ -16,6 +16,7 @@ from detector.postprocess import FractionDetections, Postprocessor
 from detector.preprocess import resize, to_source_pixels
 from detector.runtimes import Runtime
 from detector.runtimes.graph import EngineOptions
+from detector.slicing.tiling import Tiling
 from detector.types import Detections
 
 STAGES = ("resize", "run", "decode", "nms")
@@ -45,8 +46,11 @@ class Predictor:
         file: what was read, where the predictor was loaded: the network's file, or the folder of
             a preset in the cache.
         thresholds: in force.
+        tiling: how images are cut into tiles; None where they are looked at whole.
         stage_ms: duration of each stage of the last call: `resize`, `run`, `decode`, `nms`.
     """
+
+    tiling: Tiling | None = None
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from detector.boxes import pairwise_intersection, pairwise_iou
 from detector.postprocess import FractionDetections
 
 _NEAR = 0.03  # of a tile's side: a box that ends so near to its border may go on behind it
+_SLACK, _SLOPPY = 0.005, 0.1
 _AGREE = 0.5  # least IoU, in the area that two tiles share, of boxes of one object
 _SAME_COARSE = 0.3  # IoU from which a box of the whole image is one of a tile, placed worse
 _LEAST_SCORE = 0.5  # of the best part's: what is joined with it
@@ -69,7 +70,8 @@ def merge(
 def ends_at_border(parts: TileDetections) -> np.ndarray:
     """Bool `(N,)`: whether a box ends at a border of its tile that is none of the image."""
     boxes, tiles = parts.found.boxes_fraction, parts.tiles
-    near = np.tile(_NEAR * (tiles[:, 2:] - tiles[:, :2]), 2)
+    sides, extents = tiles[:, 2:] - tiles[:, :2], boxes[:, 2:] - boxes[:, :2]
+    near = np.tile(np.minimum(_NEAR * sides, _SLACK * sides + _SLOPPY * extents), 2)
     is_inside = np.concatenate([tiles[:, :2] > 0, tiles[:, 2:] < 1], axis=1)
     return (is_inside & (np.abs(boxes - tiles) < near)).any(axis=1)
 

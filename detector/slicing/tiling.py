@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from configs.errors import UserError
-from detector.slicing.tiles import make_tiles
 
 if TYPE_CHECKING:
     from detector.artefact import DetectorSpec
@@ -45,10 +43,6 @@ class Tiling(NamedTuple):
         """Its figures and reasons, one line."""
         return f"tiles of {self.size} px that overlap by {self.overlap:.0%} ({self.why})"
 
-    def count(self, sizes: Iterable[tuple[int, int]]) -> int:
-        """Tiles of images of such heights and widths, px."""
-        return sum(len(make_tiles(*one, self.size, self.overlap)) for one in sizes)
-
     def require_fits(self, name: object, height: int, width: int) -> None:
         """Show that an image is as large as a tile whose size was asked for.
 
@@ -80,7 +74,7 @@ def tile_size(text: str) -> Asked:
     if text == AUTO:
         return AUTO
     if not text.isdecimal() or not LEAST_SIZE <= int(text) <= 65_535:
-        raise ArgumentTypeError(f"must be {AUTO} or a number of px from {LEAST_SIZE}, got {text}")
+        raise ArgumentTypeError(f"must be {AUTO} or px from {LEAST_SIZE} on, got {text}")
     return int(text)
 
 

@@ -27,9 +27,9 @@ from detector.predictor import Predictor
 from detector.preprocess import resize
 from detector.shapes.generator import draw_scene
 from detector.shapes.outlines import SHAPES
-from detector.slicing.sliced_predictor import SlicedPredictor
+from detector.sliced_predictor import SlicedPredictor
 from detector.slicing.tiles import make_tiles
-from detector.slicing.tiling import AUTO, choose_tiling, tile_size
+from detector.slicing.tiling import AUTO, tile_size
 from detector.types import Detections, Sample
 from eval.scoring.eval_set import make_eval_set, shared_classes
 from eval.scoring.evaluator import evaluate
@@ -50,10 +50,8 @@ def drawn_cells(count: int, side: int) -> tuple[list[Cell], ClassMap]:
     cells = []
     for index in range(count):
         scene = draw_scene(7, index, (side, side))
-        crowd = np.zeros(len(scene.boxes), bool)
-        sample = Sample(
-            index, Path(f"{index}"), side, side, scene.boxes, scene.labels, crowd, scene.is_difficult
-        )
+        found = (scene.boxes, scene.labels, np.zeros(len(scene.boxes), bool), scene.is_difficult)
+        sample = Sample(index, Path(str(index)), side, side, *found)
         cells.append(Cell(scene.image, sample))
     return cells, ClassMap(SHAPES)
 
@@ -133,8 +131,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         )
 
     single, whole = load(MOST), load(count * MOST)
-    tiling = choose_tiling(args.slice, single.spec)
-    sliced = SlicedPredictor.of(whole, tiling)
+    sliced = SlicedPredictor.of(whole, args.slice)
+    tiling = sliced.tiling
     large = [mosaic(cells, args.columns)]
     figures = {}
     for name, pictures, predictor, most in (

@@ -14,13 +14,14 @@ from detector.predictor import Predictor
 from detector.preprocess import to_source_pixels
 from detector.slicing.merging import TileDetections, merge
 from detector.slicing.tiles import make_tiles
-from detector.slicing.tiling import Tiling
+from detector.slicing.tiling import Asked, Tiling, choose_tiling
 from detector.types import Detections
 
 BATCH = 8
 """Tiles that go through the runtime at once, so that memory does not grow with the image."""
 
 _MOST = 10  # times `max_detections` are merged, the best: time stays linear in the tiles
+
 
 class SlicedPredictor(Predictor):
     """Detects in the tiles of an image, and once in the whole, which shows what no tile does.
@@ -30,7 +31,7 @@ class SlicedPredictor(Predictor):
     NMS.
 
     Attributes:
-        tiling: how images are cut.
+        tiling: how images are cut, never None.
         on_tiles: told of each batch how many of an image's tiles there were in it; does nothing
             unless set.
     """
@@ -39,10 +40,10 @@ class SlicedPredictor(Predictor):
     on_tiles: Callable[[int], object]
 
     @classmethod
-    def of(cls, predictor: Predictor, tiling: Tiling) -> Self:
-        """The same model, on tiles."""
+    def of(cls, predictor: Predictor, asked: Asked) -> Self:
+        """The same model, on tiles of `asked` px or of its own choice."""
         sliced = cls(predictor._runtime, predictor.spec, predictor.thresholds, predictor.file)
-        sliced.why, sliced.tiling = predictor.why, tiling
+        sliced.why, sliced.tiling = predictor.why, choose_tiling(asked, predictor.spec)
         sliced.on_tiles = lambda _: None
         return sliced
 
@@ -59,11 +60,13 @@ class SlicedPredictor(Predictor):
         self.tiling.require_fits("an image", height, width)
         tiles = make_tiles(height, width, self.tiling.size, self.tiling.overlap)
         if len(tiles) == 1:
-            return super().__call__(image)
+            found = super().__call__(image)
+            self.on_tiles(1)
+            return found
         totals = Counter[str]()
         (whole,) = self._find([image])
         totals.update(self.stage_ms)
-        found = []
+        found: list[FractionDetections] = []
         for start in range(0, len(tiles), BATCH):
             batch = tiles[start : start + BATCH]
             found += self._find([image[y1:y2, x1:x2] for x1, y1, x2, y2 in batch.tolist()])
@@ -106,6 +109,4 @@ class SlicedPredictor(Predictor):
         longest = ((whole.boxes_fraction[:, 2:] - whole.boxes_fraction[:, :2]) * sides[:2]).max(1)
         is_large = longest > self.tiling.overlap * self.tiling.size
         coarse = FractionDetections(*(values[is_large] for values in whole))
-        return merge(
-            parts, coarse, self._postprocess.suppress, across_classes(self.thresholds)
-        )
+        return merge(parts, coarse, self._postprocess.suppress, across_classes(self.thresholds))
