@@ -21,6 +21,10 @@ LEAST_SIZE = 32
 _OF_INPUT = 2  # tiles of a model that does not tell, in its input sizes: COCO's images to 300 px
 _OVERLAP = (0.2, 0.5)  # least and most, of a tile's side
 _DEFAULT_OVERLAP = 0.25
+_ABOUT = (
+    "look at large images in overlapping tiles of SIZE px, which finds small objects; auto: of the "
+    "size that the model was trained on"
+)
 _BORDER = 0.06  # of a tile's side: what ends nearer to a border counts as cut, on either side
 
 
@@ -56,16 +60,15 @@ class Tiling(NamedTuple):
             )
 
 
-def add_slice_argument(parser: ArgumentParser) -> None:
-    """`--slice`, of every command that detects."""
+def add_slice_argument(parser: ArgumentParser, about: str = _ABOUT) -> None:
+    """`--slice`; `about` says what a command does with it."""
     parser.add_argument(
         "--slice",
         nargs="?",
         const=AUTO,
         type=tile_size,
         metavar="auto|SIZE",
-        help="look at large images in overlapping tiles of SIZE px, which finds small objects; "
-        "auto: of the size that the model was trained on",
+        help=about,
     )
 
 
@@ -76,6 +79,12 @@ def tile_size(text: str) -> Asked:
     if not text.isdecimal() or not LEAST_SIZE <= int(text) <= 65_535:
         raise ArgumentTypeError(f"must be {AUTO} or px from {LEAST_SIZE} on, got {text}")
     return int(text)
+
+
+def overlap_for(object_px: float, size: int) -> float:
+    """The overlap by which objects of a length, px, are whole in a tile: a share of its side."""
+    least, most = _OVERLAP
+    return round(min(max(object_px / size + _BORDER, least), most), 2)
 
 
 def choose_tiling(asked: Asked, spec: DetectorSpec | None) -> Tiling:
@@ -92,6 +101,8 @@ def choose_tiling(asked: Asked, spec: DetectorSpec | None) -> Tiling:
     sizes = spec.training_sizes if spec else None
     if asked != AUTO:
         size, why = asked, "as asked for"
+    elif sizes and sizes.tile:
+        size, why = sizes.tile, "as the model was trained"
     elif sizes:
         size = max(LEAST_SIZE, round(sizes.object_px / sizes.object_share))
         why = (
@@ -102,8 +113,5 @@ def choose_tiling(asked: Asked, spec: DetectorSpec | None) -> Tiling:
         input_size = spec.model.input_size if spec else 300
         size = _OF_INPUT * input_size
         why = "twice the input size, as the model does not tell what it was trained on"
-    overlap = _DEFAULT_OVERLAP
-    if sizes:
-        least, most = _OVERLAP
-        overlap = round(min(max(sizes.large_object_px / size + _BORDER, least), most), 2)
+    overlap = overlap_for(sizes.large_object_px, size) if sizes else _DEFAULT_OVERLAP
     return Tiling(size, overlap, why, asked != AUTO)

@@ -59,8 +59,6 @@ def drawn_cells(count: int, side: int) -> tuple[list[Cell], ClassMap]:
 def read_cells(data: str, count: int) -> tuple[list[Cell], ClassMap]:
     """Images of a data set, spread over it."""
     dataset = open_dataset(data)
-    name, _, split = data.rpartition(":")
-    del name, split
     full = np.flatnonzero(dataset.object_columns().lengths)
     chosen = full[np.linspace(0, len(full) - 1, count).astype(int)]
     cells: list[Cell] = []
@@ -86,11 +84,13 @@ def mosaic(cells: Sequence[Cell], columns: int) -> Cell:
         top, left = side * (index // columns), side * (index % columns)
         image[top : top + side, left : left + side] = cell.image
         boxes.append(cell.sample.boxes + np.float32([left, top, left, top]))
-    columns_of = {
-        name: np.concatenate([getattr(cell.sample, name) for cell in cells])
+    labels, is_crowd, is_difficult = (
+        np.concatenate([getattr(cell.sample, name) for cell in cells])
         for name in ("labels", "is_crowd", "is_difficult")
-    }
-    whole = Sample("mosaic", Path("mosaic"), *image.shape[:2], np.concatenate(boxes), **columns_of)
+    )
+    height, width = image.shape[:2]
+    place, found = Path("mosaic"), np.concatenate(boxes)
+    whole = Sample("mosaic", place, height, width, found, labels, is_crowd, is_difficult)
     return Cell(image, whole)
 
 
@@ -149,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     print(f"{width}x{height} px, {tiling.in_words()}")
     for share in (0.25, 0.5, 1.0):
         part = large[0].image[: round(share * height)]
-        tiles = len(make_tiles(*part.shape[:2], tiling.size, tiling.overlap))
+        tiles = len(make_tiles(len(part), width, tiling.size, tiling.overlap))
         begun = time.perf_counter()
         sliced(part)
         per_tile = 1000 * (time.perf_counter() - begun) / tiles

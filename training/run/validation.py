@@ -75,7 +75,7 @@ class Validation:
             category_ids=classes.category_ids,
             training_objects=run.training.object_counts(),
             class_choice=run.settings.class_choice,
-            training_sizes=training_sizes(run.training, None),
+            training_sizes=training_sizes(run.training, run.settings.tile),
         )
         thresholds = config.postprocess.model_copy(
             update={"score_threshold": SCORE_THRESHOLD, "max_detections": MAX_DETECTIONS}
