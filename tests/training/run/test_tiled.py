@@ -139,7 +139,9 @@ def test_every_object_is_whole_in_a_tile(sample):
     found = set()
     for tile in tiles:
         x1, y1, _, _ = tile.window
-        found |= {tuple(box) for box in (tile.boxes + np.array([x1, y1, x1, y1])).astype(int).tolist()}
+        found |= {
+            tuple(box) for box in (tile.boxes + np.array([x1, y1, x1, y1])).astype(int).tolist()
+        }
     assert {tuple(box) for box in boxes} <= found
 
 
