@@ -60,9 +60,9 @@ class SlicedPredictor(Predictor):
         self.tiling.require_fits("an image", height, width)
         tiles = make_tiles(height, width, self.tiling.size, self.tiling.overlap)
         if len(tiles) == 1:
-            found = super().__call__(image)
+            detections = super().__call__(image)
             self.on_tiles(1)
-            return found
+            return detections
         totals = Counter[str]()
         (whole,) = self._find([image])
         totals.update(self.stage_ms)
