@@ -94,7 +94,6 @@ class SlicedPredictor(Predictor):
             (one.boxes_fraction * extent + corner) / sides
             for one, corner, extent in zip(found, corners, extents, strict=True)
         ]
-        of_image = (tiles / sides).astype(np.float32)
         counts = [len(one.scores) for one in found]
         parts = TileDetections(
             FractionDetections(
@@ -102,7 +101,7 @@ class SlicedPredictor(Predictor):
                 np.concatenate([one.scores for one in found]),
                 np.concatenate([one.labels for one in found]),
             ),
-            np.repeat(of_image, counts, axis=0),
+            np.repeat((tiles / sides).astype(np.float32), counts, axis=0),
         )
         best = np.argsort(-parts.found.scores, kind="stable")
         parts = parts[best[: _MOST * self.thresholds.max_detections]]
@@ -110,5 +109,4 @@ class SlicedPredictor(Predictor):
         longest = ((whole.boxes_fraction[:, 2:] - whole.boxes_fraction[:, :2]) * sides[:2]).max(1)
         is_large = longest > self.tiling.overlap * self.tiling.size
         coarse = FractionDetections(*(values[is_large] for values in whole))
-        across = across_classes(self.thresholds)
-        return merge(parts, of_image, coarse, self._postprocess.suppress, across)
+        return merge(parts, coarse, self._postprocess.suppress, across_classes(self.thresholds))

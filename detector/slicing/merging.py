@@ -22,7 +22,6 @@ _NEAR = 0.03  # of a tile's side: a box that ends so near to its border may go o
 _SLACK, _SLOPPY = 0.005, 0.1
 _AGREE = 0.5  # least IoU, in the area that two tiles share, of boxes of one object
 _SAME_COARSE = 0.3  # IoU from which a box of the whole image is one of a tile, placed worse
-_NEARLY = 0.08  # of a tile's side: a tile that shows so little less around a box counts too
 _LEAST_SCORE = 0.5  # of the best part's: what is joined with it
 
 
@@ -44,7 +43,6 @@ class TileDetections(NamedTuple):
 
 def merge(
     parts: TileDetections,
-    tiles: np.ndarray,
     coarse: FractionDetections,
     suppress: Callable[[FractionDetections], FractionDetections],
     across_classes: bool,
@@ -53,7 +51,6 @@ def merge(
 
     Args:
         parts: found in the tiles.
-        tiles: all of them, float32 `(T, 4)`, xyxy in fractions of the image.
         coarse: found in the whole image at once, which are too large for tiles.
         suppress: the model's NMS (`Postprocessor.suppress`).
         across_classes: whether that suppresses across classes; so are parts joined then.
@@ -62,7 +59,7 @@ def merge(
         as of `suppress`.
     """
     is_cut = ends_at_border(parts)
-    in_tiles = suppress(_pick(parts.found, ~is_cut & shown_best(parts, tiles)))
+    in_tiles = suppress(_pick(parts.found, ~is_cut))
     whole = _joined(in_tiles, _pick(coarse, ~_is_known(coarse, in_tiles, across_classes)))
     cut = parts[is_cut]
     shown = _agreement(cut, _as_tiles(whole)) >= _AGREE
@@ -77,28 +74,6 @@ def ends_at_border(parts: TileDetections) -> np.ndarray:
     near = np.tile(np.minimum(_NEAR * sides, _SLACK * sides + _SLOPPY * extents), 2)
     is_inside = np.concatenate([tiles[:, :2] > 0, tiles[:, 2:] < 1], axis=1)
     return (is_inside & (np.abs(boxes - tiles) < near)).any(axis=1)
-
-
-def shown_best(parts: TileDetections, tiles: np.ndarray) -> np.ndarray:
-    """Bool `(N,)`: whether a box was found in the tile that shows most around it, or nearly.
-
-    Other views of it are worse, and would add their mistakes: of four tiles that show an object,
-    NMS would keep what any of them takes it for.
-    """
-    boxes = parts.found.boxes_fraction
-    best = _room(boxes[:, None], tiles[None]).max(axis=1, initial=-np.inf)
-    return _room(boxes, parts.tiles) >= best - _NEARLY
-
-
-def _room(boxes: np.ndarray, tiles: np.ndarray) -> np.ndarray:
-    """Least distance of boxes to borders of tiles, of the tile's side; `(...,)`.
-
-    A border of the image cuts nothing, and counts as far away.
-    """
-    sides = tiles[..., 2:] - tiles[..., :2]
-    before = (boxes[..., :2] - np.where(tiles[..., :2] > 0, tiles[..., :2], -1)) / sides
-    behind = (np.where(tiles[..., 2:] < 1, tiles[..., 2:], 2) - boxes[..., 2:]) / sides
-    return np.minimum(before, behind).min(axis=-1)
 
 
 def join_parts(parts: TileDetections, across_classes: bool) -> FractionDetections:
