@@ -153,7 +153,8 @@ class Show:
         # The model runs at a lower score than is shown: what stays hidden fills no frame.
         found = int((frame.detections.scores >= self.controls.score).sum())
         self._cap.add(found)
-        self._little.add(*frame.image.shape[:2], found)
+        height, width = frame.image.shape[:2]
+        self._little.add(height, width, found)
         names = {self.controls.names[int(label)] for label in frame.shown.labels}
         self.stats.add(late_s, frame.stage_ms, names)
 

@@ -213,7 +213,8 @@ def _detect_all(
             found = predictor(image)
             # Before the choice of classes, which they know nothing of.
             outputs.cap.add(len(found))
-            outputs.little.add(*image.shape[:2], len(found))
+            height, width = image.shape[:2]
+            outputs.little.add(height, width, len(found))
             detections = found.of_labels(labels)
             outputs.add(file, image, detections)
             if not quiet:

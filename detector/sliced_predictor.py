@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -36,7 +35,7 @@ class SlicedPredictor(Predictor):
             unless set.
     """
 
-    tiling: Tiling
+    tiling: Tiling  # pyright: ignore[reportIncompatibleVariableOverride]
     on_tiles: Callable[[int], object]
 
     @classmethod
@@ -63,20 +62,19 @@ class SlicedPredictor(Predictor):
             detections = super().__call__(image)
             self.on_tiles(1)
             return detections
-        totals = Counter[str]()
         (whole,) = self._find([image])
-        totals.update(self.stage_ms)
+        totals = dict(self.stage_ms)
         found: list[FractionDetections] = []
         for start in range(0, len(tiles), BATCH):
             batch = tiles[start : start + BATCH]
             found += self._find([image[y1:y2, x1:x2] for x1, y1, x2, y2 in batch.tolist()])
-            totals.update(self.stage_ms)
+            totals = {stage: totals[stage] + ms for stage, ms in self.stage_ms.items()}
             self.on_tiles(len(batch))
         begun = time.perf_counter()
         merged = self._merged(found, tiles, whole, height, width)
         boxes = to_source_pixels(merged.boxes_fraction, height, width)
         totals["nms"] += 1000 * (time.perf_counter() - begun)
-        self.stage_ms = dict(totals)
+        self.stage_ms = totals
         return Detections(boxes, merged.scores, merged.labels)
 
     def _merged(
@@ -104,9 +102,10 @@ class SlicedPredictor(Predictor):
             np.repeat((tiles / sides).astype(np.float32), counts, axis=0),
         )
         best = np.argsort(-parts.found.scores, kind="stable")
-        parts = parts[best[: _MOST * self.thresholds.max_detections]]
+        parts = parts.pick(best[: _MOST * self.thresholds.max_detections])
         # What is smaller is whole in a tile, where it is seen better.
-        longest = ((whole.boxes_fraction[:, 2:] - whole.boxes_fraction[:, :2]) * sides[:2]).max(1)
+        extent = (whole.boxes_fraction[:, 2:] - whole.boxes_fraction[:, :2]) * sides[:2]
+        longest = np.max(extent, axis=1)
         is_large = longest > self.tiling.overlap * self.tiling.size
         coarse = FractionDetections(*(values[is_large] for values in whole))
         return merge(parts, coarse, self._postprocess.suppress, across_classes(self.thresholds))

@@ -36,7 +36,7 @@ class TileDetections(NamedTuple):
     found: FractionDetections
     tiles: np.ndarray
 
-    def __getitem__(self, keep: np.ndarray) -> TileDetections:
+    def pick(self, keep: np.ndarray) -> TileDetections:
         """Those that a boolean mask or an index array picks."""
         return TileDetections(_pick(self.found, keep), self.tiles[keep])
 
@@ -61,9 +61,9 @@ def merge(
     is_cut = ends_at_border(parts)
     in_tiles = suppress(_pick(parts.found, ~is_cut))
     whole = _joined(in_tiles, _pick(coarse, ~_is_known(coarse, in_tiles, across_classes)))
-    cut = parts[is_cut]
+    cut = parts.pick(is_cut)
     shown = _agreement(cut, _as_tiles(whole)) >= _AGREE
-    rest = cut[~shown.any(axis=1)]
+    rest = cut.pick(~np.any(shown, axis=1))
     return suppress(_joined(whole, join_parts(rest, across_classes)))
 
 
@@ -73,7 +73,7 @@ def ends_at_border(parts: TileDetections) -> np.ndarray:
     sides, extents = tiles[:, 2:] - tiles[:, :2], boxes[:, 2:] - boxes[:, :2]
     near = np.tile(np.minimum(_NEAR * sides, _SLACK * sides + _SLOPPY * extents), 2)
     is_inside = np.concatenate([tiles[:, :2] > 0, tiles[:, 2:] < 1], axis=1)
-    return (is_inside & (np.abs(boxes - tiles) < near)).any(axis=1)
+    return np.any(is_inside & (np.abs(boxes - tiles) < near), axis=1)
 
 
 def join_parts(parts: TileDetections, across_classes: bool) -> FractionDetections:
@@ -126,7 +126,7 @@ def _is_known(
     same = pairwise_iou(coarse.boxes_fraction, known.boxes_fraction) >= _SAME_COARSE
     if not across_classes:
         same &= coarse.labels[:, None] == known.labels
-    return same.any(axis=1)
+    return np.any(same, axis=1)
 
 
 def _as_tiles(whole: FractionDetections) -> TileDetections:

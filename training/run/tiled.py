@@ -128,7 +128,7 @@ class Tiled(LazySamples):
                 kept.append(tile)
         if empty is not None:
             chosen = _with_few_empty([len(one) for one in kept], empty)
-            self._tiles, kept = ([all_of[i] for i in chosen] for all_of in (self._tiles, kept))
+            self._tiles, kept = [self._tiles[i] for i in chosen], [kept[i] for i in chosen]
         self.empty = sum(not len(one) for one in kept)
         self.left_out = self.cut - len(kept)
         self.largest = max((max(one.height, one.width) for one in self._samples), default=0)
