@@ -83,7 +83,7 @@ def mosaic(cells: Sequence[Cell], columns: int) -> Cell:
     for index, cell in enumerate(cells):
         top, left = side * (index // columns), side * (index % columns)
         image[top : top + side, left : left + side] = cell.image
-        boxes.append(cell.sample.boxes + np.float32([left, top, left, top]))
+        boxes.append(cell.sample.boxes + np.array([left, top, left, top], np.float32))
     labels, is_crowd, is_difficult = (
         np.concatenate([getattr(cell.sample, name) for cell in cells])
         for name in ("labels", "is_crowd", "is_difficult")
