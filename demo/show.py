@@ -18,6 +18,7 @@ from demo.view.controls import Controls
 from demo.view.hud import draw_help, draw_hud, draw_notes
 from demo.view.stats import Stats
 from detector.detection_cap import DetectionCap
+from detector.little_found import LittleFound
 from detector.results import readable
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Show:
     def __post_init__(self) -> None:
         self.stats = Stats()
         self._cap = DetectionCap(self.predictor.thresholds.max_detections)
+        self._little = LittleFound(self.predictor)
         self._latest: Frame | None = None
         self._due = self._begun = 0.0  # when the latest frame was to be shown, and was
         self._note, self._note_until = "", 0.0
@@ -127,8 +129,8 @@ class Show:
         self._take_snapshots()
 
     def cap_lines(self) -> list[str]:
-        """What is to be said of frames with as many detections as there can be; often nothing."""
-        return [line] if (line := self._cap.in_words("frame")) else []
+        """What is to be said of frames with as many detections as there can be, or too few."""
+        return [line for one in (self._cap, self._little) if (line := one.in_words("frame"))]
 
     def note(self, text: str) -> None:
         """Write something over the frame for two seconds."""
@@ -149,7 +151,10 @@ class Show:
         age_s = time.monotonic() - frame.captured_at
         late_s = age_s if self.source.live else sum(frame.stage_ms.values()) / 1000
         # The model runs at a lower score than is shown: what stays hidden fills no frame.
-        self._cap.add(int((frame.detections.scores >= self.controls.score).sum()))
+        found = int((frame.detections.scores >= self.controls.score).sum())
+        self._cap.add(found)
+        height, width = frame.image.shape[:2]
+        self._little.add(height, width, found)
         names = {self.controls.names[int(label)] for label in frame.shown.labels}
         self.stats.add(late_s, frame.stage_ms, names)
 

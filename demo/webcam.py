@@ -21,6 +21,7 @@ from demo.webcam_arguments import webcam_parser
 from detector.command import EXIT_CHECK_FAILED, EXIT_OK, run
 from detector.files import check_outputs
 from detector.model_arguments import load_predictor, model_files
+from detector.slicing.tiling import choose_tiling
 
 if TYPE_CHECKING:
     from demo.show import View
@@ -95,7 +96,10 @@ def _plan(args: Namespace, source: Source) -> str:
     outputs = ", ".join(str(file) for file in (args.save, args.json, args.events) if file)
     where = "nowhere" if args.headless else f"in a {args.view} view"
     written = f" and write {outputs}" if outputs else ""
-    return f"would detect in {source.name} with {found.in_words()}, show it {where}{written}"
+    tiles = ""
+    if args.slice is not None:
+        tiles = f" in {choose_tiling(args.slice, found.spec).in_words()}"
+    return f"would detect in {source.name} with {found.in_words()}{tiles}, show it {where}{written}"
 
 
 def _settle_outputs(args: Namespace, source: Source) -> None:

@@ -78,6 +78,22 @@ class Export(BaseModel):
     accepted_nms_loss: bool = Field(default=False, exclude_if=lambda is_lossy: not is_lossy)
 
 
+class TrainingSizes(BaseModel):
+    """How large the objects of the training images are, which says how to cut large images.
+
+    Sides are those of a square of the same area; crowds and difficult objects do not count.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    image_width: int = Field(ge=1)  # px, the median
+    image_height: int = Field(ge=1)  # likewise
+    object_px: float = Field(gt=0)  # side of the median object
+    object_share: float = Field(gt=0, le=1)  # likewise, of the image's side
+    large_object_px: float = Field(gt=0)  # longer side that nine of ten objects do not exceed
+    tile: int | None = None  # px, side of the tiles that the images were cut into
+
+
 class DetectorSpec(BaseModel):
     """All that is needed to use a network, beside its weights; the content of `detector.json`."""
 
@@ -96,6 +112,8 @@ class DetectorSpec(BaseModel):
     training_objects: dict[str, int] | None = None  # of each class, by name
     # of the training data; left out where it was used as it is, for programs that know no such key
     class_choice: ClassChoice = Field(ClassChoice(), exclude_if=lambda choice: not choice)
+    # likewise where it is not known
+    training_sizes: TrainingSizes | None = Field(None, exclude_if=lambda sizes: sizes is None)
     exports: dict[str, Export] = Field(default_factory=dict)  # by format
     # SHA-256 of the networks beside it, by file; one that is not named here is not compared
     digests: dict[str, str] = Field(default_factory=dict, exclude_if=lambda digests: not digests)

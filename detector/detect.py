@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ from detector.command import (
 from detector.data.findings import counted
 from detector.detection_cap import DetectionCap
 from detector.files import check_folder, check_outputs, write_text
+from detector.little_found import LittleFound
 from detector.model_arguments import add_model_arguments, load_predictor, model_files
+from detector.slicing.tiling import choose_tiling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +37,7 @@ _EXAMPLES = """examples:
   python -m detector.detect photo.jpg --draw drawn
   python -m detector.detect photos/ 'more/**/*.png' --json found.json --score 0.5
   python -m detector.detect photos/ --model my_run/best --classes person,dog --coco results.json
+  python -m detector.detect aerial.jpg --model my_run/best --slice auto --draw drawn
 """
 
 
@@ -69,6 +73,7 @@ class _Outputs:
         self._draw_folder: Path | None = args.draw
         self._taken = {image.resolve() for image in inputs}
         self.cap = DetectionCap(predictor.thresholds.max_detections)
+        self.little = LittleFound(predictor)
 
     def add(self, path: Path, image: np.ndarray, detections: Detections) -> None:
         """Write or keep what was found in one image."""
@@ -137,7 +142,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.draw:
         check_folder(args.draw)
     if args.dry_run:
-        print(_intent(args, len(paths)))
+        print(_intent(args, paths))
         return EXIT_OK
     predictor = load_predictor(args)
     labels = predictor.classes.labels_of(args.classes) if args.classes else None
@@ -156,14 +161,14 @@ def main(argv: list[str] | None = None) -> int:
         outputs.finish()
     for saved in filter(None, (args.json, args.coco, args.draw)):
         print(f"saved {saved}")
-    if reached := outputs.cap.in_words():
-        print(reached, file=sys.stderr)
+    for line in filter(None, (outputs.cap.in_words(), outputs.little.in_words())):
+        print(line, file=sys.stderr)
     if skipped:
         print(f"skipped {skipped} of {len(paths)} images", file=sys.stderr)
     return EXIT_CHECK_FAILED if skipped else EXIT_OK
 
 
-def _intent(args: argparse.Namespace, images: int) -> str:
+def _intent(args: argparse.Namespace, paths: list[Path]) -> str:
     """What would be done; the model is looked for, not loaded."""
     from detector.models import find_model
 
@@ -171,7 +176,16 @@ def _intent(args: argparse.Namespace, images: int) -> str:
     if args.classes and model.spec:
         model.spec.classes.labels_of(args.classes)  # raises for an unknown one
     outputs = ", ".join(str(one) for one in (args.json, args.coco, args.draw) if one)
-    return f"would detect in {images:,} images with {model.in_words()}; output {outputs or 'here'}"
+    tiles = ""
+    if args.slice is not None:
+        from detector.slicing.tile_counts import count_tiles
+
+        tiling = choose_tiling(args.slice, model.spec)
+        tiles = f", in {counted(count_tiles(paths, tiling), 'tile')}: {tiling.in_words()}"
+    return (
+        f"would detect in {len(paths):,} images with {model.in_words()}{tiles}; output "
+        f"{outputs or 'here'}"
+    )
 
 
 def _detect_all(
@@ -187,20 +201,47 @@ def _detect_all(
     from detector.images import read_image
 
     skipped = 0
-    for file in tqdm(paths, unit="image", delay=2, disable=not quiet):
-        try:
-            image = read_image(file)
-        except UserError as error:
-            print(f"skipped: {error}", file=sys.stderr)
-            skipped += 1
-            continue
-        found = predictor(image)
-        outputs.cap.add(len(found))  # before the choice of classes, which it knows nothing of
-        detections = found.of_labels(labels)
-        outputs.add(file, image, detections)
-        if not quiet:
-            print(_describe(file, detections, predictor.classes.names))
+    with _progress(paths, predictor, quiet) as on_image:
+        for file in paths:
+            try:
+                image = read_image(file)
+            except UserError as error:
+                tqdm.write(f"skipped: {error}", file=sys.stderr)
+                skipped += 1
+                on_image(1)
+                continue
+            found = predictor(image)
+            # Before the choice of classes, which they know nothing of.
+            outputs.cap.add(len(found))
+            height, width = image.shape[:2]
+            outputs.little.add(height, width, len(found))
+            detections = found.of_labels(labels)
+            outputs.add(file, image, detections)
+            if not quiet:
+                tqdm.write(_describe(file, detections, predictor.classes.names))
+            on_image(1)
     return skipped
+
+
+@contextlib.contextmanager
+def _progress(
+    paths: list[Path], predictor: Predictor, quiet: bool
+) -> Iterator[Callable[[int], object]]:
+    """A bar of images, to be told of each; of tiles, where one image may take minutes."""
+    from tqdm import tqdm
+
+    from detector.sliced_predictor import SlicedPredictor
+
+    if not isinstance(predictor, SlicedPredictor):
+        with tqdm(total=len(paths), unit="image", delay=2, disable=not quiet) as bar:
+            yield bar.update
+        return
+    from detector.slicing.tile_counts import count_tiles
+
+    total = count_tiles(paths, predictor.tiling)
+    with tqdm(total=total, unit="tile", delay=2, disable=None) as bar:
+        predictor.on_tiles = bar.update
+        yield lambda _: None
 
 
 if __name__ == "__main__":

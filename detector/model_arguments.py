@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.command import fraction, name_list, path, positive
+from detector.slicing.tiling import add_slice_argument
 
 if TYPE_CHECKING:
     from detector.predictor import Predictor
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--model`, what runs it, `--score`, `--classes` and what NMS leaves."""
+    """`--model`, what runs it, `--score`, `--classes`, what NMS leaves, and `--slice`."""
     parser.add_argument(
         "--model",
         default="coco",
@@ -38,6 +39,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
     most = "the model's postprocess.max_detections, 100 unless trained otherwise"
     add_nms_arguments(parser, most, positive(int))
+    add_slice_argument(parser)
 
 
 def add_nms_arguments(
@@ -55,7 +57,7 @@ def add_nms_arguments(
 
 
 def load_predictor(args: argparse.Namespace) -> Predictor:
-    """What `add_model_arguments` ask for; says which of several networks was taken.
+    """What `add_model_arguments` ask for; says which of several networks was taken, and its tiles.
 
     Raises:
         UserError: it cannot be loaded.
@@ -75,7 +77,13 @@ def load_predictor(args: argparse.Namespace) -> Predictor:
     if predictor.why:
         file = predictor.file.name if predictor.file else predictor.runtime
         print(f"{file}: {predictor.why}", file=sys.stderr)
-    return predictor
+    if args.slice is None:
+        return predictor
+    from detector.sliced_predictor import SlicedPredictor
+
+    sliced = SlicedPredictor.of(predictor, args.slice)
+    print(sliced.tiling.in_words(), file=sys.stderr)
+    return sliced
 
 
 def model_files(model: str) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from configs.schema import PostprocessConfig
 from detector.artefact import DetectorSpec
 from detector.classes import ClassMap
 from detector.models import open_model
-from detector.postprocess import Postprocessor
+from detector.postprocess import FractionDetections, Postprocessor
 from detector.preprocess import resize, to_source_pixels
 from detector.runtimes import Runtime
 from detector.runtimes.graph import EngineOptions
+from detector.slicing.tiling import Tiling
 from detector.types import Detections
 
 STAGES = ("resize", "run", "decode", "nms")
@@ -44,8 +46,11 @@ class Predictor:
         file: what was read, where the predictor was loaded: the network's file, or the folder of
             a preset in the cache.
         thresholds: in force.
+        tiling: how images are cut into tiles; None where they are looked at whole.
         stage_ms: duration of each stage of the last call: `resize`, `run`, `decode`, `nms`.
     """
+
+    tiling: Tiling | None = None
 
     def __init__(
         self,
@@ -107,16 +112,24 @@ class Predictor:
         Raises:
             ValueError: `image` is not such an array, or the network's outputs are not finite.
         """
-        times = [time.perf_counter()]
-        resized = resize(image, self.spec.model.input_size)
-        times.append(time.perf_counter())
-        box_deltas, class_logits = self._runtime.run(resized[None])
-        times.append(time.perf_counter())
-        candidates = self._postprocess.decode(box_deltas[0], class_logits[0])
-        times.append(time.perf_counter())
-        found = self._postprocess.suppress(candidates)
+        (found,) = self._find([image])
+        begun = time.perf_counter()
         boxes = to_source_pixels(found.boxes_fraction, *image.shape[:2])
+        self.stage_ms["nms"] += 1000 * (time.perf_counter() - begun)
+        return Detections(boxes, found.scores, found.labels)
+
+    def _find(self, images: Sequence[np.ndarray]) -> list[FractionDetections]:
+        """What NMS leaves in each of some images, which go through the runtime at once."""
+        times = [time.perf_counter()]
+        resized = [resize(image, self.spec.model.input_size) for image in images]
+        batch = resized[0][None] if len(resized) == 1 else np.stack(resized)
+        times.append(time.perf_counter())
+        outputs = self._runtime.run(batch)
+        times.append(time.perf_counter())
+        candidates = [self._postprocess.decode(*one) for one in zip(*outputs, strict=True)]
+        times.append(time.perf_counter())
+        found = [self._postprocess.suppress(one) for one in candidates]
         times.append(time.perf_counter())
         milliseconds = (1000 * np.diff(times)).tolist()
         self.stage_ms = dict(zip(STAGES, milliseconds, strict=True))
-        return Detections(boxes, found.scores, found.labels)
+        return found

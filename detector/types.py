@@ -46,6 +46,8 @@ class Sample:
         elements: where each object stands in `source` ("object 3"); N of them, or none.
         details: what else `source` says of each object; N of them, or none.
         about: what else `source` says of the image.
+        window: the part of the image that this is, xyxy in pixels of the upright image, of which
+            `height` and `width` are the size; None for all of it.
 
     Raises:
         ValueError: an array has the wrong shape or dtype, lengths differ, or `own_xywh` are other
@@ -67,6 +69,7 @@ class Sample:
     elements: tuple[str, ...] = ()
     details: tuple[Mapping[str, Any], ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    window: tuple[int, int, int, int] | None = None
 
     def __post_init__(self) -> None:
         _require_boxes("Sample", self.boxes, np.float32)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from detector.command import EXIT_OK, CommandParser, path, run
 from detector.files import check_folder, check_outputs, write_json
 from detector.model_arguments import model_files
+from detector.slicing.tiling import add_slice_argument
 from eval.eval_arguments import (
     add_allow_missing,
     data_files,
@@ -46,6 +47,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         parser.add_argument(name, metavar=name.upper(), help="a model or a COCO results .json")
     parser.add_data()
     add_allow_missing(parser)
+    add_slice_argument(parser)
     parser.add_outputs(json="write the figures")
     parser.add_argument("--report", type=path, metavar="DIR", help="write a page with images")
     parser.add_dry_run()
@@ -87,7 +89,7 @@ def _side(args: argparse.Namespace, name: str) -> argparse.Namespace:
     is_file = name.lower().endswith(".json")
     model, detections = (None, Path(name)) if is_file else (name, None)
     own = {"model": model, "detections": detections, "runtime": None, "classes": None}
-    own |= {"max_dets": None, "agnostic": False}
+    own |= {"max_dets": None, "agnostic": False, "slice": None if is_file else args.slice}
     shared = {key: getattr(args, key) for key in ("data", "images", "voc_origin", "allow_missing")}
     return argparse.Namespace(**shared, **own)
 

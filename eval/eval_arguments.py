@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import UserError
 from detector.command import CommandParser, between, name_list, path
 from detector.model_arguments import add_nms_arguments, model_files
+from detector.slicing.tiling import add_slice_argument, choose_tiling
 
 if TYPE_CHECKING:
     from detector.data.dataset import Dataset
@@ -27,6 +28,7 @@ def make_scoring_parser(module: str, description: str, examples: str) -> Command
     parser.add_argument("--runtime", metavar="NAME", help="of a model folder: keras, tflite, onnx")
     parser.add_argument("--classes", type=name_list, metavar="A,B", help="only these classes")
     add_nms_arguments(parser, "100, as COCO's protocol has it", between(int, 100, 10_000))
+    add_slice_argument(parser)
     parser.add_outputs(json="write figures and settings")
     parser.add_dry_run()
     return parser
@@ -64,7 +66,8 @@ def load_eval_set(args: argparse.Namespace) -> EvalSet:
     chosen = _chosen(args) | ({"max_dets": args.max_dets} if args.max_dets else {})
     if args.detections:
         return score_file(args.detections, args.data, **chosen)
-    return score(args.model, args.data, runtime=args.runtime, agnostic=args.agnostic, **chosen)
+    model = {"runtime": args.runtime, "agnostic": args.agnostic, "slicing": args.slice}
+    return score(args.model, args.data, **model, **chosen)
 
 
 def find_eval_set(args: argparse.Namespace) -> tuple[Dataset, str]:
@@ -80,7 +83,8 @@ def find_eval_set(args: argparse.Namespace) -> tuple[Dataset, str]:
         part, _ = find_detections(args.detections, args.data, **chosen)
         return part.dataset, str(args.detections)
     part, model = find_inputs(args.model, args.data, runtime=args.runtime, **chosen)
-    return part.dataset, model.in_words()
+    tiles = "" if args.slice is None else choose_tiling(args.slice, model.spec).in_words()
+    return part.dataset, f"{model.in_words()}{tiles and f', in {tiles},'}"
 
 
 def scoring_intent(args: argparse.Namespace) -> str:
@@ -99,6 +103,8 @@ def _chosen(args: argparse.Namespace) -> dict[str, Any]:
         raise UserError("name either a MODEL to run or --detections FILE to score")
     if args.detections and args.agnostic:
         raise UserError("--agnostic belongs to a MODEL; a results file is scored as it is")
+    if args.detections and args.slice is not None:
+        raise UserError("--slice belongs to a MODEL; a results file is scored as it is")
     return {
         "images": args.images,
         "voc_origin": args.voc_origin,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING
 from configs.errors import UserError
 from configs.typed_form import command_name
 from detector.command import EXIT_OK, CommandParser, path, positive, run
-from training.run.asked import DEFAULT_CONFIG, asked_config, otherwise
+from detector.slicing.tiling import add_slice_argument
+from training.run.asked import DEFAULT_CONFIG, asked_config, otherwise, seconds
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -33,7 +33,7 @@ both, which are kept beside it in ssdlite_splits.json. The run's folder then hol
 log.csv, report.html, and best/ and last/: models to give to the other commands. However a run was
 stopped, --resume goes on where it was, also with a data set that was moved (--data NEW). --more
 trains a run that is complete for more epochs, on the rest of the schedule that a run of all these
-epochs has.
+epochs has. --slice cuts images much larger than the model's input into tiles, as they are read.
 """
 _EXITS = "0, also where Ctrl-C or SIGTERM stopped the run, whose state is saved then"
 _DEFAULT_START = "coco"
@@ -63,10 +63,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--freeze", choices=("none", "tap", "backbone"), help="what does not train (none)"
     )
-    parser.add_argument("--time", type=_seconds, metavar="T", help="end by then: 90s, 30m, 2h")
+    parser.add_argument("--time", type=seconds, metavar="T", help="end by then: 90s, 30m, 2h")
     parser.add_argument(
         "--overfit", type=positive(int), metavar="N", help="overfit N images: a sanity check"
     )
+    add_slice_argument(parser, "learn from large images in overlapping tiles of SIZE px")
     going_on = parser.add_mutually_exclusive_group()
     going_on.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     about = "train the complete run in RUN for N epochs more"
@@ -79,13 +80,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     if args.more is not None and args.time is not None:
         parser.error("argument --more: counts epochs, leave --time out")
     return args
-
-
-def _seconds(text: str) -> float:
-    matched = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if not matched or not float(matched[1]):
-        raise argparse.ArgumentTypeError(f"must be like 90s, 30m or 2h, got {text}")
-    return float(matched[1]) * {"s": 1, "m": 60, "h": 3600}[matched[2]]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -194,6 +188,7 @@ def _to_begin(args: argparse.Namespace, folder: RunFolder) -> Run:
         classes=choice.classes or None,
         merge=choice.merge or None,
         negatives=args.negatives and str(args.negatives),
+        slice=args.slice,
     )
     find_initial_weights(config.model, settings.start)  # raises where there is none that fits
     path_and_split(args.data)  # raises where there is none
@@ -253,6 +248,7 @@ def _run(
     from training.run.negatives import with_negatives
     from training.run.run import Run
     from training.run.splits import open_splits, to_overfit, train_val
+    from training.run.tiled import in_tiles
 
     images = Path(settings.images) if settings.images else None
     source = open_dataset(settings.data, images, voc_origin=settings.voc_origin)
@@ -274,6 +270,8 @@ def _run(
         training, validation, notes = with_negatives(training, validation, more, sides)
         for note in notes:
             print(f"note: {note}")
+    if settings.slice:
+        training, validation, settings = in_tiles(training, validation, settings, config, print)
     if settings.overfit:
         training, validation = to_overfit(training, settings.overfit)
     return Run(folder, config, settings, training, validation)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from configs.errors import UserError
 from detector.data.findings import KINDS, Finding
 from detector.images import Header, read_header, read_image
 from detector.types import Sample
@@ -74,12 +75,23 @@ def read_sample(sample: Sample) -> tuple[np.ndarray, Sample]:
         uint8 `(H, W, 3)`, RGB, upright; and the sample, H px high and W px wide.
 
     Raises:
-        UserError: the image cannot be read.
+        UserError: the image cannot be read, or is smaller than the sample's window.
     """
     image = read_image(sample.path)
+    if sample.window:
+        return _cut(image, sample), sample
     if image.shape[:2] != (sample.height, sample.width):
         sample, _ = settle_on_disk(sample)
     return image, sample
+
+
+def _cut(image: np.ndarray, sample: Sample) -> np.ndarray:
+    assert sample.window
+    x1, y1, x2, y2 = sample.window
+    tile = image[y1:y2, x1:x2]
+    if tile.shape[:2] != (sample.height, sample.width):
+        raise UserError(f"{sample.path} is another image than when it was cut into tiles")
+    return tile
 
 
 def lies(sample: Sample) -> bool:

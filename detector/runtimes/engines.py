@@ -112,6 +112,7 @@ class OnnxGraph(Graph):
             path,
             [tuple(s if isinstance(s, int) else None for s in tensor.shape) for tensor in inputs],
         )
+        self.takes_batches = not isinstance(inputs[0].shape[0], int)
         if inputs[0].type not in _DTYPES:
             raise UserError(f"{path} takes {inputs[0].type} as input; need uint8, int8 or float32")
         self.input_dtype = np.dtype(_DTYPES[inputs[0].type])
@@ -173,6 +174,7 @@ class OpenvinoGraph(Graph):
                 for one in model.inputs
             ],
         )
+        self.takes_batches = model.inputs[0].partial_shape[0].is_dynamic
         self.input_dtype = np.dtype(model.inputs[0].element_type.to_dtype())
         self._names = [tuple(sorted(one.names)) for one in model.outputs]
         self._request = model.create_infer_request()

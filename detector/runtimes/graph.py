@@ -89,6 +89,7 @@ class Graph(abc.ABC):
         path: the file.
         input_shape: of its one input, with a free batch as 1.
         input_dtype: likewise.
+        takes_batches: whether it runs several images at once.
 
     Raises:
         UserError: it is missing, damaged, asks for operations that the engine lacks, or has not
@@ -99,10 +100,11 @@ class Graph(abc.ABC):
     path: Path
     input_shape: tuple[int, ...]
     input_dtype: np.dtype
+    takes_batches: bool = False
 
     @abc.abstractmethod
     def __call__(self, array: np.ndarray) -> list[Output]:
-        """Run it on an array of the shape and dtype of the input."""
+        """Run it on an array of the shape and dtype of the input, or of several images so."""
 
 
 def require_readable(path: Path) -> None:
@@ -150,7 +152,7 @@ def require_fixed(path: Path, shapes: list[tuple[int | None, ...]]) -> tuple[int
 
 
 class GraphRuntime:
-    """A detector in a model file, run image by image (`detector.runtimes.Runtime`).
+    """A detector in a model file, run image by image unless that takes batches (`Runtime`).
 
     Args:
         graph: the open file.
@@ -181,11 +183,12 @@ class GraphRuntime:
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `detector.runtimes.Runtime`."""
-        deltas, logits = zip(*map(self._run_one, images), strict=True)
+        batches = [images] if self._graph.takes_batches else np.split(images, len(images))
+        deltas, logits = zip(*map(self._run_once, batches), strict=True)
         return np.concatenate(deltas), np.concatenate(logits)
 
-    def _run_one(self, image: np.ndarray) -> list[np.ndarray]:
-        outputs = self._graph(image[None].astype(self._graph.input_dtype, copy=False))
+    def _run_once(self, images: np.ndarray) -> list[np.ndarray]:
+        outputs = self._graph(images.astype(self._graph.input_dtype, copy=False))
         return [outputs[place].values.astype(np.float32, copy=False) for place in self._places]
 
 

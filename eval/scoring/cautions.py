@@ -8,7 +8,7 @@ from typing import Any
 from eval.scoring.most_detections import cap_lines
 from eval.scoring.scored_part import part_lines
 
-MARKS = ("warnings", "difficult", "ignore")
+MARKS = ("warnings", "difficult", "ignore", "hint")
 """Settings that are sentences themselves."""
 
 

@@ -18,8 +18,11 @@ from detector.images import read_image
 from detector.models import AUTO, FoundModel, find_model
 from detector.predictor import Predictor
 from detector.runtimes.graph import EngineOptions
+from detector.sliced_predictor import SlicedPredictor
+from detector.slicing.tiling import Asked
 from detector.types import Detections, Sample
 from eval.scoring.eval_set import EvalSet, make_eval_set, shared_classes
+from eval.scoring.large_images import about_tiles, with_little_counted
 from eval.scoring.most_detections import MAX_DETECTIONS, with_cap_counted
 from eval.scoring.results_file import ResultsFile, read_detections
 from eval.scoring.scored_part import (
@@ -45,16 +48,19 @@ def score(
     allow_missing: bool = False,
     max_dets: int = MAX_DETECTIONS,
     agnostic: bool = False,
+    slicing: Asked | None = None,
 ) -> EvalSet:
     """Run a model over a data set.
 
     `model` and `runtime` are those of `Predictor.load`, `data`, `images`, `voc_origin` and
     `allow_missing` of `open_to_score`; `classes` are names to score, by default those that model
     and data set share. In an image the model gives `max_dets` at most, and so many of each class
-    are scored. With `agnostic`, its NMS is across classes, also where its own is not.
+    are scored. With `agnostic`, its NMS is across classes, also where its own is not; with
+    `slicing`, as of `choose_tiling`, it looks at images in tiles.
 
     Raises:
-        UserError: either cannot be read, an image cannot be, or they share no class.
+        UserError: either cannot be read, an image cannot be, they share no class, or an image is
+            smaller than a tile whose size was asked for.
     """
     part, _ = find_inputs(
         model,
@@ -68,7 +74,7 @@ def score(
     dataset = part.dataset
 
     def load(threads: int | None = None) -> Predictor:
-        return Predictor.load(
+        predictor = Predictor.load(
             model,
             runtime=runtime,
             options=EngineOptions(threads),
@@ -76,6 +82,7 @@ def score(
             max_detections=max_dets,
             class_agnostic=agnostic or None,
         )
+        return predictor if slicing is None else SlicedPredictor.of(predictor, slicing)
 
     first = load()
     make = _per_thread(load) if first.runtime != "keras" else lambda: first
@@ -88,12 +95,14 @@ def score(
         "max_detections": max_dets,
         **({"class_agnostic": True} if first.thresholds.class_agnostic else {}),
         **_about_merged(first.spec.class_choice),
+        **about_tiles(first, dataset),
     }
     shared = shared_classes(first.classes, dataset.classes, classes)
     found = _predict_part(make, dataset, allow_missing)
     settings |= part_settings(part, len(found))
     counts = first.spec.training_objects
     scored = make_eval_set(first.name, dataset, found, first.classes, shared, settings, counts)
+    scored = with_little_counted(scored, found, first)
     return with_cap_counted(scored, [one for _, one in found])
 
 

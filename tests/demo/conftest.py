@@ -43,7 +43,11 @@ class FakePredictor:
 
     name = "fake"
     classes = coco_classes([1, 32])  # person, tie
-    spec = types.SimpleNamespace(postprocess=types.SimpleNamespace(score_threshold=0.4))
+    spec = types.SimpleNamespace(
+        postprocess=types.SimpleNamespace(score_threshold=0.4),
+        model=types.SimpleNamespace(input_size=300),
+    )
+    tiling = None
     thresholds = types.SimpleNamespace(max_detections=100)
     why = ""
 
@@ -164,6 +168,7 @@ class InstantPredictor:
     classes = coco_classes([1, 32])
     stage_ms: ClassVar = {"resize": 0.1, "run": 1.0, "decode": 0.1, "nms": 0.1}
     thresholds = types.SimpleNamespace(max_detections=100)
+    spec, tiling = FakePredictor.spec, None
 
     def __call__(self, _image):
         boxes = np.array([[2, 3, 30, 40], [10, 20, 20, 30]], np.float32)

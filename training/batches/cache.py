@@ -90,19 +90,19 @@ class Cache:
         Raises:
             UserError: the image cannot be read.
         """
-        key = self._key(sample.path)
+        key = self._key(sample.path, sample.window)
         entry = self._store.get(key) if key else None
         if entry is None:
             image, sample = _read_resized(sample, self._size)
             entry = image, sample.height, sample.width
             with contextlib.suppress(UserError):  # a full disk ends the caching, not the run
                 self._store[key] = entry
-        elif entry[1:] != (sample.height, sample.width):
+        elif sample.window is None and entry[1:] != (sample.height, sample.width):
             sample, _ = settle_on_disk(sample)
         return entry[0], sample
 
-    def _key(self, path: Path) -> str:
-        """What the file holds and how it is kept; "" if it cannot be read.
+    def _key(self, path: Path, window: tuple[int, ...] | None) -> str:
+        """What the file holds and how it is kept, or a window of it; "" if it cannot be read.
 
         A file of the same size and time of change is taken to be the same, and not read again.
         """
@@ -115,7 +115,8 @@ class Cache:
                 self._keys[path] = known
         except (OSError, ValueError):
             return ""
-        return f"{known[1]}-{self._size}-v{_VERSION}"
+        part = "" if window is None else "-".join(("", *map(str, window)))
+        return f"{known[1]}{part}-{self._size}-v{_VERSION}"
 
 
 class _Disk:

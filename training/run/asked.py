@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import cut
+from detector.slicing.tiling import AUTO
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
     from training.run.run_folder import RunFolder, RunSettings
 
 DEFAULT_CONFIG = "finetune"
+
+
+def seconds(text: str) -> float:
+    """An argparse type: a time such as 90s, 30m or 2h, in seconds."""
+    matched = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not matched or not float(matched[1]):
+        raise argparse.ArgumentTypeError(f"must be like 90s, 30m or 2h, got {text}")
+    return float(matched[1]) * {"s": 1, "m": 60, "h": 3600}[matched[2]]
 
 
 def asked_config(
@@ -53,6 +63,7 @@ def otherwise(
         ("--start", _normal(args.start), _normal(settings.start)),
         ("--time", args.time, settings.seconds),
         ("--overfit", args.overfit, settings.overfit),
+        ("--slice", args.slice if args.slice != AUTO else settings.slice or AUTO, settings.slice),
         ("--classes", _names(choice.classes), _names(settings.class_choice.classes)),
         ("--merge", _merges(choice), _merges(settings.class_choice)),
     )

@@ -21,6 +21,7 @@ from detector.classes import ClassChoice
 from detector.data.class_choice import class_choice
 from detector.data.splitting.split_record import placed, read_record
 from detector.files import check_folder, explained, make_folder, write_text
+from detector.slicing.tiling import LEAST_SIZE
 
 if TYPE_CHECKING:
     from training.run.state import State
@@ -53,6 +54,8 @@ class RunSettings:
         negatives: folder of images without objects, as given; None without.
         begun_in: the current folder when `data` and `images` were given, absolute.
         run_folder: where the run's folder was then, absolute.
+        slice: the side of the tiles that images are cut into, px, or "auto" until the data are
+            read; None for whole images.
         more_from: the epoch from which on `--more` trains a complete run; 0 before.
     """
 
@@ -70,7 +73,13 @@ class RunSettings:
     negatives: str | None = None
     begun_in: str | None = None
     run_folder: str | None = None
+    slice: Annotated[int, Field(ge=LEAST_SIZE)] | Literal["auto"] | None = None
     more_from: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def tile(self) -> int | None:
+        """`slice` once the data are read."""
+        return self.slice if isinstance(self.slice, int) else None
 
     @property
     def class_choice(self) -> ClassChoice:

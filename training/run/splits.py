@@ -89,15 +89,15 @@ def split_lists(
 
 def _listed(dataset: Dataset, negatives: str | None) -> list[str]:
     names = dataset.image_names()
-    if negatives is None:
-        return names
-    paths = [sample.path for sample in dataset]
-    return [
-        f"{NEGATIVES}{path.relative_to(negatives).as_posix()}"
-        if path.is_relative_to(negatives)
-        else name
-        for path, name in zip(paths, names, strict=True)
-    ]
+    if negatives is not None:
+        paths = [sample.path for sample in dataset]
+        names = [
+            f"{NEGATIVES}{path.relative_to(negatives).as_posix()}"
+            if path.is_relative_to(negatives)
+            else name
+            for path, name in zip(paths, names, strict=True)
+        ]
+    return list(dict.fromkeys(names))  # tiles have the name of their image
 
 
 def _own(parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ from eval.scoring.most_detections import MAX_DETECTIONS
 from training.model.networks import Networks
 from training.model.trainer import Trainer
 from training.run.run import Run
+from training.run.training_sizes import training_sizes
 
 
 class Measured(NamedTuple):
@@ -74,6 +75,7 @@ class Validation:
             category_ids=classes.category_ids,
             training_objects=run.training.object_counts(),
             class_choice=run.settings.class_choice,
+            training_sizes=training_sizes(run.training, run.settings.tile),
         )
         thresholds = config.postprocess.model_copy(
             update={"score_threshold": SCORE_THRESHOLD, "max_detections": MAX_DETECTIONS}

@@ -146,6 +146,14 @@ def test_nms_is_class_agnostic_where_asked_for_and_says_so(exported, two_images,
         assert len(other.detections) < len(one.detections)
 
 
+@pytest.mark.parametrize("measure", [coco_main, voc_main], ids=["coco", "voc"])
+def test_images_are_looked_at_in_tiles_where_asked_for(exported, two_images, tmp_path, measure):
+    command = [str(exported), str(two_images), "--runtime", "tflite", "--slice", "64"]
+    assert measure([*command, "--json", str(tmp_path / "figures.json")]) == 0
+    settings = json.loads((tmp_path / "figures.json").read_text())["settings"]
+    assert settings["slice"] == "tiles of 64 px that overlap by 25% (as asked for)"
+
+
 def test_a_voc_file_has_no_most_detections(two_images, tmp_path):
     (tmp_path / "found.json").write_text("[]")
     command = ["--detections", str(tmp_path / "found.json"), str(two_images), "--max-dets", "200"]

@@ -1,0 +1,1 @@
+"""Large images in tiles: how they are cut, how detections are merged, and how large tiles are."""
