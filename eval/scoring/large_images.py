@@ -15,12 +15,14 @@ def about_tiles(predictor: Predictor, samples: Iterable[Sample]) -> dict[str, st
     """The setting that says how a predictor cuts images; none where it does not.
 
     Raises:
-        UserError: an image is smaller than a tile whose size was asked for.
+        UserError: an image is smaller than a tile whose size was asked for. Of one whose size is
+            not known before it is read, the predictor says so.
     """
     if predictor.tiling is None:
         return {}
     for sample in samples:
-        predictor.tiling.require_fits(sample.path, sample.height, sample.width)
+        if sample.height:
+            predictor.tiling.require_fits(sample.path, sample.height, sample.width)
     return {"slice": predictor.tiling.in_words()}
 
 

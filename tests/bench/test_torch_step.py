@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from configs.schema import AnchorConfig, LossConfig, ModelConfig, TrainConfig
+from configs.schema import LossConfig, ModelConfig, TrainConfig
 from detector.anchors import anchors_per_cell, model_anchors
 from tests.bench import torch_step
 
@@ -62,7 +62,7 @@ def test_tables_are_those_of_the_detector():
 
     assert torch_step._ROWS == V2_ROWS
     assert torch_step._EXTRA_FILTERS == EXTRA_FILTERS
-    assert anchors_per_cell(AnchorConfig()) == torch_step._ANCHORS_PER_CELL
+    assert anchors_per_cell(ModelConfig()) == torch_step._ANCHORS_PER_CELL
 
 
 @pytest.mark.parametrize("size", [96, 300], ids=["even sizes", "odd sizes too"])

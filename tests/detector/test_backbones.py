@@ -61,7 +61,7 @@ def test_v1_for_cifar_10_has_the_parameters_of_the_whole_network():
 
 
 def tapped(name: str, width: float, size: int) -> keras.Model:
-    """A backbone whose outputs are its two taps."""
+    """A backbone whose outputs are its three taps."""
     image = image_input(size)
     return keras.Model(image, list(BACKBONES[name](rescale(image), width)))
 
@@ -71,26 +71,26 @@ def tapped(name: str, width: float, size: int) -> keras.Model:
     [
         pytest.param(
             "mobilenet_v1",
-            ["conv_pw_11_relu", "conv_pw_13_relu"],
-            [(None, 19, 19, 512), (None, 10, 10, 1024)],
+            ["conv_pw_5_relu", "conv_pw_11_relu", "conv_pw_13_relu"],
+            [(None, 38, 38, 256), (None, 19, 19, 512), (None, 10, 10, 1024)],
             id="v1",
         ),
         pytest.param(
             "mobilenet_v2",
-            ["block_13_expand_relu", "out_relu"],
-            [(None, 19, 19, 576), (None, 10, 10, 1280)],
+            ["block_6_expand_relu", "block_13_expand_relu", "out_relu"],
+            [(None, 38, 38, 192), (None, 19, 19, 576), (None, 10, 10, 1280)],
             id="v2",
         ),
     ],
 )
-def test_taps_at_300_are_19_and_10_cells_wide(name, names, shapes):
+def test_taps_at_300_are_38_19_and_10_cells_wide(name, names, shapes):
     model = tapped(name, 1.0, 300)
     assert [tensor.shape for tensor in model.outputs] == shapes
     assert [model.get_layer(layer).output for layer in names] == model.outputs
 
 
 def test_the_narrowest_v1_keeps_a_channel():
-    assert tapped("mobilenet_v1", 0.01, 32).outputs[0].shape == (None, 2, 2, 5)
+    assert tapped("mobilenet_v1", 0.01, 32).outputs[1].shape == (None, 2, 2, 5)
 
 
 @pytest.mark.parametrize("name", TAP_NAMES)

@@ -14,6 +14,7 @@ class Constant:
 
     name = "constant"
     path = "model.tflite"
+    takes_batches = False
 
     def __init__(self, *outputs, shape=(1, 8, 8, 3), dtype=np.uint8):
         self.input_shape, self.input_dtype = shape, np.dtype(dtype)

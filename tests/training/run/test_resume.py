@@ -121,7 +121,7 @@ def test_sigterm_saves_and_ends_well_and_the_run_goes_on(squares, uninterrupted,
     assert not (output / "result.json").exists()
     assert not list(output.glob(".*"))  # the lock is given back
     changed = ("--resume", "--set", "train.epochs=5", "--set", "loss.box=ciou")
-    with pytest.raises(UserError, match=r"loss\.box: smooth_l1 -> ciou, train\.epochs: 3 -> 5"):
+    with pytest.raises(UserError, match=r"loss\.box: auto -> ciou, train\.epochs: 3 -> 5"):
         main(arguments_of(command(output, *changed)))
     run(command(output, "--resume"))
     assert_same(output, uninterrupted)
