@@ -91,7 +91,7 @@ class TrainingSizes(BaseModel):
     object_px: float = Field(gt=0)  # side of the median object
     object_share: float = Field(gt=0, le=1)  # likewise, of the image's side
     large_object_px: float = Field(gt=0)  # longer side that nine of ten objects do not exceed
-    tile: int | None = None  # px, side of the tiles that the images were cut into
+    tile: int | None = Field(None, ge=1)  # px, side of the tiles that the images were cut into
 
 
 class DetectorSpec(BaseModel):

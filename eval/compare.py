@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from configs.errors import UserError
 from detector.command import EXIT_OK, CommandParser, path, run
 from detector.files import check_folder, check_outputs, write_json
 from detector.model_arguments import model_files
@@ -62,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.report:
         check_folder(args.report)
     sides = [_side(args, name) for name in (args.a, args.b)]
+    if args.slice is not None and not any(side.model for side in sides):
+        raise UserError("--slice belongs to a model; results files are scored as they are")
     if args.dry_run:
         (dataset, a), (_, b) = map(find_eval_set, sides)
         print(f"would compare {a} with {b} on {in_figures(dataset)}")

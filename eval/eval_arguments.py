@@ -77,14 +77,18 @@ def find_eval_set(args: argparse.Namespace) -> tuple[Dataset, str]:
         UserError: as `load_eval_set`, as far as that shows without loading a network.
     """
     from eval.scoring.inference import find_detections, find_inputs
+    from eval.scoring.large_images import require_tiles_fit
 
     chosen = _chosen(args)
     if args.detections:
         part, _ = find_detections(args.detections, args.data, **chosen)
         return part.dataset, str(args.detections)
     part, model = find_inputs(args.model, args.data, runtime=args.runtime, **chosen)
-    tiles = "" if args.slice is None else choose_tiling(args.slice, model.spec).in_words()
-    return part.dataset, f"{model.in_words()}{tiles and f', in {tiles},'}"
+    if args.slice is None:
+        return part.dataset, model.in_words()
+    tiling = choose_tiling(args.slice, model.spec)
+    require_tiles_fit(tiling, part.dataset)
+    return part.dataset, f"{model.in_words()}, in {tiling.in_words()},"
 
 
 def scoring_intent(args: argparse.Namespace) -> str:

@@ -18,6 +18,7 @@ Asked = int | Literal["auto"]
 LEAST_SIZE = 32
 """px; of a tile."""
 
+_MOST_SIZE = 65_535  # likewise: the longest side of a JPEG
 _OF_INPUT = 2  # tiles of a model that does not tell, in its input sizes: COCO's images to 300 px
 _OVERLAP = (0.2, 0.5)  # least and most, of a tile's side
 _DEFAULT_OVERLAP = 0.25
@@ -76,8 +77,8 @@ def tile_size(text: str) -> Asked:
     """An argparse type: `auto`, or the side of a tile in px."""
     if text == AUTO:
         return AUTO
-    if not text.isdecimal() or not LEAST_SIZE <= int(text) <= 65_535:
-        raise ArgumentTypeError(f"must be {AUTO} or px from {LEAST_SIZE} on, got {text}")
+    if not text.isdecimal() or not LEAST_SIZE <= int(text) <= _MOST_SIZE:
+        raise ArgumentTypeError(f"must be {AUTO} or {LEAST_SIZE} to {_MOST_SIZE} px, got {text}")
     return int(text)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from detector.little_found import LittleFound
 from detector.predictor import Predictor
+from detector.slicing.tiling import Tiling
 from detector.types import Detections, Sample
 from eval.scoring.eval_set import EvalSet
 
@@ -20,10 +21,19 @@ def about_tiles(predictor: Predictor, samples: Iterable[Sample]) -> dict[str, st
     """
     if predictor.tiling is None:
         return {}
+    require_tiles_fit(predictor.tiling, samples)
+    return {"slice": predictor.tiling.in_words()}
+
+
+def require_tiles_fit(tiling: Tiling, samples: Iterable[Sample]) -> None:
+    """Show that all images are as large as a tile, if their sizes are known before they are read.
+
+    Raises:
+        UserError: one is smaller than a tile whose size was asked for.
+    """
     for sample in samples:
         if sample.height:
-            predictor.tiling.require_fits(sample.path, sample.height, sample.width)
-    return {"slice": predictor.tiling.in_words()}
+            tiling.require_fits(sample.path, sample.height, sample.width)
 
 
 def with_little_counted(

@@ -18,6 +18,8 @@ from detector.ssdlite import build_ssdlite
 
 pytestmark = pytest.mark.keras
 
+SIZES = {"image_width": 90, "image_height": 90, "object_px": 9, "large_object_px": 20}
+SIZES |= {"object_share": 0.1}
 CONFIG = ModelConfig(backbone="mobilenet_v1", input_size=96, width_multiplier=0.25)
 
 
@@ -50,7 +52,7 @@ def test_what_was_saved_is_loaded_equal(model, tmp_path):
     np.testing.assert_array_equal(before["class_logits"], after["class_logits"])
 
 
-@pytest.mark.parametrize(("head", "other"), itertools.permutations(["ssdlite", "ssdlite_plus"]))
+@pytest.mark.parametrize(("head", "other"), [*itertools.permutations(["ssdlite", "ssdlite_plus"])])
 def test_a_head_that_the_network_does_not_have_is_refused(tmp_path, head, other):
     """At 420 px both have as many anchors."""
     config = ModelConfig(input_size=420, width_multiplier=0.1, head=head)
@@ -141,6 +143,7 @@ def test_a_folder_without_description_says_so(tmp_path):
         pytest.param({"category_ids": [3, 3]}, "category id 3 stands twice", id="same id"),
         pytest.param({"category_ids": []}, "differ in length", id="no ids"),
         pytest.param({"colour": "red"}, "colour", id="unknown key"),
+        pytest.param({"training_sizes": {**SIZES, "tile": 0}}, "tile", id="tiles of 0 px"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(saved, change, message):

@@ -72,7 +72,7 @@ def test_by_itself_a_small_image_is_taken_whole(model, image, capsys):
 def test_a_size_that_is_none_is_told(model, image, capsys):
     with pytest.raises(SystemExit):
         detect.main(["--model", model, "--slice", image(90, 80)])
-    assert "argument --slice: must be auto or px from 32 on" in capsys.readouterr().err
+    assert "argument --slice: must be auto or 32 to 65535 px" in capsys.readouterr().err
 
 
 # ---- the hint

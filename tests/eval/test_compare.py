@@ -168,6 +168,12 @@ def test_few_images_do_not_tell(random_set_of):
     assert words.endswith("too few images with objects to tell that from noise")
 
 
+def test_results_files_are_not_looked_at_in_tiles(data, tmp_path):
+    found = str(detections(tmp_path / "a.json"))
+    with pytest.raises(UserError, match="--slice belongs to a model"):
+        main([found, found, str(data), "--slice", "300"])
+
+
 def test_a_dry_run_says_what_it_would_compare(data, tmp_path, capsys):
     a = detections(tmp_path / "a.json")
     report = tmp_path / "page"

@@ -94,8 +94,9 @@ class Loader:
         course: what changes from epoch to epoch.
         steps: batches per epoch, always as many.
         max_objects: N; of more objects in an image, the largest are kept.
-        failed: what is wrong with each image that could not be read, by index. Another one, the
+        failed: what is wrong with each sample that could not be read, by index. Another one, the
             next that can be read, stands in its place.
+        unreadable: their files, of which tiles share one.
 
     Raises:
         UserError: there is no sample, or the cache's folder cannot be written to.
@@ -140,6 +141,7 @@ class Loader:
         self._workers = config.loader.workers or ((os.cpu_count() or 1) if decodes else 1)
         self._lock = threading.Lock()
         self.failed: dict[int, str] = {}
+        self.unreadable: set[str] = set()
 
     def order(self, epoch: int) -> np.ndarray:
         """The indices of an epoch's batches, one after the other: int64 `(steps * B,)`."""
@@ -247,8 +249,9 @@ class Loader:
                 image, sample = self._read(self._samples[candidate])
             except UserError as error:
                 with self._lock:
-                    is_news = candidate not in self.failed
                     self.failed[candidate] = str(error)
+                    is_news = self.image(candidate) not in self.unreadable
+                    self.unreadable.add(self.image(candidate))
                 if is_news:
                     self._report(f"{error}; {KINDS['unreadable-picture'].action}")
             else:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from configs.schema import TrainConfig
+from detector.network import BEHIND_BACKBONE
 
 _REFERENCE_BATCH = 16  # that `TrainConfig.learning_rate` is meant for
 
@@ -99,8 +100,7 @@ def _with_two_rates(kind: Any, slow: Sequence[Any], share: float) -> Any:
 
 def backbone_variables(network: keras.Model) -> list[Any]:
     """What trains of a detector's backbone."""
-    own = ("extra_", "neck_", "head_")
-    layers = (layer for layer in network.layers if not layer.name.startswith(own))
+    layers = (one for one in network.layers if not one.name.startswith(BEHIND_BACKBONE))
     return [variable for layer in layers for variable in layer.trainable_variables]
 
 

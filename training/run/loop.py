@@ -83,8 +83,8 @@ class Loop:
             self._save()
         else:
             self._finish()
-            return Result(state.best, state.epoch, len(self._loader.failed), "")
-        return Result(state.best, state.epoch, len(self._loader.failed), self._pause.signal)
+            return Result(state.best, state.epoch, len(self._loader.unreadable), "")
+        return Result(state.best, state.epoch, len(self._loader.unreadable), self._pause.signal)
 
     def _train_epoch(self, batches: Prefetch, log: Log) -> None:
         state, limit = self._state, self._run.settings.seconds

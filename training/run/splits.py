@@ -125,6 +125,7 @@ def overfit_settings(config: Config, images: int) -> list[str]:
         f"train.evaluate_every={math.ceil(_OVERFIT_STEPS / 4 / steps)}",
         "train.weight_decay=0",
         "train.input_sizes=[]",
+        "augment.mosaic_probability=0",
         "loader.repeat_threshold=0",
     ]
 

@@ -56,7 +56,7 @@ def test_a_tile_larger_than_an_image_is_refused_where_it_was_asked_for():
 
 @pytest.mark.parametrize("text", ["31", "0", "-5", "300.5", "photo.jpg", "", "65536", "²"])
 def test_no_sizes(text):
-    with pytest.raises(ArgumentTypeError, match="must be auto or px from 32 on"):
+    with pytest.raises(ArgumentTypeError, match="must be auto or 32 to 65535 px"):
         tile_size(text)
 
 

@@ -284,6 +284,16 @@ def test_a_broken_image_is_told_once_counted_and_replaced_by_the_next(photos):
     assert any("4.jpg" in line for line in said) and any("5.jpg" in line for line in said)
 
 
+def test_an_image_of_several_samples_is_told_once(photos):
+    tile, *others = photos(3)
+    tile.path.unlink()
+    said = []
+    loader = load([tile, tile, *others], augment=False, report=said.append)
+    assert set(load_one(loader, 0, 0).indices.tolist()) == {2}
+    assert len(said) == len(loader.unreadable) == 1
+    assert sorted(loader.failed) == [0, 1]
+
+
 def test_the_last_image_is_replaced_by_the_first(photos):
     samples = photos(3)
     samples[2].path.unlink()

@@ -85,7 +85,9 @@ def test_overfitting_takes_400_steps():
     assert (in_batches.loader.batch_size, in_batches.train.epochs) == (16, 134)  # of 3 steps
 
 
-def test_overfitting_takes_all_images_at_one_size_once_an_epoch():
-    asked = load_config("finetune", ["train.input_sizes=[320]", "loader.repeat_threshold=0.5"])
-    config = load_config("finetune", overfit_settings(asked, 3))
+def test_overfitting_takes_all_images_as_they_are_at_one_size_once_an_epoch():
+    mosaics = "augment.mosaic_probability=0.5"
+    asked = [mosaics, "train.input_sizes=[320]", "loader.repeat_threshold=0.5"]
+    config = load_config("finetune", overfit_settings(load_config("finetune", asked), 3))
     assert (config.train.input_sizes, config.loader.repeat_threshold) == ((), 0)
+    assert config.augment.mosaic_probability == 0
