@@ -55,6 +55,7 @@ def on_disk(run: Run) -> Run:
     return replace(run, asked=asked, settings=settings)
 
 
+@pytest.mark.skipif(not os.environ.get("SSDLITE_PROOFS"), reason="a proof: `make proofs`")
 def test_a_run_stopped_behind_any_epoch_goes_on_bit_for_bit(squares, tmp_path, steps):
     whole, said = run_in(tmp_path / "whole", squares), []
     begin(whole, said.append)
