@@ -47,6 +47,7 @@ quick: $(VENV)/installed-dev
 proofs: $(VENV)/installed-dev
 	SSDLITE_PROOFS=1 $(BIN)/python -m pytest --timeout=3600
 	$(BIN)/python -m tests.bench.bench_predictor
+	$(BIN)/python -m tests.bench.bench_heads
 	$(BIN)/python -m tests.bench.bench_coco
 	$(BIN)/python -m tests.bench.bench_loader
 	$(BIN)/python -m tests.bench.bench_similar

@@ -8,7 +8,8 @@ import numpy as np
 from configs.schema import ModelConfig
 from detector.anchors import feature_sizes, model_anchors
 
-_REACH = 2.0  # cells of the finest map, the least sides of the square in which centres count
+REACH = 2.0
+"""Cells of the finest map: the least sides of the square in which centres count."""
 
 
 def candidates(boxes: np.ndarray, config: ModelConfig) -> np.ndarray:
@@ -25,7 +26,7 @@ def candidates(boxes: np.ndarray, config: ModelConfig) -> np.ndarray:
     anchors = model_anchors(config)
     centres = (anchors[:, :2] + anchors[:, 2:]) / 2
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    least = np.float32(_REACH / feature_sizes(config)[0] / 2)
+    least = np.float32(REACH / feature_sizes(config)[0] / 2)
     halves = np.maximum((boxes[:, 2:] - boxes[:, :2]) / 2, least)
     across, down = (
         np.abs(centres[:, axis] - middles[:, axis, None]) < halves[:, axis, None] for axis in (0, 1)

@@ -14,6 +14,7 @@ import keras
 
 from configs.schema import ModelConfig
 from detector.anchors import anchors_per_cell, feature_sizes, model_anchors
+from training.batches.candidates import REACH
 from training.batches.targets import BACKGROUND
 
 Tensor = Any
@@ -22,7 +23,6 @@ ops: Any = keras.ops  # Keras declares no return types
 LEAST_QUALITY = 0.1
 """Of the anchor that an object forces, so that it is learnt however bad it still is."""
 
-_REACH = 2.0  # cells of the finest map: sides of what counts as an object's inside, at least
 _TIE, _TINY = 1e-4, 1e-9  # of closeness: relative to the merit, and where there is none
 
 
@@ -101,7 +101,7 @@ class Assigner:
         """Whether an anchor's centre lies in a box that is ignored: bool `(B, A)`."""
         return ops.any(self._inside(boxes, 0.0) & ops.expand_dims(is_ignored, -1), axis=1)
 
-    def _inside(self, boxes: Tensor, reach: float = _REACH) -> Tensor:
+    def _inside(self, boxes: Tensor, reach: float = REACH) -> Tensor:
         """Whether an anchor's centre lies in an object, `(B, N, A)`."""
         inside = True
         for axis in range(2):
