@@ -45,6 +45,8 @@ class View(Protocol):
 def detect(frames: Iterable[Frame], predictor: Predictor) -> Iterator[Frame]:
     """Detect in one frame after the other."""
     for frame in frames:
+        if predictor.tiling:
+            predictor.tiling.require_fits(frame.file, *frame.image.shape[:2])
         frame.detections = predictor(frame.image)
         frame.stage_ms |= predictor.stage_ms
         yield frame

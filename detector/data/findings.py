@@ -153,7 +153,7 @@ dark-images            warning  images of 16 bits that are read nearly black
 crowded-images         warning  images with more objects than a limit lets through
     the limit of the configuration counts, unless train --set raises it
 small-after-resize     warning  many boxes smaller than a cell of the finest map
-    they are trained on, but hardly found: use a larger input size
+    they are trained on, but hardly found: use a larger input size, or --slice for large images
 """  # name, severity and title; what the reader or the loader does about it
 
 

@@ -78,7 +78,10 @@ def tile_size(text: str) -> Asked:
     if text == AUTO:
         return AUTO
     if not text.isdecimal() or not LEAST_SIZE <= int(text) <= _MOST_SIZE:
-        raise ArgumentTypeError(f"must be {AUTO} or {LEAST_SIZE} to {_MOST_SIZE} px, got {text}")
+        raise ArgumentTypeError(
+            f"must be {AUTO} or {LEAST_SIZE} to {_MOST_SIZE} px, got {text}; in front of a file "
+            f"name write --slice {AUTO}"
+        )
     return int(text)
 
 

@@ -7,8 +7,11 @@ from collections import deque
 import numpy as np
 import pytest
 
+from configs.errors import UserError
+from demo.show import detect
 from demo.sources.frames import Frame, Source
 from demo.sources.live_source import LiveSource
+from detector.slicing.tiling import choose_tiling
 
 SIZE_HW = (120, 160)
 
@@ -203,3 +206,19 @@ def test_after_a_pause_a_camera_shows_what_is_there_now(
 def test_a_pause_does_not_count_as_slow(run, controls, video, pausing_view):
     stats = run(video(20, fps=50), controls, pausing_view(controls, {10: " "})).stats
     assert stats.fps == pytest.approx(50, rel=0.1)
+
+
+# ---- tiles
+
+
+def test_an_image_smaller_than_a_tile_is_named(predictor):
+    sliced = predictor()
+    sliced.tiling = choose_tiling(500, None)
+    frames = [
+        Frame(np.zeros((*size_hw, 3), np.uint8), file, 0.0)
+        for file, size_hw in (("large.jpg", (600, 500)), ("small.jpg", SIZE_HW))
+    ]
+    detected = detect(frames, sliced)
+    assert len(next(detected).detections) == 2
+    with pytest.raises(UserError, match="small.jpg is 160x120 px, smaller than a tile of 500 px"):
+        next(detected)

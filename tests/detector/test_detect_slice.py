@@ -72,7 +72,9 @@ def test_by_itself_a_small_image_is_taken_whole(model, image, capsys):
 def test_a_size_that_is_none_is_told(model, image, capsys):
     with pytest.raises(SystemExit):
         detect.main(["--model", model, "--slice", image(90, 80)])
-    assert "argument --slice: must be auto or 32 to 65535 px" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "argument --slice: must be auto or 32 to 65535 px" in said
+    assert "in front of a file name write --slice auto" in said
 
 
 # ---- the hint
