@@ -12,7 +12,7 @@ from detector.boxes import cxcywh_to_xyxy
 NUM_FEATURE_MAPS = 6
 """Of `ssdlite`."""
 _NUM_PLUS_MAPS = 4
-_PLUS_CELLS = 4  # side of the one square anchor in a cell of `ssdlite_plus`
+PLUS_CELLS = 4  # side of the one square anchor in a cell of `ssdlite_plus`
 
 
 def model_anchors(config: ModelConfig) -> np.ndarray:
@@ -30,7 +30,7 @@ def model_anchors(config: ModelConfig) -> np.ndarray:
     if config.head == "ssdlite":
         shapes = cell_shapes(config.anchors)
     else:
-        shapes = [np.full((1, 2), _PLUS_CELLS / size) for size in sizes]
+        shapes = [np.full((1, 2), PLUS_CELLS / size) for size in sizes]
     maps = [_grid(size, each) for size, each in zip(sizes, shapes, strict=True)]
     return cxcywh_to_xyxy(np.concatenate(maps)).astype(np.float32)
 

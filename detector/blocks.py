@@ -70,29 +70,22 @@ def conv(
     return x if linear else relu6(x, unit.relu)
 
 
-def depthwise(
-    x: Tensor, unit: Unit, stride: int = 1, norm: Norm = STOCK_NORM, kernel_size: int = 3
-) -> Tensor:
-    """Convolution of each channel by itself, batch norm, ReLU6."""
+def depthwise(x: Tensor, unit: Unit, stride: int = 1, norm: Norm = STOCK_NORM) -> Tensor:
+    """3x3 convolution of each channel by itself, batch norm, ReLU6."""
     layer = keras.layers.DepthwiseConv2D(
-        kernel_size, stride, padding="same", use_bias=norm is None, name=unit.conv
+        3, stride, padding="same", use_bias=norm is None, name=unit.conv
     )
     return relu6(batch_norm(layer(x), unit.norm, norm), unit.relu)
 
 
 def separable(
-    x: Tensor,
-    units: tuple[Unit, Unit],
-    filters: int,
-    stride: int = 1,
-    norm: Norm = STOCK_NORM,
-    kernel_size: int = 3,
+    x: Tensor, units: tuple[Unit, Unit], filters: int, stride: int = 1, norm: Norm = STOCK_NORM
 ) -> Tensor:
-    """Depthwise-separable convolution: k x k per channel, then 1x1 across channels.
+    """Depthwise-separable convolution: 3x3 per channel, then 1x1 across channels.
 
-    Costs 1/filters + 1/k^2 of a standard k x k convolution (MobileNetV1, section 3.1).
+    Costs 1/filters + 1/9 of a standard 3x3 convolution (MobileNetV1, section 3.1).
     """
-    return conv(depthwise(x, units[0], stride, norm, kernel_size), units[1], filters, norm=norm)
+    return conv(depthwise(x, units[0], stride, norm), units[1], filters, norm=norm)
 
 
 def inverted_residual(

@@ -82,7 +82,7 @@ def separable_costs(model: keras.Model) -> list[SeparableCost]:
         if _is_depthwise(layer) and (pointwise := _pointwise(layer.name, by_name)):
             height, width, channels, _ = layer.kernel.shape
             kernel_area, filters = height * width, pointwise.kernel.shape[-1]
-            # At the places of this depthwise layer: the heads of ssdlite_plus share theirs.
+            # At the places of this depthwise layer: the shared heads of ssdlite_plus share theirs.
             mixing = _size(pointwise.kernel) * _positions(layer)
             costs.append(
                 SeparableCost(
@@ -101,9 +101,10 @@ def _pointwise(depthwise: str, by_name: Mapping[str, Any]) -> Any:
         return by_name.get(depthwise.replace("dw", "pw"))
     if not depthwise.startswith("head_"):
         return by_name.get(depthwise.replace("_depthwise", "_project"))
-    _, _, kind, _ = depthwise.split("_")
-    shared = by_name.get(f"head_{kind}_project")
-    return shared or by_name.get(depthwise.replace("_depthwise", "_conv"))
+    if depthwise.startswith("head_shared_"):
+        kind = depthwise.split("_")[3]
+        return by_name[f"head_{kind}_project"]
+    return by_name.get(depthwise.replace("_depthwise", "_conv"))
 
 
 def _part(layer_name: str) -> str:

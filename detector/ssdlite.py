@@ -38,16 +38,22 @@ def build_ssdlite(config: ModelConfig, num_classes: int, norm: Norm = STOCK_NORM
     taps = BACKBONES[config.backbone](rescale(image), config.width_multiplier, norm)
     maps = [taps.stride_16, taps.stride_32]
     for number, filters in enumerate(EXTRA_FILTERS, start=1):
-        maps.append(_extra(maps[-1], f"extra_{number}", filters, config.width_multiplier, norm))
+        maps.append(extra(maps[-1], f"extra_{number}", filters, config.width_multiplier, norm))
+    # Losses and box arithmetic stay in float32 whatever the layers compute in.
     outputs = {
-        "box_deltas": _heads(maps, "box", 4, anchors_per_cell(config), norm),
-        "class_logits": _heads(maps, "class", num_classes + 1, anchors_per_cell(config), norm),
+        name: keras.layers.Concatenate(axis=1, dtype="float32", name=name)(
+            heads(maps, kind, channels, anchors_per_cell(config), norm)
+        )
+        for name, kind, channels in (
+            ("box_deltas", "box", 4),
+            ("class_logits", "class", num_classes + 1),
+        )
     }
     name = f"ssdlite_{config.backbone}_{config.input_size}"
     return keras.Model(image, outputs, name=name)
 
 
-def _extra(x: Tensor, name: str, filters: int, width_multiplier: float, norm: Norm) -> Tensor:
+def extra(x: Tensor, name: str, filters: int, width_multiplier: float, norm: Norm) -> Tensor:
     """1x1 to half the depth, depthwise 3x3 of stride 2, 1x1 to the full depth."""
     reduced, full = (
         max(int(depth * width_multiplier), _MIN_FILTERS) for depth in (filters // 2, filters)
@@ -57,20 +63,17 @@ def _extra(x: Tensor, name: str, filters: int, width_multiplier: float, norm: No
     return conv(x, Unit.of(f"{name}_project"), full, norm=norm)
 
 
-def _heads(
+def heads(
     maps: list[Tensor], kind: str, channels: int, anchors: Sequence[int], norm: Norm
-) -> Tensor:
-    """One head per feature map, joined along the anchors: `(B, A, channels)`.
+) -> list[Tensor]:
+    """One head per feature map: `(B, A, channels)` of each, its cells' anchors in order.
 
     `anchors` is their number in a cell of each map.
     """
-    parts = [
+    return [
         _head(x, f"head_{level}_{kind}", per_cell, channels, norm)
         for level, (x, per_cell) in enumerate(zip(maps, anchors, strict=True))
     ]
-    name = {"box": "box_deltas", "class": "class_logits"}[kind]
-    # Losses and box arithmetic stay in float32 whatever the layers compute in.
-    return keras.layers.Concatenate(axis=1, dtype="float32", name=name)(parts)
 
 
 def _head(x: Tensor, name: str, per_cell: int, channels: int, norm: Norm) -> Tensor:

@@ -65,7 +65,7 @@ def test_the_shared_head_of_ssdlite_plus_is_weighed_at_each_of_its_maps():
     for pair in pairs:
         assert pair.ratio == pytest.approx(pair.formula, rel=1e-12)
     # What the parts cost together is what the layers cost: no place is counted twice.
-    mixed = [pair for pair in pairs if pair.name.startswith("head_")]
+    mixed = [pair for pair in pairs if pair.name.startswith("head_shared_")]
     layers = {cost.name: cost.multiply_adds for cost in layer_costs(network)}
     assert sum(pair.multiply_adds for pair in mixed) == sum(
         cost for name, cost in layers.items() if name in {pair.name for pair in mixed}

@@ -53,23 +53,45 @@ def test_layer_names_do_not_depend_on_what_was_built_before():
 
 
 @pytest.mark.parametrize("backbone", ["mobilenet_v1", "mobilenet_v2"])
-def test_the_backbone_is_that_of_ssdlite(backbone):
+def test_the_backbone_and_the_first_heads_are_those_of_ssdlite(backbone):
     """Of the same names and shapes, so that weights of the one start the other."""
 
     def shapes(network) -> dict[str, list[tuple[int, ...]]]:
-        layers = (layer for layer in network.layers if not layer.name.startswith(BEHIND_BACKBONE))
-        return {layer.name: [w.shape for w in layer.weights] for layer in layers if layer.weights}
+        return {one.name: [w.shape for w in one.weights] for one in network.layers if one.weights}
 
     size = {"input_size": 96, "width_multiplier": 0.35, "backbone": backbone}
-    assert shapes(build_ssdlite_plus(config_of(**size), 3)) == shapes(
-        build_ssdlite(ModelConfig(**size), 3)
+    plus, ssdlite = (
+        shapes(build(config, 3))
+        for build, config in (
+            (build_ssdlite_plus, config_of(**size)),
+            (build_ssdlite, ModelConfig(**size)),
+        )
     )
+    alike = plus.keys() & ssdlite.keys()
+    assert alike >= {name for name in ssdlite if not name.startswith(BEHIND_BACKBONE)}
+    assert {name for name in alike if plus[name] != ssdlite[name]} == {
+        f"head_{level}_{kind}_conv" for level in range(3) for kind in ("box", "class")
+    }
+    assert {"extra_1_project", "head_2_box_depthwise"} <= alike
+
+
+def test_at_first_the_shared_head_adds_nothing():
+    """But one number to all: only what is learnt of it changes what SSDLite's heads say."""
+    model = build_ssdlite_plus(SMALLEST, 3)
+    outputs = model(np.full((1, 96, 96, 3), 90, np.uint8), training=False)
+    finest = feature_sizes(SMALLEST)[0] ** 2
+    for output in outputs.values():
+        assert not np.asarray(output)[0, :finest].any()
+        assert np.asarray(output)[0, finest:].any()
 
 
 def test_the_rows_of_a_cell_answer_for_its_place():
     """A change of the image's top left corner moves the outputs of the first cells most."""
     config = config_of(input_size=300, width_multiplier=0.35)
     model = build_ssdlite_plus(config, 3)
+    for layer in ("head_box_conv", "head_class_conv"):
+        kernel, bias = model.get_layer(layer).get_weights()
+        model.get_layer(layer).set_weights([np.ones_like(kernel), bias])
     image = np.full((1, 300, 300, 3), 128, np.uint8)
     changed = image.copy()
     changed[:, :16, :16] = 255
@@ -86,7 +108,7 @@ def test_its_costs_stay_within_its_limits():
     costs = layer_costs(build_ssdlite_plus(config_of(input_size=300), 20))
     assert sum(cost.multiply_adds for cost in costs) <= 0.75e9
     assert sum(cost.parameters for cost in costs) <= 3.4e6
-    assert {cost.part for cost in costs} == {"backbone", "neck", "heads"}
+    assert {cost.part for cost in costs} == {"backbone", "extras", "neck", "heads"}
 
 
 def test_it_is_fed_from_strides_8_16_and_32():

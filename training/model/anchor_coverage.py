@@ -218,7 +218,7 @@ def fit_finest_anchors(
     centres = np.exp(means.fit(np.log(sides), sample_weight=weights).cluster_centers_)
     shapes = _in_place_of(finest, centres)
     before, after = (
-        float(np.average(_centred_iou(sides, one).max(axis=1), weights=weights))
+        float(np.average(centred_iou(sides, one).max(axis=1), weights=weights))
         for one in (finest, shapes)
     )
     if before > _GOOD or after - before < _WORTH:
@@ -258,11 +258,11 @@ def _small_objects(samples: Sequence[Sample], coarser: np.ndarray) -> tuple[np.n
         sides.append((boxes[:, 2:] - boxes[:, :2]) / (sample.width, sample.height))
         labels.append(learnt.labels)
     all_sides, all_labels = np.concatenate(sides), np.concatenate(labels)
-    small = _centred_iou(all_sides, coarser).max(axis=1) < _SERVED
+    small = centred_iou(all_sides, coarser).max(axis=1) < _SERVED
     return all_sides[small], all_labels[small]
 
 
-def _centred_iou(sides: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+def centred_iou(sides: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     """IoU of boxes about one centre: `(N, 2)` and `(K, 2)` give `(N, K)`."""
     shared = np.minimum(sides[:, None], shapes).prod(axis=-1)
     return shared / (sides.prod(axis=-1)[:, None] + shapes.prod(axis=-1) - shared)

@@ -16,12 +16,14 @@ from detector import artefact
 from detector.models import find_keras_model, load_model
 from training.classifier import classifier_run
 from training.model.anchor_coverage import move_finest_anchors
+from training.model.plus_start import WeightsByLayer, plus_weights
 from training.model.start_files import fetch_start, imagenet_file
 
 if TYPE_CHECKING:
     import keras
 
 _RARE = -math.log((1 - 0.01) / 0.01)  # logit of a new class
+_SHARED = "head_class_conv"  # of ssdlite_plus, whose other class convolutions are added to it
 _NAMES_SHOWN = 6  # layers on a line; all are in the report's attributes
 
 
@@ -68,9 +70,10 @@ def load_initial_weights(
         source: "none"; "imagenet" for the backbone alone, downloaded, or a `.h5` file of it (see
             `detector.weights.keras_imagenet`); a classifier's run folder, for the backbone; or a
             detector: a run's folder, of which its best model is taken, or what
-            `detector.models.load_model` takes. Layers of equal name and shape are copied, of a
-            detector with another head those of the backbone alone; and of class channels those
-            of equal name, in upper or lower case. Others of a sigmoid model begin as rare.
+            `detector.models.load_model` takes. Layers of equal name and shape are copied, for an
+            `ssdlite_plus` of an `ssdlite` as `training.model.plus_start` has them; and of class
+            channels those of equal name, in upper or lower case. Others of a sigmoid model begin
+            as rare.
 
     Raises:
         UserError: there is no such source, it is damaged, or its backbone or width is another.
@@ -85,12 +88,15 @@ def load_initial_weights(
             path = fetch_start(config, source) / imagenet_file(config).name
         report = _from_imagenet(network, config, path, new)
     elif _holds(path, classifier_run.DESCRIPTION):
-        report = _from_network(network, classifier_run.load_run(path).network, (), new)
+        theirs = _weights_by_layer(classifier_run.load_run(path).network)
+        report = _from_network(network, theirs, (), new)
     else:
         donor, spec = load_model(_detector(source))
-        has_another_head = spec.model.head != config.head
-        report = _from_network(network, donor, spec.class_names, new, has_another_head)
-        if "head_0_box_conv" in report.loaded:
+        theirs = _weights_by_layer(donor)
+        if (spec.model.head, config.head) == ("ssdlite", "ssdlite_plus"):
+            theirs = plus_weights(theirs, spec.model, config)
+        report = _from_network(network, theirs, spec.class_names, new)
+        if config.head == "ssdlite" and "head_0_box_conv" in report.loaded:
             move_finest_anchors(network, spec.model.anchors, config.anchors)
     if config.score_activation == "sigmoid":
         _expect_rarely(network, class_names, report)
@@ -133,12 +139,20 @@ def _expect_rarely(network: keras.Model, class_names: Sequence[str], report: Ini
     """
     outputs: Any = network.output
     channels = outputs["class_logits"].shape[-1]
-    for layer in filter(lambda one: _is_class_conv(one.name), network.layers):
+    convs = [layer for layer in network.layers if _is_class_conv(layer.name)]
+    shared = [layer for layer in convs if layer.name == _SHARED]
+    for layer in shared or convs:
         rare = class_names if layer.name in report.fresh else report.new_classes
         kernel, bias = layer.get_weights()
         by_anchor = _by_anchor(bias, channels)
         by_anchor[:, [class_names.index(name) + 1 for name in rare]] = _RARE
         layer.set_weights([kernel, by_anchor.ravel()])
+    if _SHARED in report.fresh:  # it speaks beside the rows that were kept, which say it all
+        kept = [class_names.index(name) + 1 for name in report.kept_classes]
+        for layer in filter(lambda one: one not in shared, convs):
+            kernel, bias = layer.get_weights()
+            bias[kept] -= _RARE
+            layer.set_weights([kernel, bias])
 
 
 def _detector(source: str) -> str:
@@ -179,22 +193,18 @@ def _require_equal_backbones(
 
 def _from_network(
     network: keras.Model,
-    donor: keras.Model,
+    theirs: WeightsByLayer,
     donor_names: Sequence[str],
     report: InitReport,
-    backbone_alone: bool = False,
 ) -> InitReport:
     """Copy what fits."""
-    from detector.network import BEHIND_BACKBONE
-
-    left = BEHIND_BACKBONE if backbone_alone else ()
     names = report.new_classes
     known = {name.casefold(): channel for channel, name in enumerate(donor_names, start=1)}
     sources = [known.get(name.casefold()) for name in names]
-    fresh, theirs = _weights_by_layer(network), _weights_by_layer(donor)
+    fresh = _weights_by_layer(network)
     given = {}
     for layer, arrays in fresh.items():
-        found = [] if layer.startswith(left) else theirs.get(layer, [])
+        found = theirs.get(layer, [])
         if _is_class_conv(layer) and found:
             found = _mix_classes(arrays, found, [0, *sources], len(donor_names) + 1)
         if [array.shape for array in arrays] == [array.shape for array in found]:

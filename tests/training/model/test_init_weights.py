@@ -9,7 +9,7 @@ from configs.errors import UserError
 from configs.schema import AnchorConfig, ModelConfig
 from detector import artefact
 from detector.artefact import DetectorSpec
-from detector.backbones import TAP_NAMES, build_classifier
+from detector.backbones import build_classifier
 from detector.models import load_model
 from detector.network import BEHIND_BACKBONE, build_detector
 from detector.postprocess import sigmoid, softmax
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.keras
 CONFIG = ModelConfig(backbone="mobilenet_v1", input_size=96, width_multiplier=0.25)
 PLUS = CONFIG.model_copy(update={"head": "ssdlite_plus"})
 DONOR_CLASSES = ("cat", "dog", "owl", "fox")
+HEADS = ("ssdlite", "ssdlite_plus")
 RARE = math.log(0.01 / 0.99)
 
 
@@ -168,40 +169,19 @@ def backbone_of(network) -> list[str]:
     return [name for name in names if not name.startswith(BEHIND_BACKBONE)]
 
 
-def assert_backbone_alone_is_of(network, report, donor) -> None:
-    """Its weights are the donor's bit for bit, and so is what the head is fed."""
-    assert list(report.loaded) == backbone_of(network)
-    assert_equal_weights(network, donor, report.loaded)
-    image = noise(network.input.shape[1])
-    taps = TAP_NAMES["mobilenet_v2" if "mobilenet_v2" in network.name else "mobilenet_v1"]
-    for tap in taps:
-        ours, theirs = (
-            keras.Model(one.input, one.get_layer(tap).output)(image, training=False)
-            for one in (network, donor)
-        )
-        np.testing.assert_array_equal(ours, theirs)
-
-
 @pytest.mark.parametrize("backbone", ["mobilenet_v1", "mobilenet_v2"])
-@pytest.mark.parametrize(
-    ("theirs", "ours"), [("ssdlite", "ssdlite_plus"), ("ssdlite_plus", "ssdlite")]
-)
-def test_another_head_gives_its_backbone_alone_and_no_class(tmp_path, backbone, theirs, ours):
+def test_an_ssdlite_takes_of_a_plus_model_what_is_alike_and_no_class(tmp_path, backbone):
     base = CONFIG.model_copy(update={"backbone": backbone, "width_multiplier": 0.35})
-    source = write_detector(tmp_path / "run" / "best", base.model_copy(update={"head": theirs}))
-    config = base.model_copy(update={"head": ours, "input_size": 128})
-    network = build_detector(config, 2)
-    report = load_initial_weights(network, config, ("cat", "newt"), str(tmp_path / "run"))
-    small = build_detector(config.model_copy(update={"head": theirs}), 4)  # at the size of ours
-    small.set_weights(load_model(source).network.get_weights())
-    assert_backbone_alone_is_of(network, report, small)
+    source = write_detector(tmp_path / "run" / "best", base.model_copy(update={"head": HEADS[1]}))
+    network = build_detector(base, 2)
+    report = load_initial_weights(network, base, ("cat", "newt"), str(tmp_path / "run"))
+    assert set(report.loaded) >= {*backbone_of(network), "extra_1_project", "head_0_box_depthwise"}
+    assert_equal_weights(network, load_model(source).network, report.loaded)
     assert (report.partly, report.kept_classes) == ((), ())
     assert report.new_classes == ("cat", "newt")
     assert report.dropped_classes == ("dog", "owl", "fox")
     lines = report.to_lines()
     assert "classes kept: none" in lines and "classes that start fresh: cat, newt" in lines
-    scores = sigmoid(logits(network, noise(128)))[..., 1:]
-    np.testing.assert_allclose(scores, 0.01, rtol=0.5)  # cat's, too
 
 
 def test_a_plus_model_starts_another_whole_and_keeps_the_rows_of_equal_names(plus_donor):
@@ -210,7 +190,8 @@ def test_a_plus_model_starts_another_whole_and_keeps_the_rows_of_equal_names(plu
     network = build_detector(config, 3)
     report = load_initial_weights(network, config, names, plus_donor)
     source = load_model(plus_donor).network
-    assert report.partly == ("head_class_conv",)
+    firsts = [f"head_{level}_class_conv" for level in range(3)]
+    assert set(report.partly) == {"head_class_conv", *firsts}
     assert (report.fresh, report.skipped) == ((), ())
     assert (report.kept_classes, report.new_classes) == (("owl", "Cat"), ("newt",))
     assert_equal_weights(network, source, report.loaded)
@@ -349,15 +330,6 @@ def test_the_real_detector_keeps_the_logits_of_known_classes(test_data):
     np.testing.assert_array_equal(
         network(images, training=False)["box_deltas"], expected["box_deltas"]
     )
-
-
-def test_the_real_detector_gives_a_plus_model_its_backbone(test_data):
-    source = str(test_data / "weights/ssdlite_mobilenet_v2_coco_20classes.npz")
-    config = ModelConfig(head="ssdlite_plus")
-    network = build_detector(config, 2)
-    report = load_initial_weights(network, config, ("dog", "raccoon"), source)
-    assert_backbone_alone_is_of(network, report, load_model(source).network)
-    assert report.new_classes == ("dog", "raccoon")
 
 
 @pytest.mark.parametrize("head", ["ssdlite", "ssdlite_plus"])
