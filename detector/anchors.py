@@ -11,8 +11,10 @@ from detector.boxes import cxcywh_to_xyxy
 
 NUM_FEATURE_MAPS = 6
 """Of `ssdlite`."""
-_NUM_PLUS_MAPS = 4
-PLUS_CELLS = 4  # side of the one square anchor in a cell of `ssdlite_plus`
+NUM_PLUS_MAPS = 5
+"""Of `ssdlite_plus`."""
+PLUS_CELLS = 4
+"""Side of the one square anchor in a cell of `ssdlite_plus`."""
 
 
 def model_anchors(config: ModelConfig) -> np.ndarray:
@@ -38,9 +40,9 @@ def model_anchors(config: ModelConfig) -> np.ndarray:
 def feature_sizes(config: ModelConfig) -> tuple[int, ...]:
     """Cells per side of each feature map: every stride-2 convolution halves, rounding up.
 
-    300 px give 19, 10, 5, 3, 2, 1, or 38, 19, 10, 5 with `ssdlite_plus`.
+    300 px give 19, 10, 5, 3, 2, 1, or 38, 19, 10, 5, 3 with `ssdlite_plus`.
     """
-    count = NUM_FEATURE_MAPS if config.head == "ssdlite" else _NUM_PLUS_MAPS
+    count = NUM_FEATURE_MAPS if config.head == "ssdlite" else NUM_PLUS_MAPS
     sizes = [math.ceil(config.input_size / finest_stride(config))]
     while len(sizes) < count:
         sizes.append(math.ceil(sizes[-1] / 2))
@@ -59,7 +61,7 @@ def anchors_per_cell(config: ModelConfig) -> tuple[int, ...]:
     """
     if config.head == "ssdlite":
         return tuple(len(shapes) for shapes in cell_shapes(config.anchors))
-    return (1,) * _NUM_PLUS_MAPS
+    return (1,) * NUM_PLUS_MAPS
 
 
 def cell_shapes(config: AnchorConfig) -> list[np.ndarray]:

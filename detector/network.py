@@ -16,9 +16,6 @@ from detector.ssdlite_plus import build_ssdlite_plus
 KINDS = ("box", "class")
 """What is predicted of each anchor, in the order of the outputs."""
 
-FIRST_MAPS = 3
-"""Those of `ssdlite`, the finest first, that `ssdlite_plus` has too, with heads of their own."""
-
 BEHIND_BACKBONE = ("extra_", "neck_", "head_")
 """What the names of all layers behind the backbone begin with."""
 

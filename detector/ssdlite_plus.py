@@ -1,21 +1,21 @@
-"""SSDLite plus: SSDLite's first heads, and beside them a pyramid from stride 8 with one of its own.
+"""SSDLite plus: SSDLite's own first heads, corrected by a pyramid that begins at stride 8.
 
 SSDLite finds small objects on a map of stride 16 that has seen no deeper layer. Here the taps at
-strides 8, 16 and 32, and SSDLite's first extra map at 64, are brought to one width; what the deep
-ones know is added to the fine ones, and back down. The 1x1 convolutions of the head see all cells
-of all maps in one go, so that what is learnt of large objects serves small ones; only its depthwise
-kernels are each map's own. To what it says are added SSDLite's own heads of the three coarser maps,
-with one square anchor in a cell instead of several: they read the wide maps themselves, and bring
-what an SSDLite has learnt (`training.model.plus_start`), which the shared head corrects.
+strides 8, 16 and 32, and SSDLite's first two extra maps, are brought to one width, and what the
+coarse ones know is added to the fine ones. The 1x1 convolutions of the head see all cells of all
+maps in one go, so that what is learnt of large objects serves small ones; only its depthwise
+kernels are each map's own. To what it says are added SSDLite's own heads of the maps from stride 16
+on, with one square anchor in a cell instead of several: they read the wide maps themselves, and
+bring what an SSDLite has learnt (`training.model.plus_start`).
 
-Sources: Lin et al. 2017 (Feature Pyramid Networks), section 3; the way back down: Liu et al. 2018
-(Path Aggregation Network), section 3.1; sums of separable convolutions: Tan et al. 2020
-(EfficientDet), section 3.
+Sources: Lin et al. 2017 (Feature Pyramid Networks), section 3; sums of separable convolutions: Tan
+et al. 2020 (EfficientDet), section 3.
 """
 
 import keras
 
 from configs.schema import ModelConfig
+from detector.anchors import NUM_PLUS_MAPS
 from detector.backbones import BACKBONES, image_input, rescale
 from detector.blocks import (
     STOCK_NORM,
@@ -29,7 +29,8 @@ from detector.blocks import (
 )
 from detector.ssdlite import EXTRA_FILTERS, extra, heads
 
-_FILTERS = 96  # at width 1; with the kernels chosen by measurement (docs/benchmarks.md)
+_FILTERS = 80  # at width 1; chosen by measurement (docs/benchmarks.md)
+_EXTRAS = NUM_PLUS_MAPS - 3
 
 
 def build_ssdlite_plus(
@@ -40,8 +41,9 @@ def build_ssdlite_plus(
     Args:
         config: backbone, width and input size.
         num_classes: C, without background.
-        norm: the class of the backbone's batch norms; None for biases instead.
-        own_norm: likewise of the pyramid and the head.
+        norm: the class of the batch norms of the backbone and of what is SSDLite's; None for
+            biases instead.
+        own_norm: likewise of the pyramid and the shared head.
 
     Returns:
         a model of the form of `detector.ssdlite.build_ssdlite`. Nothing is taught to channel 0 of
@@ -50,9 +52,10 @@ def build_ssdlite_plus(
     width = config.width_multiplier
     image = image_input(config.input_size)
     taps = BACKBONES[config.backbone](rescale(image), width, norm)
-    coarse = extra(taps.stride_32, "extra_1", EXTRA_FILTERS[0], width, norm)
-    maps = _pyramid([*taps, coarse], make_divisible(_FILTERS * width), own_norm)
-    known = [taps.stride_16, taps.stride_32, coarse]
+    sources = [*taps]
+    for number, filters in enumerate(EXTRA_FILTERS[:_EXTRAS], start=1):
+        sources.append(extra(sources[-1], f"extra_{number}", filters, width, norm))
+    maps = _pyramid(sources, make_divisible(_FILTERS * width), own_norm)
     outputs = {}
     for kind, name, channels in (
         ("box", "box_deltas", 4),
@@ -60,7 +63,7 @@ def build_ssdlite_plus(
     ):
         shared = _shared_head(maps, kind, channels, own_norm)
         first = keras.layers.Concatenate(axis=1, name=f"head_first_{kind}")(
-            heads(known, kind, channels, (1,) * len(known), norm)
+            heads(sources[1:], kind, channels, (1,) * len(sources[1:]), norm)
         )
         missing = (shared.shape[1] - first.shape[1], 0)  # the cells of stride 8
         first = keras.layers.ZeroPadding1D(missing, name=f"head_first_{kind}_pad")(first)
@@ -70,28 +73,19 @@ def build_ssdlite_plus(
 
 
 def _pyramid(sources: list[Tensor], filters: int, norm: Norm) -> list[Tensor]:
-    """Maps of strides 8, 16, 32 and 64, of `filters` channels each."""
-
-    def mix(x: Tensor, name: str, stride: int = 1) -> Tensor:
-        units = (Unit.of(f"neck_{name}_depthwise"), Unit.of(f"neck_{name}_project"))
-        return separable(x, units, filters, stride, norm)
-
-    def add(x: Tensor, y: Tensor, name: str) -> Tensor:
-        return keras.layers.Add(name=f"neck_{name}_add")([x, y])
-
+    """Maps of the same sizes, of `filters` channels each."""
     maps = [
         conv(source, Unit.of(f"neck_lateral_{level}"), filters, norm=norm)
         for level, source in enumerate(sources)
     ]
     for level in reversed(range(len(maps) - 1)):  # from coarse to fine
-        height, width = maps[level].shape[1:3]
+        name, (height, width) = f"neck_up_{level}", maps[level].shape[1:3]
         above = keras.layers.Resizing(
-            height, width, interpolation="bilinear", name=f"neck_up_{level}_resize"
+            height, width, interpolation="bilinear", name=f"{name}_resize"
         )(maps[level + 1])
-        maps[level] = mix(add(maps[level], above, f"up_{level}"), f"up_{level}")
-    for level in range(1, len(maps)):  # and back
-        below = mix(maps[level - 1], f"down_{level}_half", stride=2)
-        maps[level] = mix(add(maps[level], below, f"down_{level}"), f"down_{level}")
+        both = keras.layers.Add(name=f"{name}_add")([maps[level], above])
+        units = (Unit.of(f"{name}_depthwise"), Unit.of(f"{name}_project"))
+        maps[level] = separable(both, units, filters, norm=norm)
     return maps
 
 

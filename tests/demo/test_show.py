@@ -220,5 +220,5 @@ def test_an_image_smaller_than_a_tile_is_named(predictor):
     ]
     detected = detect(frames, sliced)
     assert len(next(detected).detections) == 2
-    with pytest.raises(UserError, match="small.jpg is 160x120 px, smaller than a tile of 500 px"):
+    with pytest.raises(UserError, match=r"small\.jpg is 160x120 px, smaller than a tile of 500 px"):
         next(detected)

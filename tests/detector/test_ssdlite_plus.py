@@ -70,9 +70,9 @@ def test_the_backbone_and_the_first_heads_are_those_of_ssdlite(backbone):
     alike = plus.keys() & ssdlite.keys()
     assert alike >= {name for name in ssdlite if not name.startswith(BEHIND_BACKBONE)}
     assert {name for name in alike if plus[name] != ssdlite[name]} == {
-        f"head_{level}_{kind}_conv" for level in range(3) for kind in ("box", "class")
+        f"head_{level}_{kind}_conv" for level in range(4) for kind in ("box", "class")
     }
-    assert {"extra_1_project", "head_2_box_depthwise"} <= alike
+    assert {"extra_2_project", "head_3_box_depthwise"} <= alike
 
 
 def test_at_first_the_shared_head_adds_nothing():

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from configs.schema import ModelConfig
-from detector.anchors import PLUS_CELLS, cell_shapes, feature_sizes
-from detector.network import BEHIND_BACKBONE, FIRST_MAPS, KINDS
+from detector.anchors import NUM_PLUS_MAPS, PLUS_CELLS, cell_shapes, feature_sizes
+from detector.network import KINDS
 from training.model.anchor_coverage import centred_iou
 
 WeightsByLayer = Mapping[str, Sequence[np.ndarray]]
@@ -29,15 +29,9 @@ def plus_weights(theirs: WeightsByLayer, donor: ModelConfig, config: ModelConfig
     Returns:
         by layer, in the shapes of the `ssdlite_plus`.
     """
-    levels = range(FIRST_MAPS)
-    taken = ("extra_1_", *(f"head_{level}_" for level in levels))
-    found = {
-        layer: arrays
-        for layer, arrays in theirs.items()
-        if layer.startswith(taken) or not layer.startswith(BEHIND_BACKBONE)
-    }
+    found = dict(theirs)  # of layers that the other has not, too, which find no place
     ours, shapes = np.full((1, 2), float(PLUS_CELLS)), cell_shapes(donor.anchors)
-    for level, cells in zip(levels, feature_sizes(donor), strict=False):
+    for level, cells in enumerate(feature_sizes(donor)[: NUM_PLUS_MAPS - 1]):
         anchors = shapes[level] * cells
         best = int(np.argmax(centred_iou(anchors, ours)))
         for kind in KINDS:

@@ -81,11 +81,11 @@ def test_boxes_and_logits_are_those_of_one_anchor_of_each_cell(tmp_path, changes
     network, plus, _ = plus_of(donor, config, tmp_path / "donor")
     boxes, logits = outputs(network, plus)
     their_boxes, their_logits = outputs(donor, config)
-    for own, theirs in zip(rows_of(plus, range(1, 4)), rows_of(config, range(3)), strict=True):
+    for own, theirs in zip(rows_of(plus, range(1, 5)), rows_of(config, range(4)), strict=True):
         anchors = model_anchors(config)[theirs]
         sides = (anchors[..., 2:] - anchors[..., :2])[0] * len(own) ** 0.5  # in cells
-        distance = np.minimum(sides, 4).prod(-1)
-        iou = distance / (sides.prod(-1) + 16 - distance)
+        shared = np.minimum(sides, 4).prod(-1)
+        iou = shared / (sides.prod(-1) + 16 - shared)
         rows = theirs[:, int(iou.argmax())]
         np.testing.assert_allclose(boxes[own[:, 0]], their_boxes[rows], rtol=2e-4, atol=2e-5)
         np.testing.assert_allclose(logits[own[:, 0], 1:], their_logits[rows, 1:], atol=1e-4)
@@ -107,7 +107,7 @@ def test_rows_of_equal_names_are_kept_and_the_others_begin_as_rare(tmp_path):
     np.testing.assert_allclose(logits[:, 2], outputs(whole, plus)[1][:, 3], atol=1e-4)
     assert 0.001 < 1 / (1 + np.exp(-np.median(logits[:, 1]))) < 0.1
     assert (report.kept_classes, report.new_classes) == (("Owl",), ("newt",))
-    assert report.partly == tuple(f"head_{level}_class_conv" for level in range(3))
+    assert report.partly == tuple(f"head_{level}_class_conv" for level in range(4))
 
 
 def test_at_another_size_a_cell_says_the_same_of_what_it_sees(tmp_path):
