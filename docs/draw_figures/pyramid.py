@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,75 +20,76 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CLASSES = 90
-_WIDTH, _HEIGHT = 880, 400  # px
-_COLUMNS = (40, 208, 376, 544)  # px from the left: taps, sums upwards, downwards, depthwise
-_ROWS = (84, 172, 260, 336)  # px from the top: the middles of the maps, the finest first
+_WIDTH, _HEIGHT = 880, 520  # px
+_HEADS, _SOURCES, _SUMS, _OWN = 24, 192, 376, 544  # px from the left, of the columns
+_ROWS = (84, 163, 242, 321, 400)  # px from the top: the middles of the maps, the finest first
 _BOX = (116, 52)  # px
+_OUTPUTS = (456, 492)  # px from the top
 _SMALL = 0.3  # sides of the image in the figure of small objects, of its canvas
 _SIDE = 300  # px
 _PLUS = ModelConfig(head="ssdlite_plus")
 
 
 def draw_pyramid() -> Figure:
-    """The four maps of `ssdlite_plus` at 300 px, how they exchange, and the head for all."""
+    """The five maps of `ssdlite_plus` at 300 px, the pyramid, and the two heads that are added."""
     figure, axes = page.canvas(_WIDTH, _HEIGHT)
     network = build_detector(_PLUS, _CLASSES)
     sizes = feature_sizes(_PLUS)
-    taps = tap_names(_PLUS)
     width = network.get_layer("neck_lateral_0").filters
-    for x, words, colour in zip(
-        _COLUMNS,
-        ("taps of the backbone", "from coarse to fine", "and back", "depthwise, each map's own"),
-        (BLUE, GREEN, GREEN, ORANGE),
-        strict=True,
+    for x, words, colour in (
+        (_HEADS, "heads of SSDLite", ORANGE),
+        (_SOURCES, "the maps they read", BLUE),
+        (_SUMS, "from coarse to fine", GREEN),
+        (_OWN, "depthwise, each map's own", GREEN),
     ):
         axes.text(x + _BOX[0] / 2, 34, words, ha="center", color=colour)
-    for level, size in enumerate(sizes):
-        last = level == len(sizes) - 1
-        if not last:
-            channels = network.get_layer(taps[level]).output.shape[-1]
-            name = taps[level].removesuffix("_relu")
-            _draw_map(axes, 0, level, f"{name}\n{size} x {size} x {channels}", BLUE)
-            _draw_map(axes, 1, level, f"{size} x {size} x {width}", GREEN)
-            _connect(axes, 0, level, "1x1")
-        _draw_map(axes, 2, level, f"{size} x {size} x {width}", GREEN)
-        _draw_map(axes, 3, level, f"{size * size:,} cells", ORANGE)
-        if not last:
-            _connect(axes, 1, level, "")
-        _connect(axes, 2, level, "")
-    for level in range(len(sizes) - 1):
-        if level < len(sizes) - 2:
-            _between(axes, 1, level + 1, level)
-        _between(axes, 2, level, level + 1)
+    for level, (size, source) in enumerate(zip(sizes, _sources(network), strict=True)):
+        channels, name = source.output.shape[-1], source.name.removesuffix("_relu")
+        _draw_map(axes, _SOURCES, level, f"{name}\n{size} x {size} x {channels}", BLUE)
+        _draw_map(axes, _SUMS, level, f"{size} x {size} x {width}", GREEN)
+        _draw_map(axes, _OWN, level, f"{size * size:,} cells", GREEN)
+        _connect(axes, _SOURCES + _BOX[0], _SUMS, level, "1x1")
+        _connect(axes, _SUMS + _BOX[0], _OWN, level, "")
+        if level:
+            _draw_map(axes, _HEADS, level, f"depthwise, 1x1\n{size * size:,} cells", ORANGE)
+            _connect(axes, _SOURCES, _HEADS + _BOX[0], level, "")
+            _rise(axes, level)
     _draw_shared_head(axes, sum(size * size for size in sizes), width)
+    _draw_outputs(axes)
     return figure
 
 
-def _draw_map(axes: Axes, column: int, level: int, words: str, colour: str) -> None:
-    x, y, (width, height) = _COLUMNS[column], _ROWS[level], _BOX
+def _sources(network: Any) -> list[Any]:
+    """The layers that the pyramid is fed from, the finest first."""
+    extras = [layer for layer in network.layers if layer.name.startswith("extra_")]
+    ends = [layer for layer in extras if layer.name.endswith("_project_relu")]
+    return [*(network.get_layer(tap) for tap in tap_names(_PLUS)), *ends]
+
+
+def _draw_map(axes: Axes, x: float, level: int, words: str, colour: str) -> None:
+    y, (width, height) = _ROWS[level], _BOX
     box = (x, y - height / 2, x + width, y + height / 2)
     page.add_box(axes, box, colour, fill=True, facecolor=colour + "22")
     axes.text(x + width / 2, y, words, ha="center", va="center", linespacing=1.4, fontsize=8)
 
 
-def _connect(axes: Axes, column: int, level: int, words: str) -> None:
-    start, end = _COLUMNS[column] + _BOX[0] + 3, _COLUMNS[column + 1] - 3
-    page.add_arrow(axes, (start, _ROWS[level]), (end, _ROWS[level]))
+def _connect(axes: Axes, start: float, end: float, level: int, words: str) -> None:
+    gap = 3 if end > start else -3
+    page.add_arrow(axes, (start + gap, _ROWS[level]), (end - gap, _ROWS[level]))
     axes.text((start + end) / 2, _ROWS[level] - 7, words, ha="center", color=GREY, fontsize=8)
 
 
-def _between(axes: Axes, column: int, start: int, end: int) -> None:
-    """An arrow from one map to the next one above or below it."""
-    x, down = _COLUMNS[column] + _BOX[0] / 2, 1 if end > start else -1
-    gap = down * (_BOX[1] / 2 + 3)
-    page.add_arrow(axes, (x, _ROWS[start] + gap), (x, _ROWS[end] - gap), GREEN)
+def _rise(axes: Axes, level: int) -> None:
+    """An arrow from a map of the pyramid to the next finer one."""
+    x, gap = _SUMS + _BOX[0] / 2, _BOX[1] / 2 + 3
+    page.add_arrow(axes, (x, _ROWS[level] - gap), (x, _ROWS[level - 1] + gap), GREEN)
 
 
 def _draw_shared_head(axes: Axes, cells: int, width: int) -> None:
-    left, right = _COLUMNS[3] + _BOX[0] + 44, _WIDTH - 12
-    top, bottom = _ROWS[0] - _BOX[1] / 2, _ROWS[3] + _BOX[1] / 2
+    left, right = _shared_sides()
+    top, bottom = _ROWS[0] - _BOX[1] / 2, _ROWS[-1] + _BOX[1] / 2
     for row in _ROWS:
-        page.add_arrow(axes, (_COLUMNS[3] + _BOX[0] + 3, row), (left - 3, row))
+        page.add_arrow(axes, (_OWN + _BOX[0] + 3, row), (left - 3, row))
     page.add_box(axes, (left, top, right, bottom), PURPLE, fill=True, facecolor=PALE)
     words = (
         f"all {cells:,} cells,\none 1x1 for all:\n{width} to {width},\nto 4 (boxes)\n"
@@ -97,6 +98,21 @@ def _draw_shared_head(axes: Axes, cells: int, width: int) -> None:
     middle = (left + right) / 2
     axes.text(middle, (top + bottom) / 2, words, ha="center", va="center", linespacing=1.7)
     axes.text(middle, 34, "shared head", ha="center", color=PURPLE)
+
+
+def _shared_sides() -> tuple[float, float]:
+    return _OWN + _BOX[0] + 44, _WIDTH - 12
+
+
+def _draw_outputs(axes: Axes) -> None:
+    """What both heads say is added."""
+    top, bottom = _OUTPUTS
+    page.add_box(axes, (_HEADS, top, _WIDTH - 12, bottom), INK, fill=True, facecolor=PALE)
+    words = "box deltas and class logits of each cell: the sum of both"
+    axes.text((_HEADS + _WIDTH - 12) / 2, (top + bottom) / 2, words, ha="center", va="center")
+    edge = _ROWS[-1] + _BOX[1] / 2 + 3
+    for x in (_HEADS + _BOX[0] / 2, sum(_shared_sides()) / 2):
+        page.add_arrow(axes, (x, edge), (x, top - 3))
 
 
 def draw_small_objects() -> Figure:
