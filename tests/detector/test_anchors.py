@@ -31,9 +31,9 @@ def plus(input_size: int) -> ModelConfig:
 @pytest.mark.parametrize(
     ("input_size", "expected"),
     [
-        pytest.param(96, (12, 6, 3, 2), id="smallest"),
-        pytest.param(300, (38, 19, 10, 5), id="official size"),
-        pytest.param(333, (42, 21, 11, 6), id="odd size"),
+        pytest.param(96, (12, 6, 3, 2, 1), id="smallest"),
+        pytest.param(300, (38, 19, 10, 5, 3), id="official size"),
+        pytest.param(333, (42, 21, 11, 6, 3), id="odd size"),
     ],
 )
 def test_the_maps_of_ssdlite_plus_begin_at_stride_8(input_size, expected):
@@ -43,11 +43,11 @@ def test_the_maps_of_ssdlite_plus_begin_at_stride_8(input_size, expected):
 
 
 def test_ssdlite_plus_has_one_square_anchor_of_four_cells_in_a_cell():
-    assert anchors_per_cell(plus(96)) == (1, 1, 1, 1)
+    assert anchors_per_cell(plus(96)) == (1, 1, 1, 1, 1)
     anchors = xyxy_to_cxcywh(model_anchors(plus(96)))
-    assert anchors.shape == (12 * 12 + 6 * 6 + 3 * 3 + 2 * 2, 4)
+    assert anchors.shape == (12 * 12 + 6 * 6 + 3 * 3 + 2 * 2 + 1, 4)
     np.testing.assert_allclose(anchors[1], [1.5 / 12, 0.5 / 12, 4 / 12, 4 / 12], atol=1e-6)
-    np.testing.assert_allclose(anchors[-1], [0.75, 0.75, 2, 2], atol=1e-6)  # larger than the image
+    np.testing.assert_allclose(anchors[-1], [0.5, 0.5, 4, 4], atol=1e-6)  # larger than the image
 
 
 def test_the_anchors_of_ssdlite_plus_are_fixed():

@@ -23,10 +23,10 @@ def test_the_parts_of_ssdlite_plus_are_told(tmp_path, capsys):
     assert main([str(tmp_path / "plus.yaml"), "--classes", "20"]) == 0
     text = capsys.readouterr().out
     assert "taps: block_6_expand_relu, block_13_expand_relu, out_relu" in text
-    assert "feature maps: 38x38, 19x19, 10x10, 5x5" in text
-    assert "anchors: 1,930 (1, 1, 1, 1 per cell)" in text
+    assert "feature maps: 38x38, 19x19, 10x10, 5x5, 3x3" in text
+    assert "anchors: 1,939 (1, 1, 1, 1, 1 per cell)" in text
     parts = re.findall(r"^(\w+) +[\d,]+ +[\d,]+$", text, re.MULTILINE)
-    assert parts == ["backbone", "neck", "heads", "total"]
+    assert parts == ["backbone", "extras", "neck", "heads", "total"]
 
 
 @pytest.mark.keras

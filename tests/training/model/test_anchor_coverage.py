@@ -57,7 +57,7 @@ def test_a_data_set_of_negatives_has_an_empty_coverage(sample_of):
 
 
 def test_ssdlite_plus_counts_the_anchors_whose_centre_lies_in_an_object(sample_of):
-    # At 300 px its cells are of 8, 16, 30 and 60 px; the images have 200x100.
+    # At 300 px its cells are of 8, 16, 30, 60 and 100 px; the images have 200x100.
     small = [8, 4, 19, 9.5]  # from 12 to 28.5 px: 2x2 centres, then 1, 1 and 0
     whole = [0, 0, 200, 100]
     found = coverage(sample_of([small, whole]), config=PLUS)
@@ -66,7 +66,7 @@ def test_ssdlite_plus_counts_the_anchors_whose_centre_lies_in_an_object(sample_o
     assert not found.unreached.any()
 
 
-@pytest.mark.parametrize(("matcher", "most"), [("simota", 10), ("atss", 9 * 4)])
+@pytest.mark.parametrize(("matcher", "most"), [("simota", 10), ("atss", 9 * 5)])
 def test_other_assigners_take_another_number(sample_of, matcher, most):
     config = Config(model=PLUS.model, loss={"matcher": matcher})
     assert coverage(sample_of([[0, 0, 200, 100]]), config=config).positives.tolist() == [most]
