@@ -65,7 +65,7 @@ def test_every_format_passes_the_gate(done, head):
     assert spec.exports["tflite-int8"].ap is not None
     assert spec.model.head == head
     # ssdlite: 88 convolutions, 10 sums, 12 reshapes ...
-    assert 90 < spec.exports["tflite"].operations < 140
+    assert 90 < spec.exports["tflite"].operations < 150
 
 
 @of_both_heads
