@@ -12,6 +12,8 @@ Sources: Lin et al. 2017 (Feature Pyramid Networks), section 3; sums of separabl
 et al. 2020 (EfficientDet), section 3.
 """
 
+from typing import Any
+
 import keras
 
 from configs.schema import ModelConfig
@@ -65,7 +67,7 @@ def build_ssdlite_plus(
         first = keras.layers.Concatenate(axis=1, name=f"head_first_{kind}")(
             heads(sources[1:], kind, channels, (1,) * len(sources[1:]), norm)
         )
-        missing = (shared.shape[1] - first.shape[1], 0)  # the cells of stride 8
+        missing: Any = (shared.shape[1] - first.shape[1], 0)  # cells of stride 8, in front
         first = keras.layers.ZeroPadding1D(missing, name=f"head_first_{kind}_pad")(first)
         # Losses and box arithmetic stay in float32 whatever the layers compute in.
         outputs[name] = keras.layers.Add(dtype="float32", name=name)([shared, first])
