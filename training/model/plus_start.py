@@ -8,7 +8,6 @@ import numpy as np
 
 from configs.schema import ModelConfig
 from detector.anchors import NUM_PLUS_MAPS, PLUS_CELLS, cell_shapes, feature_sizes
-from detector.network import KINDS
 from training.model.anchor_coverage import centred_iou
 
 WeightsByLayer = Mapping[str, Sequence[np.ndarray]]
@@ -29,6 +28,8 @@ def plus_weights(theirs: WeightsByLayer, donor: ModelConfig, config: ModelConfig
     Returns:
         by layer, in the shapes of the `ssdlite_plus`.
     """
+    from detector.network import KINDS  # loads Keras, which a dry run does without
+
     found = dict(theirs)  # of layers that the other has not, too, which find no place
     ours, shapes = np.full((1, 2), float(PLUS_CELLS)), cell_shapes(donor.anchors)
     for level, cells in enumerate(feature_sizes(donor)[: NUM_PLUS_MAPS - 1]):
