@@ -16,7 +16,7 @@ from detector import artefact
 from detector.models import find_keras_model, load_model
 from training.classifier import classifier_run
 from training.model.anchor_coverage import move_finest_anchors
-from training.model.plus_start import WeightsByLayer, plus_weights
+from training.model.plus_start import WeightsByLayer, anchors_left, plus_weights
 from training.model.start_files import fetch_start, imagenet_file
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class InitReport:
     kept_classes: tuple[str, ...] = ()  # those that got channels of the source
     new_classes: tuple[str, ...] = ()  # those that did not, and that start fresh
     dropped_classes: tuple[str, ...] = ()  # those of the source that are not asked for
+    left: str = ""  # what of the layers that were loaded was left behind, in words
 
     def to_lines(self) -> list[str]:
         """In words, for a person."""
@@ -49,6 +50,8 @@ class InitReport:
         lines = [f"start from {self.source}: {', '.join(counts)}"]
         if self.fresh:
             lines.append(f"fresh layers: {_list(self.fresh)}")
+        if self.left:
+            lines.append(self.left)
         if self.skipped:
             lines.append(f"not used of {self.source}: {_list(self.skipped)}")
         lines.append(f"classes kept: {', '.join(self.kept_classes) or 'none'}")
@@ -95,6 +98,7 @@ def load_initial_weights(
         theirs = _weights_by_layer(donor)
         if (spec.model.head, config.head) == ("ssdlite", "ssdlite_plus"):
             theirs = plus_weights(theirs, spec.model, config)
+            new = replace(new, left=anchors_left(spec.model))
         report = _from_network(network, theirs, spec.class_names, new)
         if config.head == "ssdlite" and "head_0_box_conv" in report.loaded:
             move_finest_anchors(network, spec.model.anchors, config.anchors)

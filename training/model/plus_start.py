@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from configs.schema import ModelConfig
-from detector.anchors import NUM_PLUS_MAPS, PLUS_CELLS, cell_shapes, feature_sizes
+from detector.anchors import NUM_PLUS_MAPS, PLUS_CELLS, anchors_per_cell, cell_shapes, feature_sizes
 from training.model.anchor_coverage import centred_iou
 
 WeightsByLayer = Mapping[str, Sequence[np.ndarray]]
@@ -45,6 +45,16 @@ def plus_weights(theirs: WeightsByLayer, donor: ModelConfig, config: ModelConfig
                 kernel, bias = _relative_to(kernel, bias, anchors[best], donor, config)
             found[layer] = [kernel, bias]
     return found
+
+
+def anchors_left(donor: ModelConfig) -> str:
+    """What `plus_weights` leaves behind of the heads that it takes, one line."""
+    per_cell = anchors_per_cell(donor)[: NUM_PLUS_MAPS - 1]
+    counts = ", ".join(map(str, per_cell))
+    return (
+        f"of the {counts} anchors in a cell of the first {len(per_cell)} heads one each is taken, "
+        "the most like that of ssdlite_plus"
+    )
 
 
 def _relative_to(

@@ -58,8 +58,8 @@ def outputs(network: keras.Model, config: ModelConfig) -> tuple[np.ndarray, np.n
     return boxes[0], np.asarray(found["class_logits"])[0]
 
 
-def rows_of(config: ModelConfig, maps: range) -> np.ndarray:
-    """Of these feature maps, the numbers of the anchors: `(cells, anchors of a cell)`."""
+def rows_of(config: ModelConfig, maps: range) -> list[np.ndarray]:
+    """Of each of these feature maps, the numbers of the anchors: `(cells, anchors of a cell)`."""
     cells = [size * size for size in feature_sizes(config)]
     per_cell = anchors_per_cell(config)
     ends = np.cumsum([0, *np.multiply(cells, per_cell)])
@@ -107,6 +107,7 @@ def test_rows_of_equal_names_are_kept_and_the_others_begin_as_rare(tmp_path):
     np.testing.assert_allclose(logits[:, 2], outputs(whole, plus)[1][:, 3], atol=1e-4)
     assert 0.001 < 1 / (1 + np.exp(-np.median(logits[:, 1]))) < 0.1
     assert (report.kept_classes, report.new_classes) == (("Owl",), ("newt",))
+    assert any("of the 3, 6, 6, 6 anchors in a cell" in line for line in report.to_lines())
     assert report.partly == tuple(f"head_{level}_class_conv" for level in range(4))
 
 
