@@ -175,8 +175,9 @@ class TrainConfig(_Section):
     # Of a batch of 16; scaled with the batch size for SGD (Goyal et al. 2017), with its square
     # root for the others (Malladi et al. 2022).
     learning_rate: float = Field(default=3e-4, gt=0, le=10)
-    # Of the rate, for the backbone: what it knows is forgotten faster than a new head learns
-    backbone_rate: float = Field(default=1.0, gt=0, le=1)
+    # Of the rate, for the backbone: what it knows is forgotten faster than a new head learns. auto:
+    # the less the longer the run is (training/model/optimizer.py), and 1 from random weights
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = 1.0
     warmup_share: float = Field(default=0.05, ge=0, lt=1)  # of all steps; then a half cosine to 0
     # Not of norms, biases and depthwise kernels, which have few parameters (Howard et al. 2017,
     # section 3.2).

@@ -40,7 +40,9 @@ class TargetMaker:
             truth: of `training.model.trainer.as_tensors`.
             outputs: of the network; no gradient goes through what is made of them.
         """
-        boxes, labels = truth["boxes_fraction"], truth["labels"]
+        # Keras on PyTorch hands its loss what the batch holds, which is arrays
+        boxes = ops.convert_to_tensor(truth["boxes_fraction"])
+        labels = ops.convert_to_tensor(truth["labels"])
         is_ignored = ops.cast(truth["is_ignored"], "bool")
         if self._assigner:
             return self._assigned(self._assigner, boxes, labels, is_ignored, outputs)

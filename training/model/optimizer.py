@@ -12,6 +12,10 @@ from configs.schema import TrainConfig
 from detector.network import BEHIND_BACKBONE
 
 _REFERENCE_BATCH = 16  # that `TrainConfig.learning_rate` is meant for
+# Steps that a backbone learns at the whole rate, and the least share of it in longer runs: a tenth,
+# as in DETR (Carion et al. 2020, section 4). Measured on two sets (docs/benchmarks.md).
+_WHOLE_STEPS = 500
+_LEAST_SHARE = 0.1
 
 
 def warmup_cosine(
@@ -44,8 +48,29 @@ def scaled_rate(config: TrainConfig, batch_size: int) -> float:
     return config.learning_rate * (ratio if config.optimizer == "sgd" else math.sqrt(ratio))
 
 
+def backbone_share(config: TrainConfig, batches: int, start: str) -> float:
+    """The share of the learning rate that the backbone gets.
+
+    With `auto` it falls as the run gets longer, so that the backbone goes about as far from what it
+    knew: a few hundred images need that, and with thousands the rest has the time to learn more.
+
+    Args:
+        config: of the run.
+        batches: of the whole run.
+        start: what the run starts from; "none" for random weights, which nothing is lost of.
+    """
+    if config.backbone_rate != "auto":
+        return config.backbone_rate
+    steps = batches / config.accumulate
+    return 1.0 if start == "none" else max(_LEAST_SHARE, min(1.0, _WHOLE_STEPS / steps))
+
+
 def make_optimizer(
-    config: TrainConfig, batch_size: int, batches: int, slow: Sequence[Any] = ()
+    config: TrainConfig,
+    batch_size: int,
+    batches: int,
+    slow: Sequence[Any] = (),
+    share: float = 1.0,
 ) -> keras.optimizers.Optimizer:
     """The optimizer of a run.
 
@@ -53,7 +78,8 @@ def make_optimizer(
         config: kind, rate, decay and clipping.
         batch_size: images per batch.
         batches: of the whole run.
-        slow: variables that learn at `config.backbone_rate` of the rate.
+        slow: variables that learn at a share of the rate.
+        share: of it, over 0.
     """
     # Over batches: Keras asks the schedule for them, also where gradients are accumulated.
     schedule: Any = warmup_cosine(
@@ -75,8 +101,8 @@ def make_optimizer(
         "adamw": {"weight_decay": config.weight_decay},
     }
     kind = kinds[config.optimizer]
-    if slow and config.backbone_rate != 1:
-        kind = _with_two_rates(kind, slow, config.backbone_rate)
+    if slow and share != 1:
+        kind = _with_two_rates(kind, slow, share)
     return kind(schedule, **{**shared, **own[config.optimizer]})
 
 

@@ -10,8 +10,20 @@ import numpy as np
 
 from configs.schema import Config
 from training.batches.loader import Batch
-from training.model.devices import replica_count, replica_sum, split_by_replica
+from training.model.devices import (
+    has_gpu,
+    replica_count,
+    replica_scope,
+    replica_sum,
+    split_by_replica,
+)
 from training.model.input_sizes import AtSize
+from training.model.optimizer import (
+    backbone_share,
+    backbone_variables,
+    make_optimizer,
+    without_decay,
+)
 
 ops: Any = keras.ops  # Keras declares no return types
 
@@ -25,7 +37,7 @@ class Trainer(keras.Model):
 
     Args:
         network: of `detector.ssdlite.build_ssdlite`.
-        config: its `model`, `loss` and `train.ema_momentum` count.
+        config: of the run.
         at_other_sizes: the network for images of other sizes, of `training.model.input_sizes`.
     """
 
@@ -33,6 +45,7 @@ class Trainer(keras.Model):
         self, network: keras.Model, config: Config, at_other_sizes: Sequence[keras.Model] = ()
     ) -> None:
         super().__init__(name="trainer")
+        self.config = config
         self.network = network
         self._at_sizes = {
             one.input_shape[1]: AtSize.of(one, config) for one in (network, *at_other_sizes)
@@ -61,6 +74,29 @@ class Trainer(keras.Model):
         )
         variable.assign(array)
         return variable
+
+    def prepare(self, steps: int, start: str) -> None:
+        """Compile it with the optimizer of a run, which knows of no step.
+
+        Args:
+            steps: batches of the run.
+            start: what the run starts from; "none" for random weights.
+        """
+        config = self.config.train
+        with replica_scope(self):
+            slow, share = backbone_variables(self.network), backbone_share(config, steps, start)
+            batch_size = self.config.loader.batch_size
+            optimizer = make_optimizer(config, batch_size, steps, slow, share)
+            spared = without_decay(self.network)
+            if config.weight_decay and spared:
+                optimizer.exclude_from_weight_decay(var_list=spared)
+            optimizer.build(self.trainable_variables)
+            # XLA is five times slower on a CPU, and cannot share variables between devices.
+            xla: Any = has_gpu() and replica_count() == 1
+            self.compile(optimizer=optimizer, jit_compile=xla)
+        self.built = (
+            True  # and Keras need not trace it for shapes, which it can for one device only
+        )
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One step of gradient descent on a batch; compiled at the first of its input size.

@@ -12,14 +12,13 @@ import keras
 import numpy as np
 
 from configs.errors import UserError
-from configs.schema import Config
 from detector.data.findings import counted
 from detector.data.splitting.split_record import write_record
 from detector.hardware import describe_machine
 from training.batches.loader import Loader
 from training.batches.repeats import repeats_in_words
 from training.model.anchor_coverage import fit_finest_anchors
-from training.model.devices import all_devices, has_gpu, replica_count, replica_scope
+from training.model.devices import all_devices, has_gpu
 from training.model.networks import (
     Networks,
     keeps_statistics,
@@ -28,7 +27,6 @@ from training.model.networks import (
     set_norm_momentum,
 )
 from training.model.object_limits import over_limits
-from training.model.optimizer import backbone_variables, make_optimizer, without_decay
 from training.model.trainer import Trainer
 from training.run.loop import RESERVE, Loop
 from training.run.negatives import without_objects
@@ -64,7 +62,7 @@ def begin(run: Run, tell: Tell) -> Result:
     epochs = _epochs_in_time(plan, settings.seconds, time.monotonic() - begun)
     if epochs < plan.epochs:
         tell(f"{plan.epochs} epochs would take too long: {epochs} are planned")
-        _compile(trainer, run.config, loader.steps * epochs)
+        _schedule(trainer, run, loader.steps * epochs)
         plan = replace(plan, epochs=epochs)
         loader.course = replace(loader.course, epochs=epochs)
     for line in plan.to_lines():
@@ -142,24 +140,14 @@ def _build(run: Run, start: str | None, tell: Tell) -> tuple[Loader, Networks, T
     with all_devices():
         networks = make_networks(config, names, run.training, start, keeps_norm, tell)
         trainer = Trainer(networks.trained, config, networks.at_other_sizes)
-        _compile(trainer, config, loader.steps * settings.epochs)
+        _schedule(trainer, run, loader.steps * settings.epochs)
     return loader, networks, trainer
 
 
-def _compile(trainer: Trainer, config: Config, steps: int) -> None:
-    """With a schedule over so many steps."""
-    set_norm_momentum(trainer.network, config.train, steps)
-    with replica_scope(trainer):
-        slow = backbone_variables(trainer.network)
-        optimizer = make_optimizer(config.train, config.loader.batch_size, steps, slow)
-        spared = without_decay(trainer.network)
-        if config.train.weight_decay and spared:
-            optimizer.exclude_from_weight_decay(var_list=spared)
-        optimizer.build(trainer.trainable_variables)
-        # XLA is five times slower on a CPU, and cannot share variables between devices.
-        xla: Any = has_gpu() and replica_count() == 1
-        trainer.compile(optimizer=optimizer, jit_compile=xla)
-    trainer.built = True
+def _schedule(trainer: Trainer, run: Run, steps: int) -> None:
+    """Make it ready for so many steps, of which nothing is done."""
+    set_norm_momentum(trainer.network, run.config.train, steps)
+    trainer.prepare(steps, run.settings.start)
 
 
 def _plan(run: Run, loader: Loader, networks: Networks, trainer: Trainer) -> Plan:
@@ -171,6 +159,7 @@ def _plan(run: Run, loader: Loader, networks: Networks, trainer: Trainer) -> Pla
         counts=run.training.object_counts(),
         steps=loader.steps,
         epochs=run.settings.epochs,
+        start=run.settings.start,
         fit=sampled_fit(run.training, config, "this run"),
         timing=time_steps(trainer, loader),
         trains_norm=networks.folding is None or config.model.head == "ssdlite_plus",

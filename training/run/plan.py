@@ -17,7 +17,7 @@ from detector.types import Sample
 from training.batches.course import Course
 from training.batches.loader import Loader, cache_bytes
 from training.model.anchor_coverage import AnchorCoverage, measure_anchor_coverage
-from training.model.optimizer import scaled_rate
+from training.model.optimizer import backbone_share, scaled_rate
 from training.model.trainer import Trainer
 from training.run.negatives import lacks_negatives
 from training.run.prefetch import Prefetch
@@ -93,6 +93,7 @@ class Plan:
         counts: objects to learn, by class.
         steps: per epoch.
         epochs: of the run.
+        start: what it starts from.
         fit: of the objects to the anchors, of a sample of the images where they are many.
         timing: of the first steps.
         trains_norm: whether batch norm takes the statistics of each batch.
@@ -109,6 +110,7 @@ class Plan:
     counts: Mapping[str, int]
     steps: int
     epochs: int
+    start: str
     fit: AnchorCoverage
     timing: Timing
     trains_norm: bool
@@ -134,13 +136,15 @@ class Plan:
         config, fit = self.config, self.fit
         batch = config.loader.batch_size
         rate = scaled_rate(config.train, batch)
+        share = backbone_share(config.train, self.steps * self.epochs, self.start)
+        slower = f"; for the backbone {share:.2g} of it" if share != 1 else ""
         objects = sum(self.counts.values())
         empty = f" ({self.empty:,} without objects)" if self.empty else ""
         lines = [
             f"{self.images:,} images{empty}, {objects:,} objects of "
             f"{counted(len(self.counts), 'class')}; {self.validation:,} images to validate",
             f"{counted(self.epochs, 'epoch')} of {self.steps} steps, {batch} images each; learning "
-            f"rate {rate:.2g} ({config.train.optimizer}, {self.precision})",
+            f"rate {rate:.2g} ({config.train.optimizer}, {self.precision}){slower}",
             *([self.repeats] if self.repeats else []),
             *Course(config, self.epochs).to_lines(),
             f"about {duration(self.seconds)}: {self.timing.step:.2f} s a step, "

@@ -11,47 +11,47 @@ import sys
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("SSDLITE_PROOFS"), reason="a proof: `make proofs`"
-)
+pytestmark = pytest.mark.keras
+proof = pytest.mark.skipif(not os.environ.get("SSDLITE_PROOFS"), reason="a proof: `make proofs`")
 
 OTHER = os.environ.get("SSDLITE_OTHER_PYTHON", sys.executable)
 PYTHONS = {"tensorflow": sys.executable, "jax": OTHER, "torch": OTHER}
 
 # Weights are drawn by NumPy, which is the same everywhere. All eight images are one batch: the
-# last feature maps are of one cell, and a batch norm over four values makes gradients so steep that
-# a step shows rounding alone (measured: 15 % apart; of eight values 0.2 %).
+# last feature maps are of one cell, and where a channel's eight values are alike, batch norm would
+# divide by so little that a step showed rounding alone; its epsilon of 1 keeps gradients flat.
 TRAIN = """
 import itertools, json, sys
 import keras
 import numpy as np
 from configs.load import load_config
 from detector.data.open import open_dataset
-from detector.ssdlite import build_ssdlite
+from detector.network import build_detector
 from training.batches.loader import Loader
 from training.run.splits import train_val
 from training.model.input_sizes import at_other_input_sizes, with_layers_of
-from training.model.optimizer import make_optimizer
 from training.model.trainer import Trainer
 
-data, folded = sys.argv[1], sys.argv[2] == "folded"
+data, head, folded = sys.argv[1], sys.argv[2], sys.argv[3] == "folded"
 config = load_config("finetune", ["model.input_size=96", "model.width_multiplier=0.35",
     "loader.batch_size=8", "loader.workers=1", "train.optimizer=sgd", "train.warmup_share=0",
     "train.weight_decay=0", "train.clip_norm=1e6", "train.input_sizes=[128]",
-    f"train.learning_rate={3e-4 if folded else 1e-6}"])
+    "train.learning_rate=3e-4", f"model.head={head}"])
 training, _ = train_val(*(open_dataset(f"{data}:{split}") for split in ("train", "val")))
-norm = [None] if folded else []
-network = build_ssdlite(config.model, 1, *norm)
+norms = [None, None] if folded else []
+network = build_detector(config.model, 1, *norms)
 rng = np.random.default_rng(0)
 for layer in network.layers:
-    if "Norm" not in type(layer).__name__:
+    if "Norm" in type(layer).__name__:
+        layer.epsilon = 1.0
+    else:
         scale = [np.sqrt(2 / max(np.prod(w.shape[:-1]), 9)) for w in layer.get_weights()]
         layer.set_weights([rng.normal(0, s, w.shape) for s, w in zip(scale, layer.get_weights())])
 loader = Loader(training, config, augment=True)
-others = [with_layers_of(network, build_ssdlite(one.model, 1, *norm))
+others = [with_layers_of(network, build_detector(one.model, 1, *norms))
     for one in at_other_input_sizes(config)]
 trainer = Trainer(network, config, others)
-trainer.compile(optimizer=make_optimizer(config.train, 8, 1000), jit_compile=False)
+trainer.prepare(1000, "none")
 epochs = [loader.batches(epoch) for epoch in (39, 0, 39)]  # of 96, 128 and 96 px
 losses = [trainer.step(batch)["loss"] for batch in itertools.chain(*epochs)]
 average = sum(float(np.abs(np.asarray(a)).sum()) for a in trainer.averaged_weights)
@@ -59,9 +59,9 @@ print(json.dumps({"losses": losses, "average": average}))
 """
 
 
-def train(backend: str, data, form: str) -> dict:
+def train(backend: str, data, head: str, form: str) -> dict:
     done = subprocess.run(
-        [PYTHONS[backend], "-c", TRAIN, str(data), form],
+        [PYTHONS[backend], "-c", TRAIN, str(data), head, form],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
@@ -75,12 +75,14 @@ def is_installed(backend: str) -> bool:
     return subprocess.run([PYTHONS[backend], "-c", look], check=False).returncode == 0
 
 
+@proof
 @pytest.mark.parametrize("form", ["folded", "with batch norm"])
+@pytest.mark.parametrize("head", ["ssdlite", "ssdlite_plus"])
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_steps_at_two_sizes_are_those_of_tensorflow(squares, backend, form):
+def test_steps_at_two_sizes_are_those_of_tensorflow(squares, backend, head, form):
     if not is_installed(backend):
         pytest.skip(f"{backend} is not installed; SSDLITE_OTHER_PYTHON may name a Python with it")
-    expected, found = train("tensorflow", squares, form), train(backend, squares, form)
+    expected, found = (train(one, squares, head, form) for one in ("tensorflow", backend))
     np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-4)
     assert found["average"] == pytest.approx(expected["average"], rel=1e-4)
 
@@ -94,19 +96,20 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from configs.load import load_config
-from detector.ssdlite import build_ssdlite
+from detector.network import build_detector
 from training.batches.loader import Batch
 from training.model.trainer import Trainer
 
-devices, form = int(sys.argv[1]), sys.argv[2]
-config = load_config("finetune", ["model.input_size=96", "model.width_multiplier=0.35"])
+devices, head, form = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+config = load_config("finetune", ["model.input_size=96", "model.width_multiplier=0.35",
+    "train.optimizer=sgd", "train.warmup_share=0", "train.weight_decay=0", f"model.head={head}"])
 strategy = (tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)]).scope()
     if devices > 1 else contextlib.nullcontext())
 with strategy:
     keras.utils.set_random_seed(0)
-    norms = {"folded": [None], "with batch norm": []}[form]
-    trainer = Trainer(build_ssdlite(config.model, 2, *norms), config)
-    trainer.compile(optimizer=keras.optimizers.SGD(1e-3, momentum=0.9), jit_compile=False)
+    norms = {"folded": [None, None], "with batch norm": []}[form]
+    trainer = Trainer(build_detector(config.model, 2, *norms), config)
+    trainer.prepare(1000, "none")
 rng = np.random.default_rng(0)
 corners = rng.uniform(0, 0.6, (4, 6, 2))
 boxes = np.concatenate([corners, corners + rng.uniform(0.1, 0.4, (4, 6, 2))], -1)
@@ -120,23 +123,26 @@ print(json.dumps({name: history[name] for name in ("loss", "classification_loss"
 """
 
 
-def train_on(devices: int, form: str) -> dict[str, list[float]]:
+def train_on(devices: int, head: str, form: str) -> dict[str, list[float]]:
     done = subprocess.run(
-        [sys.executable, "-c", REPLICAS, str(devices), form], capture_output=True, text=True
+        [sys.executable, "-c", REPLICAS, str(devices), head, form], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_two_devices_train_as_one_does():
+@pytest.mark.parametrize("head", [pytest.param("ssdlite", marks=proof), "ssdlite_plus"])
+def test_two_devices_train_as_one_does(head):
     """Batch norm folded: each half of the batch is divided by the matched anchors of both."""
-    one, two = train_on(1, "folded"), train_on(2, "folded")
+    one, two = (train_on(devices, head, "folded") for devices in (1, 2))
     for name in one:
         np.testing.assert_allclose(two[name], one[name], rtol=1e-5)
 
 
-def test_with_batch_norm_two_devices_train_too():
+@proof
+@pytest.mark.parametrize("head", ["ssdlite", "ssdlite_plus"])
+def test_with_batch_norm_two_devices_train_too(head):
     """Its statistics are of each device's part of the batch, so the losses differ a little."""
-    one, two = train_on(1, "with batch norm"), train_on(2, "with batch norm")
+    one, two = (train_on(devices, head, "with batch norm") for devices in (1, 2))
     assert np.all(np.isfinite(two["loss"]))
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=0.2)

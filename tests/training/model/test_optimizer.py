@@ -6,6 +6,7 @@ from configs.schema import ModelConfig, TrainConfig
 from detector.network import build_detector
 from detector.ssdlite import build_ssdlite
 from training.model.optimizer import (
+    backbone_share,
     backbone_variables,
     make_optimizer,
     scaled_rate,
@@ -92,25 +93,34 @@ def test_weight_decay_spares_norms_biases_and_depthwise_kernels():
     assert "conv1/kernel" in decayed
 
 
+def test_a_backbone_learns_less_the_longer_the_run():
+    auto = TrainConfig(backbone_rate="auto")
+    shares = [backbone_share(auto, batches, "coco") for batches in (1, 500, 1000, 4000, 10**6)]
+    assert shares == [1, 1, 0.5, 0.125, 0.1]
+    assert backbone_share(auto, 10**6, "none") == 1
+    assert backbone_share(auto.model_copy(update={"accumulate": 4}), 4000, "coco") == 0.5
+    assert backbone_share(TrainConfig(backbone_rate=0.3), 1, "none") == 0.3
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop"])
 def test_some_variables_learn_at_a_share_of_the_rate(optimizer):
     """Each as with an optimizer of that rate alone."""
     gradients = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 
-    def trained(config, slow):
+    def trained(config, slow, share=1.0):
         variables = [keras.Variable(np.ones(4, np.float32)) for _ in range(2)]
-        one = make_optimizer(config, 16, 100, [variables[i] for i in slow])
+        one = make_optimizer(config, 16, 100, [variables[i] for i in slow], share)
         one.build(variables)
         for gradient in gradients:
             one.apply([gradient, gradient])
         return [np.asarray(variable) for variable in variables]
 
     shared = {"optimizer": optimizer, "weight_decay": 0.0, "clip_norm": 1e6}
-    two_rates = TrainConfig(**shared, learning_rate=1e-2, backbone_rate=0.1)
-    slow, fast = trained(two_rates, slow=[0])
+    whole = TrainConfig(**shared, learning_rate=1e-2)
+    slow, fast = trained(whole, slow=[0], share=0.1)
     alone = TrainConfig(**shared, learning_rate=1e-3)
     np.testing.assert_allclose(slow, trained(alone, slow=[])[0], rtol=1e-5)
-    np.testing.assert_allclose(fast, trained(two_rates, slow=[])[0], rtol=1e-6)
+    np.testing.assert_allclose(fast, trained(whole, slow=[])[0], rtol=1e-6)
     assert np.abs(fast - 1).max() > 5 * np.abs(slow - 1).max()
 
 

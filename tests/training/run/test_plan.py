@@ -22,6 +22,7 @@ def make_plan(sample_of, boxes=((20, 20, 90, 90),), settings=(), **changes) -> P
         counts={"cell": 100 * len(boxes)},
         steps=7,
         epochs=40,
+        start="coco",
         fit=sampled_fit(samples, config, "test"),
         timing=Timing(0.5, 1_000_000_000),
         trains_norm=False,
@@ -42,6 +43,17 @@ def test_the_plan_in_words(sample_of):
     assert lines[2] == "about 2 min: 0.50 s a step, 32.0 images/s; memory 1.1 GB"
     assert "anchors for each object" in lines[3]
     assert len(lines) == 4  # and no warning
+
+
+def test_the_plan_says_how_fast_the_backbone_learns(sample_of):
+    asked = ["train.backbone_rate=auto"]
+    whole = "learning rate 0.0008 (adamw, float32)"
+    for changes, expected in (
+        ({}, whole),  # 280 steps
+        ({"epochs": 400}, f"{whole}; for the backbone 0.18 of it"),
+        ({"epochs": 400, "start": "none"}, whole),
+    ):
+        assert make_plan(sample_of, settings=asked, **changes).to_lines()[1].endswith(expected)
 
 
 def test_the_plan_says_how_epochs_differ(sample_of):
