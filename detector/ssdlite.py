@@ -71,13 +71,16 @@ def heads(
     `anchors` is their number in a cell of each map.
     """
     return [
-        _head(x, f"head_{level}_{kind}", per_cell, channels, norm)
+        head(x, f"head_{level}_{kind}", per_cell, channels, norm)
         for level, (x, per_cell) in enumerate(zip(maps, anchors, strict=True))
     ]
 
 
-def _head(x: Tensor, name: str, per_cell: int, channels: int, norm: Norm) -> Tensor:
-    """Depthwise 3x3 with batch norm and ReLU6, then 1x1 with a bias and nothing after it."""
+def head(x: Tensor, name: str, per_cell: int, channels: int, norm: Norm) -> Tensor:
+    """`(B, A, channels)` of one map.
+
+    Depthwise 3x3 with batch norm and ReLU6, then 1x1 with a bias and nothing after it.
+    """
     height, width = x.shape[1:3]
     x = depthwise(x, Unit.of(f"{name}_depthwise"), norm=norm)
     x = keras.layers.Conv2D(

@@ -6,13 +6,13 @@ coarse ones know is added to the fine ones. The 1x1 convolutions of the head see
 maps in one go, so that what is learnt of large objects serves small ones; only its depthwise
 kernels are each map's own. To what it says are added SSDLite's own heads of the maps from stride 16
 on, with one square anchor in a cell instead of several: they read the wide maps themselves, and
-bring what an SSDLite has learnt (`training.model.plus_start`).
+bring what an SSDLite has learnt (`training.model.plus_start`). The map of stride 16 has a second
+one, for the anchors of stride 8: between its cells, what it says is interpolated. Of box deltas
+that is right too: two cells that say the same of one object have centres that far apart.
 
 Sources: Lin et al. 2017 (Feature Pyramid Networks), section 3; sums of separable convolutions: Tan
 et al. 2020 (EfficientDet), section 3.
 """
-
-from typing import Any
 
 import keras
 
@@ -29,7 +29,7 @@ from detector.blocks import (
     make_divisible,
     separable,
 )
-from detector.ssdlite import EXTRA_FILTERS, extra, heads
+from detector.ssdlite import EXTRA_FILTERS, extra, head, heads
 
 _FILTERS = 80  # at width 1; chosen by measurement (docs/benchmarks.md)
 _EXTRAS = NUM_PLUS_MAPS - 3
@@ -65,13 +65,23 @@ def build_ssdlite_plus(
     ):
         shared = _shared_head(maps, kind, channels, own_norm)
         first = keras.layers.Concatenate(axis=1, name=f"head_first_{kind}")(
-            heads(sources[1:], kind, channels, (1,) * len(sources[1:]), norm)
+            [
+                _finer_head(sources[1], sources[0].shape[1:3], kind, channels, norm),
+                *heads(sources[1:], kind, channels, (1,) * len(sources[1:]), norm),
+            ]
         )
-        missing: Any = (shared.shape[1] - first.shape[1], 0)  # cells of stride 8, in front
-        first = keras.layers.ZeroPadding1D(missing, name=f"head_first_{kind}_pad")(first)
         # Losses and box arithmetic stay in float32 whatever the layers compute in.
         outputs[name] = keras.layers.Add(dtype="float32", name=name)([shared, first])
     return keras.Model(image, outputs, name=f"ssdlite_plus_{config.backbone}_{config.input_size}")
+
+
+def _finer_head(x: Tensor, size: tuple[int, int], kind: str, channels: int, norm: Norm) -> Tensor:
+    """SSDLite's head of a map, for the cells of a finer map of this size."""
+    name, (height, width) = f"head_finer_{kind}", x.shape[1:3]
+    x = head(x, name, 1, channels, norm)
+    x = keras.layers.Reshape((height, width, channels), name=f"{name}_map")(x)
+    x = keras.layers.Resizing(*size, interpolation="bilinear", name=f"{name}_resize")(x)
+    return keras.layers.Reshape((size[0] * size[1], channels), name=f"{name}_cells")(x)
 
 
 def _pyramid(sources: list[Tensor], filters: int, norm: Norm) -> list[Tensor]:

@@ -54,6 +54,8 @@ def draw_pyramid() -> Figure:
             _draw_map(axes, _HEADS, level, f"depthwise, 1x1\n{size * size:,} cells", ORANGE)
             _connect(axes, _SOURCES, _HEADS + _BOX[0], level, "")
             _rise(axes, level)
+    _draw_map(axes, _HEADS, 0, f"depthwise, 1x1\n{sizes[1] ** 2:,} cells, enlarged", ORANGE)
+    page.add_arrow(axes, (_SOURCES - 3, _ROWS[1] - 12), (_HEADS + _BOX[0] + 3, _ROWS[0] + 8))
     _draw_shared_head(axes, sum(size * size for size in sizes), width)
     _draw_outputs(axes)
     return figure

@@ -1,5 +1,6 @@
 """An `ssdlite_plus` begins with what an `ssdlite` says of the anchors most like its own."""
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -82,21 +83,50 @@ def test_boxes_and_logits_are_those_of_one_anchor_of_each_cell(tmp_path, changes
     boxes, logits = outputs(network, plus)
     their_boxes, their_logits = outputs(donor, config)
     for own, theirs in zip(rows_of(plus, range(1, 5)), rows_of(config, range(4)), strict=True):
-        anchors = model_anchors(config)[theirs]
-        sides = (anchors[..., 2:] - anchors[..., :2])[0] * len(own) ** 0.5  # in cells
-        shared = np.minimum(sides, 4).prod(-1)
-        iou = shared / (sides.prod(-1) + 16 - shared)
-        rows = theirs[:, int(iou.argmax())]
+        rows = most_like(4, config, theirs)
         np.testing.assert_allclose(boxes[own[:, 0]], their_boxes[rows], rtol=2e-4, atol=2e-5)
         np.testing.assert_allclose(logits[own[:, 0], 1:], their_logits[rows, 1:], atol=1e-4)
 
 
-def test_cells_of_the_finest_map_know_nothing_yet(tmp_path):
-    network, plus, _ = plus_of(randomised(OFFICIAL), OFFICIAL, tmp_path / "donor")
+@pytest.mark.parametrize("size", [160, 97])
+def test_the_finest_map_begins_with_what_the_next_says_between_its_cells(tmp_path, size):
+    """Of the anchor most like ours; what is interpolated is by how much boxes have moved."""
+    config = OFFICIAL.model_copy(update={"input_size": size})
+    donor = randomised(config)
+    network, plus, _ = plus_of(donor, config, tmp_path / "donor")
     boxes, logits = outputs(network, plus)
-    (finest,) = rows_of(plus, range(1))
-    np.testing.assert_allclose(boxes[finest[:, 0]], model_anchors(plus)[finest[:, 0]], atol=1e-6)
-    np.testing.assert_allclose(logits[finest[:, 0], 1:], np.log(0.01 / 0.99), rtol=1e-5)
+    their_boxes, their_logits = outputs(donor, config)
+    (own,), (theirs,) = rows_of(plus, range(1)), rows_of(config, range(1))
+    rows = most_like(4 * (len(theirs) / len(own)) ** 0.5, config, theirs)
+    moved = from_anchors(their_boxes, model_anchors(config))[rows]
+    found = from_anchors(boxes, model_anchors(plus))[own[:, 0]]
+    np.testing.assert_allclose(found, resized(moved, len(own)), rtol=1e-3, atol=1e-5)
+    expected = resized(their_logits[rows], len(own))
+    np.testing.assert_allclose(logits[own[:, 0], 1:], expected[:, 1:], atol=1e-4)
+
+
+def most_like(side: float, config: ModelConfig, rows: np.ndarray) -> np.ndarray:
+    """In each cell of a map the anchor that is most like a square one of `side` cells."""
+    anchors = model_anchors(config)[rows]
+    sides = (anchors[..., 2:] - anchors[..., :2])[0] * len(rows) ** 0.5  # in cells
+    shared = np.minimum(sides, side).prod(-1)
+    iou = shared / (sides.prod(-1) + side**2 - shared)
+    return rows[:, np.lexsort((sides[:, 1], iou.round(6)))[-1]]  # of a wide and a tall one the tall
+
+
+def from_anchors(boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """By how much the centres have moved, as shares of the image, and the logarithms of sides."""
+    centres, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    return np.concatenate([centres - (anchors[:, :2] + anchors[:, 2:]) / 2, np.log(sides)], axis=1)
+
+
+def resized(cells: np.ndarray, count: int) -> np.ndarray:
+    """Of a square map to one of `count` cells, by OpenCV."""
+    side, new = round(len(cells) ** 0.5), round(count**0.5)
+    channels = cells.reshape(side, side, -1).transpose(2, 0, 1)
+    return np.stack(
+        [cv2.resize(one.astype(np.float64), (new, new)).ravel() for one in channels], axis=1
+    )
 
 
 def test_rows_of_equal_names_are_kept_and_the_others_begin_as_rare(tmp_path):
@@ -107,8 +137,11 @@ def test_rows_of_equal_names_are_kept_and_the_others_begin_as_rare(tmp_path):
     np.testing.assert_allclose(logits[:, 2], outputs(whole, plus)[1][:, 3], atol=1e-4)
     assert 0.001 < 1 / (1 + np.exp(-np.median(logits[:, 1]))) < 0.1
     assert (report.kept_classes, report.new_classes) == (("Owl",), ("newt",))
-    assert any("of the 3, 6, 6, 6 anchors in a cell" in line for line in report.to_lines())
-    assert report.partly == tuple(f"head_{level}_class_conv" for level in range(4))
+    assert any(
+        "of the 3, 6, 6, 6 anchors in a cell of the first 4 heads 2, 1, 1, 1 are" in line
+        for line in report.to_lines()
+    )
+    assert set(report.partly) == {f"head_{name}_class_conv" for name in ("finer", 0, 1, 2, 3)}
 
 
 def test_at_another_size_a_cell_says_the_same_of_what_it_sees(tmp_path):
