@@ -31,7 +31,7 @@ from detector.blocks import (
 )
 from detector.ssdlite import EXTRA_FILTERS, extra, head, heads
 
-_FILTERS = 80  # at width 1; chosen by measurement (docs/benchmarks.md)
+_FILTERS = 72  # at width 1: with 80 classes 0.75 G multiply-adds at 300 px (docs/benchmarks.md)
 _EXTRAS = NUM_PLUS_MAPS - 3
 
 
