@@ -26,6 +26,7 @@ CHANGES = {
     "matcher simota": ("loss.matcher=simota",),
     "quality_focal": ("loss.classification=quality_focal",),
     "smooth_l1": ("loss.box=smooth_l1",),
+    "boxes count more": ("loss.box_weight=5",),
     "three sizes": ("train.input_sizes=[256,300,352]",),
     "mosaic": ("augment.mosaic_probability=0.5", "augment.mosaic_until=0.7"),
     "rare classes more often": ("loader.repeat_threshold=1.0",),
