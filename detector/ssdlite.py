@@ -70,23 +70,20 @@ def heads(
 
     `anchors` is their number in a cell of each map.
     """
-    return [
-        head(x, f"head_{level}_{kind}", per_cell, channels, norm)
-        for level, (x, per_cell) in enumerate(zip(maps, anchors, strict=True))
-    ]
+    found = []
+    for level, (x, per_cell) in enumerate(zip(maps, anchors, strict=True)):
+        name = f"head_{level}_{kind}"
+        x = head(x, name, per_cell * channels, norm)
+        height, width = x.shape[1:3]
+        shape = (height * width * per_cell, channels)
+        found.append(keras.layers.Reshape(shape, name=f"{name}_reshape")(x))
+    return found
 
 
-def head(x: Tensor, name: str, per_cell: int, channels: int, norm: Norm) -> Tensor:
-    """`(B, A, channels)` of one map.
-
-    Depthwise 3x3 with batch norm and ReLU6, then 1x1 with a bias and nothing after it.
-    """
-    height, width = x.shape[1:3]
+def head(x: Tensor, name: str, filters: int, norm: Norm) -> Tensor:
+    """Depthwise 3x3 with batch norm and ReLU6, then 1x1 with a bias and nothing after it."""
     x = depthwise(x, Unit.of(f"{name}_depthwise"), norm=norm)
-    x = keras.layers.Conv2D(
-        per_cell * channels,
-        1,
-        kernel_initializer=HEAD_INITIALIZER,
-        name=f"{name}_conv",
-    )(x)
-    return keras.layers.Reshape((height * width * per_cell, channels), name=f"{name}_reshape")(x)
+    layer = keras.layers.Conv2D(
+        filters, 1, kernel_initializer=HEAD_INITIALIZER, name=f"{name}_conv"
+    )
+    return layer(x)

@@ -77,11 +77,10 @@ def build_ssdlite_plus(
 
 def _finer_head(x: Tensor, size: tuple[int, int], kind: str, channels: int, norm: Norm) -> Tensor:
     """SSDLite's head of a map, for the cells of a finer map of this size."""
-    name, (height, width) = f"head_finer_{kind}", x.shape[1:3]
-    x = head(x, name, 1, channels, norm)
-    x = keras.layers.Reshape((height, width, channels), name=f"{name}_map")(x)
+    name = f"head_finer_{kind}"
+    x = head(x, name, channels, norm)
     x = keras.layers.Resizing(*size, interpolation="bilinear", name=f"{name}_resize")(x)
-    return keras.layers.Reshape((size[0] * size[1], channels), name=f"{name}_cells")(x)
+    return keras.layers.Reshape((size[0] * size[1], channels), name=f"{name}_reshape")(x)
 
 
 def _pyramid(sources: list[Tensor], filters: int, norm: Norm) -> list[Tensor]:

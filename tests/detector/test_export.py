@@ -64,8 +64,8 @@ def test_every_format_passes_the_gate(done, head):
     assert spec.exports["tflite"].matched == 1.0
     assert spec.exports["tflite-int8"].ap is not None
     assert spec.model.head == head
-    # ssdlite: 88 convolutions, 10 sums, 12 reshapes ...; ssdlite_plus has two heads, added: 148
-    most = {"ssdlite": 140, "ssdlite_plus": 149}[head]
+    # ssdlite: 88 convolutions, 10 sums, 12 reshapes ...; ssdlite_plus has two heads, added: 154
+    most = {"ssdlite": 140, "ssdlite_plus": 155}[head]
     assert 90 < spec.exports["tflite"].operations < most
 
 
