@@ -190,7 +190,7 @@ def test_a_plus_model_starts_another_whole_and_keeps_the_rows_of_equal_names(plu
     network = build_detector(config, 3)
     report = load_initial_weights(network, config, names, plus_donor)
     source = load_model(plus_donor).network
-    firsts = [f"head_{level}_class_conv" for level in range(4)]
+    firsts = [f"head_{name}_class_conv" for name in ("finer", *range(4))]
     assert set(report.partly) == {"head_class_conv", *firsts}
     assert (report.fresh, report.skipped) == ((), ())
     assert (report.kept_classes, report.new_classes) == (("owl", "Cat"), ("newt",))
