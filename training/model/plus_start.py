@@ -80,7 +80,8 @@ def _finer_cell(config: ModelConfig) -> float:
 def _most_alike(anchors: np.ndarray, side: float) -> int:
     """Which of a cell's anchors, of a wide and a tall one that are equally like it the tall one.
 
-    People are tall: of the weights of 20 classes it alone makes AP 0.302 of 0.256 on COCO.
+    People are tall: without a step of training the weights of 20 classes have AP 0.302 on COCO with
+    it, and 0.256 with the wide one.
     """
     alike = centred_iou(anchors, np.full((1, 2), side)).round(6)[:, 0]
     return max(range(len(anchors)), key=lambda one: (alike[one], anchors[one, 1]))

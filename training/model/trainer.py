@@ -94,9 +94,8 @@ class Trainer(keras.Model):
             # XLA is five times slower on a CPU, and cannot share variables between devices.
             xla: Any = has_gpu() and replica_count() == 1
             self.compile(optimizer=optimizer, jit_compile=xla)
-        self.built = (
-            True  # and Keras need not trace it for shapes, which it can for one device only
-        )
+        # Keras would otherwise trace it for shapes, which it can for one device only
+        self.built = True
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One step of gradient descent on a batch; compiled at the first of its input size.
