@@ -105,9 +105,10 @@ def _verdict(folder: Path, seconds: float) -> str:
         "is new to it, as in your images, is learnt by the same commands.\n"
         f"What it finds is drawn in {folder / 'drawn'}. Live, with this model:\n"
         f"  {command_name('demo.webcam')} --model {shlex.quote(str(folder / 'exported'))}\n"
-        "Your own with the other head, which has a finer map (docs/models.md):\n"
+        "Your own get the head ssdlite_plus, which has a finer map; with this model's "
+        "(docs/models.md):\n"
         f"  {command_name('training.train')} --data my_data --output my_run "
-        "--set model.head=ssdlite_plus"
+        "--set model.head=ssdlite"
     )
 
 

@@ -68,9 +68,8 @@ def _train(run: Path, data: str, start: str, changed: tuple[str, ...]) -> None:
     if (run / "state.npz").exists():
         command.append("--resume")
     else:
-        head = () if any("model.head" in one for one in changed) else ("model.head=ssdlite_plus",)
         command += ["--data", data, "--start", start]
-        command += [word for one in (*head, *changed) for word in ("--set", one)]
+        command += [word for one in changed for word in ("--set", one)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -37,5 +37,5 @@ def test_at_the_end_it_says_how_to_choose_the_other_head(tmp_path):
     last = quickstart._verdict(tmp_path, 90.0).splitlines()[-1]
     assert last.split() == [
         *("python", "-m", "training.train", "--data", "my_data", "--output", "my_run"),
-        *("--set", "model.head=ssdlite_plus"),
+        *("--set", "model.head=ssdlite"),
     ]

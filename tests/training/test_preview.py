@@ -47,7 +47,8 @@ def test_an_image_without_objects_is_shown_too():
 
 def test_images_are_of_the_first_epochs_size_and_so_are_their_anchors(voc):
     voc.add("a", ("cat", 10, 10, 90, 80))
-    config = load_config("finetune", ["model.input_size=96", "train.input_sizes=[160]"])
+    settings = ["model.head=ssdlite", "model.input_size=96", "train.input_sizes=[160]"]
+    config = load_config("finetune", settings)
     dataset = open_dataset(voc.root)
     (seen,) = first_images(dataset, config, 1)
     assert seen.image.shape == (160, 160, 3)

@@ -44,7 +44,7 @@ def test_the_same_data_may_be_named_otherwise(begun, tmp_path, spelling):
         (("--time", "5m"), "--time: None -> 300.0"),
         (("--overfit", "2"), "--overfit: None -> 2"),
         (("--set", "train.epochs=7"), "train.epochs: 40 -> 7"),
-        (("--set", "model.head=ssdlite_plus"), "model.head: ssdlite -> ssdlite_plus"),
+        (("--set", "model.head=ssdlite"), "model.head: ssdlite_plus -> ssdlite"),
         (("--classes", "b,a"), "--classes: None -> a,b"),
         (("--merge", "c=b,a"), "--merge: None -> c=a,b"),
         (("--negatives", "streets"), "--negatives: None -> streets"),

@@ -21,7 +21,7 @@ CONFIG = load_config(
     "finetune",
     [
         *("model.backbone=mobilenet_v1", "model.input_size=96", "model.width_multiplier=0.25"),
-        *("train.input_sizes=[160,96,128]", "train.freeze_norm=true"),
+        *("train.input_sizes=[160,96,128]", "train.freeze_norm=true", "model.head=ssdlite"),
     ],
 )
 MODEL = CONFIG.model

@@ -9,7 +9,7 @@ CONFIG = load_config("finetune")
 @pytest.mark.parametrize(
     ("key", "usual", "other"),
     [
-        pytest.param("model.head", "ssdlite", "ssdlite_plus", id="head"),
+        pytest.param("model.head", "ssdlite_plus", "ssdlite", id="head"),
         pytest.param("postprocess.class_agnostic", "False", "True", id="NMS across classes"),
     ],
 )

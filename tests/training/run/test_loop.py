@@ -19,8 +19,8 @@ from detector.artefact import DetectorSpec, read_spec, save
 from detector.data.open import open_dataset
 from detector.images import read_image
 from detector.models import load_model
+from detector.network import build_detector
 from detector.predictor import Predictor
-from detector.ssdlite import build_ssdlite
 from tests.training.conftest import TINY
 from training.run.begin import begin, resume
 from training.run.run import Run
@@ -133,7 +133,8 @@ def test_a_run_can_start_from_another_and_fold_its_norms(
     result = begin(run_for(config, squares, tmp_path / "two", start), lines.append)
     assert result.epochs == 1
     assert "classes kept: square" in lines
-    assert any(line.startswith("batch norm keeps its statistics") for line in lines)
+    kept = "batch norm of the backbone keeps its statistics"
+    assert any(line.startswith(kept) for line in lines)
     network, _ = load_model(str(tmp_path / "two/best"))
     assert "BatchNormalization" in {type(layer).__name__ for layer in network.layers}
 
@@ -178,7 +179,7 @@ def test_a_loss_of_no_number_stops_at_once_and_says_what_was_learnt(
     # NaN of a file stands for what training made; no file with it would be read.
     monkeypatch.setattr(artefact, "require_finite_weights", lambda *_: None)
     config = load_config("finetune", tiny("train.epochs=2"))
-    network = build_ssdlite(config.model, 1)
+    network = build_detector(config.model, 1)
     kernel = network.get_layer("conv1").kernel
     kernel.assign(np.full(kernel.shape, np.nan))
     spec = DetectorSpec(

@@ -111,27 +111,36 @@ def test_of_one_input_size_there_is_nothing_else_to_build(photos, watch):
     assert (timing.step, timing.building, len(watch.sizes)) == (1.0, 0.0, 6)
 
 
-PLUS = ["model.head=ssdlite_plus"]
+SSDLITE = ["model.head=ssdlite"]
 
 
 def test_the_anchors_of_ssdlite_plus_are_counted_by_their_centres(sample_of):
-    lines = make_plan(sample_of, settings=PLUS).to_lines()
+    lines = make_plan(sample_of).to_lines()
     assert lines[3] == "up to 13.0 anchors for each object, of those in or beside it"
     assert len(lines) == 4
 
 
 def test_objects_under_a_cell_of_ssdlite_plus_are_warned_of(sample_of):
-    (warning,) = make_plan(sample_of, boxes=((5, 5, 8, 7),), settings=PLUS).warnings()
+    (warning,) = make_plan(sample_of, boxes=((5, 5, 8, 7),)).warnings()
     assert warning.startswith("100% of the objects are under 8 px at the input size, and will be")
-    assert make_plan(sample_of, boxes=((5, 5, 9, 9),), settings=PLUS).warnings() == []
+    assert make_plan(sample_of, boxes=((5, 5, 9, 9),)).warnings() == []
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         pytest.param({"counts": {"cell": 9, "egg": 0}}, "no object to learn of egg", id="class"),
-        pytest.param({"boxes": ((5, 5, 9, 9),)}, "under 16 px at the input size", id="tiny"),
-        pytest.param({"boxes": ((1, 1, 199, 8),)}, "no anchor fits 100% of the objects", id="thin"),
+        pytest.param({"boxes": ((5, 5, 8, 7),)}, "under 8 px at the input size", id="tiny"),
+        pytest.param(
+            {"boxes": ((5, 5, 9, 9),), "settings": SSDLITE},
+            "under 16 px at the input size",
+            id="tiny for ssdlite",
+        ),
+        pytest.param(
+            {"boxes": ((1, 1, 199, 8),), "settings": SSDLITE},
+            "no anchor fits 100% of the objects",
+            id="thin",
+        ),
         pytest.param({"empty": 0}, "one class, and no image without it", id="no negatives"),
         pytest.param(
             {"over_limits": ["3 images with more than 100 objects"]},
@@ -141,8 +150,8 @@ def test_objects_under_a_cell_of_ssdlite_plus_are_warned_of(sample_of):
         pytest.param({"epochs": 3}, "21 steps are few", id="short"),
         pytest.param({"precision": "bfloat16"}, "slower than float32 on a CPU", id="bfloat16"),
         pytest.param(
-            {"trains_norm": True, "settings": ["loader.batch_size=4"]},
-            "batch norm trains on batches of 4: use 8 or more",
+            {"trains_norm": True, "settings": [*SSDLITE, "loader.batch_size=4"]},
+            "batch norm trains on batches of 4: use 8 or more, or train.freeze_norm=true",
             id="small batches",
         ),
     ],
@@ -153,7 +162,7 @@ def test_settings_that_will_disappoint_are_warned_of(sample_of, changes, says):
 
 
 def test_small_batches_of_ssdlite_plus_are_warned_of_without_a_remedy_that_does_not_help(sample_of):
-    settings = [*PLUS, "loader.batch_size=4"]
+    settings = ["loader.batch_size=4"]
     (warning,) = make_plan(sample_of, settings=settings, trains_norm=True).warnings()
     assert warning == "batch norm trains on batches of 4: use 8 or more"
 
