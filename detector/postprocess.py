@@ -167,10 +167,14 @@ def voted(
         Gidaris and Komodakis 2015 (Object detection via a multi-region and semantic
         segmentation-aware CNN model), section 5, "bounding box voting".
     """
-    overlaps = pairwise_iou(kept.boxes_fraction, candidates.boxes_fraction) >= iou_threshold
-    has_say = overlaps & (kept.labels[:, None] == candidates.labels)
-    weights = np.where(has_say, np.maximum(candidates.scores, _LEAST_WEIGHT), np.float32(0))
-    return weights @ candidates.boxes_fraction / weights.sum(axis=1, keepdims=True)
+    boxes = np.empty_like(kept.boxes_fraction)
+    for label in np.unique(kept.labels):  # one by one: the pairs are a class's alone
+        mine, theirs = kept.labels == label, candidates.labels == label
+        voters, scores = candidates.boxes_fraction[theirs], candidates.scores[theirs]
+        has_say = pairwise_iou(kept.boxes_fraction[mine], voters) >= iou_threshold
+        weights = np.where(has_say, np.maximum(scores, _LEAST_WEIGHT), np.float32(0))
+        boxes[mine] = weights @ voters / weights.sum(axis=1, keepdims=True)
+    return boxes
 
 
 def _suppresses(

@@ -1,11 +1,12 @@
 """AP of single images against a mosaic of them in tiles, and the time of a tile.
 
-Run by hand: `python -m tests.bench.bench_slices MODEL DATA [--columns N] [--slice SIZE]`, such as
-`my_run/best foda:val --columns 10`. With `shapes` as DATA the images are drawn.
+Run by hand: `python -m tests.bench.bench_slices MODEL DATA [--columns N] [--slice SIZE] [--whole]`,
+such as `my_run/best foda:val --columns 10`. With `shapes` as DATA the images are drawn.
 
 The first images of the data set with objects are measured one by one, then laid side by side as
 one large image: whole, and in tiles. Cells are as large as the first image, to which others are
-stretched.
+stretched. Where an object ends at the border of its image, and another image begins there, no tile
+can know it: `--whole` takes images in which none does, as none does in a large photo.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from eval.scoring.evaluator import evaluate
 from eval.scoring.inference import SCORE_THRESHOLD
 
 MOST = 100  # detections in a cell
+_LOOSE = 3  # px
 
 
 class Cell(NamedTuple):
@@ -56,10 +58,12 @@ def drawn_cells(count: int, side: int) -> tuple[list[Cell], ClassMap]:
     return cells, ClassMap(SHAPES)
 
 
-def read_cells(data: str, count: int) -> tuple[list[Cell], ClassMap]:
-    """Images of a data set, spread over it."""
+def read_cells(data: str, count: int, whole: bool) -> tuple[list[Cell], ClassMap]:
+    """Images of a data set, spread over it; `whole`: of those whose objects end inside them."""
     dataset = open_dataset(data)
     full = np.flatnonzero(dataset.object_columns().lengths)
+    if whole:
+        full = np.array([row for row in full.tolist() if _ends_inside(dataset[row])])
     chosen = full[np.linspace(0, len(full) - 1, count).astype(int)]
     cells: list[Cell] = []
     for row in chosen.tolist():
@@ -72,6 +76,12 @@ def read_cells(data: str, count: int) -> tuple[list[Cell], ClassMap]:
         )
         cells.append(Cell(resize(image, side), moved))
     return cells, dataset.classes
+
+
+def _ends_inside(sample: Sample) -> bool:
+    """Whether no object comes as near to the border as a box is loose."""
+    end = np.array([sample.width, sample.height] * 2, np.float32) - _LOOSE
+    return bool(np.all(sample.boxes > _LOOSE) and np.all(sample.boxes < end))
 
 
 def mosaic(cells: Sequence[Cell], columns: int) -> Cell:
@@ -119,10 +129,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     parser.add_argument("--side", type=int, default=320, help="of drawn cells, px")
     parser.add_argument("--slice", type=tile_size, default=AUTO)
     parser.add_argument("--runtime")
+    parser.add_argument("--whole", action="store_true", help="no object ends at a border")
     args = parser.parse_args(argv)
     count = args.columns**2
     cells, classes = (
-        drawn_cells(count, args.side) if args.data == "shapes" else read_cells(args.data, count)
+        drawn_cells(count, args.side)
+        if args.data == "shapes"
+        else read_cells(args.data, count, args.whole)
     )
 
     def load(most: int) -> Predictor:
