@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import keras
 
 from configs.schema import ModelConfig
-from detector.anchors import anchors_per_cell, feature_sizes
 from detector.backbones import TAP_NAMES
 from detector.blocks import STOCK_NORM, Norm
 from detector.ssdlite import build_ssdlite
@@ -18,20 +15,6 @@ KINDS = ("box", "class")
 
 BEHIND_BACKBONE = ("extra_", "neck_", "head_")
 """What the names of all layers behind the backbone begin with."""
-
-
-class Prediction(NamedTuple):
-    """A convolution whose outputs are outputs of the network.
-
-    Attributes:
-        layer: its name.
-        cells: where it is applied.
-        per_cell: anchors in each of them.
-    """
-
-    layer: str
-    cells: int
-    per_cell: int
 
 
 def build_detector(
@@ -60,17 +43,3 @@ def tap_names(config: ModelConfig) -> tuple[str, ...]:
     """The layers of the backbone that the head is fed from, the finest first."""
     taps = TAP_NAMES[config.backbone]
     return taps[1:] if config.head == "ssdlite" else taps
-
-
-def predictions(config: ModelConfig, kind: str) -> list[Prediction]:
-    """The convolutions that predict boxes or classes, in the order of the anchors.
-
-    Args:
-        config: of the model.
-        kind: of `KINDS`.
-    """
-    cells = [size * size for size in feature_sizes(config)]
-    if config.head == "ssdlite_plus":
-        return [Prediction(f"head_{kind}_conv", sum(cells), 1)]
-    each = enumerate(zip(cells, anchors_per_cell(config), strict=True))
-    return [Prediction(f"head_{level}_{kind}_conv", *counts) for level, counts in each]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from detector.artefact import DESCRIPTION, FILES, NMS_FILES, SAVED_MODEL, Detect
 from detector.command import child_command
 from detector.exporting import converters, nms_check
 from detector.exporting.frozen_graph import (
-    OUTPUTS,
     SavedModelRuntime,
     folded_network,
     raw_function,
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 INT8 = "tflite-int8"
 _WORST_LAYERS = 6  # that a remedy computes in float32; more, and the model is hardly int8
-_BIAS_IMAGES = 50
+_BIAS_IMAGES = 50  # for the mean inputs of the layers
 
 Tell = Callable[[str], None]
 
@@ -235,7 +234,7 @@ class Exporter:
         """
         file = folder / FILES[INT8]
         made: list[tuple[_Attempt, Outcome, bytes]] = []
-        for attempt in self._attempts(folder):
+        for attempt in self._attempts():
             model = with_metadata(attempt.quantizer.model(attempt.in_float), self._job.spec)
             file.write_bytes(model)
             made.append((attempt, self._judge(INT8, folder), model))
@@ -250,18 +249,15 @@ class Exporter:
         objection = kept if attempt.in_float else ""
         return self._with_post_processing(outcome, folder, attempt.network, objection)
 
-    def _attempts(self, folder: Path) -> Iterator[_Attempt]:
-        """What may be tried in turn; each is made only if it is asked for.
-
-        Args:
-            folder: holds the model of the attempt before.
-        """
-        plain = _Attempt("as it is", self._folded, self._quantizer(self._folded))
+    def _attempts(self) -> Iterator[_Attempt]:
+        """What may be tried in turn; each is made only if it is asked for."""
+        job = self._job
+        network = folded_network(job.network, job.spec)
+        correct_biases(network, job.calibration[:_BIAS_IMAGES])
+        quantizer = Quantizer(raw_function(network, "float32", job.batch), job.calibration, network)
+        plain = _Attempt("as it is", network, quantizer)
         yield plain
-        corrected = folded_network(self._job.network, self._job.spec)
-        correct_biases(corrected, self._job.spec, self._mean_errors(folder))
-        yield _Attempt("biases of the heads corrected", corrected, self._quantizer(corrected))
-        errors = plain.quantizer.errors()
+        errors = quantizer.errors()
         worst = errors[:_WORST_LAYERS]
         rest = [one for one in errors[_WORST_LAYERS:] if one.layer.startswith("head_")]
         names = ", ".join(one.layer for one in worst)
@@ -270,22 +266,6 @@ class Exporter:
             ("these and all heads in float32", [*worst, *rest]),
         ):
             yield plain._replace(what=what, in_float=tuple(one.tensor for one in layers))
-
-    def _quantizer(self, network: keras.Model) -> Quantizer:
-        function = raw_function(network, "float32", self._job.batch)
-        return Quantizer(function, self._job.calibration, network)
-
-    def _mean_errors(self, folder: Path) -> dict[str, np.ndarray]:
-        """Of what was just written, over the first calibration images, `(A, channels)`."""
-        exported = open_runtime(folder / FILES[INT8], self._job.spec)
-        totals: list[Any] = [0.0, 0.0]
-        images = self._job.calibration[:_BIAS_IMAGES]
-        for image in images:
-            wanted, found = self._original.run(image[None]), exported.run(image[None])
-            totals = [
-                total + f[0] - w[0] for total, w, f in zip(totals, wanted, found, strict=True)
-            ]
-        return {name: total / len(images) for name, total in zip(OUTPUTS, totals, strict=True)}
 
 
 def _about_errors(errors: Sequence[LayerError]) -> str:

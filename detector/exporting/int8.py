@@ -5,20 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from detector.exporting.converters import make_converter, quiet
-from detector.exporting.frozen_graph import OUTPUTS, write_saved_model
-from detector.network import KINDS, predictions
+from detector.exporting.frozen_graph import write_saved_model
 
 if TYPE_CHECKING:
     import keras
-
-    from detector.artefact import DetectorSpec
 
 _DEBUG_IMAGES = 10  # for a layer's error, to which each has thousands of values
 
@@ -103,25 +100,51 @@ class Quantizer:
         return known[0] if known else tensor
 
 
-def correct_biases(
-    network: keras.Model, spec: DetectorSpec, mean_errors: Mapping[str, np.ndarray]
-) -> None:
-    """Take the mean error of the exported heads out of their biases.
+def correct_biases(network: keras.Model, images: Sequence[np.ndarray]) -> None:
+    """Change biases so that rounding the weights shifts no channel's mean.
+
+    What a channel takes in behind ReLU6 is positive, so weights that are rounded move what it gives
+    out by as much in every image, and the next layers add to it. The shift is known: what the
+    changes of the weights make of the inputs, in the mean.
 
     Args:
-        network: of `folded_network`; its last convolutions change.
-        spec: describes it.
-        mean_errors: for each output its mean error over images, `(A, channels)`.
+        network: of `folded_network`; the biases of its convolutions change.
+        images: uint8 `(S, S, 3)`, from which the means are taken.
 
     Source:
-        Nagel et al. 2019 (Data-Free Quantization), section 4.2, on the last layers alone: there
-        no non-linearity follows.
+        Nagel et al. 2019 (Data-Free Quantization), section 4.2 and appendix D, with means that
+        are measured.
     """
-    for output, kind in zip(OUTPUTS, KINDS, strict=True):
-        convs = predictions(spec.model, kind)
-        ends = np.cumsum([one.cells * one.per_cell for one in convs])
-        for one, errors in zip(convs, np.split(mean_errors[output], ends[:-1]), strict=True):
-            conv: Any = network.get_layer(one.layer)
-            kernel, bias = conv.get_weights()
-            mean = errors.reshape(one.cells, one.per_cell, -1).mean(axis=0).ravel()
-            conv.set_weights([kernel, bias - mean])
+    import keras
+
+    convs: list[Any] = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D))
+    ]
+    inputs = keras.Model(network.input, [conv.input for conv in convs])
+    changes = [_rounded(conv.get_weights()[0], conv) - conv.get_weights()[0] for conv in convs]
+    shifts = [np.zeros(conv.output.shape[-1]) for conv in convs]
+    for image in images:
+        seen: list[Any] = inputs(image[None], training=False)
+        for conv, one, change, shift in zip(convs, seen, changes, shifts, strict=True):
+            convolve = keras.ops.depthwise_conv if _is_depthwise(conv) else keras.ops.conv
+            moved = convolve(one, change, conv.strides, conv.padding)
+            shift += np.mean(moved, axis=(0, 1, 2)) / len(images)
+    for conv, shift in zip(convs, shifts, strict=True):
+        kernel, bias = conv.get_weights()
+        conv.set_weights([kernel, bias - shift])
+
+
+def _is_depthwise(conv: Any) -> bool:
+    import keras
+
+    return isinstance(conv, keras.layers.DepthwiseConv2D)
+
+
+def _rounded(kernel: np.ndarray, conv: Any) -> np.ndarray:
+    """As eight bits hold it: 127 steps either way, of a size of its own for each channel out."""
+    others = (0, 1) if _is_depthwise(conv) else (0, 1, 2)
+    step = np.abs(kernel).max(axis=others, keepdims=True) / 127
+    step = np.where(step > 0, step, 1)
+    return np.round(kernel / step) * step
