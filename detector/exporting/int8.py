@@ -129,7 +129,7 @@ def correct_biases(network: keras.Model, images: Sequence[np.ndarray]) -> None:
         seen: list[Any] = inputs(image[None], training=False)
         for conv, one, change, shift in zip(convs, seen, changes, shifts, strict=True):
             convolve = keras.ops.depthwise_conv if _is_depthwise(conv) else keras.ops.conv
-            moved = convolve(one, change, conv.strides, conv.padding)
+            moved: Any = convolve(one, change, conv.strides, conv.padding)
             shift += np.mean(moved, axis=(0, 1, 2)) / len(images)
     for conv, shift in zip(convs, shifts, strict=True):
         kernel, bias = conv.get_weights()
